@@ -1,0 +1,51 @@
+# cloudflux: a PostgreSQL extension. `make`, `make install`, `make installcheck`, PG_CONFIG=… as with any PGXS project;
+# `make demo` and `make check` install what they need and run on throw-away clusters (test/harness).
+
+EXTENSION    = cloudflux
+EXTVERSION   = 0.1.0
+# Order of installation; a room may lean on those before it.
+ROOMS       := core security events storage catalog forecast pricing tiering migration policy report
+
+# FLAVOUR=test compiles the named fault points in (CF_TEST).
+FLAVOUR     ?= release
+OBJDIR      := build/$(FLAVOUR)
+PG_CONFIG   ?= pg_config
+
+SOURCES     := $(sort $(shell find src -name '*.c'))
+DOORWAYS    := $(filter %_sql.c %_worker.c src/core/worker.c src/core/shmem.c src/cloudflux.c,$(SOURCES))
+KERNELS     := $(filter-out $(DOORWAYS),$(SOURCES))
+KERNEL_OBJS := $(KERNELS:src/%.c=$(OBJDIR)/%.o)
+DOORWAY_OBJS:= $(DOORWAYS:src/%.c=$(OBJDIR)/%.o)
+
+MODULES      = $(OBJDIR)/cloudflux
+DATA_built   = build/cloudflux--$(EXTVERSION).sql
+EXTRA_CLEAN  = build
+
+PGXS        := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+override with_llvm = no
+
+WARN         = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare $(if $(WERROR),-Werror)
+WARN_KERNEL  = -Wall -Wextra -Wvla -Wshadow -Wpointer-arith $(if $(WERROR),-Werror)
+CF_DEFS      = -DCF_VERSION='"$(EXTVERSION)"' $(if $(filter test,$(FLAVOUR)),-DCF_TEST)
+LIBS_CF      = -lcrypto
+
+all: $(MODULES).so
+
+# Kernels never see the server's headers: the include path does not have them.
+$(KERNEL_OBJS): $(OBJDIR)/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -fPIC -fno-strict-aliasing -fwrapv $(WARN_KERNEL) $(CF_DEFS) -D_GNU_SOURCE -Isrc -MMD -MP -c -o $@ $<
+
+$(DOORWAY_OBJS): $(OBJDIR)/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CFLAGS_SL) $(WARN) $(CF_DEFS) -Isrc $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(MODULES).so: $(KERNEL_OBJS) $(DOORWAY_OBJS)
+	$(CC) $(CFLAGS) -shared -o $@ $^ $(LDFLAGS) $(LDFLAGS_SL) $(LIBS_CF)
+
+-include $(KERNEL_OBJS:.o=.d) $(DOORWAY_OBJS:.o=.d)
+
+build/cloudflux--$(EXTVERSION).sql: $(ROOMS:%=sql/%.sql) Makefile
+	@mkdir -p $(@D)
+	{ echo '\echo Use "CREATE EXTENSION cloudflux" to load this file. \quit'; cat $(ROOMS:%=sql/%.sql); } > $@

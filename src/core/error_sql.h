@@ -1,0 +1,26 @@
+/*
+ * error_sql.h
+ *		Doorway side of errors and memory: raise what a kernel returned, lend a memory context to an arena.
+ */
+#ifndef CF_CORE_ERROR_SQL_H
+#define CF_CORE_ERROR_SQL_H
+
+#include "postgres.h"
+
+#include "core/arena.h"
+#include "core/compat.h"
+#include "core/error.h"
+
+/* cf_error_sqlstate maps a kind to its SQLSTATE; the table is in error_sql.c and nowhere else. */
+extern int	cf_error_sqlstate(CfErrorKind kind);
+
+/* cf_error_raise raises err as an ERROR with its SQLSTATE, detail and hint. */
+CF_NORETURN extern void cf_error_raise(const CfError *err);
+
+/* cf_error_capture turns the ERROR that PG_CATCH caught into a CfError (kind by SQLSTATE), and flushes it. */
+extern void cf_error_capture(CfError *err, MemoryContext caller);
+
+/* cf_arena_context is an allocator over a memory context; it never raises, it returns NULL. */
+extern CfAllocator cf_arena_context(MemoryContext context);
+
+#endif							/* CF_CORE_ERROR_SQL_H */

@@ -1,0 +1,52 @@
+/*
+ * worker.h
+ *		The one skeleton of a background worker. A room registers a kind with a step(); the launcher keeps
+ *		count() workers of each kind running in each database that has the extension.
+ */
+#ifndef CF_CORE_WORKER_H
+#define CF_CORE_WORKER_H
+
+#include "postgres.h"
+
+typedef enum CfWorkerResult
+{
+	CF_WORKER_MORE,				/* call step again at once */
+	CF_WORKER_IDLE				/* nothing to do: wait for the latch or idle_ms */
+} CfWorkerResult;
+
+typedef struct CfWorkerKind
+{
+	const char *name;			/* "mover", "keeper", …: at most 24 characters */
+	int			(*count) (void);	/* how many per database; asked at each round of the launcher */
+	CfWorkerResult (*step) (void);	/* a bounded piece of work; outside a transaction at entry and exit */
+	void		(*cleanup) (void);	/* after an ERROR, before the next step: release what is foreign; may be NULL */
+	int			idle_ms;
+} CfWorkerKind;
+
+/* cf_worker_register is called from cf_NAME_init() while the library is preloaded; kind is kept, not copied. */
+extern void cf_worker_register(const CfWorkerKind *kind);
+
+/*
+ * cf_worker_begin opens a transaction with a snapshot as cloudflux_worker and shows `activity` in
+ * pg_stat_activity; cf_worker_commit ends it and reports statistics. Both also work in a foreground
+ * CALL (non-atomic procedure), where the user stays who it is; in_worker tells which it is.
+ */
+extern void cf_worker_begin(const char *activity);
+extern void cf_worker_commit(void);
+extern bool cf_worker_is_worker(void);
+
+/*
+ * cf_worker_attend absorbs what came in: CHECK_FOR_INTERRUPTS and a pending configuration reload. Call it
+ * between two bounded pieces of work, outside foreign code. cf_worker_wait sleeps on the latch at most ms, then attends.
+ */
+extern void cf_worker_attend(void);
+extern void cf_worker_wait(long ms);
+
+/* cf_worker_interrupt is a CfInterrupt callback: true when a cancel, a termination or a shutdown is pending. */
+extern bool cf_worker_interrupt(void *ctx);
+
+/* Wake all workers of a kind in this database: now, or when (and only if) the current transaction commits. */
+extern void cf_worker_wake(const char *kind);
+extern void cf_worker_wake_on_commit(const char *kind);
+
+#endif							/* CF_CORE_WORKER_H */

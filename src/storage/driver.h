@@ -1,0 +1,44 @@
+/*
+ * driver.h
+ *		What a driver must bring. One static const table per provider; private to the room storage.
+ *
+ * The contract of each function is that of cf_storage_NAME() in storage.h, which only forwards after
+ * checking its arguments. Required functions come first. A NULL optional one means CF_ERR_UNSUPPORTED.
+ * Differences between providers are values in caps, never a test of the provider's name.
+ */
+#ifndef CF_STORAGE_DRIVER_H
+#define CF_STORAGE_DRIVER_H
+
+#include "storage/storage.h"
+
+typedef struct CfDriver
+{
+	const char *name;
+	/* required */
+	bool		(*validate) (const CfPlace *place, CfError *err);	/* options only: no file, no network */
+	void		(*caps) (const CfPlace *place, CfCaps *caps);
+	bool		(*key_check) (const CfPlace *place, const char *key, CfError *err);
+	CfStep		(*stat) (CfOp *op, const char *key, CfObjectStat *stat);
+	CfStep		(*read) (CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+	CfStep		(*put) (CfOp *op, const CfUploadArgs *args, const void *data, size_t length,
+						CfObjectStat *stat);
+	CfStep		(*upload_begin) (CfOp *op, const CfUploadArgs *args, CfUpload *upload);
+	CfStep		(*upload_part) (CfOp *op, CfUpload *upload, CfPart *part, const void *data,
+								size_t length);
+	CfStep		(*upload_seal) (CfOp *op, CfUpload *upload, CfObjectStat *stat);
+	CfStep		(*upload_commit) (CfOp *op, CfUpload *upload, CfObjectStat *stat);
+	CfStep		(*upload_abort) (CfOp *op, CfUpload *upload);
+	CfStep		(*uploads_find) (CfOp *op, int64_t older_than_us, const char *token,
+								 CfStalePage *page);
+	CfStep		(*remove) (CfOp *op, const char *key, const char *version, const char *owner_tag,
+						   CfRemoved *removed);
+	CfStep		(*list) (CfOp *op, const char *prefix, const char *token, int max_entries,
+						 CfListPage *page);
+	void		(*end) (CfOp *op);	/* releases op->state; may be called at any phase */
+	/* optional */
+	CfStep		(*upload_read) (CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
+} CfDriver;
+
+extern const CfDriver cf_storage_file_driver;
+
+#endif							/* CF_STORAGE_DRIVER_H */

@@ -1,0 +1,234 @@
+/*
+ * storage.h
+ *		What other rooms may know of storage: places, operations on objects, and the step protocol.
+ *
+ * Every operation is a small state machine. The caller calls it again and again with the same arguments
+ * until it says CF_STEP_DONE or CF_STEP_ERROR (then op->err tells why). A local driver does a bounded piece
+ * of file I/O per call (at most some MiB) and returns CF_STEP_AGAIN in between; a driver for a cloud does no
+ * I/O at all and returns CF_STEP_SEND: `net` sends op->request, fills op->response, and calls again. So no
+ * kernel ever waits, and whoever drives looks after interrupts, leases and limits between two steps.
+ *
+ * A CfOp may run one operation at a time; cf_storage_op_end() releases what it holds (descriptors), at any
+ * moment, any number of times. Texts in results live in op->arena. Keys are bytes without NUL, relative
+ * to the place's prefix; a version ("pin") is an opaque text that changes whenever the bytes may have changed.
+ */
+#ifndef CF_STORAGE_STORAGE_H
+#define CF_STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/error.h"
+
+#define CF_STORAGE_KEY_MAX 1024		/* bytes, as on S3, Azure and GCS */
+#define CF_STORAGE_VERSION_MAX 128	/* bytes of a pin, without the NUL */
+
+typedef enum CfStep
+{
+	CF_STEP_DONE,
+	CF_STEP_AGAIN,
+	CF_STEP_SEND,
+	CF_STEP_ERROR
+} CfStep;
+
+/* A place: one foreign server, read once and never changed. All texts live as long as the struct. */
+typedef struct CfPlace
+{
+	const char *name;			/* of the foreign server */
+	const char *provider;		/* AWS, Azure, GCP, S3, LOCAL */
+	const char *bucket;			/* LOCAL: absolute path of the root directory */
+	const char *region;			/* "" = none */
+	const char *endpoint;		/* "" = the provider's own */
+	const char *prefix;			/* "" or ends in '/'; goes in front of every key */
+	const char *storage_class;	/* of new objects; "" = the provider's default */
+	int64_t		bandwidth_limit;	/* bytes per second, 0 = none */
+	int			max_connections;	/* 0 = the driver's default */
+	int			requests_per_second;	/* 0 = none */
+	bool		fsync;			/* LOCAL: make files and folders durable (cloudflux.storage_fsync) */
+	const struct CfDriver *driver;
+} CfPlace;
+
+/* What a store can do. Probed values may only take away from what the driver claims. */
+typedef struct CfCaps
+{
+	bool		create_only;	/* a create fails when somebody is there */
+	bool		conditional_delete; /* remove honours the pin */
+	bool		pin_before_commit;	/* upload_seal tells the version that the object will have */
+	bool		list_sorted;	/* list goes in byte order of keys */
+	bool		storage_classes;	/* objects have a class of their own */
+	bool		server_side_copy;
+	bool		restores;		/* some classes must be restored before reading */
+	bool		keeps_mtime;	/* the modification time of the source can be kept */
+	int64_t		max_object_bytes;
+	int			max_key_bytes;
+	int			max_segment_bytes;	/* between two slashes; 0 = no limit */
+	int64_t		part_min_bytes;
+	int64_t		part_max_bytes;
+	int			parts_max;
+} CfCaps;
+
+typedef struct CfObjectStat
+{
+	int64_t		size_bytes;
+	char		version[CF_STORAGE_VERSION_MAX + 1];
+	int64_t		mtime_us;		/* since the Unix epoch; last modification */
+	int64_t		atime_us;		/* last access if the store knows it, else 0 */
+	const char *storage_class;	/* "" where the store has none */
+	const char *content_type;	/* "" = unknown */
+} CfObjectStat;
+
+typedef struct CfOp
+{
+	const CfPlace *place;
+	CfArena    *arena;
+	CfError		err;
+	struct CfRequest *request;	/* defined by net: what to send after CF_STEP_SEND */
+	struct CfResponse *response;	/* defined by net: the answer to it */
+	int			phase;			/* private to the driver; 0 = not started */
+	void	   *state;			/* private to the driver */
+} CfOp;
+
+typedef struct CfReadArgs
+{
+	const char *key;
+	const char *version;		/* pin; "" = whatever is there now */
+	int64_t		offset;
+	int64_t		length;			/* -1 = to the end */
+} CfReadArgs;
+
+typedef struct CfChunk
+{
+	char	   *data;			/* the caller's buffer */
+	size_t		capacity;
+	size_t		length;			/* bytes that this step put there */
+} CfChunk;
+
+/* An upload in pieces, bound to one job and one fence. */
+typedef struct CfUploadArgs
+{
+	const char *key;
+	const char *owner_tag;		/* "<job_id>-<fence>": names temporary things, [A-Za-z0-9-]{1,64} */
+	int64_t		size_bytes;
+	int64_t		part_bytes;
+	int64_t		mtime_us;		/* to be kept where the store can; 0 = now */
+	const char *content_type;
+	const char *storage_class;	/* "" = the place's */
+	const char *metadata;		/* "name=value\n…", self-description (pitfall 44) */
+	bool		resume;			/* upload_begin takes up what the same owner_tag left behind */
+} CfUploadArgs;
+
+typedef struct CfUpload
+{
+	CfUploadArgs args;			/* texts are not copied: they outlive the upload */
+	char		handle[256];	/* the store's name for it; checkpointed by the caller */
+	int64_t		stored_bytes;	/* after upload_begin with resume: bytes that the store already has */
+} CfUpload;
+
+/* One part; number from 1, consecutive. `token` and `digest` come from the store. */
+typedef struct CfPart
+{
+	int			number;
+	int64_t		offset;
+	int64_t		length;
+	char		token[128];
+} CfPart;
+
+typedef enum CfRemoved
+{
+	CF_REMOVED_DELETED,			/* it was the pinned version, and now it is gone */
+	CF_REMOVED_GONE,			/* it was not there any more */
+	CF_REMOVED_CHANGED,			/* another version is there: left alone */
+	CF_REMOVED_KEPT				/* the store refuses (lock, hold); reason in op->err.message */
+} CfRemoved;
+
+typedef struct CfListEntry
+{
+	const char *key;			/* bytes, NUL-terminated; may not be UTF-8 */
+	CfObjectStat stat;
+} CfListEntry;
+
+typedef struct CfListPage
+{
+	CfListEntry *entries;		/* in op->arena, valid until the arena is reset */
+	int			count;
+	const char *next;			/* token of the next page; NULL = this was the last */
+	int64_t		unreadable;		/* entries that could not be read on this page (permission, I/O) */
+} CfListPage;
+
+/* An upload of ours that was never finished. */
+typedef struct CfStaleUpload
+{
+	const char *handle;
+	const char *owner_tag;
+	int64_t		started_us;
+	int64_t		size_bytes;
+} CfStaleUpload;
+
+typedef struct CfStalePage
+{
+	CfStaleUpload *uploads;
+	int			count;
+	const char *next;
+} CfStalePage;
+
+extern void cf_storage_op_init(CfOp *op, const CfPlace *place, CfArena *arena);
+extern void cf_storage_op_end(CfOp *op);
+
+/* cf_storage_driver finds the driver of a provider; NULL = no such provider, or none in this build. */
+extern const struct CfDriver *cf_storage_driver(const char *provider);
+extern bool cf_storage_provider_known(const char *provider);
+extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
+
+/*
+ * cf_storage_key_check tells whether a key may be written to the place: length, segments, "..", "//",
+ * control characters, UTF-8, reserved names. Keys that fail it can be listed and reported, never created.
+ */
+extern bool cf_storage_key_check(const CfPlace *place, const char *key, CfError *err);
+
+/* Size, pin, class and times of one object; CF_ERR_NOT_FOUND when it is not there. */
+extern CfStep cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat);
+
+/*
+ * Bytes of one object. Each CF_STEP_AGAIN and the final CF_STEP_DONE bring chunk->length bytes (DONE may
+ * bring 0). A pin that does not hold, at the first byte or after the last, is CF_ERR_CHANGED.
+ */
+extern CfStep cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+
+/* A small object in one go: create-only, CF_ERR_EXISTS when somebody is there. */
+extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length,
+							 CfObjectStat *stat);
+
+/*
+ * upload_begin  makes or takes up (args.resume) the upload and fills upload->handle and stored_bytes.
+ * upload_part   takes the next bytes of a part, in order; AGAIN = wants more of it, DONE = the part is complete.
+ * upload_read   reads back bytes of what was stored and not committed, for resuming and verifying;
+ *				 CF_ERR_UNSUPPORTED where the store cannot.
+ * upload_seal   makes all parts durable and, where caps.pin_before_commit, tells the coming version.
+ * upload_commit makes the object appear, create-only: CF_ERR_EXISTS when somebody is there. Repeating it after
+ *				 a crash succeeds when the object there is ours (same pin or owner_tag).
+ * upload_abort  removes every trace of the upload; repeatable, never touches a committed object.
+ */
+extern CfStep cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
+extern CfStep cf_storage_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data,
+									 size_t length);
+extern CfStep cf_storage_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
+extern CfStep cf_storage_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern CfStep cf_storage_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern CfStep cf_storage_upload_abort(CfOp *op, CfUpload *upload);
+extern CfStep cf_storage_uploads_find(CfOp *op, int64_t older_than_us, const char *token,
+									  CfStalePage *page);
+
+/*
+ * Removes the object if it still is version; owner_tag names the private thing that a crash may leave
+ * behind, so that repeating the call with the same tag finishes the job. Never removes another version.
+ */
+extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, const char *owner_tag,
+								CfRemoved *removed);
+
+/* One page of keys under prefix, after token (NULL = from the start). */
+extern CfStep cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries,
+							  CfListPage *page);
+
+#endif							/* CF_STORAGE_STORAGE_H */
