@@ -4,7 +4,7 @@
 EXTENSION    = cloudflux
 EXTVERSION   = 0.1.0
 # Order of installation; a room may lean on those before it.
-ROOMS       := core security events storage catalog forecast pricing tiering migration policy report
+ROOMS       := security core events storage catalog forecast pricing tiering migration policy report
 
 # FLAVOUR=test compiles the named fault points in (CF_TEST).
 FLAVOUR     ?= release
@@ -22,8 +22,8 @@ DATA_built   = build/cloudflux--$(EXTVERSION).sql
 EXTRA_CLEAN  = build
 
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
 override with_llvm = no
+include $(PGXS)
 
 WARN         = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare $(if $(WERROR),-Werror)
 WARN_KERNEL  = -Wall -Wextra -Wvla -Wshadow -Wpointer-arith $(if $(WERROR),-Werror)

@@ -5,7 +5,7 @@
 #include "core/interrupt.h"
 
 #ifdef CF_TEST
-bool		(*cf_fault_hook) (const char *name, CfError *err) = 0;
+bool		(*cf_fault_hook) (const char *name, CfError *err) = NULL;
 #else
 typedef int cf_interrupt_has_nothing_to_define;
 #endif

@@ -6,6 +6,7 @@
 #define CF_CORE_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/error.h"
 
