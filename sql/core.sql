@@ -1,9 +1,33 @@
 /*
  * core: the skeleton that all rooms stand on: ids, chores and their ledger, health, the workers seen from SQL.
  *
- * Rooms register small periodic work as rows of `chores` and health checks as rows of `health_checks`, so core
- * knows none of them. The keeper and pg_cron both call the one locked procedure run_chores().
+ * Rooms register small periodic work as rows of `chores`, tables that need partitions as rows of
+ * `partitioned_tables` and health checks as rows of `health_checks`, so core knows none of them. The keeper and
+ * pg_cron both call the one locked procedure run_chores().
  */
+
+-- What this SQL asks of the library: CF_ABI in src/core/core.h. First, because every C function looks here.
+CREATE FUNCTION cloudflux.abi() RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1;
+
+CREATE FUNCTION cloudflux.library_version() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cloudflux_library_version';
+
+CREATE FUNCTION cloudflux.version() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT 'cloudflux ' || e.extversion ||
+	       CASE WHEN cloudflux.library_version() <> e.extversion THEN ' (library ' || cloudflux.library_version() || ')' ELSE '' END ||
+	       ' on PostgreSQL ' || current_setting('server_version')
+	  FROM pg_catalog.pg_extension AS e
+	 WHERE e.extname = 'cloudflux';
+END;
+
+CREATE FUNCTION cloudflux.new_id() RETURNS text
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'cloudflux_new_id';
 
 CREATE TABLE cloudflux.chores (
 	chore_name    text PRIMARY KEY,
@@ -38,3 +62,43 @@ CREATE TABLE cloudflux.health_checks (
 	function_name text NOT NULL,           -- a function of schema cloudflux without arguments that returns (status text, since timestamptz, detail text, hint text)
 	builtin       boolean NOT NULL DEFAULT false
 );
+
+-- Tables partitioned by time whose partitions core makes ahead and drops when they are too old.
+CREATE TABLE cloudflux.partitioned_tables (
+	table_name text PRIMARY KEY,
+	period     text NOT NULL CHECK (period IN ('day', 'week', 'month')),
+	ahead      int NOT NULL DEFAULT 2 CHECK (ahead BETWEEN 0 AND 100),     -- partitions made beyond the present one
+	retention  interval CHECK (retention > interval '0'),                  -- NULL = keep for ever
+	builtin    boolean NOT NULL DEFAULT false
+);
+
+-- A user's wish about a builtin partitioned table.
+CREATE TABLE cloudflux.partition_settings (
+	table_name text PRIMARY KEY,
+	ahead      int CHECK (ahead BETWEEN 0 AND 100),
+	retention  interval CHECK (retention > interval '0'),
+	keep       boolean NOT NULL DEFAULT false                              -- true: never drop, whatever the retention is
+);
+
+CREATE FUNCTION cloudflux.list_workers(
+	OUT worker text, OUT database_oid oid, OUT index int, OUT pid int, OUT state text,
+	OUT started_at timestamptz, OUT active_at timestamptz, OUT failures int, OUT next_start_at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'cloudflux_list_workers';
+
+CREATE FUNCTION cloudflux.unmet_workers(OUT preloaded boolean, OUT unmet int, OUT since timestamptz)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'cloudflux_unmet_workers';
+
+CREATE FUNCTION cloudflux.wake_launcher() RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_wake_launcher';
+
+CREATE VIEW cloudflux.workers AS
+SELECT w.worker, d.datname::text AS database, w.index, w.pid, w.state, w.started_at, w.active_at, w.failures, w.next_start_at
+  FROM cloudflux.list_workers() AS w
+  LEFT JOIN pg_catalog.pg_database AS d ON d.oid = w.database_oid;
+
+SELECT cloudflux.wake_launcher();

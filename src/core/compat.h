@@ -13,4 +13,30 @@
 #define CF_NORETURN pg_attribute_noreturn()
 #endif
 
+/* CF_WAIT_EVENT(name) is a wait event of our own where the server can have one (17), "Extension" before. */
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_event.h"
+#define CF_WAIT_EVENT(cache, name) ((cache) != 0 ? (cache) : ((cache) = WaitEventExtensionNew(name)))
+#else
+#include "utils/wait_event.h"
+#define CF_WAIT_EVENT(cache, name) ((void) (cache), PG_WAIT_EXTENSION)
+#endif
+
+/* Whether a role owns a database. */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_database.h"
+#include "utils/acl.h"
+#define CF_DATABASE_OWNED(dboid, roleid) object_ownercheck(DatabaseRelationId, (dboid), (roleid))
+#else
+#include "utils/acl.h"
+#define CF_DATABASE_OWNED(dboid, roleid) pg_database_ownercheck((dboid), (roleid))
+#endif
+
+/* Future servers end workers that say so before they drop or copy a database. */
+#ifdef BGWORKER_INTERRUPTIBLE
+#define CF_WORKER_INTERRUPTIBLE BGWORKER_INTERRUPTIBLE
+#else
+#define CF_WORKER_INTERRUPTIBLE 0
+#endif
+
 #endif							/* CF_CORE_COMPAT_H */

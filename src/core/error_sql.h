@@ -7,8 +7,11 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "core/arena.h"
 #include "core/compat.h"
+#include "core/core.h"
 #include "core/error.h"
 
 /* cf_error_sqlstate maps a kind to its SQLSTATE; the table is in error_sql.c and nowhere else. */
@@ -17,8 +20,18 @@ extern int	cf_error_sqlstate(CfErrorKind kind);
 /* cf_error_raise raises err as an ERROR with its SQLSTATE, detail and hint. */
 CF_NORETURN extern void cf_error_raise(const CfError *err);
 
-/* cf_error_capture turns the ERROR that PG_CATCH caught into a CfError (kind by SQLSTATE), and flushes it. */
+/*
+ * cf_error_capture turns the ERROR that PG_CATCH caught into a CfError (kind by SQLSTATE), and flushes it.
+ * The caller then rolls back the (sub)transaction that failed: capturing does not.
+ */
 extern void cf_error_capture(CfError *err, MemoryContext caller);
+
+/*
+ * cf_call_is_atomic tells whether a procedure was called where it may not commit (a transaction block, a
+ * function); cf_call_require_nonatomic fails there with 25001 and a hint.
+ */
+extern bool cf_call_is_atomic(FunctionCallInfo fcinfo);
+extern void cf_call_require_nonatomic(FunctionCallInfo fcinfo, const char *procedure);
 
 /* cf_arena_context is an allocator over a memory context; it never raises, it returns NULL. */
 extern CfAllocator cf_arena_context(MemoryContext context);

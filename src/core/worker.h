@@ -29,11 +29,19 @@ extern void cf_worker_register(const CfWorkerKind *kind);
 /*
  * cf_worker_begin opens a transaction with a snapshot as cloudflux_worker and shows `activity` in
  * pg_stat_activity; cf_worker_commit ends it and reports statistics. Both also work in a foreground
- * CALL (non-atomic procedure), where the user stays who it is; in_worker tells which it is.
+ * CALL (non-atomic procedure: cf_call_require_nonatomic()), where the user stays who it is; cf_worker_is_worker
+ * tells which it is. Memory allocated between the two, and whatever is in the transaction's context, is gone
+ * after the commit; the current context at commit is again the one at begin, and in a CALL it never changed.
+ * Where the extension is gone, cf_worker_begin does not return: the worker ends. No SPI connection may be
+ * open at either call. An ERROR in between goes to the top of the worker's loop (or to the user of the CALL);
+ * who wants to go on after one runs the doubtful part in a subtransaction.
  */
 extern void cf_worker_begin(const char *activity);
 extern void cf_worker_commit(void);
 extern bool cf_worker_is_worker(void);
+
+/* cf_worker_index is which of count() workers of its kind this process is, from 0; 0 in a user's session. */
+extern int	cf_worker_index(void);
 
 /*
  * cf_worker_attend absorbs what came in: CHECK_FOR_INTERRUPTS and a pending configuration reload. Call it
@@ -42,10 +50,19 @@ extern bool cf_worker_is_worker(void);
 extern void cf_worker_attend(void);
 extern void cf_worker_wait(long ms);
 
-/* cf_worker_interrupt is a CfInterrupt callback: true when a cancel, a termination or a shutdown is pending. */
+/* cf_worker_idle_at_most shortens the wait after this step, when something is due sooner than idle_ms. */
+extern void cf_worker_idle_at_most(int ms);
+
+/*
+ * cf_worker_interrupt is a CfInterrupt callback: true when a cancel, a termination or a shutdown is pending. It
+ * absorbs process barriers (or DROP DATABASE elsewhere would wait for us), and never raises.
+ */
 extern bool cf_worker_interrupt(void *ctx);
 
-/* Wake all workers of a kind in this database: now, or when (and only if) the current transaction commits. */
+/*
+ * Wake all workers of a kind in this database: now, or when (and only if) the current transaction commits.
+ * Cheap (no lock); does nothing without preload. PREPARE TRANSACTION wakes nobody: workers also look by time.
+ */
 extern void cf_worker_wake(const char *kind);
 extern void cf_worker_wake_on_commit(const char *kind);
 
