@@ -56,6 +56,6 @@ $(MODULES).so: $(KERNEL_OBJS) $(DOORWAY_OBJS)
 
 build/cloudflux--$(EXTVERSION).sql: $(ROOMS:%=sql/%.sql) Makefile
 	@mkdir -p $(@D)
-	{ echo '\echo Use "CREATE EXTENSION cloudflux" to load this file. \quit'; cat $(ROOMS:%=sql/%.sql); } > $@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION cloudflux" to load this file. \quit'; cat $(ROOMS:%=sql/%.sql); } > $@
 
 include test/harness/harness.mk
