@@ -50,7 +50,7 @@ demo-stop:
 	@test/demo/demo stop
 
 reference:
-	+@test/house/reference > build/reference.md.new && mv build/reference.md.new docs/reference.md
+	+@test/harness/house --run test/house/reference > build/reference.md && mkdir -p docs && mv build/reference.md docs/reference.md
 
 format:
 	clang-format -i --style=file:src/.clang-format $(shell find src -name '*.[ch]')
@@ -91,6 +91,6 @@ build/clang/kernel/%.o: src/%.c
 	$(CLANG) $(KERNEL_STD) -O1 -fPIC $(WARN_KERNEL) -MMD -MP -c -o $@ $<
 build/clang/doorway/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CLANG) -O1 -g -fPIC -fno-strict-aliasing -fwrapv -Wno-unused-command-line-argument -Wno-unknown-warning-option $(WARN) $(CF_DEFS) -Isrc $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(CLANG) -O1 -g -fPIC -fno-strict-aliasing -fwrapv -Wno-unused-command-line-argument -Wno-unknown-warning-option $(WARN) $(CF_DEFS) -Isrc $(patsubst -I%,-isystem %,$(CPPFLAGS)) -MMD -MP -c -o $@ $<
 
 -include $(SAN_OBJS:.o=.d) $(FUZZ_OBJS:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) $(CLANG_OBJS:.o=.d)
