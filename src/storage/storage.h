@@ -9,7 +9,9 @@
  * kernel ever waits, and whoever drives looks after interrupts, leases and limits between two steps.
  *
  * A CfOp may run one operation at a time; cf_storage_op_end() releases what it holds (descriptors), at any
- * moment, any number of times. Texts in results live in op->arena. Keys are bytes without NUL, relative
+ * moment, any number of times. Texts in results live in op->arena, which may be reset between two operations
+ * and between two pages; what an op itself remembers comes from the arena's allocator and lives until op_end.
+ * LOCAL holds at most two descriptors per op between two steps. Keys are bytes without NUL, relative
  * to the place's prefix; a version ("pin") is an opaque text that changes whenever the bytes may have changed.
  */
 #ifndef CF_STORAGE_STORAGE_H
@@ -24,6 +26,7 @@
 
 #define CF_STORAGE_KEY_MAX 1024		/* bytes, as on S3, Azure and GCS */
 #define CF_STORAGE_VERSION_MAX 128	/* bytes of a pin, without the NUL */
+#define CF_STORAGE_LIST_MAX 10000	/* entries of one page */
 
 typedef enum CfStep
 {
@@ -124,6 +127,8 @@ typedef struct CfUpload
 	CfUploadArgs args;			/* texts are not copied: they outlive the upload */
 	char		handle[256];	/* the store's name for it; checkpointed by the caller */
 	int64_t		stored_bytes;	/* after upload_begin with resume: bytes that the store already has */
+	char		sealed_version[CF_STORAGE_VERSION_MAX + 1]; /* set by upload_seal, checkpointed by the caller: */
+	/* a commit repeated after a crash knows its own object by it; "" = not sealed yet */
 } CfUpload;
 
 /* One part; number from 1, consecutive. `token` and `digest` come from the store. */
@@ -181,6 +186,9 @@ extern const struct CfDriver *cf_storage_driver(const char *provider);
 extern bool cf_storage_provider_known(const char *provider);
 extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
 
+/* cf_storage_place_check looks at the options of a place alone: no file, no network. */
+extern bool cf_storage_place_check(const CfPlace *place, CfError *err);
+
 /*
  * cf_storage_key_check tells whether a key may be written to the place: length, segments, "..", "//",
  * control characters, UTF-8, reserved names. Keys that fail it can be listed and reported, never created.
@@ -217,6 +225,7 @@ extern CfStep cf_storage_upload_read(CfOp *op, CfUpload *upload, int64_t offset,
 extern CfStep cf_storage_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_storage_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_storage_upload_abort(CfOp *op, CfUpload *upload);
+/* Uploads of ours that were last written before older_than_us (Unix epoch; INT64_MAX = all), page by page. */
 extern CfStep cf_storage_uploads_find(CfOp *op, int64_t older_than_us, const char *token,
 									  CfStalePage *page);
 
@@ -227,8 +236,25 @@ extern CfStep cf_storage_uploads_find(CfOp *op, int64_t older_than_us, const cha
 extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, const char *owner_tag,
 								CfRemoved *removed);
 
-/* One page of keys under prefix, after token (NULL = from the start). */
+/*
+ * One page of keys that begin with prefix, after token (NULL = from the start). The same op goes on exactly
+ * where the last page ended; a token that an earlier process kept starts at a boundary of the store's choice
+ * and may repeat keys (LOCAL: the files of one folder), but never leaves one out. Tokens are printable ASCII.
+ */
 extern CfStep cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries,
 							  CfListPage *page);
+
+/*
+ * Doorway (place_sql.c); needs a transaction. cf_storage_place_open reads the foreign server `name` into a
+ * CfPlace of the arena, on the authority of role_oid: the server is of cloudflux and role_oid has USAGE on it;
+ * a LOCAL place's owner is in pg_read_server_files (for_write: pg_write_server_files too), its root is a real
+ * folder apart from the server's own; the server still is what was adopted (else CF_ERR_STATE, 55000).
+ * A place without a driver in this build opens, and every operation on it is CF_ERR_UNSUPPORTED.
+ */
+extern bool cf_storage_place_open(const char *name, unsigned int role_oid, bool for_write,
+								  CfArena *arena, CfPlace **place, CfError *err);
+
+/* cf_storage_init defines the settings of the room; called by _PG_init. */
+extern void cf_storage_init(void);
 
 #endif							/* CF_STORAGE_STORAGE_H */

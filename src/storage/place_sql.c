@@ -1,0 +1,273 @@
+/*
+ * place_sql.c
+ *		From the name of a foreign server to a CfPlace that may be used, and the settings of the room.
+ *
+ * What is checked, and at every use, since each of it can change under live rows: the server exists and is ours;
+ * the role on whose authority we act has USAGE; for LOCAL, which is file access as the server's operating
+ * system user, the owner of the server is in pg_read_server_files (and pg_write_server_files to write), and the
+ * root is a real directory that neither contains nor lies in the data directory or a tablespace; and the server
+ * still says what the table places recorded when it was adopted.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "core/compat.h"
+#include "core/error_sql.h"
+#include "core/spi_sql.h"
+#include "storage/driver.h"
+#include "storage/options_sql.h"
+#include "storage/place_sql.h"
+
+static bool storage_fsync = true;
+
+static bool server_find(const char *name, ForeignServer **server, CfError *err);
+static void hint_known_places(CfError *err);
+static bool local_check(const ForeignServer *server, const CfPlace *place, bool for_write, CfError *err);
+static bool root_check(const CfPlace *place, CfError *err);
+static bool root_apart(const CfPlace *place, const char *root, const char *server_path, CfError *err);
+static bool path_contains(const char *outer, const char *inner);
+static bool adopted_check(const CfPlace *place, CfError *err);
+
+void
+cf_storage_init(void)
+{
+	DefineCustomBoolVariable("cloudflux.storage_fsync",
+							 "Makes objects and folders in LOCAL places durable before they are reported as written or removed.",
+							 "Turn it off only for tests and benchmarks: a crash of the machine may then lose objects.",
+							 &storage_fsync, true, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+bool
+cf_storage_place_open(const char *name, unsigned int role_oid, bool for_write, CfArena *arena,
+					  CfPlace **place, CfError *err)
+{
+	ForeignServer *server;
+
+	if (!cf_storage_place_read(name, role_oid, arena, place, &server, err))
+		return false;
+	if (!adopted_check(*place, err))
+		return false;
+	if (strcmp((*place)->provider, "LOCAL") == 0)
+		return local_check(server, *place, for_write, err);
+	return true;
+}
+
+/* cf_storage_place_read is cf_storage_place_open without the comparison and without touching the root. */
+bool
+cf_storage_place_read(const char *name, Oid role_oid, CfArena *arena, CfPlace **place,
+					  ForeignServer **server, CfError *err)
+{
+	if (!server_find(name, server, err))
+		return false;
+	if (cf_foreign_server_aclcheck((*server)->serverid, role_oid, ACL_USAGE) != ACLCHECK_OK)
+	{
+		char	   *role = GetUserNameFromId(role_oid, true);
+
+		cf_error_set(err, CF_ERR_DENIED, "permission denied for place \"%s\"", name);
+		cf_error_detail(err, "Role \"%s\" has no USAGE on the foreign server.", role == NULL ? "?" : role);
+		return cf_error_hint(err, "Its owner can say: GRANT USAGE ON FOREIGN SERVER %s TO %s",
+							 quote_identifier(name), role == NULL ? "…" : quote_identifier(role));
+	}
+	*place = cf_arena_zalloc(arena, sizeof(CfPlace));
+	if (*place == NULL || ((*place)->name = cf_arena_strdup(arena, name)) == NULL)
+		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for place \"%s\"", name);
+	(*place)->fsync = storage_fsync;
+	return cf_storage_options_read((*server)->options, arena, *place, err);
+}
+
+/* cf_storage_place_local_check tells whether a LOCAL place may be used by the rights of its owner and by where it is. */
+bool
+cf_storage_place_local_check(const ForeignServer *server, const CfPlace *place, bool for_write,
+							 CfError *err)
+{
+	return local_check(server, place, for_write, err);
+}
+
+/* server_find finds the foreign server of a place. */
+static bool
+server_find(const char *name, ForeignServer **server, CfError *err)
+{
+	*server = GetForeignServerByName(name, true);
+	if (*server == NULL)
+	{
+		cf_error_set(err, CF_ERR_NOT_FOUND, "place \"%s\" does not exist", name);
+		hint_known_places(err);
+		return false;
+	}
+	if (strcmp(GetForeignDataWrapper((*server)->fdwid)->fdwname, "cloudflux") != 0)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "foreign server \"%s\" is not a place", name);
+		cf_error_detail(err, "It belongs to foreign-data wrapper \"%s\".",
+						GetForeignDataWrapper((*server)->fdwid)->fdwname);
+		hint_known_places(err);
+		return false;
+	}
+	return true;
+}
+
+/* hint_known_places names the places that there are, a dozen at most. */
+static void
+hint_known_places(CfError *err)
+{
+	static CfSpiPlan known = {
+		"SELECT pg_catalog.string_agg(n.srvname, ', ')"
+		"  FROM (SELECT s.srvname::pg_catalog.text AS srvname FROM pg_catalog.pg_foreign_server s"
+		"          JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid OPERATOR(pg_catalog.=) s.srvfdw"
+		"         WHERE w.fdwname OPERATOR(pg_catalog.=) 'cloudflux' ORDER BY 1 LIMIT 12) n", 0};
+	char	   *names = NULL;
+
+	cf_spi_begin();
+	if (cf_spi_run(&known, NULL, NULL) > 0)
+		names = cf_spi_text(0, 1);
+	cf_spi_end();
+	if (names == NULL)
+		cf_error_hint(err, "There is no place yet; cloudflux.add_storage() makes one.");
+	else
+		cf_error_hint(err, "Known places: %s.", names);
+}
+
+static bool
+local_check(const ForeignServer *server, const CfPlace *place, bool for_write, CfError *err)
+{
+	bool		reads = has_privs_of_role(server->owner, ROLE_PG_READ_SERVER_FILES);
+	bool		writes = has_privs_of_role(server->owner, ROLE_PG_WRITE_SERVER_FILES);
+
+	if (!reads || (for_write && !writes))
+	{
+		const char *missing = reads ? "pg_write_server_files" : "pg_read_server_files";
+		char	   *owner = GetUserNameFromId(server->owner, false);
+
+		cf_error_set(err, CF_ERR_DENIED, "place \"%s\" cannot be %s", place->name,
+					 for_write ? "written" : "read");
+		cf_error_detail(err, "A LOCAL place is file access as the server's operating system user; its owner \"%s\" is not a member of %s.",
+						owner, missing);
+		return cf_error_hint(err, "A superuser can say: GRANT %s TO %s", missing, quote_identifier(owner));
+	}
+	if (!cf_storage_place_check(place, err))
+		return false;
+	return root_check(place, err);
+}
+
+/* root_check looks at the root: a real directory, apart from everything that belongs to the server. */
+static bool
+root_check(const CfPlace *place, CfError *err)
+{
+	struct stat st;
+	char		root[PATH_MAX];
+	char		tablespace[MAXPGPATH];
+	DIR		   *dir;
+	struct dirent *entry;
+	bool		apart;
+
+	if (lstat(place->bucket, &st) < 0 || realpath(place->bucket, root) == NULL)
+	{
+		cf_error_errno(err, errno, "could not open root", place->bucket);
+		if (err->kind == CF_ERR_NOT_FOUND)
+		{
+			/* A disk that is not mounted must not look like an object that is gone. */
+			err->kind = CF_ERR_IO;
+			err->retryable = true;
+			cf_error_hint(err, "Create the directory, mount its file system, or correct the option bucket.");
+		}
+		return cf_error_detail(err, "It is the root of place \"%s\".", place->name);
+	}
+	if (!S_ISDIR(st.st_mode))
+	{
+		cf_error_set(err, CF_ERR_STATE, "root \"%s\" of place \"%s\" is %s", place->bucket, place->name,
+					 S_ISLNK(st.st_mode) ? "a symbolic link" : "not a directory");
+		return cf_error_hint(err, "The option bucket of a LOCAL place names a real directory.");
+	}
+	if (!root_apart(place, root, DataDir, err))
+		return false;
+	snprintf(tablespace, sizeof(tablespace), "%s/pg_wal", DataDir);
+	if (!root_apart(place, root, tablespace, err))
+		return false;
+	dir = AllocateDir("pg_tblspc");
+	apart = true;
+	while (apart && dir != NULL && (entry = ReadDirExtended(dir, "pg_tblspc", LOG)) != NULL)
+	{
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(tablespace, sizeof(tablespace), "%s/pg_tblspc/%s", DataDir, entry->d_name);
+		apart = root_apart(place, root, tablespace, err);
+	}
+	if (dir != NULL)
+		FreeDir(dir);
+	return apart;
+}
+
+/* root_apart tells whether neither of root and a path of the server lies in the other, links resolved. */
+static bool
+root_apart(const CfPlace *place, const char *root, const char *server_path, CfError *err)
+{
+	char		resolved[PATH_MAX];
+
+	if (realpath(server_path, resolved) == NULL)
+		return true;			/* a tablespace that was just dropped */
+	if (!path_contains(root, resolved) && !path_contains(resolved, root))
+		return true;
+	cf_error_set(err, CF_ERR_DENIED, "root of place \"%s\" overlaps with files of the server", place->name);
+	cf_error_detail(err, "Neither the data directory nor a tablespace may lie in \"%s\", or it in them.",
+					place->bucket);
+	return cf_error_hint(err, "Choose a directory of its own for the place.");
+}
+
+/* path_contains compares two resolved paths segment by segment. */
+static bool
+path_contains(const char *outer, const char *inner)
+{
+	size_t		length = strlen(outer);
+
+	if (length == 1)
+		return true;			/* the root of the file system */
+	return strncmp(outer, inner, length) == 0 && (inner[length] == '\0' || inner[length] == '/');
+}
+
+/* adopted_check compares the server with what was recorded when it was adopted. */
+static bool
+adopted_check(const CfPlace *place, CfError *err)
+{
+	static CfSpiPlan recorded = {
+		"SELECT provider, endpoint, bucket, prefix FROM cloudflux.places"
+		" WHERE place OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}};
+	static const char *const names[] = {"provider", "endpoint", "bucket", "prefix"};
+	const char *now[] = {place->provider, place->endpoint, place->bucket, place->prefix};
+	char	   *then[lengthof(names)] = {NULL};
+	Datum		value = CStringGetTextDatum(place->name);
+	bool		found;
+
+	cf_spi_begin();
+	found = cf_spi_run(&recorded, &value, NULL) > 0;
+	for (int i = 0; found && i < lengthof(names); i++)
+		then[i] = cf_spi_text(0, i + 1);
+	cf_spi_end();
+	if (!found)
+	{
+		cf_error_set(err, CF_ERR_STATE, "place \"%s\" is not adopted yet", place->name);
+		cf_error_detail(err, "Its foreign server was not made by cloudflux.add_storage(), or it was renamed.");
+		return cf_error_hint(err, "Confirm it with: SELECT cloudflux.adopt_storage(%s)",
+							 quote_literal_cstr(place->name));
+	}
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if (strcmp(now[i], then[i]) == 0)
+			continue;
+		cf_error_set(err, CF_ERR_STATE, "place \"%s\" was altered since it was adopted", place->name);
+		cf_error_detail(err, "Option %s was \"%s\" and now is \"%s\".", names[i], then[i], now[i]);
+		return cf_error_hint(err, "Alter it back, or confirm the change with: SELECT cloudflux.adopt_storage(%s)",
+							 quote_literal_cstr(place->name));
+	}
+	return true;
+}

@@ -1,0 +1,19 @@
+/*
+ * place_sql.h
+ *		Opening a place in steps, for those doorways of the room that must look at one before it is adopted.
+ */
+#ifndef CF_STORAGE_PLACE_SQL_H
+#define CF_STORAGE_PLACE_SQL_H
+
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+
+#include "storage/storage.h"
+
+extern bool cf_storage_place_read(const char *name, Oid role_oid, CfArena *arena, CfPlace **place,
+								  ForeignServer **server, CfError *err);
+extern bool cf_storage_place_local_check(const ForeignServer *server, const CfPlace *place,
+										 bool for_write, CfError *err);
+
+#endif							/* CF_STORAGE_PLACE_SQL_H */
