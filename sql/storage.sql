@@ -3,6 +3,12 @@
  * credentials are user mappings. One server = one bucket (container, directory) at one provider.
  */
 
+CREATE FUNCTION cloudflux.validator(p_options text[], p_catalog oid) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_validator';
+
+CREATE FOREIGN DATA WRAPPER cloudflux NO HANDLER VALIDATOR cloudflux.validator;
+
 -- What each server in use looked like when it was adopted; every use compares (55000 until adopt_storage()).
 CREATE TABLE cloudflux.places (
 	place          text PRIMARY KEY,                                  -- name of the foreign server
@@ -30,3 +36,15 @@ CREATE TABLE cloudflux.storage_tiers (
 	builtin       boolean NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX storage_tiers_one ON cloudflux.storage_tiers (cloud, COALESCE(place, ''), storage_class, builtin);
+
+REVOKE ALL ON FUNCTION cloudflux.validator(text[], oid) FROM PUBLIC;
+GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
+GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_viewer, cloudflux_worker;
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.places', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.storage_tiers', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('cloudflux.storage_tiers', 'id')::regclass, '');
+
+COMMENT ON FUNCTION cloudflux.validator(text[], oid) IS
+	'Judges the options of a place (foreign server) when they are written. It looks at options and catalog only, never at a file or the network. Unknown options are HV00D, wrong values 22023, each with a hint.';
+COMMENT ON FOREIGN DATA WRAPPER cloudflux IS
+	'A foreign server of this wrapper is a place: one bucket, container or directory where objects live. It has no foreign tables.';

@@ -32,6 +32,16 @@
 #define CF_DATABASE_OWNED(dboid, roleid) pg_database_ownercheck((dboid), (roleid))
 #endif
 
+/* Whether a role has USAGE on a foreign server. */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_foreign_server.h"
+#define CF_FOREIGN_SERVER_USABLE(serverid, roleid) \
+	(object_aclcheck(ForeignServerRelationId, (serverid), (roleid), ACL_USAGE) == ACLCHECK_OK)
+#else
+#define CF_FOREIGN_SERVER_USABLE(serverid, roleid) \
+	(pg_foreign_server_aclcheck((serverid), (roleid), ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 /* Future servers end workers that say so before they drop or copy a database. */
 #ifdef BGWORKER_INTERRUPTIBLE
 #define CF_WORKER_INTERRUPTIBLE BGWORKER_INTERRUPTIBLE

@@ -71,7 +71,7 @@ cf_storage_place_read(const char *name, Oid role_oid, CfArena *arena, CfPlace **
 {
 	if (!server_find(name, server, err))
 		return false;
-	if (cf_foreign_server_aclcheck((*server)->serverid, role_oid, ACL_USAGE) != ACLCHECK_OK)
+	if (!CF_FOREIGN_SERVER_USABLE((*server)->serverid, role_oid))
 	{
 		char	   *role = GetUserNameFromId(role_oid, true);
 

@@ -239,7 +239,8 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
 /*
  * One page of keys that begin with prefix, after token (NULL = from the start). The same op goes on exactly
  * where the last page ended; a token that an earlier process kept starts at a boundary of the store's choice
- * and may repeat keys (LOCAL: the files of one folder), but never leaves one out. Tokens are printable ASCII.
+ * and may repeat keys (LOCAL: the files of one folder), but never leaves one out; so stay with
+ * one op to get through a listing. Tokens are printable ASCII.
  */
 extern CfStep cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries,
 							  CfListPage *page);

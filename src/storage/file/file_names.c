@@ -143,7 +143,8 @@ names_grow(CfOp *op, CfFileNames *names, size_t needed)
 void
 cf_file_names_sort(CfFileNames *names)
 {
-	qsort_r(names->order, names->count, sizeof(uint32_t), compare_order, names->bytes);
+	if (names->count > 1)
+		qsort_r(names->order, names->count, sizeof(uint32_t), compare_order, names->bytes);
 }
 
 static int
