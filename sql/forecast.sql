@@ -14,3 +14,22 @@ CREATE TABLE cloudflux.ml_predictions (
 
 CREATE TABLE cloudflux.ml_predictions_default PARTITION OF cloudflux.ml_predictions DEFAULT;
 CREATE INDEX ON cloudflux.ml_predictions_default (file_id, prediction_date);
+
+INSERT INTO cloudflux.partitioned_tables (table_name, period, ahead, retention, builtin)
+VALUES ('ml_predictions', 'week', 2, NULL, true);
+
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.ml_predictions_default', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.ml_predictions_id_seq', '');
+
+GRANT SELECT ON cloudflux.ml_predictions TO cloudflux_viewer, cloudflux_worker;
+GRANT INSERT, UPDATE, DELETE ON cloudflux.ml_predictions TO cloudflux_user, cloudflux_worker;
+
+COMMENT ON TABLE cloudflux.ml_predictions IS 'What is expected to be read: one row per object, day and prediction, partitioned by week of prediction_date; retention drops whole weeks. Anything may write it that can INSERT.';
+COMMENT ON TABLE cloudflux.ml_predictions_default IS 'Rows of ml_predictions whose week has no partition (yet).';
+COMMENT ON COLUMN cloudflux.ml_predictions.id IS 'Number of the row.';
+COMMENT ON COLUMN cloudflux.ml_predictions.file_id IS 'Object; it need not be catalogued.';
+COMMENT ON COLUMN cloudflux.ml_predictions.prediction_date IS 'UTC day that is predicted.';
+COMMENT ON COLUMN cloudflux.ml_predictions.predicted_accesses IS 'Expected number of accesses on that day.';
+COMMENT ON COLUMN cloudflux.ml_predictions.recommended_tier IS 'HOT, WARM or COLD; NULL = no recommendation.';
+COMMENT ON COLUMN cloudflux.ml_predictions.confidence_score IS 'Between 0 and 1; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.created_at IS 'When it was predicted.';
