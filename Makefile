@@ -54,8 +54,10 @@ $(MODULES).so: $(KERNEL_OBJS) $(DOORWAY_OBJS)
 
 -include $(KERNEL_OBJS:.o=.d) $(DOORWAY_OBJS:.o=.d)
 
+# Names in the script resolve in pg_catalog only, whoever made a schema called cloudflux before; the setting ends with the script.
 build/cloudflux--$(EXTVERSION).sql: $(ROOMS:%=sql/%.sql) Makefile
 	@mkdir -p $(@D)
-	{ printf '%s\n' '\echo Use "CREATE EXTENSION cloudflux" to load this file. \quit'; cat $(ROOMS:%=sql/%.sql); } > $@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION cloudflux" to load this file. \quit' \
+		'SET LOCAL search_path = pg_catalog, pg_temp;'; cat $(ROOMS:%=sql/%.sql); } > $@
 
 include test/harness/harness.mk
