@@ -65,7 +65,7 @@ static int	saved_context_flags;
 static MemoryContext saved_memory;
 
 static bool extension_is_here(void);
-static void leave(CfSlotState why) pg_attribute_noreturn();
+CF_NORETURN static void leave(CfSlotState why);
 static void set_session(void);
 static void probe(void);
 static void work(void);
