@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 
 #include "core/core.h"
+#include "events/events.h"
 #include "storage/storage.h"
 
 PG_MODULE_MAGIC;
@@ -26,6 +27,7 @@ _PG_init(void)
 		return;
 
 	cf_core_init();
+	cf_events_init();
 	cf_storage_init();
 	MarkGUCPrefixReserved("cloudflux");
 }

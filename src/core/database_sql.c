@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -22,6 +23,20 @@
 #define END_TIMEOUT_MS 5000
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
+
+/* The database that this session's command needs empty. */
+static Oid	barred = InvalidOid;
+
+/* unbar_at_end lifts the bar only when the transaction is over: before, the launcher still sees the database. */
+static void
+unbar_at_end(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	if (OidIsValid(barred))
+		cf_slots_unbar(barred);
+	barred = InvalidOid;
+}
 
 /* option_text is the value of a named option of CREATE or ALTER DATABASE; NULL = not given. */
 static const char *
@@ -96,6 +111,7 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
 				DestReceiver *dest, QueryCompletion *qc)
 {
+	static bool registered = false;
 	const char *name = cf_slots != NULL ? database_to_clear(pstmt->utilityStmt) : NULL;
 	Oid			dboid = name != NULL ? get_database_oid(name, true) : InvalidOid;
 
@@ -104,18 +120,14 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		pass_on(pstmt, query, read_only_tree, context, params, env, dest, qc);
 		return;
 	}
+	if (!registered)
+		RegisterXactCallback(unbar_at_end, NULL);
+	registered = true;
+	barred = dboid;
 	cf_slots_bar(dboid);
-	PG_TRY();
-	{
-		/* Late workers are left to the command itself, which says who is still connected. */
-		(void) cf_slots_end_workers(dboid, END_TIMEOUT_MS);
-		pass_on(pstmt, query, read_only_tree, context, params, env, dest, qc);
-	}
-	PG_FINALLY();
-	{
-		cf_slots_unbar(dboid);
-	}
-	PG_END_TRY();
+	/* Late workers are left to the command itself, which says who is still connected. */
+	(void) cf_slots_end_workers(dboid, END_TIMEOUT_MS);
+	pass_on(pstmt, query, read_only_tree, context, params, env, dest, qc);
 }
 
 void

@@ -14,6 +14,6 @@
  * cf_keeper_register adds a step; called from cf_NAME_init(). It opens and commits its own transactions
  * (cf_worker_begin, cf_worker_commit) and says whether there is more. After an ERROR the other steps still run.
  */
-extern void cf_keeper_register(const char *name, CfWorkerResult (*step) (void));
+extern void cf_keeper_register(CfWorkerResult (*step) (void));
 
 #endif							/* CF_CORE_KEEPER_H */

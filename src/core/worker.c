@@ -59,7 +59,8 @@ static const CfWorkerKind *my_kind = NULL;
 static int	idle_at_most_ms;
 static uint32 wait_event = 0;
 
-/* Who the process was, and where it allocated, before cf_worker_begin(). */
+/* Who the process was before cf_worker_become(), and where it allocated before cf_worker_begin(). */
+static bool became = false;
 static Oid	saved_user;
 static int	saved_context_flags;
 static MemoryContext saved_memory;
@@ -107,8 +108,7 @@ cf_worker_index(void)
 void
 cf_worker_begin(const char *activity)
 {
-	Oid			role;
-
+	became = false;
 	if (slot == NULL)
 	{
 		EnsurePortalSnapshotExists();
@@ -120,15 +120,32 @@ cf_worker_begin(const char *activity)
 	StartTransactionCommand();
 	if (!extension_is_here())
 		leave(CF_SLOT_ABSENT);
-	role = get_role_oid("cloudflux_worker", true);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	cf_worker_become();
+}
+
+void
+cf_worker_become(void)
+{
+	Oid			role = get_role_oid("cloudflux_worker", true);
+
 	if (!OidIsValid(role))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role \"cloudflux_worker\" does not exist"),
 				 errhint("Create it again with NOLOGIN, or drop and create the extension.")));
-	PushActiveSnapshot(GetTransactionSnapshot());
 	GetUserIdAndSecContext(&saved_user, &saved_context_flags);
 	SetUserIdAndSecContext(role, saved_context_flags | SECURITY_LOCAL_USERID_CHANGE);
+	became = true;
+}
+
+/* become_again gives the process back its own user. After an ERROR the server has done it already. */
+static void
+become_again(void)
+{
+	if (became)
+		SetUserIdAndSecContext(saved_user, saved_context_flags);
+	became = false;
 }
 
 void
@@ -136,6 +153,7 @@ cf_worker_commit(void)
 {
 	if (slot == NULL)
 	{
+		become_again();
 		if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 			elog(ERROR, "could not connect to SPI");
 		SPI_commit();
@@ -143,10 +161,10 @@ cf_worker_commit(void)
 			elog(ERROR, "could not finish SPI");
 		return;
 	}
-	/* Deferred triggers still run as the worker's role, hence the order. An ERROR restores the user itself. */
+	/* Deferred triggers still run as the worker's role, hence the order. */
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	SetUserIdAndSecContext(saved_user, saved_context_flags);
+	become_again();
 	MemoryContextSwitchTo(saved_memory);
 	pgstat_report_stat(true);
 	pgstat_report_activity(STATE_IDLE, NULL);
@@ -393,6 +411,7 @@ work(void)
 											   ALLOCSET_DEFAULT_SIZES);
 	long		backoff_ms = BACKOFF_MIN_MS;
 
+	idle_at_most_ms = my_kind->idle_ms;
 	for (;;)
 	{
 		CfWorkerResult result = CF_WORKER_IDLE;
@@ -401,7 +420,6 @@ work(void)
 		MemoryContextReset(loop);
 		cf_worker_attend();
 		slot->state = CF_SLOT_BUSY;
-		idle_at_most_ms = my_kind->idle_ms;
 		if (run_step(loop, &result))
 		{
 			backoff_ms = BACKOFF_MIN_MS;
@@ -412,6 +430,7 @@ work(void)
 			}
 			slot->state = CF_SLOT_IDLE;
 			cf_worker_wait(idle_at_most_ms);
+			idle_at_most_ms = my_kind->idle_ms;
 			continue;
 		}
 		slot->failures++;

@@ -40,6 +40,12 @@ extern void cf_worker_begin(const char *activity);
 extern void cf_worker_commit(void);
 extern bool cf_worker_is_worker(void);
 
+/*
+ * cf_worker_become switches a foreground CALL, too, to cloudflux_worker until cf_worker_commit(); only for work
+ * that is the same whoever asks for it, behind a function that only the right roles may call.
+ */
+extern void cf_worker_become(void);
+
 /* cf_worker_index is which of count() workers of its kind this process is, from 0; 0 in a user's session. */
 extern int	cf_worker_index(void);
 
@@ -50,7 +56,7 @@ extern int	cf_worker_index(void);
 extern void cf_worker_attend(void);
 extern void cf_worker_wait(long ms);
 
-/* cf_worker_idle_at_most shortens the wait after this step, when something is due sooner than idle_ms. */
+/* cf_worker_idle_at_most shortens the next wait of the loop, when something is due sooner than idle_ms. */
 extern void cf_worker_idle_at_most(int ms);
 
 /*

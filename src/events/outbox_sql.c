@@ -1,0 +1,120 @@
+/*
+ * outbox_sql.c
+ *		What happens around a committed event: the keeper is woken, and tells the listeners once per batch.
+ *
+ * A user's transaction never does NOTIFY itself: that takes a lock of the whole database over the commit. It
+ * only sets a latch, after its commit. The keeper reads the window of transactions that are all over
+ * (cloudflux.notify_events()) and does one NOTIFY for all events in it.
+ *
+ * A latch is no promise: PREPARE TRANSACTION sets none, and the event of a transaction that has ended becomes
+ * readable only when every older one has ended too. So the keeper also looks by time, more often while it knows of
+ * events that it may not read yet.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/pg_lsn.h"
+
+#include "core/core.h"
+#include "core/error_sql.h"
+#include "core/keeper.h"
+#include "core/spi_sql.h"
+#include "core/worker.h"
+#include "events/events.h"
+
+#define LOOK_AGAIN_MS 250
+
+static CfSpiPlan notify_events = {
+	"SELECT waiting FROM cloudflux.notify_events()", 0, {0}
+};
+
+/* notify_step tells of one window; CF_WORKER_IDLE always, since a window holds all that may be read. */
+static CfWorkerResult
+notify_step(void)
+{
+	bool		waiting;
+
+	cf_worker_begin("telling listeners of events");
+	cf_spi_begin();
+	cf_spi_run(&notify_events, NULL, NULL);
+	waiting = cf_spi_bool(0, 1, NULL);
+	cf_spi_end();
+	cf_worker_commit();
+	if (waiting)
+		cf_worker_idle_at_most(LOOK_AGAIN_MS);
+	return CF_WORKER_IDLE;
+}
+
+void
+cf_events_init(void)
+{
+	cf_keeper_register(notify_step);
+}
+
+/* wake_keeper() is the statement trigger of cloudflux.events: the keeper looks once this transaction commits. */
+PG_FUNCTION_INFO_V1(cloudflux_wake_keeper);
+Datum
+cloudflux_wake_keeper(PG_FUNCTION_ARGS)
+{
+	CF_ABI_CHECK();
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function cloudflux.wake_keeper can only be called as a trigger")));
+	cf_worker_wake_on_commit("keeper");
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * wal_identity() tells which history of which cluster this is: transaction ids mean nothing in another one.
+ * During recovery the timeline and position are those being replayed.
+ */
+PG_FUNCTION_INFO_V1(cloudflux_wal_identity);
+Datum
+cloudflux_wal_identity(PG_FUNCTION_ARGS)
+{
+	TupleDesc	tupdesc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	TimeLineID	timeline;
+	XLogRecPtr	lsn;
+	char		identifier[24];
+
+	CF_ABI_CHECK();
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (RecoveryInProgress())
+		lsn = GetXLogReplayRecPtr(&timeline);
+	else
+	{
+		timeline = GetWALInsertionTimeLine();
+		lsn = GetXLogInsertRecPtr();
+	}
+	snprintf(identifier, sizeof(identifier), UINT64_FORMAT, GetSystemIdentifier());
+	values[0] = CStringGetTextDatum(identifier);
+	values[1] = Int32GetDatum((int32) timeline);
+	values[2] = LSNGetDatum(lsn);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
+}
+
+/*
+ * actor() names who acts: the worker's role in a worker, else the user outside of all SECURITY DEFINER functions
+ * (the session's user, or the role that SET ROLE chose).
+ */
+PG_FUNCTION_INFO_V1(cloudflux_actor);
+Datum
+cloudflux_actor(PG_FUNCTION_ARGS)
+{
+	CF_ABI_CHECK();
+	if (cf_worker_is_worker())
+		PG_RETURN_TEXT_P(cstring_to_text("cloudflux_worker"));
+	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetOuterUserId(), false)));
+}
