@@ -134,7 +134,7 @@ BEGIN
 	IF NOT FOUND THEN
 		IF p_chore IS NOT NULL THEN
 			RAISE EXCEPTION 'chore "%" does not exist', p_chore
-				USING ERRCODE = 'no_data', HINT = 'View "cloudflux.chore_schedule" lists the chores.';
+				USING ERRCODE = '02000', HINT = 'View "cloudflux.chore_schedule" lists the chores.';
 		END IF;
 		RETURN;
 	END IF;
