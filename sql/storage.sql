@@ -1,6 +1,15 @@
 /*
  * storage: where objects live. A place is a foreign server of the foreign-data wrapper cloudflux; its
  * credentials are user mappings. One server = one bucket (container, directory) at one provider.
+ *
+ *   add_storage, drop_storage, adopt_storage    make, remove, confirm a place
+ *   check_storage, places_health                does it work, what can it do
+ *   list_objects, stat_object, fetch_object,    objects of one place, on the rights of who asks
+ *   store_object
+ *   tier_class, class_tier, storage_tiers       what HOT, WARM and COLD mean at a place
+ *
+ * Whoever has USAGE on the foreign server may use the place. DROP and RENAME of a server that holds objects are
+ * refused by event triggers; an ALTER that points it elsewhere stops every use until adopt_storage() confirms it.
  */
 
 CREATE FUNCTION cloudflux.validator(p_options text[], p_catalog oid) RETURNS void
@@ -37,14 +46,587 @@ CREATE TABLE cloudflux.storage_tiers (
 );
 CREATE UNIQUE INDEX storage_tiers_one ON cloudflux.storage_tiers (cloud, COALESCE(place, ''), storage_class, builtin);
 
-REVOKE ALL ON FUNCTION cloudflux.validator(text[], oid) FROM PUBLIC;
-GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
-GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_viewer, cloudflux_worker;
+/*
+ * Class names are those of the price book. Azure's carry the redundancy (HOT_LRS); the provider's own words are
+ * there too. first_byte_ms of an archive class is its slowest ordinary restore.
+ */
+INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class, first_byte_ms, preferred, builtin) VALUES
+	('AWS',   'HOT',  'STANDARD',                200, true,  true),
+	('AWS',   'HOT',  'INTELLIGENT_TIERING_FA',  200, false, true),
+	('AWS',   'HOT',  'EXPRESS_ONEZONE',          10, false, true),
+	('AWS',   'WARM', 'STANDARD_IA',             200, true,  true),
+	('AWS',   'WARM', 'ONEZONE_IA',              200, false, true),
+	('AWS',   'WARM', 'INTELLIGENT_TIERING_IA',  200, false, true),
+	('AWS',   'COLD', 'GLACIER_IR',              200, true,  true),
+	('AWS',   'COLD', 'GLACIER',            18000000, false, true),
+	('AWS',   'COLD', 'DEEP_ARCHIVE',       43200000, false, true),
+	('AWS',   'COLD', 'INTELLIGENT_TIERING_AIA', 200, false, true),
+	('AWS',   'COLD', 'INTELLIGENT_TIERING_AA',  18000000, false, true),
+	('AWS',   'COLD', 'INTELLIGENT_TIERING_DAA', 43200000, false, true),
+	('Azure', 'HOT',  'HOT_LRS',                 100, true,  true),
+	('Azure', 'HOT',  'HOT_ZRS',                 100, true,  true),
+	('Azure', 'HOT',  'PREMIUM_LRS',              10, false, true),
+	('Azure', 'HOT',  'PREMIUM_ZRS',              10, false, true),
+	('Azure', 'WARM', 'COOL_LRS',                100, true,  true),
+	('Azure', 'WARM', 'COOL_ZRS',                100, true,  true),
+	('Azure', 'COLD', 'COLD_LRS',                100, true,  true),
+	('Azure', 'COLD', 'COLD_ZRS',                100, true,  true),
+	('Azure', 'COLD', 'ARCHIVE_LRS',        54000000, false, true),
+	('Azure', 'HOT',  'Hot',                     100, false, true),
+	('Azure', 'WARM', 'Cool',                    100, false, true),
+	('Azure', 'COLD', 'Cold',                    100, false, true),
+	('Azure', 'COLD', 'Archive',            54000000, false, true),
+	('GCP',   'HOT',  'STANDARD',                100, true,  true),
+	('GCP',   'WARM', 'NEARLINE',                100, true,  true),
+	('GCP',   'COLD', 'COLDLINE',                100, true,  true),
+	('GCP',   'COLD', 'ARCHIVE',                 100, false, true),
+	('S3',    'HOT',  'STANDARD',                100, true,  true),
+	('S3',    'WARM', 'STANDARD_IA',             100, true,  true),
+	('S3',    'COLD', 'GLACIER',            18000000, true,  true),
+	('LOCAL', 'HOT',  'HOT',                       5, true,  true),
+	('LOCAL', 'WARM', 'WARM',                     20, true,  true),
+	('LOCAL', 'COLD', 'COLD',                    100, true,  true);
+
+-- ---------------------------------------------------------------- places, seen with what their servers say now
+
+CREATE FUNCTION cloudflux.place_url(p_provider text, p_endpoint text, p_bucket text, p_prefix text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE p_provider
+	WHEN 'AWS' THEN 's3://' || p_bucket || '/'
+	WHEN 'GCP' THEN 'gs://' || p_bucket || '/'
+	WHEN 'Azure' THEN COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), 'azure:/') || '/' || p_bucket || '/'
+	WHEN 'LOCAL' THEN 'file://' || rtrim(p_bucket, '/') || '/'
+	ELSE COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), 's3:/') || '/' || p_bucket || '/'
+END || COALESCE(p_prefix, '');
+
+CREATE VIEW cloudflux.storage_places WITH (security_invoker = true) AS
+SELECT s.srvname::text AS place,
+       o.provider, o.bucket, o.region, o.endpoint, o.prefix, o.storage_class,
+       CASE WHEN o.provider = 'LOCAL' THEN COALESCE(o.tier, 'HOT') ELSE o.tier END AS tier,
+       o.price_provider, o.price_region,
+       o.max_connections, o.bandwidth_limit, o.requests_per_second,
+       cloudflux.place_url(o.provider, o.endpoint, o.bucket, o.prefix) AS url,
+       p.place IS NOT NULL AND p.provider = o.provider AND p.bucket = o.bucket
+           AND p.endpoint = COALESCE(o.endpoint, '') AND p.prefix = COALESCE(o.prefix, '') AS adopted,
+       p.checked_at, p.capabilities,
+       pg_catalog.pg_get_userbyid(s.srvowner)::text AS owner
+  FROM pg_catalog.pg_foreign_server AS s
+  JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
+ CROSS JOIN LATERAL (
+	SELECT max(x.option_value) FILTER (WHERE x.option_name = 'provider') AS provider,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'bucket') AS bucket,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'region') AS region,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'endpoint') AS endpoint,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'prefix') AS prefix,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'storage_class') AS storage_class,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'tier') AS tier,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'price_provider') AS price_provider,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'price_region') AS price_region,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'max_connections')::int AS max_connections,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'bandwidth_limit')::bigint AS bandwidth_limit,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'requests_per_second')::int AS requests_per_second
+	  FROM pg_catalog.pg_options_to_table(s.srvoptions) AS x) AS o
+  LEFT JOIN cloudflux.places AS p ON p.place = s.srvname::text;
+
+CREATE FUNCTION cloudflux.place_of_location(p_location text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT p.place
+	  FROM cloudflux.places AS p
+	 WHERE starts_with(p_location, p.url) AND length(p_location) > length(p.url)
+	 ORDER BY length(p.url) DESC, p.place
+	 LIMIT 1;
+END;
+
+CREATE FUNCTION cloudflux.place_problem(p_place text, p_for_write boolean,
+	OUT sqlstate text, OUT message text, OUT detail text, OUT hint text)
+RETURNS record
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_place_problem';
+
+-- Raises 02000 with the known places when there is none of that name.
+CREATE FUNCTION cloudflux.require_place(p_place text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_known text;
+BEGIN
+	IF EXISTS (SELECT FROM cloudflux.storage_places AS s WHERE s.place = p_place) THEN
+		RETURN;
+	END IF;
+	IF p_place IS NULL THEN
+		RAISE EXCEPTION 'the name of a place is null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT string_agg(k.place, ', ') INTO v_known
+	  FROM (SELECT s.place FROM cloudflux.storage_places AS s ORDER BY s.place LIMIT 12) AS k;
+	RAISE EXCEPTION 'place "%" does not exist', p_place
+		USING ERRCODE = '02000',
+			HINT = CASE WHEN v_known IS NULL THEN 'There is no place yet; cloudflux.add_storage() makes one.'
+			       ELSE format('Known places: %s.', v_known) END;
+END
+$$;
+
+CREATE FUNCTION cloudflux.adopt_storage(place text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_server cloudflux.storage_places;
+	v_other text;
+BEGIN
+	PERFORM cloudflux.require_place(adopt_storage.place);
+	SELECT s.* INTO v_server FROM cloudflux.storage_places AS s WHERE s.place = adopt_storage.place;
+	IF NOT pg_has_role(v_server.owner::name, 'USAGE') THEN
+		RAISE EXCEPTION 'permission denied to adopt place "%"', adopt_storage.place
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = format('The foreign server belongs to role "%s".', v_server.owner);
+	END IF;
+	-- Two places at one address would be two catalogs of the same objects.
+	SELECT p.place INTO v_other FROM cloudflux.places AS p
+	 WHERE p.url = v_server.url AND p.place <> adopt_storage.place
+	   AND EXISTS (SELECT FROM cloudflux.storage_places AS s WHERE s.place = p.place);
+	IF FOUND THEN
+		RAISE EXCEPTION 'place "%" lies where place "%" lies', adopt_storage.place, v_other
+			USING ERRCODE = 'duplicate_object',
+				DETAIL = format('Both are %s.', v_server.url),
+				HINT = 'Use the one that is there, or give this one a bucket or prefix of its own.';
+	END IF;
+	-- What a rename or a lost server left behind, unless objects are still catalogued there.
+	DELETE FROM cloudflux.places AS p
+	 WHERE NOT EXISTS (SELECT FROM cloudflux.storage_places AS s WHERE s.place = p.place)
+	   AND NOT EXISTS (SELECT FROM cloudflux.addresses AS a WHERE a.place = p.place);
+	INSERT INTO cloudflux.places AS p (place, provider, endpoint, bucket, prefix, region, url)
+	VALUES (v_server.place, v_server.provider, COALESCE(v_server.endpoint, ''), v_server.bucket,
+	        COALESCE(v_server.prefix, ''), COALESCE(v_server.region, ''), v_server.url)
+	ON CONFLICT (place) DO UPDATE
+	   SET provider = EXCLUDED.provider, endpoint = EXCLUDED.endpoint, bucket = EXCLUDED.bucket,
+	       prefix = EXCLUDED.prefix, region = EXCLUDED.region, url = EXCLUDED.url,
+	       capabilities = '{}', checked_at = NULL, adopted_at = now();
+	RETURN v_server.place;
+END
+$$;
+
+CREATE FUNCTION cloudflux.add_storage(name text, provider text, bucket text, options jsonb DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_options text;
+	v_problem record;
+BEGIN
+	IF add_storage.name IS NULL OR octet_length(add_storage.name) NOT BETWEEN 1 AND 63 THEN
+		RAISE EXCEPTION 'invalid name of a place'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It has 1 to 63 bytes.';
+	END IF;
+	IF add_storage.provider IS NULL OR add_storage.bucket IS NULL THEN
+		RAISE EXCEPTION 'provider and bucket of place "%" cannot be null', add_storage.name
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF jsonb_typeof(COALESCE(add_storage.options, '{}')) <> 'object' THEN
+		RAISE EXCEPTION 'options of place "%" are not a JSON object', add_storage.name
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Write them as {"region": "eu-west-1", "prefix": "photos/"}.';
+	END IF;
+	SELECT string_agg(format('%I %L', o.key, COALESCE(o.value, '')), ', ')
+	  INTO v_options
+	  FROM (SELECT 'provider' AS key, add_storage.provider AS value
+	        UNION ALL SELECT 'bucket', add_storage.bucket
+	        UNION ALL SELECT e.key, e.value FROM jsonb_each_text(COALESCE(add_storage.options, '{}')) AS e) AS o;
+	EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER cloudflux OPTIONS (%s)', add_storage.name, v_options);
+	PERFORM cloudflux.adopt_storage(add_storage.name);
+	SELECT p.* INTO v_problem FROM cloudflux.place_problem(add_storage.name, true) AS p;
+	IF v_problem.sqlstate = '42501' AND v_problem.hint LIKE 'A superuser can say: GRANT%' THEN
+		RAISE WARNING USING ERRCODE = v_problem.sqlstate, MESSAGE = v_problem.message,
+			DETAIL = COALESCE(v_problem.detail, ''), HINT = COALESCE(v_problem.hint, '');
+	ELSIF v_problem.sqlstate IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = v_problem.sqlstate, MESSAGE = v_problem.message,
+			DETAIL = COALESCE(v_problem.detail, ''), HINT = COALESCE(v_problem.hint, '');
+	END IF;
+	RETURN add_storage.name;
+END
+$$;
+
+CREATE FUNCTION cloudflux.drop_storage(name text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM cloudflux.require_place(drop_storage.name);
+	EXECUTE format('DROP SERVER %I', drop_storage.name);
+	RETURN drop_storage.name;
+END
+$$;
+
+-- ---------------------------------------------------------------- does it work
+
+CREATE FUNCTION cloudflux.probe_place(p_place text, p_tag text)
+RETURNS TABLE (check_name text, ok boolean, detail text, hint text)
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_probe_place';
+
+CREATE FUNCTION cloudflux.check_storage(place text)
+RETURNS TABLE (check_name text, ok boolean, detail text, hint text)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_row record;
+	v_found jsonb := '{}';
+BEGIN
+	PERFORM cloudflux.require_place(check_storage.place);
+	FOR v_row IN SELECT p.* FROM cloudflux.probe_place(check_storage.place, cloudflux.new_id()) AS p LOOP
+		v_found := v_found || jsonb_build_object(v_row.check_name, v_row.ok);
+		check_name := v_row.check_name;
+		ok := v_row.ok;
+		detail := v_row.detail;
+		hint := v_row.hint;
+		RETURN NEXT;
+	END LOOP;
+	UPDATE cloudflux.places AS p SET capabilities = v_found, checked_at = clock_timestamp()
+	 WHERE p.place = check_storage.place;
+END
+$$;
+
+CREATE FUNCTION cloudflux.places_health(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
+RETURNS record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN count(b.place) = 0 THEN 'ok' WHEN count(b.place) < count(*) THEN 'degraded' ELSE 'failed' END,
+	       NULL::timestamptz,
+	       CASE WHEN count(b.place) = 0 THEN count(*) || ' places, all usable'
+	            ELSE string_agg(b.message, '; ' ORDER BY b.place) END,
+	       min(b.hint)
+	  FROM cloudflux.storage_places AS s
+	  LEFT JOIN LATERAL (
+		SELECT s.place, p.message, p.hint FROM cloudflux.place_problem(s.place, false) AS p
+		 WHERE p.sqlstate IS NOT NULL) AS b ON true;
+END;
+
+INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
+VALUES ('storage', 'storage', 'places_health', true);
+
+-- ---------------------------------------------------------------- objects of one place
+
+CREATE FUNCTION cloudflux.list_objects(place text, prefix text DEFAULT '')
+RETURNS TABLE (object_key text, key_bytes bytea, size_bytes bigint, version text,
+	modified_at timestamptz, accessed_at timestamptz, storage_class text)
+LANGUAGE c VOLATILE
+COST 1000 ROWS 10000
+AS 'MODULE_PATHNAME', 'cloudflux_list_objects';
+
+CREATE FUNCTION cloudflux.stat_object(p_place text, p_key text, OUT version text, OUT size_bytes bigint,
+	OUT modified_at timestamptz, OUT accessed_at timestamptz, OUT storage_class text)
+RETURNS record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_stat_object';
+
+CREATE FUNCTION cloudflux.fetch_object(p_place text, p_key text, p_version text DEFAULT NULL) RETURNS bytea
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_fetch_object';
+
+CREATE FUNCTION cloudflux.write_object(p_place text, p_key text, p_data bytea, p_content_type text, p_metadata text,
+	p_owner_tag text, OUT version text, OUT size_bytes bigint, OUT modified_at timestamptz)
+RETURNS record
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_write_object';
+
+CREATE FUNCTION cloudflux.store_object(p_place text, p_key text, p_data bytea, p_content_type text DEFAULT NULL,
+	p_metadata jsonb DEFAULT '{}', OUT version text, OUT size_bytes bigint, OUT modified_at timestamptz)
+RETURNS record
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT w.version, w.size_bytes, w.modified_at
+	  FROM cloudflux.write_object(p_place, p_key, p_data, p_content_type,
+		(SELECT string_agg(translate(e.key, E'=\n', '__') || '=' || translate(e.value, E'\n', ' '), E'\n' ORDER BY e.key)
+		   FROM jsonb_each_text(COALESCE(p_metadata, '{}')) AS e),
+		'put-' || cloudflux.new_id()) AS w;
+END;
+
+CREATE FUNCTION cloudflux.find_uploads(p_place text, p_older_than timestamptz)
+RETURNS TABLE (handle text, owner_tag text, written_at timestamptz, size_bytes bigint)
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_find_uploads';
+
+CREATE FUNCTION cloudflux.stale_uploads(p_place text, p_age interval DEFAULT '7 days')
+RETURNS TABLE (handle text, owner_tag text, written_at timestamptz, size_bytes bigint)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT u.handle, u.owner_tag, u.written_at, u.size_bytes
+	  FROM cloudflux.find_uploads(p_place, clock_timestamp() - p_age) AS u;
+END;
+
+CREATE FUNCTION cloudflux.abort_upload(p_place text, p_handle text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_abort_upload';
+
+-- ---------------------------------------------------------------- HOT, WARM, COLD
+
+CREATE FUNCTION cloudflux.class_tier(p_cloud text, p_place text, p_storage_class text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT COALESCE(
+		(SELECT t.tier FROM cloudflux.storage_tiers AS t
+		  WHERE t.cloud = p_cloud AND t.place = p_place AND t.storage_class = p_storage_class
+		  ORDER BY t.builtin LIMIT 1),
+		-- A directory is one tier, whatever class its prices are taken from.
+		(SELECT COALESCE((SELECT o.option_value FROM pg_catalog.pg_options_to_table(s.srvoptions) AS o
+		                   WHERE o.option_name = 'tier'), 'HOT')
+		   FROM pg_catalog.pg_foreign_server AS s
+		  WHERE p_cloud = 'LOCAL' AND s.srvname = p_place::name),
+		(SELECT t.tier FROM cloudflux.storage_tiers AS t
+		  WHERE t.cloud = p_cloud AND t.place IS NULL AND t.storage_class = p_storage_class
+		  ORDER BY t.builtin LIMIT 1));
+END;
+
+CREATE FUNCTION cloudflux.tier_class(p_place text, p_tier text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place cloudflux.storage_places;
+	v_class text;
+	v_redundancy text;
+	v_known text;
+BEGIN
+	PERFORM cloudflux.require_place(p_place);
+	SELECT s.* INTO v_place FROM cloudflux.storage_places AS s WHERE s.place = p_place;
+	-- What is written without a wish.
+	IF p_tier IS NULL AND (v_place.provider = 'LOCAL' OR v_place.storage_class IS NOT NULL) THEN
+		RETURN COALESCE(v_place.storage_class, v_place.tier);
+	END IF;
+	IF v_place.provider = 'LOCAL' AND p_tier IN (v_place.tier, v_place.storage_class) THEN
+		RETURN COALESCE(v_place.storage_class, v_place.tier);
+	END IF;
+	v_redundancy := CASE WHEN v_place.provider = 'Azure' THEN COALESCE(substring(v_place.storage_class FROM '_([A-Z]+)$'), 'LRS') END;
+	SELECT t.storage_class INTO v_class
+	  FROM cloudflux.storage_tiers AS t
+	 WHERE t.cloud = v_place.provider
+	   AND (t.place = p_place OR (t.place IS NULL AND v_place.provider <> 'LOCAL'))
+	   AND (t.tier = COALESCE(p_tier, 'HOT') OR t.storage_class = p_tier)
+	 ORDER BY t.place IS NULL, t.builtin, t.storage_class = p_tier DESC NULLS LAST,
+	       t.storage_class LIKE '%\_' || v_redundancy DESC NULLS LAST, t.preferred DESC, t.id
+	 LIMIT 1;
+	IF FOUND THEN
+		-- Azure's own word, in the name that has a price.
+		IF v_redundancy IS NOT NULL AND v_class IN ('Hot', 'Cool', 'Cold', 'Archive') THEN
+			v_class := upper(v_class) || '_' || v_redundancy;
+		END IF;
+		RETURN v_class;
+	END IF;
+	IF v_place.provider = 'LOCAL' THEN
+		v_known := format('The place is a directory of tier %s; to keep %s objects, use a place whose option tier says so.', v_place.tier, p_tier);
+	ELSE
+		SELECT format('A tier is HOT, WARM or COLD, or one of: %s.', string_agg(DISTINCT t.storage_class, ', ')) INTO v_known
+		  FROM cloudflux.storage_tiers AS t WHERE t.cloud = v_place.provider AND (t.place IS NULL OR t.place = p_place);
+	END IF;
+	RAISE EXCEPTION 'place "%" has no tier "%"', p_place, p_tier
+		USING ERRCODE = 'invalid_parameter_value', HINT = v_known;
+END
+$$;
+
+-- Builtin rows are never edited: a user's row stands over them, or it would be lost in a restore.
+CREATE FUNCTION cloudflux.guard_storage_tiers() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'builtin rows of cloudflux.storage_tiers cannot be changed'
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Insert a row of your own with the same cloud and storage_class; it wins.';
+END
+$$;
+CREATE TRIGGER guard_added BEFORE INSERT ON cloudflux.storage_tiers
+	FOR EACH ROW WHEN (NEW.builtin) EXECUTE FUNCTION cloudflux.guard_storage_tiers();
+CREATE TRIGGER guard_changed BEFORE UPDATE ON cloudflux.storage_tiers
+	FOR EACH ROW WHEN (OLD.builtin OR NEW.builtin) EXECUTE FUNCTION cloudflux.guard_storage_tiers();
+CREATE TRIGGER guard_removed BEFORE DELETE ON cloudflux.storage_tiers
+	FOR EACH ROW WHEN (OLD.builtin) EXECUTE FUNCTION cloudflux.guard_storage_tiers();
+
+-- ---------------------------------------------------------------- a place that holds objects stays where it is
+
+/*
+ * Both run as the extension's owner, since whoever drops or renames a server need not be able to read addresses.
+ * They are about servers alone: dropping the extension drops them too, and a restore has no addresses yet.
+ */
+CREATE FUNCTION cloudflux.guard_dropped_places() RETURNS event_trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place text;
+BEGIN
+	IF to_regclass('cloudflux.addresses') IS NULL OR to_regclass('cloudflux.places') IS NULL THEN
+		RETURN;
+	END IF;
+	FOR v_place IN SELECT d.object_name FROM pg_event_trigger_dropped_objects() AS d WHERE d.object_type = 'server' LOOP
+		IF EXISTS (SELECT FROM cloudflux.addresses AS a WHERE a.place = v_place) THEN
+			RAISE EXCEPTION 'place "%" cannot be dropped because it holds objects', v_place
+				USING ERRCODE = 'dependent_objects_still_exist',
+					HINT = 'Move or delete its objects first; cloudflux.data_objects tells which they are.';
+		END IF;
+		DELETE FROM cloudflux.places AS p WHERE p.place = v_place;
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION cloudflux.guard_renamed_places() RETURNS event_trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place text;
+BEGIN
+	IF to_regclass('cloudflux.addresses') IS NULL OR to_regclass('cloudflux.places') IS NULL THEN
+		RETURN;
+	END IF;
+	-- A server whose name is new to us, while a place with objects has lost its server: that was a rename.
+	SELECT p.place INTO v_place
+	  FROM pg_event_trigger_ddl_commands() AS c
+	  JOIN pg_foreign_server AS s ON s.oid = c.objid AND c.classid = 'pg_foreign_server'::regclass
+	  JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
+	 CROSS JOIN cloudflux.places AS p
+	 WHERE NOT EXISTS (SELECT FROM cloudflux.places AS k WHERE k.place = s.srvname)
+	   AND NOT EXISTS (SELECT FROM pg_foreign_server AS f WHERE f.srvname = p.place::name)
+	   AND EXISTS (SELECT FROM cloudflux.addresses AS a WHERE a.place = p.place)
+	 LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'place "%" cannot be renamed because it holds objects', v_place
+			USING ERRCODE = 'object_in_use',
+				HINT = 'Add a place of the new name and move the objects there.';
+	END IF;
+END
+$$;
+
+CREATE EVENT TRIGGER cloudflux_guard_dropped_places ON sql_drop
+	WHEN TAG IN ('DROP SERVER', 'DROP OWNED')
+	EXECUTE FUNCTION cloudflux.guard_dropped_places();
+CREATE EVENT TRIGGER cloudflux_guard_renamed_places ON ddl_command_end
+	WHEN TAG IN ('ALTER SERVER')
+	EXECUTE FUNCTION cloudflux.guard_renamed_places();
+
+-- ---------------------------------------------------------------- who may do what
+
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.places', '');
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.storage_tiers', 'WHERE NOT builtin');
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('cloudflux.storage_tiers', 'id')::regclass, '');
 
-COMMENT ON FUNCTION cloudflux.validator(text[], oid) IS
-	'Judges the options of a place (foreign server) when they are written. It looks at options and catalog only, never at a file or the network. Unknown options are HV00D, wrong values 22023, each with a hint.';
+GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
+GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places TO cloudflux_viewer, cloudflux_worker;
+GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
+
+REVOKE ALL ON FUNCTION cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
+	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
+	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
+	cloudflux.probe_place(text, text), cloudflux.check_storage(text), cloudflux.places_health(),
+	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
+	cloudflux.write_object(text, text, bytea, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb),
+	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
+	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.guard_storage_tiers(),
+	cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux.place_of_location(text),
+	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
+	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
+	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text) TO cloudflux_viewer, cloudflux_worker;
+GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text),
+	cloudflux.store_object(text, text, bytea, text, jsonb) TO cloudflux_user;
+GRANT EXECUTE ON FUNCTION cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb),
+	cloudflux.drop_storage(text), cloudflux.probe_place(text, text), cloudflux.check_storage(text) TO cloudflux_admin;
+GRANT EXECUTE ON FUNCTION cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval),
+	cloudflux.abort_upload(text, text) TO cloudflux_admin, cloudflux_worker;
+
+-- ---------------------------------------------------------------- what each thing is
+
 COMMENT ON FOREIGN DATA WRAPPER cloudflux IS
 	'A foreign server of this wrapper is a place: one bucket, container or directory where objects live. It has no foreign tables.';
+COMMENT ON FUNCTION cloudflux.validator(text[], oid) IS
+	'Judges the options of a place (foreign server) when they are written. It looks at options and catalog only, never at a file or the network. An unknown option is HV00D, a missing one HV002, a wrong value 22023, each with a hint; options of user mappings are refused with 0A000.';
+COMMENT ON TABLE cloudflux.places IS
+	'What each place looked like when it was adopted. Every use compares it with the foreign server and fails with 55000 until adopt_storage() confirms a change.';
+COMMENT ON COLUMN cloudflux.places.place IS 'Name of the foreign server.';
+COMMENT ON COLUMN cloudflux.places.provider IS 'AWS, Azure, GCP, S3 (any S3-compatible store) or LOCAL (a directory).';
+COMMENT ON COLUMN cloudflux.places.endpoint IS 'Address of the store; empty = the provider''s own.';
+COMMENT ON COLUMN cloudflux.places.bucket IS 'Bucket or container; for LOCAL the absolute path of the root directory.';
+COMMENT ON COLUMN cloudflux.places.prefix IS 'Stands in front of every key; empty, or ends in a slash.';
+COMMENT ON COLUMN cloudflux.places.region IS 'Region of the bucket; empty = none given.';
+COMMENT ON COLUMN cloudflux.places.url IS 'URL of the place, ends in a slash (with prefix: in the prefix). url || object_key is the storage_location of an object.';
+COMMENT ON COLUMN cloudflux.places.capabilities IS 'What check_storage() found: name of each check and whether it passed. Empty = not checked since it was adopted.';
+COMMENT ON COLUMN cloudflux.places.checked_at IS 'When check_storage() last ran; NULL = not since it was adopted.';
+COMMENT ON COLUMN cloudflux.places.adopted_at IS 'When this description was confirmed, by add_storage() or adopt_storage().';
+COMMENT ON COLUMN cloudflux.places.owner IS 'Role that first adopted the place.';
+COMMENT ON TABLE cloudflux.storage_tiers IS
+	'What HOT, WARM and COLD mean: storage classes per cloud, or per place. The most specific row wins: place before cloud, a user''s row before a builtin one.';
+COMMENT ON COLUMN cloudflux.storage_tiers.id IS 'Number of the row.';
+COMMENT ON COLUMN cloudflux.storage_tiers.cloud IS 'Provider that the row is about: AWS, Azure, GCP, S3 or LOCAL.';
+COMMENT ON COLUMN cloudflux.storage_tiers.place IS 'Place that the row is about; NULL = all of the cloud.';
+COMMENT ON COLUMN cloudflux.storage_tiers.tier IS 'HOT, WARM or COLD.';
+COMMENT ON COLUMN cloudflux.storage_tiers.storage_class IS 'Storage class, in the spelling of the price book (Azure with redundancy: HOT_LRS).';
+COMMENT ON COLUMN cloudflux.storage_tiers.first_byte_ms IS 'Milliseconds until the first byte; for classes that must be restored, the slowest ordinary restore. NULL = unknown.';
+COMMENT ON COLUMN cloudflux.storage_tiers.preferred IS 'Whether the word means this class when something is written; of several classes of one tier, one should be.';
+COMMENT ON COLUMN cloudflux.storage_tiers.builtin IS 'Whether the row came with the extension. Such rows cannot be changed; a row of your own wins over them.';
+COMMENT ON TRIGGER guard_added ON cloudflux.storage_tiers IS 'Refuses rows that claim to be builtin.';
+COMMENT ON TRIGGER guard_changed ON cloudflux.storage_tiers IS 'Refuses changes of builtin rows.';
+COMMENT ON TRIGGER guard_removed ON cloudflux.storage_tiers IS 'Refuses the removal of builtin rows.';
+COMMENT ON FUNCTION cloudflux.guard_storage_tiers() IS 'Trigger function that refuses changes of builtin rows of storage_tiers with 55000.';
+COMMENT ON FUNCTION cloudflux.place_url(text, text, text, text) IS
+	'URL of a place made of provider, endpoint, bucket and prefix: s3://bucket/prefix, gs://…, file:///path/, or the endpoint''s https://…. Ends in a slash.';
+COMMENT ON VIEW cloudflux.storage_places IS 'All places, with the options that their foreign servers have now.';
+COMMENT ON COLUMN cloudflux.storage_places.place IS 'Name of the place = of the foreign server.';
+COMMENT ON COLUMN cloudflux.storage_places.provider IS 'AWS, Azure, GCP, S3 or LOCAL.';
+COMMENT ON COLUMN cloudflux.storage_places.bucket IS 'Bucket or container; for LOCAL the absolute path of the root directory.';
+COMMENT ON COLUMN cloudflux.storage_places.region IS 'Region of the bucket; NULL = none given.';
+COMMENT ON COLUMN cloudflux.storage_places.endpoint IS 'Address of the store; NULL = the provider''s own.';
+COMMENT ON COLUMN cloudflux.storage_places.prefix IS 'Stands in front of every key; NULL = nothing.';
+COMMENT ON COLUMN cloudflux.storage_places.storage_class IS 'Class of new objects; for LOCAL the class whose price applies. NULL = the provider''s default.';
+COMMENT ON COLUMN cloudflux.storage_places.tier IS 'LOCAL: what the directory is, HOT (the default), WARM or COLD. NULL elsewhere: objects have classes of their own.';
+COMMENT ON COLUMN cloudflux.storage_places.price_provider IS 'LOCAL: provider whose prices apply; NULL = unpriced.';
+COMMENT ON COLUMN cloudflux.storage_places.price_region IS 'LOCAL: region whose prices apply; NULL = unpriced.';
+COMMENT ON COLUMN cloudflux.storage_places.max_connections IS 'Most connections at a time; NULL = the driver''s default.';
+COMMENT ON COLUMN cloudflux.storage_places.bandwidth_limit IS 'Bytes per second for moves to and from this place; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.storage_places.requests_per_second IS 'Requests per second; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.storage_places.url IS 'URL of the place; url || object_key is the storage_location of an object.';
+COMMENT ON COLUMN cloudflux.storage_places.adopted IS 'Whether the place may be used: false = never adopted, or altered since. adopt_storage() confirms it.';
+COMMENT ON COLUMN cloudflux.storage_places.checked_at IS 'When check_storage() last ran; NULL = never.';
+COMMENT ON COLUMN cloudflux.storage_places.capabilities IS 'What check_storage() found; NULL = never adopted.';
+COMMENT ON COLUMN cloudflux.storage_places.owner IS 'Owner of the foreign server; for LOCAL, who must be in pg_read_server_files and pg_write_server_files.';
+COMMENT ON FUNCTION cloudflux.place_of_location(text) IS
+	'Place whose URL is the longest beginning of a storage_location; NULL when it lies in no place.';
+COMMENT ON FUNCTION cloudflux.place_problem(text, boolean) IS
+	'What keeps a place from being used (p_for_write: from being written) on the authority of its owner: SQLSTATE, message, detail and hint. All NULL = nothing. Changes nothing and touches no object.';
+COMMENT ON FUNCTION cloudflux.require_place(text) IS 'Raises 02000, with the known places as hint, when there is no place of that name.';
+COMMENT ON FUNCTION cloudflux.adopt_storage(text) IS
+	'Confirms what a foreign server says now as the place to be used, after CREATE SERVER, ALTER SERVER or a rename, and returns its name. Only for who owns the server (42501). A place at the address of another one is refused with 42710.';
+COMMENT ON FUNCTION cloudflux.add_storage(text, text, text, jsonb) IS
+	'Makes a place: a foreign server with the given options, adopted at once; returns its name. provider is AWS, Azure, GCP, S3 or LOCAL; bucket is the absolute path of an existing directory for LOCAL. options: region, endpoint, prefix, storage_class, tier, price_provider, price_region, max_connections, bandwidth_limit (bytes per second), requests_per_second. Warns when the owner of a LOCAL place lacks the roles for files of the server.';
+COMMENT ON FUNCTION cloudflux.drop_storage(text) IS
+	'Drops a place that holds no objects, and returns its name; the objects themselves are never touched. 2BP01 while objects are catalogued there, 02000 when there is no such place.';
+COMMENT ON FUNCTION cloudflux.probe_place(text, text) IS 'The checks of check_storage(); p_tag names the throw-away object.';
+COMMENT ON FUNCTION cloudflux.check_storage(text) IS
+	'Proves what a place can do, with throw-away objects that it removes again, a row per check: reachable, authenticated, list, write, conditional write, checksums, conditional delete, tiers, clock. The result is kept in places.capabilities.';
+COMMENT ON FUNCTION cloudflux.places_health() IS
+	'Health check of the component storage: ok when every place can be read, degraded or failed with the reasons otherwise.';
+COMMENT ON FUNCTION cloudflux.list_objects(text, text) IS
+	'Objects of a place whose keys begin with prefix, in no particular order, as they lie there now (not as the catalog has them). A key that is no valid text comes as key_bytes with object_key NULL. accessed_at is NULL where the store does not know it. Entries that cannot be read are counted in a warning.';
+COMMENT ON FUNCTION cloudflux.stat_object(text, text) IS
+	'Version, size and times of one object of a place; 02000 when it is not there.';
+COMMENT ON FUNCTION cloudflux.fetch_object(text, text, text) IS
+	'Bytes of one object of a place, under 1 GB (54000 beyond). With p_version only that version: 40001 when it has changed.';
+COMMENT ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text) IS
+	'What store_object() calls: p_metadata is lines of name=value, p_owner_tag names the temporary file.';
+COMMENT ON FUNCTION cloudflux.store_object(text, text, bytea, text, jsonb) IS
+	'Creates an object in a place and returns its version, size and time; 42710 when somebody is there already. It acts at once: a ROLLBACK does not take it back.';
+COMMENT ON FUNCTION cloudflux.find_uploads(text, timestamptz) IS 'Unfinished uploads of a place that were last written before a moment.';
+COMMENT ON FUNCTION cloudflux.stale_uploads(text, interval) IS
+	'Unfinished uploads of a place that nobody has written to for p_age: handle, owner_tag (job and fence), time and size in bytes.';
+COMMENT ON FUNCTION cloudflux.abort_upload(text, text) IS
+	'Removes what an unfinished upload left behind, by its handle from stale_uploads(). Repeatable; never touches an object.';
+COMMENT ON FUNCTION cloudflux.class_tier(text, text, text) IS
+	'HOT, WARM or COLD for a storage class of a cloud, or of a place of it; NULL when the class is not known. A LOCAL place is one tier: its option tier, else HOT.';
+COMMENT ON FUNCTION cloudflux.tier_class(text, text) IS
+	'Storage class that HOT, WARM or COLD, or a class of the provider''s own spelling, means at a place; NULL asks for the place''s default. 22023 when the place has no such tier, 02000 when there is no such place.';
+COMMENT ON FUNCTION cloudflux.guard_dropped_places() IS 'Event trigger function: refuses to drop a place that holds objects (2BP01), and forgets one that does not.';
+COMMENT ON FUNCTION cloudflux.guard_renamed_places() IS 'Event trigger function: refuses to rename a place that holds objects (55006).';
+COMMENT ON EVENT TRIGGER cloudflux_guard_dropped_places IS 'Keeps places that hold objects from being dropped.';
+COMMENT ON EVENT TRIGGER cloudflux_guard_renamed_places IS 'Keeps places that hold objects from being renamed.';
