@@ -23,7 +23,7 @@ CREATE TABLE cloudflux.migration_jobs (
 	completed_at           timestamptz,
 	error_message          text,
 	-- beside the promised columns
-	kind                   text NOT NULL DEFAULT 'move' CHECK (kind IN ('move', 'rollback', 'delete')),
+	kind                   text NOT NULL DEFAULT 'move' CHECK (kind IN ('move', 'rollback', 'delete', 'delete_replica')),
 	phase                  text NOT NULL DEFAULT 'pending',
 	size_bytes             bigint,
 	source_place           text,
@@ -59,21 +59,26 @@ CREATE INDEX migration_jobs_completed ON cloudflux.migration_jobs (completed_at)
 
 -- Live work only; small, hot, no index on what changes. Written by the server alone.
 CREATE TABLE cloudflux.job_queue (
-	file_id      text PRIMARY KEY,
-	job_id       text NOT NULL UNIQUE,
-	phase        text NOT NULL,
-	request      text CHECK (request IN ('pause', 'cancel', 'rollback')),
-	paused       boolean NOT NULL DEFAULT false,
-	priority     int NOT NULL DEFAULT 0,
-	seq          bigint NOT NULL,                                      -- migration_jobs.id: order among equal priorities
-	not_before   timestamptz,
-	claimed_by   int,                                                  -- pid of the mover
-	lease_until  timestamptz,
-	fence        bigint NOT NULL DEFAULT 0,
-	attempt      int NOT NULL DEFAULT 0,
-	bytes_done   bigint NOT NULL DEFAULT 0,
-	rate_bps     double precision,
-	progress_at  timestamptz
+	file_id       text PRIMARY KEY,
+	job_id        text NOT NULL UNIQUE,
+	phase         text NOT NULL,
+	request       text CHECK (request IN ('pause', 'cancel')),
+	paused        boolean NOT NULL DEFAULT false,
+	priority      int NOT NULL DEFAULT 0,
+	seq           bigint NOT NULL,                                     -- migration_jobs.id: order among equal priorities
+	size_bytes    bigint NOT NULL DEFAULT 0,
+	not_before    timestamptz,
+	claimed_by    int,                                                 -- pid of the mover that holds the lease
+	lease_until   timestamptz,
+	fence         bigint NOT NULL DEFAULT 0,
+	attempt       int NOT NULL DEFAULT 0,                              -- attempts that ended in an error
+	crashes       int NOT NULL DEFAULT 0,                              -- movers that died or lost their lease while they held it
+	outcome       text CHECK (outcome IN ('failed', 'cancelled')),     -- where cleaning leads to
+	upload_tag    text,                                                -- owner tag of what lies half-written at the destination
+	upload_handle text,
+	bytes_done    bigint NOT NULL DEFAULT 0,
+	rate_bps      double precision,
+	progress_at   timestamptz
 ) WITH (fillfactor = 50);
 
 -- Checkpoints of parts that are on the destination, so that a crash resumes rather than restarts.
@@ -83,8 +88,8 @@ CREATE TABLE cloudflux.job_parts (
 	part_number int NOT NULL,
 	byte_offset bigint NOT NULL,
 	length      bigint NOT NULL,
-	sha256      bytea NOT NULL,
-	token       text,
+	sha256      bytea NOT NULL,                                        -- of the object's bytes from its start to the end of this part
+	source_version text NOT NULL,
 	PRIMARY KEY (file_id, job_id, part_number)
 );
 
@@ -131,3 +136,919 @@ CREATE TABLE cloudflux.plan_items (
 	job_id         text,
 	PRIMARY KEY (plan_id, file_id)
 );
+
+-- What follows what: the one table of transitions, as the mover has it compiled in.
+CREATE FUNCTION cloudflux.migration_transitions(OUT phase text, OUT event text, OUT next_phase text, OUT status text)
+RETURNS SETOF record
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cloudflux_migration_transitions';
+
+CREATE FUNCTION cloudflux.migration_next(p_phase text, p_event text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cloudflux_migration_next';
+
+CREATE FUNCTION cloudflux.migration_status(p_phase text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cloudflux_migration_status';
+
+-- Raises unless p_role may write p_key at p_place; p_place may be any foreign server.
+CREATE FUNCTION cloudflux.check_destination(p_place text, p_key text, p_role regrole) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_check_destination';
+
+CREATE FUNCTION cloudflux.wake_movers() RETURNS void
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_wake_movers';
+
+/*
+ * Submission. A plain INSERT with the promised columns is as good as migrate(): the BEFORE trigger looks up what the
+ * catalog knows and refuses what cannot work; the AFTER trigger claims the destination's address and queues the job.
+ */
+
+-- The place that a job of (dest_cloud, dest_tier) means: the only place of that cloud that has that tier.
+CREATE FUNCTION cloudflux.resolve_destination(p_cloud text, p_tier text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_places text[];
+BEGIN
+	SELECT array_agg(p.place ORDER BY p.place) INTO v_places
+	  FROM cloudflux.places p
+	 WHERE p.provider = p_cloud
+	   AND has_server_privilege(p.place, 'USAGE')
+	   AND (p.provider <> 'LOCAL' OR p_tier IS NULL OR cloudflux.class_tier(p.provider, p.place, NULL) = p_tier);
+	IF cardinality(v_places) = 1 THEN
+		RETURN v_places[1];
+	END IF;
+	RAISE EXCEPTION 'no single place of cloud "%" for tier "%"', p_cloud, COALESCE(p_tier, 'any')
+		USING ERRCODE = 'invalid_parameter_value',
+			  DETAIL = CASE WHEN v_places IS NULL THEN 'No place that you may use fits.'
+							ELSE format('These fit: %s.', array_to_string(v_places, ', ')) END,
+			  HINT = 'Name the place: dest_place => …, or add one with cloudflux.add_storage().';
+END;
+$$;
+
+CREATE FUNCTION cloudflux.migration_jobs_fill() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_object cloudflux.data_objects;
+	v_super  boolean := (SELECT rolsuper FROM pg_roles WHERE rolname = CURRENT_USER);
+BEGIN
+	IF v_super AND NEW.recorded_at IS DISTINCT FROM transaction_timestamp() THEN
+		RETURN NEW;		-- a restore
+	END IF;
+	NEW.recorded_at := transaction_timestamp();
+	IF NOT v_super OR NEW.requested_by IS NULL THEN
+		NEW.requested_by := CURRENT_USER;
+	END IF;
+	NEW.status := 'pending';
+	NEW.phase := CASE WHEN NEW.kind IN ('delete', 'delete_replica') THEN 'deleting_source' ELSE 'pending' END;
+	NEW.progress_pct := 0;
+
+	SELECT * INTO v_object FROM cloudflux.data_objects WHERE file_id = NEW.file_id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'object "%" is not in the catalog', NEW.file_id
+			USING ERRCODE = 'no_data', HINT = 'Look it up in cloudflux.data_objects, or import it with CALL cloudflux.import_inventory(place).';
+	ELSIF v_object.vanished_at IS NOT NULL THEN
+		RAISE EXCEPTION 'object "%" has vanished from place "%"', NEW.file_id, v_object.place
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('An inventory did not find it any more at %s.', v_object.vanished_at),
+				  HINT = 'Run CALL cloudflux.import_inventory(place) if it is back.';
+	ELSIF v_object.place IS NULL THEN
+		RAISE EXCEPTION 'object "%" lies in no place that cloudflux knows', NEW.file_id
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  DETAIL = format('Its location is "%s".', v_object.storage_location),
+				  HINT = 'Add the place with cloudflux.add_storage() and import it.';
+	END IF;
+	IF NEW.kind <> 'delete_replica' THEN
+		NEW.source_place := v_object.place;
+		NEW.source_key := v_object.object_key;
+		NEW.source_version := v_object.version;
+	END IF;
+	NEW.source_cloud := v_object.current_cloud;
+	NEW.source_tier := v_object.current_tier;
+	NEW.source_class := v_object.storage_class;
+	NEW.size_bytes := v_object.size_bytes;
+	NEW.size_gb := v_object.size_gb;
+	IF NEW.kind IN ('move', 'rollback') THEN
+		NEW := cloudflux.fill_destination(NEW);
+	END IF;
+	RETURN NEW;
+END;
+$$;
+
+-- The destination's half of migration_jobs_fill(): place, key, class, rights.
+CREATE FUNCTION cloudflux.fill_destination(p_job cloudflux.migration_jobs) RETURNS cloudflux.migration_jobs
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job cloudflux.migration_jobs := p_job;
+BEGIN
+	v_job.dest_place := COALESCE(v_job.dest_place, cloudflux.resolve_destination(v_job.dest_cloud, v_job.dest_tier));
+	v_job.dest_key := COALESCE(v_job.dest_key, v_job.source_key);
+	IF v_job.dest_place = v_job.source_place AND v_job.dest_key = v_job.source_key THEN
+		RAISE EXCEPTION 'object "%" is already at "%" in place "%"', v_job.file_id, v_job.source_key, v_job.source_place
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name another place, or another key (dest_key => …).';
+	END IF;
+	PERFORM cloudflux.check_destination(v_job.source_place, '', v_job.requested_by::regrole);
+	PERFORM cloudflux.check_destination(v_job.dest_place, v_job.dest_key, v_job.requested_by::regrole);
+	v_job.dest_class := cloudflux.tier_class(v_job.dest_place, v_job.dest_tier);
+	SELECT p.provider, COALESCE(cloudflux.class_tier(p.provider, p.place, v_job.dest_class), v_job.dest_tier)
+	  INTO v_job.dest_cloud, v_job.dest_tier
+	  FROM cloudflux.places p WHERE p.place = v_job.dest_place;
+	IF v_job.transfer_cost IS NULL OR v_job.estimated_duration_sec IS NULL THEN
+		SELECT COALESCE(v_job.transfer_cost, e.move_cost), COALESCE(v_job.estimated_duration_sec, e.estimated_seconds)
+		  INTO v_job.transfer_cost, v_job.estimated_duration_sec
+		  FROM cloudflux.estimate_migration(v_job.file_id, v_job.dest_place, v_job.dest_class) e;
+	END IF;
+	RETURN v_job;
+END;
+$$;
+
+-- Claims addresses and queues what was inserted; also called by retry_migration().
+CREATE FUNCTION cloudflux.enqueue_jobs(p_jobs cloudflux.migration_jobs[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_clash record;
+BEGIN
+	SELECT j.file_id, q.job_id, q.phase INTO v_clash
+	  FROM unnest(p_jobs) j JOIN cloudflux.job_queue q ON q.file_id = j.file_id LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'object "%" is already being worked on', v_clash.file_id
+			USING ERRCODE = 'object_in_use',
+				  DETAIL = format('Job %s is in phase "%s".', v_clash.job_id, v_clash.phase),
+				  HINT = 'Wait for it with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
+	END IF;
+	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before)
+	SELECT j.file_id, j.job_id, j.phase, j.priority, j.id, COALESCE(j.size_bytes, 0), j.not_before
+	  FROM unnest(p_jobs) j;
+	INSERT INTO cloudflux.addresses (place, object_key, file_id, state)
+	SELECT j.dest_place, j.dest_key, j.file_id, 'claimed' FROM unnest(p_jobs) j WHERE j.dest_place IS NOT NULL
+	ON CONFLICT (place, object_key) DO NOTHING;
+	SELECT j.dest_place, j.dest_key, a.file_id, a.state INTO v_clash
+	  FROM unnest(p_jobs) j JOIN cloudflux.addresses a ON a.place = j.dest_place AND a.object_key = j.dest_key
+	 WHERE a.file_id <> j.file_id OR a.state <> 'claimed' LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'destination "%" in place "%" is occupied', v_clash.dest_key, v_clash.dest_place
+			USING ERRCODE = 'duplicate_object',
+				  DETAIL = format('It is held by object %s as its %s address.', v_clash.file_id, v_clash.state),
+				  HINT = 'Choose another key with dest_key => …; a replica of the same object is removed by cloudflux.delete_replica().';
+	END IF;
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION 'object is already being worked on'
+		USING ERRCODE = 'object_in_use', DETAIL = SQLERRM,
+			  HINT = 'Wait for the other job with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
+END;
+$$;
+
+CREATE FUNCTION cloudflux.migration_jobs_queue() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_jobs cloudflux.migration_jobs[];
+BEGIN
+	SELECT array_agg(n ORDER BY n.id) INTO v_jobs
+	  FROM inserted n WHERE n.recorded_at = transaction_timestamp();
+	IF v_jobs IS NULL THEN
+		RETURN NULL;	-- nothing, or a restore
+	END IF;
+	PERFORM cloudflux.enqueue_jobs(v_jobs);
+	PERFORM cloudflux.emit_events('migration-events', 'migration.submitted', array_agg(j.file_id ORDER BY j.id),
+			array_agg(cloudflux.job_event(j) ORDER BY j.id))
+	   FROM unnest(v_jobs) j;
+	PERFORM cloudflux.wake_movers();
+	RETURN NULL;
+END;
+$$;
+
+-- What every event of a job carries.
+CREATE FUNCTION cloudflux.job_event(p_job cloudflux.migration_jobs) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT jsonb_strip_nulls(jsonb_build_object(
+		'job_id', p_job.job_id, 'kind', p_job.kind, 'phase', p_job.phase, 'status', p_job.status,
+		'source_place', p_job.source_place, 'source_key', p_job.source_key,
+		'dest_place', p_job.dest_place, 'dest_key', p_job.dest_key, 'size_bytes', p_job.size_bytes,
+		'plan_id', p_job.plan_id, 'requested_by', p_job.requested_by,
+		'sha256', encode(p_job.sha256, 'hex'), 'error', p_job.error_message, 'sqlstate', p_job.error_sqlstate));
+END;
+
+CREATE TRIGGER migration_jobs_fill BEFORE INSERT ON cloudflux.migration_jobs
+	FOR EACH ROW EXECUTE FUNCTION cloudflux.migration_jobs_fill();
+CREATE TRIGGER migration_jobs_queue AFTER INSERT ON cloudflux.migration_jobs
+	REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.migration_jobs_queue();
+
+CREATE FUNCTION cloudflux.migrate(
+	file_id text, dest_place text, dest_tier text DEFAULT NULL, delete_source boolean DEFAULT false,
+	priority int DEFAULT 0, not_before timestamptz DEFAULT NULL, dest_key text DEFAULT NULL,
+	grace interval DEFAULT NULL)
+RETURNS text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, not_before, dest_key, grace)
+	VALUES (migrate.file_id, migrate.dest_place, migrate.dest_tier, migrate.delete_source, migrate.priority,
+			migrate.not_before, migrate.dest_key, COALESCE(migrate.grace, interval '0'))
+	RETURNING migration_jobs.job_id;
+END;
+
+CREATE FUNCTION cloudflux.migrate_bulk(
+	file_ids text[], dest_place text, dest_tier text DEFAULT NULL, delete_source boolean DEFAULT false,
+	priority int DEFAULT 0, grace interval DEFAULT NULL)
+RETURNS TABLE (file_id text, job_id text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace)
+	SELECT f.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source,
+		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0')
+	  FROM unnest(migrate_bulk.file_ids) WITH ORDINALITY f(file_id, n) ORDER BY f.n
+	RETURNING migration_jobs.file_id, migration_jobs.job_id;
+END;
+
+CREATE FUNCTION cloudflux.delete_object(file_id text, not_before timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO cloudflux.migration_jobs (file_id, kind, delete_source, not_before)
+	VALUES (delete_object.file_id, 'delete', true, delete_object.not_before)
+	RETURNING migration_jobs.job_id;
+END;
+
+CREATE FUNCTION cloudflux.delete_replica(file_id text, place text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_address cloudflux.addresses;
+	v_job     text;
+BEGIN
+	SELECT * INTO v_address FROM cloudflux.addresses a
+	 WHERE a.file_id = delete_replica.file_id AND a.place = delete_replica.place AND a.state = 'replica' LIMIT 1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'object "%" has no replica in place "%"', delete_replica.file_id, delete_replica.place
+			USING ERRCODE = 'no_data', HINT = 'Replicas are the rows of cloudflux.addresses whose state is "replica".';
+	END IF;
+	INSERT INTO cloudflux.migration_jobs (file_id, kind, delete_source, source_place, source_key, source_version)
+	VALUES (v_address.file_id, 'delete_replica', true, v_address.place, v_address.object_key, v_address.version)
+	RETURNING migration_jobs.job_id INTO v_job;
+	RETURN v_job;
+END;
+$$;
+
+/*
+ * The mover's side: each function is one set-based statement or a short list of them, guarded by the fence. What is not
+ * returned was lost to another mover; the caller drops it without touching anything.
+ */
+
+CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_lease interval)
+RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, attempt int, crashes int, outcome text,
+			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
+			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
+			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_live int[] := ARRAY(SELECT a.pid FROM pg_stat_get_activity(NULL) a WHERE a.pid <> pg_backend_pid());
+BEGIN
+	RETURN QUERY
+	WITH candidates AS (
+		SELECT q.* FROM cloudflux.job_queue q
+		 WHERE NOT q.paused
+		   AND (q.not_before IS NULL OR q.not_before <= clock_timestamp())
+		   AND (q.claimed_by IS NULL OR q.lease_until < clock_timestamp() OR q.claimed_by <> ALL (v_live))
+		 ORDER BY q.priority DESC, q.seq
+		 LIMIT p_limit FOR UPDATE SKIP LOCKED),
+	ranked AS (
+		SELECT c.*, row_number() OVER w AS rn, sum(c.size_bytes) OVER w AS running,
+			   first_value(c.crashes) OVER w AS first_crashes
+		  FROM candidates c WINDOW w AS (ORDER BY c.priority DESC, c.seq)),
+	-- A job that took movers down with it is worked on alone, so that it can hurt nobody else.
+	picked AS (
+		SELECT r.* FROM ranked r
+		 WHERE r.rn = 1 OR (r.first_crashes < 3 AND r.crashes < 3 AND r.running <= p_max_bytes)),
+	claimed AS (
+		UPDATE cloudflux.job_queue q
+		   SET claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
+			   crashes = q.crashes + (q.claimed_by IS NOT NULL)::int,
+			   phase = CASE q.phase WHEN 'pending' THEN 'copying' WHEN 'grace' THEN 'deleting_source' ELSE q.phase END,
+			   not_before = NULL, rate_bps = NULL, bytes_done = 0
+		  FROM picked p
+		 WHERE q.file_id = p.file_id
+		RETURNING q.*, p.phase AS old_phase, (p.claimed_by = ANY (v_live)) IS TRUE AS took_over),
+	history AS (
+		UPDATE cloudflux.migration_jobs j
+		   SET phase = c.phase, status = cloudflux.migration_status(c.phase), attempts = c.attempt + c.crashes + 1,
+			   started_at = COALESCE(j.started_at, clock_timestamp())
+		  FROM claimed c
+		 WHERE j.file_id = c.file_id AND j.job_id = c.job_id
+		RETURNING j.*)
+	SELECT c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome,
+		   c.took_over, c.upload_tag, c.upload_handle, j.size_bytes, j.source_place, j.source_key,
+		   j.source_version, j.dest_place, j.dest_key, j.dest_class, j.dest_version,
+		   j.sha256, j.delete_source, j.requested_by, o.content_type,
+		   CASE WHEN o.version = j.source_version THEN o.sha256 END
+	  FROM claimed c
+	  JOIN history j ON j.file_id = c.file_id AND j.job_id = c.job_id
+	  LEFT JOIN cloudflux.data_objects o ON o.file_id = c.file_id
+	 ORDER BY c.priority DESC, c.seq;
+END;
+$$;
+
+-- Says that the mover still lives, and hears what a person asked for meanwhile.
+CREATE FUNCTION cloudflux.renew_leases(p_file_ids text[], p_fences bigint[], p_bytes bigint[], p_rates double precision[], p_lease interval)
+RETURNS TABLE (file_id text, request text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.job_queue q
+	   SET lease_until = clock_timestamp() + p_lease, bytes_done = u.bytes, rate_bps = u.rate, progress_at = clock_timestamp()
+	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_bytes), unnest(p_rates)) AS u(file_id, fence, bytes, rate)
+	 WHERE q.file_id = u.file_id AND q.fence = u.fence
+	RETURNING q.file_id, q.request;
+END;
+
+CREATE FUNCTION cloudflux.record_upload(p_file_ids text[], p_fences bigint[], p_tags text[])
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.job_queue q SET upload_tag = u.tag
+	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag)
+	 WHERE q.file_id = u.file_id AND q.fence = u.fence
+	RETURNING q.file_id;
+END;
+
+CREATE FUNCTION cloudflux.record_part(p_file_id text, p_fence bigint, p_part_number int, p_byte_offset bigint, p_length bigint,
+									  p_sha256 bytea, p_source_version text)
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO cloudflux.job_parts (file_id, job_id, part_number, byte_offset, length, sha256, source_version)
+	SELECT q.file_id, q.job_id, p_part_number, p_byte_offset, p_length, p_sha256, p_source_version
+	  FROM cloudflux.job_queue q WHERE q.file_id = p_file_id AND q.fence = p_fence
+	ON CONFLICT (file_id, job_id, part_number) DO UPDATE
+	   SET byte_offset = excluded.byte_offset, length = excluded.length, sha256 = excluded.sha256,
+		   source_version = excluded.source_version
+	RETURNING job_parts.file_id;
+END;
+
+CREATE FUNCTION cloudflux.record_copied(p_file_ids text[], p_fences bigint[], p_source_versions text[], p_sealed_versions text[],
+										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[])
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	WITH u AS (
+		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_source_versions), unnest(p_sealed_versions),
+			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started))
+			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started)),
+	q AS (
+		UPDATE cloudflux.job_queue q SET phase = 'verifying', upload_handle = u.handle, bytes_done = u.size_bytes
+		  FROM u WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
+		RETURNING q.file_id, q.job_id)
+	UPDATE cloudflux.migration_jobs j
+	   SET phase = 'verifying', source_version = u.source_version, dest_version = u.sealed_version, sha256 = u.sha256,
+		   size_bytes = u.size_bytes, bytes_copied = j.bytes_copied + u.sent, started_at = u.started
+	  FROM q JOIN u ON u.file_id = q.file_id
+	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
+	RETURNING j.file_id;
+END;
+
+-- Points the catalog at the destination: addresses, object, versions, job and event in one transaction.
+CREATE FUNCTION cloudflux.record_switched(p_file_ids text[], p_fences bigint[], p_dest_versions text[], p_verified text)
+RETURNS TABLE (file_id text, phase text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_ids  text[];
+	v_jobs cloudflux.migration_jobs[];
+BEGIN
+	SELECT array_agg(l.file_id) INTO v_ids FROM (
+		SELECT q.file_id
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
+		  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
+		  JOIN cloudflux.data_objects o ON o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key
+		 ORDER BY q.file_id
+		   FOR UPDATE OF q, o) l;
+	IF v_ids IS NULL THEN
+		RETURN;
+	END IF;
+	WITH moved AS (
+		UPDATE cloudflux.migration_jobs j
+		   SET phase = CASE WHEN NOT j.delete_source THEN 'done' WHEN j.grace > interval '0' THEN 'grace' ELSE 'deleting_source' END,
+			   status = 'completed', progress_pct = 100, verified = p_verified, switched_at = clock_timestamp(),
+			   dest_version = u.dest_version, completed_at = clock_timestamp(),
+			   error_message = NULL, error_sqlstate = NULL, error_detail = NULL, error_hint = NULL
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_dest_versions)) AS u(file_id, dest_version)
+		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id
+		 WHERE u.file_id = ANY (v_ids) AND j.file_id = q.file_id AND j.job_id = q.job_id
+		RETURNING j.*)
+	SELECT array_agg(m) INTO v_jobs FROM moved m;
+	PERFORM cloudflux.relocate_objects(v_jobs);
+	DELETE FROM cloudflux.job_parts p USING unnest(v_jobs) j WHERE p.file_id = j.file_id AND p.job_id = j.job_id;
+	UPDATE cloudflux.job_queue q
+	   SET phase = j.phase, attempt = 0, crashes = 0, request = NULL, upload_tag = NULL, upload_handle = NULL,
+		   not_before = CASE WHEN j.phase = 'grace' THEN j.switched_at + j.grace END,
+		   claimed_by = CASE WHEN j.phase = 'grace' THEN NULL ELSE q.claimed_by END
+	  FROM unnest(v_jobs) j WHERE q.file_id = j.file_id AND j.phase <> 'done';
+	DELETE FROM cloudflux.job_queue q USING unnest(v_jobs) j WHERE q.file_id = j.file_id AND j.phase = 'done';
+	PERFORM cloudflux.emit_events('migration-events', 'migration.switched', array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
+	   FROM unnest(v_jobs) j;
+	PERFORM cloudflux.end_jobs(array_agg(j)) FROM unnest(v_jobs) j WHERE j.phase = 'done';
+	RETURN QUERY SELECT j.file_id, j.phase FROM unnest(v_jobs) j;
+END;
+$$;
+
+-- Tells of jobs that came to their end, and lets a rollback mark the job that it undid.
+CREATE FUNCTION cloudflux.end_jobs(p_jobs cloudflux.migration_jobs[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.migration_jobs o SET status = 'rolled_back', phase = 'rolled_back'
+	  FROM unnest(p_jobs) j
+	 WHERE j.kind = 'rollback' AND j.status = 'completed' AND o.file_id = j.file_id AND o.job_id = j.rollback_of;
+	SELECT cloudflux.emit_events('migration-events', 'migration.' || j.status, array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
+	  FROM unnest(p_jobs) j GROUP BY j.status;
+END;
+
+-- After the source was removed (p_kept NULL) or kept for a reason: the job is done.
+CREATE FUNCTION cloudflux.record_removed(p_file_ids text[], p_fences bigint[], p_kept text[])
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_jobs cloudflux.migration_jobs[];
+BEGIN
+	WITH gone AS (
+		DELETE FROM cloudflux.job_queue q
+		 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_kept)) AS u(file_id, fence, kept)
+		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'deleting_source'
+		RETURNING q.file_id, q.job_id, u.kept),
+	ended AS (
+		UPDATE cloudflux.migration_jobs j
+		   SET phase = 'done', status = 'completed', progress_pct = 100, source_kept = g.kept,
+			   completed_at = COALESCE(j.completed_at, clock_timestamp())
+		  FROM gone g WHERE j.file_id = g.file_id AND j.job_id = g.job_id
+		RETURNING j.*)
+	SELECT array_agg(e) INTO v_jobs FROM ended e;
+	IF v_jobs IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM cloudflux.release_sources(v_jobs);
+	PERFORM cloudflux.end_jobs(v_jobs);
+	RETURN QUERY SELECT j.file_id FROM unnest(v_jobs) j;
+END;
+$$;
+
+-- An attempt that failed: back to p_phases after p_delays_ms, with the error for everyone to read.
+CREATE FUNCTION cloudflux.record_failed(p_file_ids text[], p_fences bigint[], p_phases text[], p_outcomes text[], p_delays_ms bigint[],
+										p_sqlstates text[], p_messages text[], p_details text[], p_hints text[], p_sent bigint[])
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	WITH u AS (
+		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_phases), unnest(p_outcomes), unnest(p_delays_ms),
+			unnest(p_sqlstates), unnest(p_messages), unnest(p_details), unnest(p_hints), unnest(p_sent))
+			AS u(file_id, fence, phase, outcome, delay_ms, sqlstate, message, detail, hint, sent)),
+	q AS (
+		UPDATE cloudflux.job_queue q
+		   SET phase = u.phase, outcome = COALESCE(u.outcome, q.outcome), request = NULL, claimed_by = NULL, lease_until = NULL,
+			   paused = q.paused OR (q.request = 'pause') IS TRUE,
+			   attempt = CASE WHEN u.phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.attempt + (u.message IS NOT NULL)::int END,
+			   crashes = CASE WHEN u.phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.crashes END,
+			   upload_tag = CASE WHEN u.phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_tag END,
+			   not_before = clock_timestamp() + u.delay_ms * interval '1 ms', rate_bps = NULL
+		  FROM u WHERE q.file_id = u.file_id AND q.fence = u.fence
+		RETURNING q.file_id, q.job_id, q.phase)
+	UPDATE cloudflux.migration_jobs j
+	   SET phase = q.phase, status = cloudflux.migration_status(q.phase), bytes_copied = j.bytes_copied + COALESCE(u.sent, 0),
+		   error_sqlstate = COALESCE(u.sqlstate, j.error_sqlstate), error_message = COALESCE(u.message, j.error_message),
+		   error_detail = CASE WHEN u.message IS NULL THEN j.error_detail ELSE u.detail END,
+		   error_hint = CASE WHEN u.message IS NULL THEN j.error_hint ELSE u.hint END
+	  FROM q JOIN u ON u.file_id = q.file_id
+	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
+	RETURNING j.file_id;
+END;
+
+-- Everything that the job left at the destination is gone: it ends, and its address is free.
+CREATE FUNCTION cloudflux.record_cleaned(p_file_ids text[], p_fences bigint[])
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_jobs cloudflux.migration_jobs[];
+BEGIN
+	WITH gone AS (
+		DELETE FROM cloudflux.job_queue q
+		 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'cleaning'
+		RETURNING q.file_id, q.job_id, q.outcome),
+	ended AS (
+		UPDATE cloudflux.migration_jobs j
+		   SET phase = g.outcome, status = g.outcome, completed_at = clock_timestamp()
+		  FROM gone g WHERE j.file_id = g.file_id AND j.job_id = g.job_id
+		RETURNING j.*),
+	freed AS (
+		DELETE FROM cloudflux.addresses a USING ended e
+		 WHERE a.place = e.dest_place AND a.object_key = e.dest_key AND a.file_id = e.file_id AND a.state = 'claimed'),
+	parts AS (
+		DELETE FROM cloudflux.job_parts p USING ended e WHERE p.file_id = e.file_id AND p.job_id = e.job_id)
+	SELECT array_agg(e) INTO v_jobs FROM ended e;
+	IF v_jobs IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM cloudflux.end_jobs(v_jobs);
+	RETURN QUERY SELECT j.file_id FROM unnest(v_jobs) j;
+END;
+$$;
+
+-- The way back while the source still is there: pointers first, then the copy is removed and record_rolled_back() ends it.
+CREATE FUNCTION cloudflux.record_rolling_back(p_file_id text, p_fence bigint)
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job cloudflux.migration_jobs;
+BEGIN
+	SELECT j.* INTO v_job
+	  FROM cloudflux.job_queue q
+	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
+	  JOIN cloudflux.data_objects o ON o.file_id = q.file_id AND o.place = j.dest_place AND o.object_key = j.dest_key
+	 WHERE q.file_id = p_file_id AND q.fence = p_fence AND q.phase = 'rolling_back'
+	   FOR UPDATE OF q, o;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	PERFORM cloudflux.relocate_back(v_job);
+	RETURN NEXT p_file_id;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.record_rolled_back(p_file_id text, p_fence bigint, p_refused text)
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job cloudflux.migration_jobs;
+BEGIN
+	DELETE FROM cloudflux.job_queue q WHERE q.file_id = p_file_id AND q.fence = p_fence AND q.phase = 'rolling_back';
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	UPDATE cloudflux.migration_jobs j
+	   SET phase = CASE WHEN p_refused IS NULL THEN 'rolled_back' ELSE 'done' END,
+		   status = CASE WHEN p_refused IS NULL THEN 'rolled_back' ELSE 'completed' END,
+		   error_message = p_refused, error_sqlstate = CASE WHEN p_refused IS NOT NULL THEN '40001' END,
+		   source_kept = CASE WHEN p_refused IS NOT NULL THEN COALESCE(j.source_kept, p_refused) ELSE j.source_kept END,
+		   completed_at = clock_timestamp()
+	 WHERE j.file_id = p_file_id AND j.job_id = (
+			SELECT x.job_id FROM cloudflux.migration_jobs x WHERE x.file_id = p_file_id AND x.phase = 'rolling_back' LIMIT 1)
+	RETURNING j.* INTO v_job;
+	IF p_refused IS NULL THEN
+		DELETE FROM cloudflux.addresses a
+		 WHERE a.place = v_job.dest_place AND a.object_key = v_job.dest_key AND a.file_id = p_file_id AND a.state = 'deleting';
+	ELSE
+		UPDATE cloudflux.addresses a SET state = 'replica'
+		 WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = p_file_id AND a.state = 'deleting';
+	END IF;
+	PERFORM cloudflux.end_jobs(ARRAY[v_job]);
+	RETURN NEXT p_file_id;
+END;
+$$;
+
+/*
+ * What a move does to the catalog. Addresses first: the triggers of data_objects leave an address alone that is already
+ * in the state that they would give it.
+ */
+
+CREATE FUNCTION cloudflux.relocate_objects(p_jobs cloudflux.migration_jobs[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.addresses a
+	   SET state = CASE WHEN j.delete_source THEN 'deleting' ELSE 'replica' END, version = j.source_version
+	  FROM unnest(p_jobs) j
+	 WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = j.file_id;
+	UPDATE cloudflux.addresses a SET state = 'primary', version = j.dest_version
+	  FROM unnest(p_jobs) j
+	 WHERE a.place = j.dest_place AND a.object_key = j.dest_key AND a.file_id = j.file_id;
+	UPDATE cloudflux.object_versions v SET valid_to = CASE WHEN v.role = 'primary' THEN clock_timestamp() END
+	  FROM unnest(p_jobs) j WHERE v.file_id = j.file_id AND v.role = 'primary' AND v.valid_to IS NULL;
+	INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, version, size_bytes, sha256, role, job_id, reason)
+	SELECT j.file_id, m.last + r.step, r.place, r.object_key, r.storage_class, r.version, j.size_bytes, j.sha256, r.role, j.job_id, r.reason
+	  FROM unnest(p_jobs) j
+	 CROSS JOIN LATERAL (SELECT COALESCE(max(v.version_no), 0) AS last FROM cloudflux.object_versions v WHERE v.file_id = j.file_id) m
+	 CROSS JOIN LATERAL (VALUES
+			(1, j.dest_place, j.dest_key, j.dest_class, j.dest_version, 'primary', j.kind),
+			(2, j.source_place, j.source_key, j.source_class, j.source_version, 'replica',
+			 CASE WHEN j.delete_source THEN 'until it is deleted' ELSE 'source was kept' END))
+			AS r(step, place, object_key, storage_class, version, role, reason);
+	UPDATE cloudflux.data_objects o
+	   SET place = j.dest_place, object_key = j.dest_key, storage_class = j.dest_class, version = j.dest_version,
+		   size_bytes = j.size_bytes, sha256 = j.sha256
+	  FROM unnest(p_jobs) j WHERE o.file_id = j.file_id;
+END;
+
+CREATE FUNCTION cloudflux.relocate_back(p_job cloudflux.migration_jobs) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.addresses a SET state = 'deleting'
+	 WHERE a.place = p_job.dest_place AND a.object_key = p_job.dest_key AND a.file_id = p_job.file_id;
+	UPDATE cloudflux.addresses a SET state = 'primary', version = p_job.source_version
+	 WHERE a.place = p_job.source_place AND a.object_key = p_job.source_key AND a.file_id = p_job.file_id;
+	UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
+	 WHERE v.file_id = p_job.file_id AND v.valid_to IS NULL
+	   AND (v.role = 'primary' OR (v.place = p_job.source_place AND v.object_key = p_job.source_key));
+	INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, version, size_bytes, sha256, role, job_id, reason)
+	SELECT p_job.file_id, max(v.version_no) + 1, p_job.source_place, p_job.source_key, p_job.source_class, p_job.source_version,
+		   p_job.size_bytes, p_job.sha256, 'primary', p_job.job_id, 'rolled back'
+	  FROM cloudflux.object_versions v WHERE v.file_id = p_job.file_id;
+	UPDATE cloudflux.data_objects o
+	   SET place = p_job.source_place, object_key = p_job.source_key, storage_class = p_job.source_class,
+		   version = p_job.source_version, size_bytes = p_job.size_bytes, sha256 = p_job.sha256
+	 WHERE o.file_id = p_job.file_id;
+END;
+
+-- After the bytes at the source are gone, or were kept for a reason.
+CREATE FUNCTION cloudflux.release_sources(p_jobs cloudflux.migration_jobs[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.addresses a SET state = 'replica'
+	  FROM unnest(p_jobs) j
+	 WHERE j.source_kept IS NOT NULL AND a.place = j.source_place AND a.object_key = j.source_key
+	   AND a.file_id = j.file_id AND a.state = 'deleting';
+	DELETE FROM cloudflux.addresses a USING unnest(p_jobs) j
+	 WHERE j.source_kept IS NULL AND a.file_id = j.file_id AND a.state IN ('deleting', 'replica')
+	   AND a.place = j.source_place AND a.object_key = j.source_key;
+	UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
+	  FROM unnest(p_jobs) j
+	 WHERE j.source_kept IS NULL AND v.file_id = j.file_id AND v.valid_to IS NULL
+	   AND (j.kind = 'delete' OR (v.role = 'replica' AND v.place = j.source_place AND v.object_key = j.source_key));
+	DELETE FROM cloudflux.data_objects o USING unnest(p_jobs) j
+	 WHERE j.kind = 'delete' AND j.source_kept IS NULL AND o.file_id = j.file_id;
+	DELETE FROM cloudflux.addresses a USING unnest(p_jobs) j
+	 WHERE j.kind = 'delete' AND j.source_kept IS NULL AND a.file_id = j.file_id;
+END;
+
+/*
+ * Steering by people. Each call locks the queue row, asks the table of transitions, and either acts at once (nobody holds
+ * the job) or leaves a request that the mover hears within a second.
+ */
+
+CREATE FUNCTION cloudflux.lock_job(p_job_id text) RETURNS cloudflux.job_queue
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_queue cloudflux.job_queue;
+	v_job   cloudflux.migration_jobs;
+BEGIN
+	SELECT * INTO v_queue FROM cloudflux.job_queue q WHERE q.job_id = p_job_id FOR UPDATE;
+	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = p_job_id LIMIT 1;
+	IF v_job.job_id IS NULL THEN
+		RAISE EXCEPTION 'there is no job "%"', p_job_id
+			USING ERRCODE = 'no_data', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
+	ELSIF NOT pg_has_role(cloudflux.invoker(), v_job.requested_by, 'MEMBER')
+		  AND NOT pg_has_role(cloudflux.invoker(), 'cloudflux_admin', 'MEMBER') THEN
+		RAISE EXCEPTION 'permission denied for job "%"', p_job_id
+			USING ERRCODE = 'insufficient_privilege', DETAIL = format('It belongs to role "%s".', v_job.requested_by),
+				  HINT = 'Ask its owner, or a member of cloudflux_admin.';
+	END IF;
+	RETURN v_queue;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.refuse_steering(p_job_id text, p_verb text, p_hint text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job cloudflux.migration_jobs;
+BEGIN
+	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = p_job_id LIMIT 1;
+	RAISE EXCEPTION 'cannot % job "%"', p_verb, p_job_id
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			  DETAIL = format('Its status is "%s", its phase "%s".', v_job.status, v_job.phase), HINT = p_hint;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.cancel_migration(job_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id    text := cancel_migration.job_id;
+	v_queue cloudflux.job_queue := cloudflux.lock_job(cancel_migration.job_id);
+	v_next  text := cloudflux.migration_next(v_queue.phase, 'cancel');
+BEGIN
+	IF v_next IS NULL THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'cancel', 'A job whose object has arrived is undone with cloudflux.rollback_migration().');
+	ELSIF v_queue.claimed_by IS NOT NULL THEN
+		UPDATE cloudflux.job_queue q SET request = 'cancel' WHERE q.job_id = v_id;
+		PERFORM cloudflux.wake_movers();
+		RETURN 'cancelling';
+	END IF;
+	UPDATE cloudflux.job_queue q
+	   SET phase = v_next, outcome = 'cancelled', request = NULL, paused = false, not_before = NULL, fence = fence + 1, attempt = 0, crashes = 0
+	 WHERE q.job_id = v_id
+	RETURNING q.* INTO v_queue;
+	UPDATE cloudflux.migration_jobs j SET phase = v_next, status = cloudflux.migration_status(v_next) WHERE j.job_id = v_id;
+	IF v_queue.upload_tag IS NULL AND v_queue.upload_handle IS NULL THEN
+		PERFORM cloudflux.record_cleaned(ARRAY[v_queue.file_id], ARRAY[v_queue.fence]);	-- nothing was ever written
+		RETURN 'cancelled';
+	END IF;
+	PERFORM cloudflux.wake_movers();
+	RETURN v_next;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.pause_migration(job_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id    text := pause_migration.job_id;
+	v_queue cloudflux.job_queue := cloudflux.lock_job(pause_migration.job_id);
+BEGIN
+	IF cloudflux.migration_next(v_queue.phase, 'pause') IS NULL THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'pause', 'Only a job that waits, copies, verifies or is in its grace period can be paused.');
+	ELSIF v_queue.request = 'cancel' THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'pause', 'It is being cancelled.');
+	END IF;
+	UPDATE cloudflux.job_queue q
+	   SET paused = (q.claimed_by IS NULL) OR q.paused, request = CASE WHEN q.claimed_by IS NOT NULL THEN 'pause' END
+	 WHERE q.job_id = v_id;
+	PERFORM cloudflux.wake_movers();
+	RETURN CASE WHEN v_queue.claimed_by IS NULL THEN 'paused' ELSE 'pausing' END;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.resume_migration(job_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id    text := resume_migration.job_id;
+	v_queue cloudflux.job_queue := cloudflux.lock_job(resume_migration.job_id);
+BEGIN
+	IF v_queue.job_id IS NULL OR NOT (v_queue.paused OR v_queue.request IS NOT DISTINCT FROM 'pause') THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'resume', 'It is not paused. A failed job is tried again with cloudflux.retry_migration().');
+	END IF;
+	UPDATE cloudflux.job_queue q SET paused = false, request = NULL WHERE q.job_id = v_id;
+	PERFORM cloudflux.wake_movers();
+	RETURN v_queue.phase;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.retry_migration(job_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id    text := retry_migration.job_id;
+	v_queue cloudflux.job_queue := cloudflux.lock_job(retry_migration.job_id);
+	v_job   cloudflux.migration_jobs;
+BEGIN
+	IF v_queue.phase = 'pending' AND v_queue.claimed_by IS NULL AND v_queue.not_before > clock_timestamp() THEN
+		UPDATE cloudflux.job_queue q SET not_before = NULL WHERE q.job_id = v_id;	-- it waits for its next attempt: now
+		PERFORM cloudflux.wake_movers();
+		RETURN 'pending';
+	END IF;
+	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id FOR UPDATE;
+	IF v_queue.job_id IS NOT NULL OR cloudflux.migration_next(v_job.phase, 'restart') IS NULL THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'Only a failed or cancelled job can be tried again.');
+	ELSIF v_job.kind IN ('move', 'rollback') AND NOT EXISTS (
+			SELECT FROM cloudflux.data_objects o
+			 WHERE o.file_id = v_job.file_id AND o.place = v_job.source_place AND o.object_key = v_job.source_key) THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'The object is no longer where this job would fetch it; submit a new job.');
+	END IF;
+	UPDATE cloudflux.migration_jobs j
+	   SET phase = cloudflux.migration_next(j.phase, 'restart'), status = 'pending', progress_pct = 0, completed_at = NULL,
+		   started_at = NULL, not_before = NULL, dest_version = NULL, error_message = NULL, error_sqlstate = NULL,
+		   error_detail = NULL, error_hint = NULL
+	 WHERE j.job_id = v_id
+	RETURNING * INTO v_job;
+	PERFORM cloudflux.enqueue_jobs(ARRAY[v_job]);
+	PERFORM cloudflux.emit_events('migration-events', 'migration.submitted', ARRAY[v_job.file_id], ARRAY[cloudflux.job_event(v_job)]);
+	PERFORM cloudflux.wake_movers();
+	RETURN 'pending';
+END;
+$$;
+
+CREATE FUNCTION cloudflux.rollback_migration(job_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id    text := rollback_migration.job_id;
+	v_queue cloudflux.job_queue := cloudflux.lock_job(rollback_migration.job_id);
+	v_job   cloudflux.migration_jobs;
+	v_new   text;
+BEGIN
+	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id FOR UPDATE;
+	IF v_job.kind <> 'move' OR cloudflux.migration_next(v_job.phase, 'rollback') IS NULL THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'roll back',
+			'A job can be rolled back once its object has arrived, and not while its source is being deleted: cancel it before, or wait for its end.');
+	END IF;
+	PERFORM cloudflux.check_destination(v_job.source_place, v_job.source_key, cloudflux.invoker());
+	IF v_queue.job_id IS NULL THEN
+		SELECT q.* INTO v_queue FROM cloudflux.job_queue q WHERE q.file_id = v_job.file_id;
+		IF FOUND THEN
+			RAISE EXCEPTION 'object "%" is already being worked on', v_job.file_id
+				USING ERRCODE = 'object_in_use', DETAIL = format('Job %s is in phase "%s".', v_queue.job_id, v_queue.phase),
+					  HINT = 'Wait for it with cloudflux.wait_for_migration().';
+		END IF;
+	END IF;
+	IF NOT EXISTS (SELECT FROM cloudflux.data_objects o
+					WHERE o.file_id = v_job.file_id AND o.place = v_job.dest_place AND o.object_key = v_job.dest_key) THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'roll back', 'The object has moved on since: roll back the newer job first.');
+	END IF;
+	IF EXISTS (SELECT FROM cloudflux.addresses a
+				WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = v_job.file_id) THEN
+		-- the source still is there: a change of pointers
+		INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq)
+		VALUES (v_job.file_id, v_id, 'rolling_back', v_job.priority, v_job.id)
+		ON CONFLICT (file_id) DO UPDATE SET phase = 'rolling_back', not_before = NULL, paused = false, fence = job_queue.fence + 1;
+		UPDATE cloudflux.migration_jobs j SET phase = 'rolling_back', status = 'in_progress' WHERE j.job_id = v_id;
+		PERFORM cloudflux.wake_movers();
+		RETURN v_id;
+	END IF;
+	-- the source is gone: copy back, by a job of its own
+	INSERT INTO cloudflux.migration_jobs (file_id, kind, rollback_of, dest_place, dest_key, dest_tier, delete_source, priority, requested_by)
+	VALUES (v_job.file_id, 'rollback', v_id, v_job.source_place, v_job.source_key, NULL, true, v_job.priority, cloudflux.invoker()::text)
+	RETURNING migration_jobs.job_id INTO v_new;
+	RETURN v_new;
+END;
+$$;
+
+CREATE FUNCTION cloudflux.wait_for_migration(job_id text, timeout interval DEFAULT '1 hour') RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id       text := wait_for_migration.job_id;
+	v_deadline timestamptz := clock_timestamp() + wait_for_migration.timeout;
+	v_job      record;
+BEGIN
+	IF current_setting('transaction_isolation') <> 'read committed' THEN
+		RAISE EXCEPTION 'cannot wait for a job in a % transaction', current_setting('transaction_isolation')
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Its snapshot would never see the end; use READ COMMITTED.';
+	END IF;
+	LOOP
+		SELECT j.status, j.phase, j.xmin AS writer INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id LIMIT 1;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'there is no job "%"', v_id USING ERRCODE = 'no_data', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
+		ELSIF v_job.writer = pg_current_xact_id_if_assigned()::xid THEN
+			RAISE EXCEPTION 'cannot wait for job "%" in the transaction that submitted it', v_id
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					  DETAIL = 'No mover sees it before COMMIT.', HINT = 'COMMIT first, then wait.';
+		ELSIF v_job.phase IN ('done', 'grace', 'failed', 'cancelled', 'rolled_back') THEN
+			RETURN v_job.status;
+		ELSIF clock_timestamp() >= v_deadline THEN
+			RAISE EXCEPTION 'job "%" did not end within %', v_id, wait_for_migration.timeout
+				USING ERRCODE = 'query_canceled', DETAIL = format('Its phase is "%s".', v_job.phase),
+					  HINT = 'Look at cloudflux.migration_progress; without workers, CALL cloudflux.run_migrations() moves it.';
+		END IF;
+		PERFORM pg_sleep(0.02);
+	END LOOP;
+END;
+$$;
+
+CREATE PROCEDURE cloudflux.run_migrations(max_jobs int DEFAULT NULL)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'cloudflux_run_migrations';
+
+-- Live work, with what it has done so far and when it may be done.
+CREATE VIEW cloudflux.migration_progress WITH (security_invoker = true) AS
+SELECT q.job_id, q.file_id, o.file_name, j.kind, q.phase,
+	   CASE WHEN q.paused THEN 'paused' WHEN q.request IS NOT NULL THEN q.request || ' requested' ELSE j.status END AS state,
+	   j.source_place, j.dest_place,
+	   CASE WHEN j.status = 'completed' THEN 100
+			WHEN q.phase = 'verifying' THEN 99
+			WHEN q.size_bytes > 0 THEN round(99.0 * LEAST(q.bytes_done, q.size_bytes) / q.size_bytes, 1)
+			ELSE 0 END AS progress_pct,
+	   q.bytes_done, q.size_bytes, q.rate_bps AS bytes_per_sec,
+	   CASE WHEN q.rate_bps > 0 AND q.phase = 'copying'
+			THEN make_interval(secs => ceil(GREATEST(q.size_bytes - q.bytes_done, 0) / q.rate_bps)) END AS eta,
+	   q.attempt, q.crashes, q.not_before, q.claimed_by, q.lease_until, q.priority,
+	   j.requested_by, j.created_at, j.started_at, j.error_message
+  FROM cloudflux.job_queue q
+  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
+  LEFT JOIN cloudflux.data_objects o ON o.file_id = q.file_id;
+
+-- How moves went: one row per pair of places, and one over all (source_place and dest_place NULL).
+CREATE VIEW cloudflux.migration_performance WITH (security_invoker = true) AS
+SELECT j.source_place, j.dest_place,
+	   count(*) FILTER (WHERE j.switched_at IS NOT NULL) AS completed,
+	   count(*) FILTER (WHERE j.status = 'failed') AS failed,
+	   round(100.0 * count(*) FILTER (WHERE j.switched_at IS NOT NULL)
+			 / NULLIF(count(*) FILTER (WHERE j.switched_at IS NOT NULL OR j.status = 'failed'), 0), 2) AS success_pct,
+	   sum(j.size_bytes) FILTER (WHERE j.switched_at IS NOT NULL) AS bytes_moved,
+	   percentile_cont(0.50) WITHIN GROUP (ORDER BY d.ms) AS p50_ms,
+	   percentile_cont(0.90) WITHIN GROUP (ORDER BY d.ms) AS p90_ms,
+	   percentile_cont(0.95) WITHIN GROUP (ORDER BY d.ms) AS p95_ms,
+	   percentile_cont(0.99) WITHIN GROUP (ORDER BY d.ms) AS p99_ms,
+	   percentile_cont(0.50) WITHIN GROUP (ORDER BY d.bps) AS p50_bytes_per_sec,
+	   percentile_cont(0.90) WITHIN GROUP (ORDER BY d.bps DESC) AS p90_bytes_per_sec,
+	   percentile_cont(0.95) WITHIN GROUP (ORDER BY d.bps DESC) AS p95_bytes_per_sec,
+	   percentile_cont(0.99) WITHIN GROUP (ORDER BY d.bps DESC) AS p99_bytes_per_sec
+  FROM cloudflux.migration_jobs j
+ CROSS JOIN LATERAL (SELECT extract(epoch FROM j.switched_at - j.started_at) * 1000 AS ms) s
+ CROSS JOIN LATERAL (SELECT s.ms::double precision AS ms, (j.size_bytes * 1000.0 / NULLIF(s.ms, 0))::double precision AS bps) d
+ WHERE j.kind IN ('move', 'rollback')
+ GROUP BY GROUPING SETS ((j.source_place, j.dest_place), ());

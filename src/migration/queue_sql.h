@@ -1,0 +1,123 @@
+/*
+ * queue_sql.h
+ *		A mover's view of job_queue: what it claimed, and the few statements by which it says what became of it.
+ *
+ * Private to the room. Every statement is guarded by the fence of the claim: what it does not return was lost
+ * to another mover, and the job is marked lost and never touched again by this one.
+ */
+#ifndef CF_MIGRATION_QUEUE_SQL_H
+#define CF_MIGRATION_QUEUE_SQL_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "migration/fsm.h"
+#include "migration/transfer.h"
+
+typedef enum CfJobRequest
+{
+	CF_REQUEST_NONE,
+	CF_REQUEST_PAUSE,
+	CF_REQUEST_CANCEL
+} CfJobRequest;
+
+typedef struct CfJob
+{
+	/* as claimed; texts live in the round's context, "" stands for NULL */
+	char	   *file_id;
+	char	   *job_id;
+	char	   *kind;
+	CfPhase		phase;
+	int64		fence;
+	int			attempt;
+	int			crashes;
+	char	   *outcome;
+	bool		took_over;		/* from a mover that is alive and may still write */
+	char	   *upload_tag;
+	char	   *upload_handle;
+	int64		size_bytes;
+	char	   *source_place;
+	char	   *source_key;
+	char	   *source_version;
+	char	   *dest_place;
+	char	   *dest_key;
+	char	   *dest_class;
+	char	   *dest_version;
+	bytea	   *sha256;			/* NULL = not known yet */
+	bool		delete_source;
+	char	   *requested_by;
+	char	   *content_type;
+	bytea	   *known_sha256;	/* of this very version, from an earlier move; NULL = unknown */
+	CfTransferPart *parts;
+	int			part_count;
+	char	   *parts_version;
+
+	/* what the round made of it */
+	CfPlace    *source;
+	CfPlace    *dest;
+	bool		lost;			/* another mover has it: hands off */
+	bool		failed;			/* err says why */
+	bool		ready;			/* the work of its phase is done, and not recorded yet */
+	bool		recopy;			/* the copy was of no use and is removed: start again */
+	bool		settled;		/* nothing left to do in this round */
+	CfError		err;
+	CfJobRequest request;
+	char	   *stale_tag;		/* upload of a mover that lost the job; NULL = none */
+	char	   *kept;			/* why the source stays; NULL = it is gone */
+	TimestampTz started;
+	int64		bytes_done;		/* for progress */
+	int64		sent_bytes;		/* really sent */
+	double		rate_bps;
+	char	   *sealed_version;
+	uint8		digest[CF_HASH_SHA256_BYTES];
+} CfJob;
+
+typedef struct CfJobs
+{
+	CfJob	   *jobs;
+	int			count;
+} CfJobs;
+
+/* Which jobs a statement is about. */
+typedef bool (*CfJobFilter) (const CfJob *job);
+
+/* All of these need a transaction (cf_queue_begin / cf_queue_commit) and allocate in the current context. */
+extern void cf_queue_begin(const char *activity);
+extern void cf_queue_commit(bool durable);
+
+extern CfJobs cf_queue_claim(int limit, int64 max_bytes, int lease_sec);
+extern void cf_queue_load_parts(CfJob *job);
+extern void cf_queue_record_tags(CfJobs *jobs, CfJobFilter filter);
+extern void cf_queue_renew(CfJobs *jobs, CfJobFilter filter, int lease_sec);
+extern bool cf_queue_record_part(CfJob *job, const CfTransferPart *part, const char *source_version);
+extern void cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter);
+extern void cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter);
+extern void cf_queue_record_removed(CfJobs *jobs, CfJobFilter filter);
+extern void cf_queue_record_cleaned(CfJobs *jobs, CfJobFilter filter);
+extern bool cf_queue_record_rolling_back(CfJob *job);
+extern bool cf_queue_record_rolled_back(CfJob *job, const char *refused);
+
+/* What record_failed() needs per job: where it goes, and when it may be claimed again. */
+typedef struct CfJobVerdict
+{
+	CfPhase		next;
+	const char *outcome;		/* NULL = none */
+	int64		delay_ms;
+} CfJobVerdict;
+
+extern void cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter,
+								   CfJobVerdict (*judge) (const CfJob *job));
+
+/* Addresses that a job of kind delete removes: all of its object. */
+typedef struct CfAddress
+{
+	char	   *place;
+	char	   *key;
+	char	   *version;		/* "" = unknown */
+} CfAddress;
+
+extern CfAddress *cf_queue_addresses(const CfJob *job, int *count);
+extern bool cf_queue_points_back(const CfJob *job);
+
+#endif							/* CF_MIGRATION_QUEUE_SQL_H */
