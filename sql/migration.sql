@@ -152,7 +152,7 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cloudflux_migration_status';
 
 -- Raises unless p_role may write p_key at p_place; p_place may be any foreign server.
-CREATE FUNCTION cloudflux.check_destination(p_place text, p_key text, p_role regrole) RETURNS void
+CREATE FUNCTION cloudflux.check_destination(p_place text, p_key text, p_role name) RETURNS void
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'cloudflux_check_destination';
 
@@ -251,8 +251,8 @@ BEGIN
 		RAISE EXCEPTION 'object "%" is already at "%" in place "%"', v_job.file_id, v_job.source_key, v_job.source_place
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name another place, or another key (dest_key => …).';
 	END IF;
-	PERFORM cloudflux.check_destination(v_job.source_place, '', v_job.requested_by::regrole);
-	PERFORM cloudflux.check_destination(v_job.dest_place, v_job.dest_key, v_job.requested_by::regrole);
+	PERFORM cloudflux.check_destination(v_job.source_place, '', v_job.requested_by::name);
+	PERFORM cloudflux.check_destination(v_job.dest_place, v_job.dest_key, v_job.requested_by::name);
 	v_job.dest_class := cloudflux.tier_class(v_job.dest_place, v_job.dest_tier);
 	SELECT p.provider, COALESCE(cloudflux.class_tier(p.provider, p.place, v_job.dest_class), v_job.dest_tier)
 	  INTO v_job.dest_cloud, v_job.dest_tier
@@ -804,7 +804,7 @@ BEGIN
 	IF v_job.job_id IS NULL THEN
 		RAISE EXCEPTION 'there is no job "%"', p_job_id
 			USING ERRCODE = 'no_data', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
-	ELSIF NOT pg_has_role(cloudflux.invoker(), v_job.requested_by, 'MEMBER')
+	ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = v_job.requested_by AND pg_has_role(cloudflux.invoker(), r.oid, 'MEMBER'))
 		  AND NOT pg_has_role(cloudflux.invoker(), 'cloudflux_admin', 'MEMBER') THEN
 		RAISE EXCEPTION 'permission denied for job "%"', p_job_id
 			USING ERRCODE = 'insufficient_privilege', DETAIL = format('It belongs to role "%s".', v_job.requested_by),
@@ -1052,3 +1052,229 @@ SELECT j.source_place, j.dest_place,
  CROSS JOIN LATERAL (SELECT s.ms::double precision AS ms, (j.size_bytes * 1000.0 / NULLIF(s.ms, 0))::double precision AS bps) d
  WHERE j.kind IN ('move', 'rollback')
  GROUP BY GROUPING SETS ((j.source_place, j.dest_place), ());
+
+/*
+ * Plans: what would move, row by row, with bytes, requests, money, pay-back and risks. Saved, read, then executed as is.
+ */
+
+CREATE FUNCTION cloudflux.plan_migration(
+	dest_place text, dest_tier text DEFAULT NULL, source_place text DEFAULT NULL, access_class text DEFAULT NULL,
+	prefix text DEFAULT NULL, file_ids text[] DEFAULT NULL, delete_source boolean DEFAULT true,
+	max_objects bigint DEFAULT NULL, max_bytes bigint DEFAULT NULL, max_cost numeric DEFAULT NULL,
+	payback_days numeric DEFAULT 365, must_pay boolean DEFAULT true, grace interval DEFAULT NULL,
+	priority int DEFAULT 0, plan_name text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_plan  bigint;
+	v_place text := plan_migration.dest_place;
+	v_class text := cloudflux.tier_class(plan_migration.dest_place, plan_migration.dest_tier);
+BEGIN
+	IF plan_migration.max_objects < 0 OR plan_migration.max_bytes < 0 OR plan_migration.max_cost < 0 OR plan_migration.payback_days < 0 THEN
+		RAISE EXCEPTION 'a limit of a plan cannot be negative'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave a limit out (NULL) where there is none.';
+	ELSIF plan_migration.access_class IS NOT NULL AND plan_migration.access_class NOT IN ('HOT', 'WARM', 'COLD') THEN
+		RAISE EXCEPTION 'unknown access class "%"', plan_migration.access_class
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is HOT, WARM or COLD, as cloudflux.classify_objects() found it.';
+	ELSIF plan_migration.source_place IS NOT NULL
+		  AND NOT EXISTS (SELECT FROM cloudflux.places p WHERE p.place = plan_migration.source_place) THEN
+		RAISE EXCEPTION 'there is no place "%"', plan_migration.source_place
+			USING ERRCODE = 'no_data', HINT = 'Places are listed in cloudflux.places.';
+	END IF;
+	INSERT INTO cloudflux.plans (plan_name, parameters, max_objects, max_bytes, max_cost)
+	VALUES (plan_migration.plan_name,
+			jsonb_strip_nulls(jsonb_build_object('dest_place', v_place, 'dest_tier', plan_migration.dest_tier, 'dest_class', v_class,
+				'source_place', plan_migration.source_place, 'access_class', plan_migration.access_class, 'prefix', plan_migration.prefix,
+				'delete_source', plan_migration.delete_source, 'payback_days', plan_migration.payback_days,
+				'must_pay', plan_migration.must_pay, 'grace', plan_migration.grace, 'priority', plan_migration.priority)),
+			plan_migration.max_objects, plan_migration.max_bytes, plan_migration.max_cost)
+	RETURNING plans.plan_id INTO v_plan;
+
+	INSERT INTO cloudflux.plan_items (plan_id, file_id, source_place, source_version, dest_place, dest_key, dest_tier, size_bytes,
+									  requests, move_cost, monthly_before, monthly_after, payback_days, refused, risk)
+	SELECT v_plan, o.file_id, o.place, o.version, v_place, o.object_key, plan_migration.dest_tier, o.size_bytes,
+		   e.requests, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days,
+		   CASE WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
+				WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s', a.file_id)
+				WHEN plan_migration.must_pay AND NOT e.pays_back THEN
+					format('does not pay: the move costs %s, a month costs %s before and %s after',
+						   round(e.move_cost, 9), round(e.monthly_before, 9), round(e.monthly_after, 9))
+				WHEN plan_migration.must_pay AND e.payback_days > plan_migration.payback_days THEN
+					format('pays back after %s days only', ceil(e.payback_days))
+		   END,
+		   NULLIF(array_to_string(e.risks, '; '), '')
+	  FROM cloudflux.data_objects o
+	  LEFT JOIN cloudflux.object_classes c ON c.file_id = o.file_id
+	  LEFT JOIN cloudflux.job_queue q ON q.file_id = o.file_id
+	  LEFT JOIN cloudflux.addresses a ON a.place = v_place AND a.object_key = o.object_key
+	 CROSS JOIN LATERAL cloudflux.estimate_migration(o.file_id, v_place, v_class) e
+	 WHERE o.vanished_at IS NULL AND o.place IS NOT NULL AND o.place <> v_place
+	   AND (plan_migration.source_place IS NULL OR o.place = plan_migration.source_place)
+	   AND (plan_migration.access_class IS NULL OR c.access_class = plan_migration.access_class)
+	   AND (plan_migration.prefix IS NULL OR starts_with(o.object_key, plan_migration.prefix))
+	   AND (plan_migration.file_ids IS NULL OR o.file_id = ANY (plan_migration.file_ids));
+	PERFORM cloudflux.limit_plan(v_plan);
+	PERFORM cloudflux.sum_up_plan(v_plan);
+	RETURN v_plan;
+END;
+$$;
+
+-- Keeps the plan within its limits: what pays back soonest goes first, the rest is refused.
+CREATE FUNCTION cloudflux.limit_plan(p_plan_id bigint) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.plan_items i
+	   SET refused = CASE WHEN r.n > p.max_objects THEN format('beyond the limit of %s objects', p.max_objects)
+						  WHEN r.bytes > p.max_bytes THEN format('beyond the limit of %s bytes', p.max_bytes)
+						  ELSE format('beyond the limit of %s USD', p.max_cost) END
+	  FROM cloudflux.plans p,
+		   (SELECT x.file_id,
+				   row_number() OVER w AS n, sum(COALESCE(x.size_bytes, 0)) OVER w AS bytes, sum(COALESCE(x.move_cost, 0)) OVER w AS cost
+			  FROM cloudflux.plan_items x
+			 WHERE x.plan_id = p_plan_id AND x.refused IS NULL
+			WINDOW w AS (ORDER BY x.payback_days NULLS LAST, x.size_bytes DESC, x.file_id)) r
+	 WHERE p.plan_id = p_plan_id AND i.plan_id = p_plan_id AND i.file_id = r.file_id
+	   AND (r.n > p.max_objects OR r.bytes > p.max_bytes OR r.cost > p.max_cost);
+END;
+
+CREATE FUNCTION cloudflux.sum_up_plan(p_plan_id bigint) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.plans p
+	   SET objects = s.objects, bytes = s.bytes, requests = s.requests, move_cost = s.move_cost,
+		   monthly_before = s.monthly_before, monthly_after = s.monthly_after, refused = s.refused,
+		   payback_days = CASE WHEN s.monthly_before > s.monthly_after
+							   THEN round(s.move_cost / (s.monthly_before - s.monthly_after) * 30, 1) END,
+		   risks = COALESCE(k.risks, '[]')
+	  FROM (SELECT count(*) FILTER (WHERE i.refused IS NULL) AS objects,
+				   COALESCE(sum(i.size_bytes) FILTER (WHERE i.refused IS NULL), 0) AS bytes,
+				   COALESCE(sum(i.requests) FILTER (WHERE i.refused IS NULL), 0) AS requests,
+				   sum(i.move_cost) FILTER (WHERE i.refused IS NULL) AS move_cost,
+				   sum(i.monthly_before) FILTER (WHERE i.refused IS NULL) AS monthly_before,
+				   sum(i.monthly_after) FILTER (WHERE i.refused IS NULL) AS monthly_after,
+				   count(*) FILTER (WHERE i.refused IS NOT NULL) AS refused
+			  FROM cloudflux.plan_items i WHERE i.plan_id = p_plan_id) s
+	  LEFT JOIN (SELECT jsonb_agg(jsonb_build_object('risk', g.risk, 'objects', g.n) ORDER BY g.n DESC, g.risk) AS risks
+				   FROM (SELECT i.risk, count(*) AS n FROM cloudflux.plan_items i
+						  WHERE i.plan_id = p_plan_id AND i.refused IS NULL AND i.risk IS NOT NULL GROUP BY i.risk) g) k ON true
+	 WHERE p.plan_id = p_plan_id;
+END;
+
+CREATE FUNCTION cloudflux.execute_plan(plan_id bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_id   bigint := execute_plan.plan_id;
+	v_plan cloudflux.plans;
+	v_jobs bigint;
+BEGIN
+	SELECT * INTO v_plan FROM cloudflux.plans p WHERE p.plan_id = v_id FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'there is no plan %', v_id USING ERRCODE = 'no_data', HINT = 'Plans are listed in cloudflux.migration_plans.';
+	ELSIF v_plan.status <> 'planned' THEN
+		RAISE EXCEPTION 'plan % was executed already', v_id
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Its status is "%s".', v_plan.status),
+				  HINT = 'Make a new plan with cloudflux.plan_migration(): the world has changed since.';
+	END IF;
+	-- What changed since the plan was made is not what was approved.
+	UPDATE cloudflux.plan_items i
+	   SET refused = CASE WHEN o.file_id IS NULL OR o.vanished_at IS NOT NULL THEN 'it is gone since the plan was made'
+						  WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
+						  WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s by now', a.file_id)
+						  ELSE 'it changed since the plan was made' END
+	  FROM cloudflux.plan_items x
+	  LEFT JOIN cloudflux.data_objects o ON o.file_id = x.file_id
+	  LEFT JOIN cloudflux.job_queue q ON q.file_id = x.file_id
+	  LEFT JOIN cloudflux.addresses a ON a.place = x.dest_place AND a.object_key = x.dest_key
+	 WHERE i.plan_id = v_id AND x.plan_id = v_id AND x.file_id = i.file_id AND i.refused IS NULL
+	   AND (o.file_id IS NULL OR o.vanished_at IS NOT NULL OR q.file_id IS NOT NULL OR a.file_id IS NOT NULL
+			OR o.place IS DISTINCT FROM x.source_place OR o.version IS DISTINCT FROM x.source_version);
+	WITH submitted AS (
+		INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_key, dest_tier, delete_source, grace, priority, plan_id,
+											  transfer_cost)
+		SELECT i.file_id, i.dest_place, i.dest_key, i.dest_tier, (v_plan.parameters->>'delete_source')::boolean,
+			   COALESCE((v_plan.parameters->>'grace')::interval, interval '0'), (v_plan.parameters->>'priority')::int, v_id, i.move_cost
+		  FROM cloudflux.plan_items i WHERE i.plan_id = v_id AND i.refused IS NULL
+		 ORDER BY i.payback_days NULLS LAST, i.size_bytes DESC, i.file_id
+		RETURNING migration_jobs.file_id, migration_jobs.job_id)
+	UPDATE cloudflux.plan_items i SET job_id = s.job_id
+	  FROM submitted s WHERE i.plan_id = v_id AND i.file_id = s.file_id;
+	GET DIAGNOSTICS v_jobs = ROW_COUNT;
+	PERFORM cloudflux.sum_up_plan(v_id);
+	UPDATE cloudflux.plans p
+	   SET status = CASE WHEN v_jobs > 0 THEN 'executing' ELSE 'completed' END, executed_by = CURRENT_USER, executed_at = clock_timestamp()
+	 WHERE p.plan_id = v_id;
+	RETURN v_jobs;
+END;
+$$;
+
+CREATE VIEW cloudflux.migration_plans WITH (security_invoker = true) AS
+SELECT p.plan_id, p.plan_name,
+	   CASE WHEN p.status = 'executing' AND j.live = 0 THEN 'completed' ELSE p.status END AS status,
+	   p.parameters->>'dest_place' AS dest_place, p.parameters->>'dest_tier' AS dest_tier,
+	   p.objects, p.bytes, p.requests, p.move_cost, p.monthly_before, p.monthly_after,
+	   p.monthly_before - p.monthly_after AS monthly_saving, p.payback_days, p.refused, p.risks,
+	   j.arrived, j.failed, j.live, p.max_objects, p.max_bytes, p.max_cost,
+	   p.planned_by, p.planned_at, p.executed_by, p.executed_at
+  FROM cloudflux.plans p
+ CROSS JOIN LATERAL (
+	SELECT count(*) FILTER (WHERE m.status = 'completed') AS arrived,
+		   count(*) FILTER (WHERE m.status IN ('failed', 'cancelled')) AS failed,
+		   count(*) FILTER (WHERE m.status IN ('pending', 'in_progress')) AS live
+	  FROM cloudflux.plan_items i
+	  JOIN cloudflux.migration_jobs m ON m.file_id = i.file_id AND m.job_id = i.job_id
+	 WHERE i.plan_id = p.plan_id) j;
+
+/*
+ * Health, retention, dump and rights.
+ */
+
+CREATE FUNCTION cloudflux.migration_health() RETURNS TABLE (status text, since timestamptz, detail text, hint text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN s.stuck > 0 THEN 'degraded' WHEN s.failed > 0 THEN 'degraded' ELSE 'ok' END,
+		   s.oldest,
+		   format('%s jobs wait, %s are held by movers, %s are overdue; %s failed within a day.', s.waiting, s.held, s.stuck, s.failed),
+		   CASE WHEN s.stuck > 0 THEN 'Are movers running (cloudflux.workers)? CALL cloudflux.run_migrations() moves pending jobs in the foreground.'
+				WHEN s.failed > 0 THEN 'Read error_message in cloudflux.migration_jobs; cloudflux.retry_migration() tries again.' END
+	  FROM (SELECT count(*) FILTER (WHERE q.claimed_by IS NULL) AS waiting, count(*) FILTER (WHERE q.claimed_by IS NOT NULL) AS held,
+				   count(*) FILTER (WHERE q.claimed_by IS NULL AND NOT q.paused AND j.created_at < clock_timestamp() - interval '10 minutes'
+									  AND COALESCE(q.not_before, '-infinity') < clock_timestamp() - interval '10 minutes') AS stuck,
+				   min(j.created_at) AS oldest,
+				   (SELECT count(*) FROM cloudflux.migration_jobs f
+					 WHERE f.status = 'failed' AND f.completed_at > clock_timestamp() - interval '1 day') AS failed
+			  FROM cloudflux.job_queue q
+			  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id) s;
+END;
+
+-- Ended jobs older than a year go, some thousands at a time; so do the items of plans whose jobs are gone.
+CREATE FUNCTION cloudflux.forget_old_jobs() RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_jobs bigint;
+BEGIN
+	DELETE FROM cloudflux.migration_jobs j
+	 WHERE j.ctid IN (SELECT o.ctid FROM cloudflux.migration_jobs o
+					   WHERE o.completed_at < now() - interval '1 year' AND o.phase IN ('done', 'failed', 'cancelled', 'rolled_back')
+					   LIMIT 10000);
+	GET DIAGNOSTICS v_jobs = ROW_COUNT;
+	RETURN CASE WHEN v_jobs > 0 THEN format('%s old jobs forgotten', v_jobs) END;
+END;
+$$;
+
+INSERT INTO cloudflux.chores (chore_name, room, function_name, every, builtin)
+VALUES ('forget_old_jobs', 'migration', 'forget_old_jobs', '1 day', true);
+INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
+VALUES ('migration', 'migration', 'migration_health', true);
+
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.migration_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.migration_jobs_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.job_queue', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.job_parts', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.plans', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.plans_plan_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('cloudflux.plan_items', '');

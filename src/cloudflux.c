@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "events/events.h"
+#include "migration/migration.h"
 #include "storage/storage.h"
 
 PG_MODULE_MAGIC;
@@ -29,5 +30,6 @@ _PG_init(void)
 	cf_core_init();
 	cf_events_init();
 	cf_storage_init();
+	cf_migration_init();
 	MarkGUCPrefixReserved("cloudflux");
 }

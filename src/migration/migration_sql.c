@@ -163,6 +163,7 @@ cloudflux_check_destination(PG_FUNCTION_ARGS)
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *key = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid			role = get_role_oid(NameStr(*PG_GETARG_NAME(2)), false);
 	CfAllocator allocator = cf_arena_context(CurrentMemoryContext);
 	CfArena		arena;
 	CfPlace    *place;
@@ -170,7 +171,7 @@ cloudflux_check_destination(PG_FUNCTION_ARGS)
 
 	CF_ABI_CHECK();
 	cf_arena_init(&arena, &allocator, 4096, 0);
-	if (!cf_storage_place_open(name, PG_GETARG_OID(2), key[0] != '\0', &arena, &place, &err))
+	if (!cf_storage_place_open(name, role, key[0] != '\0', &arena, &place, &err))
 		cf_error_raise(&err);
 	if (place->driver == NULL)
 		ereport(ERROR,
