@@ -1278,3 +1278,71 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.job_parts', '');
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.plans', '');
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.plans_plan_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.plan_items', '');
+
+-- The mover's statements are for the mover alone; people steer by the functions below them.
+GRANT SELECT, INSERT, UPDATE, DELETE ON cloudflux.migration_jobs, cloudflux.job_queue, cloudflux.job_parts TO cloudflux_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON cloudflux.addresses, cloudflux.object_versions, cloudflux.data_objects TO cloudflux_worker;
+GRANT SELECT ON cloudflux.places TO cloudflux_worker;
+GRANT SELECT ON cloudflux.migration_jobs, cloudflux.job_queue, cloudflux.job_parts, cloudflux.plans, cloudflux.plan_items,
+	cloudflux.migration_progress, cloudflux.migration_performance, cloudflux.migration_plans TO cloudflux_viewer;
+GRANT INSERT ON cloudflux.migration_jobs TO cloudflux_user;
+GRANT INSERT, UPDATE, DELETE ON cloudflux.plans, cloudflux.plan_items TO cloudflux_user;
+
+REVOKE ALL ON FUNCTION
+	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
+	cloudflux.check_destination(text, text, name), cloudflux.wake_movers(), cloudflux.resolve_destination(text, text),
+	cloudflux.migration_jobs_fill(), cloudflux.fill_destination(cloudflux.migration_jobs),
+	cloudflux.enqueue_jobs(cloudflux.migration_jobs[]), cloudflux.migration_jobs_queue(), cloudflux.job_event(cloudflux.migration_jobs),
+	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
+	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval),
+	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
+	cloudflux.claim_jobs(int, bigint, interval),
+	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
+	cloudflux.record_upload(text[], bigint[], text[]),
+	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text),
+	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[]),
+	cloudflux.record_switched(text[], bigint[], text[], text), cloudflux.end_jobs(cloudflux.migration_jobs[]),
+	cloudflux.record_removed(text[], bigint[], text[]),
+	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
+	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_rolling_back(text, bigint),
+	cloudflux.record_rolled_back(text, bigint, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
+	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
+	cloudflux.lock_job(text), cloudflux.refuse_steering(text, text, text), cloudflux.cancel_migration(text),
+	cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text),
+	cloudflux.rollback_migration(text), cloudflux.wait_for_migration(text, interval),
+	cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text),
+	cloudflux.limit_plan(bigint), cloudflux.sum_up_plan(bigint), cloudflux.execute_plan(bigint),
+	cloudflux.migration_health(), cloudflux.forget_old_jobs()
+	FROM PUBLIC;
+REVOKE ALL ON PROCEDURE cloudflux.run_migrations(int) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION
+	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
+	cloudflux.job_event(cloudflux.migration_jobs), cloudflux.wait_for_migration(text, interval), cloudflux.migration_health()
+	TO cloudflux_viewer, cloudflux_worker;
+GRANT EXECUTE ON FUNCTION
+	cloudflux.check_destination(text, text, name), cloudflux.resolve_destination(text, text),
+	cloudflux.fill_destination(cloudflux.migration_jobs),
+	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
+	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval),
+	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
+	cloudflux.cancel_migration(text), cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text),
+	cloudflux.rollback_migration(text),
+	cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text),
+	cloudflux.limit_plan(bigint), cloudflux.sum_up_plan(bigint), cloudflux.execute_plan(bigint)
+	TO cloudflux_user;
+GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
+GRANT EXECUTE ON FUNCTION
+	cloudflux.claim_jobs(int, bigint, interval),
+	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
+	cloudflux.record_upload(text[], bigint[], text[]),
+	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text),
+	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[]),
+	cloudflux.record_switched(text[], bigint[], text[], text), cloudflux.end_jobs(cloudflux.migration_jobs[]),
+	cloudflux.record_removed(text[], bigint[], text[]),
+	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
+	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_rolling_back(text, bigint),
+	cloudflux.record_rolled_back(text, bigint, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
+	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
+	cloudflux.forget_old_jobs()
+	TO cloudflux_worker;
