@@ -804,8 +804,8 @@ BEGIN
 	IF v_job.job_id IS NULL THEN
 		RAISE EXCEPTION 'there is no job "%"', p_job_id
 			USING ERRCODE = 'no_data', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
-	ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = v_job.requested_by AND pg_has_role(cloudflux.invoker(), r.oid, 'MEMBER'))
-		  AND NOT pg_has_role(cloudflux.invoker(), 'cloudflux_admin', 'MEMBER') THEN
+	ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = v_job.requested_by AND pg_has_role(cloudflux.actor()::name, r.oid, 'MEMBER'))
+		  AND NOT pg_has_role(cloudflux.actor()::name, 'cloudflux_admin', 'MEMBER') THEN
 		RAISE EXCEPTION 'permission denied for job "%"', p_job_id
 			USING ERRCODE = 'insufficient_privilege', DETAIL = format('It belongs to role "%s".', v_job.requested_by),
 				  HINT = 'Ask its owner, or a member of cloudflux_admin.';
@@ -945,7 +945,7 @@ BEGIN
 		PERFORM cloudflux.refuse_steering(v_id, 'roll back',
 			'A job can be rolled back once its object has arrived, and not while its source is being deleted: cancel it before, or wait for its end.');
 	END IF;
-	PERFORM cloudflux.check_destination(v_job.source_place, v_job.source_key, cloudflux.invoker());
+	PERFORM cloudflux.check_destination(v_job.source_place, v_job.source_key, cloudflux.actor()::name);
 	IF v_queue.job_id IS NULL THEN
 		SELECT q.* INTO v_queue FROM cloudflux.job_queue q WHERE q.file_id = v_job.file_id;
 		IF FOUND THEN
@@ -970,7 +970,7 @@ BEGIN
 	END IF;
 	-- the source is gone: copy back, by a job of its own
 	INSERT INTO cloudflux.migration_jobs (file_id, kind, rollback_of, dest_place, dest_key, dest_tier, delete_source, priority, requested_by)
-	VALUES (v_job.file_id, 'rollback', v_id, v_job.source_place, v_job.source_key, NULL, true, v_job.priority, cloudflux.invoker()::text)
+	VALUES (v_job.file_id, 'rollback', v_id, v_job.source_place, v_job.source_key, NULL, true, v_job.priority, cloudflux.actor())
 	RETURNING migration_jobs.job_id INTO v_new;
 	RETURN v_new;
 END;

@@ -47,13 +47,3 @@ GRANT cloudflux_viewer TO cloudflux_user;
 GRANT cloudflux_user TO cloudflux_admin;
 
 GRANT USAGE ON SCHEMA cloudflux TO cloudflux_viewer, cloudflux_worker;
-
-CREATE FUNCTION cloudflux.invoker() RETURNS name
-LANGUAGE c STABLE PARALLEL RESTRICTED
-AS 'MODULE_PATHNAME', 'cloudflux_invoker';
-
-COMMENT ON FUNCTION cloudflux.invoker() IS
-'The role that called: what CURRENT_USER is outside all SECURITY DEFINER functions, as SET ROLE left it. Never NULL.';
-
-REVOKE ALL ON FUNCTION cloudflux.invoker() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.invoker() TO cloudflux_viewer, cloudflux_worker;
