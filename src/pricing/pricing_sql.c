@@ -83,6 +83,7 @@ PG_FUNCTION_INFO_V1(cloudflux_object_monthly_cost);
 PG_FUNCTION_INFO_V1(cloudflux_quote_move);
 PG_FUNCTION_INFO_V1(cloudflux_quote_cheapest);
 PG_FUNCTION_INFO_V1(cloudflux_price_month_hours);
+PG_FUNCTION_INFO_V1(cloudflux_class_minimum_bytes);
 PG_FUNCTION_INFO_V1(cloudflux_csv_rows);
 
 static int32 month_hours_on(const char *provider, DateADT day);
@@ -270,6 +271,21 @@ Datum
 cloudflux_price_month_hours(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(month_hours_on(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_DATEADT(1)));
+}
+
+/* class_minimum_bytes(cloud, region, class, day) is the smallest size that the class bills; NULL = no price. */
+Datum
+cloudflux_class_minimum_bytes(PG_FUNCTION_ARGS)
+{
+	const CfPricingClass *cls;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	cls = cf_pricing_book_class(cf_pricing_book_current(), text_arg(fcinfo, 0), text_arg(fcinfo, 1),
+								text_arg(fcinfo, 2), day_arg(fcinfo, 3));
+	if (cls == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(cls->min_object_bytes);
 }
 
 /* csv_rows(text) gives the records of a CSV text with the line on which each begins. */
