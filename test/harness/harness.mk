@@ -55,7 +55,7 @@ reference:
 format:
 	clang-format -i --style=file:src/.clang-format $(shell find src -name '*.[ch]')
 
-unit-programs: $(UNIT_BIN)
+unit-programs: $(SAN_OBJS) $(UNIT_BIN)
 fuzz-programs: $(FUZZ_BIN)
 
 # Kernels once more with sanitizers and coverage; a unit test is linked with all of them.
