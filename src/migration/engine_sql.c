@@ -545,7 +545,7 @@ copy_one(Round *round, CfJob *job)
 	CfTransferArgs args = {
 		.source = job->source, .dest = job->dest, .source_key = job->source_key, .dest_key = job->dest_key,
 		.dest_class = job->dest_class, .content_type = job->content_type, .metadata = metadata_of(job),
-		.owner_tag = job->upload_tag, .part_bytes = (int64) cf_migration_part_kb * 1024,
+		.owner_tag = job->upload_tag, .resume = job->stale_tag == NULL, .part_bytes = (int64) cf_migration_part_kb * 1024,
 		.parts = job->parts, .part_count = job->part_count, .parts_version = job->parts_version,
 		.buffer = round->buffer, .buffer_bytes = BUFFER_BYTES,
 	};

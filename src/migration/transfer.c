@@ -99,7 +99,7 @@ copy_pin(CfTransfer *t, CfError *err)
 static CfStep
 copy_open(CfTransfer *t, CfError *err)
 {
-	bool		resume = t->args.part_count > 0 &&
+	bool		parts_hold = t->args.part_count > 0 &&
 		strcmp(t->args.parts_version, t->source_stat.version) == 0;
 	CfUploadArgs args = {
 		.key = t->args.dest_key,
@@ -110,13 +110,13 @@ copy_open(CfTransfer *t, CfError *err)
 		.content_type = t->args.content_type,
 		.storage_class = t->args.dest_class,
 		.metadata = t->args.metadata,
-		.resume = resume,
+		.resume = t->args.resume,
 	};
 	CfStep		step = cf_storage_upload_begin(&t->dest_op, &args, &t->upload);
 
 	if (step == CF_STEP_ERROR)
 		return take_error(&t->dest_op, err);
-	if (step == CF_STEP_DONE && !resume)
+	if (step == CF_STEP_DONE && !parts_hold)
 		t->args.part_count = 0;
 	if (step == CF_STEP_DONE && !cf_hash_copy(&t->proven_hash, &t->hash))
 		return hash_failed(err);

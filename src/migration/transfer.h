@@ -38,6 +38,7 @@ typedef struct CfTransferArgs
 	const char *content_type;	/* "" = unknown */
 	const char *metadata;		/* self-description, see CfUploadArgs */
 	const char *owner_tag;
+	bool		resume;			/* an earlier attempt used this owner_tag */
 	int64_t		part_bytes;
 	const CfTransferPart *parts;	/* checkpoints of an earlier attempt under the same owner_tag, by number */
 	int			part_count;

@@ -203,7 +203,7 @@ cf_storage_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 CfStep
 cf_storage_upload_abort(CfOp *op, CfUpload *upload)
 {
-	if (!op_ready(op) || !check_upload(op, upload))
+	if (!op_ready(op) || (upload->args.owner_tag == NULL && !check_upload(op, upload)))
 		return CF_STEP_ERROR;
 	return op->place->driver->upload_abort(op, upload);
 }

@@ -216,7 +216,8 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
  * upload_seal   makes all parts durable and, where caps.pin_before_commit, tells the coming version.
  * upload_commit makes the object appear, create-only: CF_ERR_EXISTS when somebody is there. Repeating it after
  *				 a crash succeeds when the object there is ours (same pin or owner_tag).
- * upload_abort  removes every trace of the upload; repeatable, never touches a committed object.
+ * upload_abort  removes every trace of the upload; repeatable, never touches a committed object. Without a handle
+ *				 (a crash came before it was checkpointed) it goes by args.owner_tag.
  */
 extern CfStep cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 extern CfStep cf_storage_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data,

@@ -392,6 +392,8 @@ cf_file_upload_abort(CfOp *op, CfUpload *upload)
 
 	if (op->state != NULL)
 		cf_file_close(op->state);
+	if (upload->handle[0] == '\0')
+		snprintf(upload->handle, sizeof(upload->handle), "%s" HANDLE_SUFFIX, upload->args.owner_tag);
 	if (!cf_file_handle_valid(upload->handle))
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "invalid handle of an upload at place \"%s\"",
