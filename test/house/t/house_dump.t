@@ -30,8 +30,8 @@ sub digest
 			SELECT count(*) || ' rows ' || COALESCE(md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")), '-') FROM (SELECT * FROM $table $filter) t");
 	}
 	$digest{$_->[0]} = "next id after $_->[1]" foreach map { [ split /\|/ ] } split /\n/,
-	  $c->sql(q{SELECT 'sequence ' || s.seqrelid::regclass, COALESCE(pg_catalog.pg_sequence_last_value(s.seqrelid), 0)
-		FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid WHERE c.relnamespace = 'cloudflux'::regnamespace});
+	  $c->sql(q{SELECT 'sequence ' || c.oid::regclass, COALESCE(pg_catalog.pg_sequence_last_value(c.oid), 0)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_extension e ON c.oid = ANY (e.extconfig) WHERE e.extname = 'cloudflux' AND c.relkind = 'S'});
 	$digest{'roles and rights'} = $c->value(q{SELECT md5(string_agg(x, ',' ORDER BY x)) FROM (
 		SELECT p.oid::regprocedure::text || COALESCE(p.proacl::text, '') FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'cloudflux'::regnamespace) t(x)});
 	return \%digest;
