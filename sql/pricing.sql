@@ -699,21 +699,15 @@ END;
 /*
  * Whose prices apply where.
  */
+CREATE FUNCTION cloudflux.place_price(p_place text, OUT cloud text, OUT price_provider text, OUT price_region text, OUT storage_class text)
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cloudflux_place_price';
+
 CREATE VIEW cloudflux.place_prices WITH (security_invoker = true) AS
-SELECT s.srvname::text AS place,
-       o.provider AS cloud,
-       COALESCE(o.price_provider, CASE WHEN o.provider IN ('AWS', 'Azure', 'GCP') THEN o.provider END) AS price_provider,
-       COALESCE(o.price_region, CASE WHEN o.provider IN ('AWS', 'Azure', 'GCP') THEN o.region END) AS price_region,
-       o.storage_class
+SELECT s.srvname::text AS place, p.cloud, p.price_provider, p.price_region, p.storage_class
   FROM pg_catalog.pg_foreign_server AS s
   JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
- CROSS JOIN LATERAL (
-       SELECT max(t.option_value) FILTER (WHERE t.option_name = 'provider') AS provider,
-              max(t.option_value) FILTER (WHERE t.option_name = 'region') AS region,
-              max(t.option_value) FILTER (WHERE t.option_name = 'price_provider') AS price_provider,
-              max(t.option_value) FILTER (WHERE t.option_name = 'price_region') AS price_region,
-              NULLIF(max(t.option_value) FILTER (WHERE t.option_name = 'storage_class'), '') AS storage_class
-         FROM pg_catalog.pg_options_to_table(s.srvoptions) AS t) AS o;
+ CROSS JOIN LATERAL cloudflux.place_price(s.srvname::text) AS p;
 
 CREATE VIEW cloudflux.object_prices WITH (security_invoker = true) AS
 SELECT o.file_id, o.place, o.current_cloud, o.current_tier, o.size_bytes, p.price_provider, p.price_region,
@@ -724,7 +718,7 @@ SELECT o.file_id, o.place, o.current_cloud, o.current_tier, o.size_bytes, p.pric
                   WHERE v.file_id = o.file_id AND v.valid_to IS NULL AND v.role = 'primary' AND v.job_id IS NOT NULL),
                 o.modified_at, o.created_at) AS stored_since
   FROM cloudflux.data_objects AS o
-  LEFT JOIN cloudflux.place_prices AS p ON p.place = o.place
+  LEFT JOIN LATERAL cloudflux.place_price(o.place) AS p ON true
  WHERE o.vanished_at IS NULL;
 
 /*
@@ -735,7 +729,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RAISE EXCEPTION '% "%" does not exist', p_kind, p_name
-		USING ERRCODE = 'no_data',
+		USING ERRCODE = '02000',
 			HINT = CASE p_kind WHEN 'place' THEN 'View place_prices lists the places.' ELSE 'View data_objects for the file_ids of the catalog.' END;
 END
 $$;
@@ -746,6 +740,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	v_place record;
+	v_class text;
 BEGIN
 	IF p_place IS NULL THEN
 		RETURN NULL;
@@ -754,10 +749,12 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN cloudflux.raise_unknown('place', p_place);
 	END IF;
-	IF p_tier IS NULL OR v_place.cloud = 'LOCAL' THEN
+	IF p_tier IS NULL THEN
 		RETURN v_place.storage_class;
 	END IF;
-	RETURN cloudflux.tier_class(p_place, p_tier);
+	-- Raises where the place has no such tier; the prices of a directory are those of its option, whatever its tier is called.
+	v_class := cloudflux.tier_class(p_place, p_tier);
+	RETURN CASE WHEN v_place.cloud = 'LOCAL' THEN v_place.storage_class ELSE v_class END;
 END
 $$;
 
@@ -797,10 +794,10 @@ BEGIN ATOMIC
 	       q.risks, q.price_ids
 	  FROM (SELECT p_file_id AS file_id) AS f
 	  LEFT JOIN cloudflux.object_prices AS o ON o.file_id = f.file_id
-	  LEFT JOIN cloudflux.place_prices AS d ON d.place = p_dest_place
+	  LEFT JOIN LATERAL cloudflux.place_price(p_dest_place) AS d ON true
 	  LEFT JOIN cloudflux.measured_throughput() AS t ON t.source_place = o.place AND t.dest_place = p_dest_place
 	 CROSS JOIN LATERAL (
-	       SELECT CASE WHEN d.place IS NULL THEN cloudflux.raise_unknown('place', p_dest_place)
+	       SELECT CASE WHEN d.cloud IS NULL THEN cloudflux.raise_unknown('place', p_dest_place)
 	                   WHEN o.file_id IS NULL THEN cloudflux.raise_unknown('object', f.file_id)
 	                   WHEN p_dest_tier IS NOT NULL OR d.storage_class IS NOT NULL THEN (SELECT cloudflux.price_class_at(p_dest_place, p_dest_tier))
 	                   WHEN d.price_provider = o.price_provider THEN o.price_class
@@ -808,7 +805,7 @@ BEGIN ATOMIC
 	              END AS dest_class) AS c
 	 CROSS JOIN LATERAL cloudflux.quote_move(o.price_provider, o.price_region, o.price_class, d.price_provider, d.price_region, c.dest_class,
 	       COALESCE(o.size_bytes, 0),
-	       GREATEST(0, (extract(epoch FROM now() - o.stored_since) / 86400)::int),
+	       GREATEST(0, floor(extract(epoch FROM now() - o.stored_since) / 86400)::int),
 	       o.reads_month, o.place = p_dest_place, NOT p_delete_source, NULL::bigint, NULL::text, p_on) AS q;
 END;
 
@@ -822,10 +819,11 @@ DECLARE
 	v_changed bigint;
 BEGIN
 	-- Bounded: the rest is done by the next run.
+	WITH places AS MATERIALIZED (SELECT p.* FROM cloudflux.place_prices AS p)
 	UPDATE cloudflux.data_objects AS o SET monthly_cost = n.cost
 	  FROM (SELECT d.file_id, c.cost
 	          FROM cloudflux.data_objects AS d
-	          LEFT JOIN cloudflux.place_prices AS p ON p.place = d.place
+	          LEFT JOIN places AS p ON p.place = d.place
 	         CROSS JOIN LATERAL (SELECT cloudflux.object_monthly_cost(p.price_provider, p.price_region,
 	                                    CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, d.storage_class)
 	                                         ELSE COALESCE(NULLIF(d.storage_class, ''), p.storage_class) END,
@@ -849,14 +847,15 @@ DECLARE
 	v_to timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
 BEGIN
 	RETURN QUERY
-	WITH held AS MATERIALIZED (
+	WITH places AS MATERIALIZED (SELECT p.* FROM cloudflux.place_prices AS p),
+	held AS MATERIALIZED (
 		SELECT COALESCE(o.current_cloud, p.cloud, 'unknown') AS cloud, COALESCE(o.current_tier, 'unknown') AS tier,
 		       p.price_provider, p.price_region,
 		       CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, o.storage_class)
 		            ELSE COALESCE(NULLIF(o.storage_class, ''), p.storage_class) END AS price_class,
 		       COALESCE(o.size_bytes, 0) AS bytes
 		  FROM cloudflux.data_objects AS o
-		  LEFT JOIN cloudflux.place_prices AS p ON p.place = o.place
+		  LEFT JOIN places AS p ON p.place = o.place
 		 WHERE (o.vanished_at IS NULL OR o.vanished_at >= v_to) AND o.created_at < v_to
 		UNION ALL
 		SELECT COALESCE(p.cloud, 'unknown'), COALESCE(o.current_tier, 'unknown'), p.price_provider, p.price_region,
@@ -865,7 +864,7 @@ BEGIN
 		       COALESCE(v.size_bytes, o.size_bytes, 0)
 		  FROM cloudflux.addresses AS a
 		  JOIN cloudflux.data_objects AS o ON o.file_id = a.file_id
-		  LEFT JOIN cloudflux.place_prices AS p ON p.place = a.place
+		  LEFT JOIN places AS p ON p.place = a.place
 		  LEFT JOIN LATERAL (SELECT w.storage_class, w.size_bytes FROM cloudflux.object_versions AS w
 		                      WHERE w.file_id = a.file_id AND w.place = a.place AND w.object_key = a.object_key
 		                      ORDER BY w.version_no DESC LIMIT 1) AS v ON true
@@ -902,7 +901,7 @@ BEGIN
 		                UNION ALL
 		                SELECT t.file_id, t.reads, t.writes, t.bytes, t.full_reads FROM cloudflux.access_deltas AS t WHERE t.day = p_day) AS a
 		          JOIN cloudflux.data_objects AS o ON o.file_id = a.file_id
-		          LEFT JOIN cloudflux.place_prices AS p ON p.place = o.place) AS x
+		          LEFT JOIN places AS p ON p.place = o.place) AS x
 		 GROUP BY x.cloud, x.tier, x.price_provider, x.price_region, x.price_class),
 	access AS (
 		SELECT r.cloud, r.tier, sum(c.request_cost) AS request_cost, sum(c.retrieval_cost) AS retrieval_cost
@@ -1034,7 +1033,7 @@ BEGIN
 	  FROM cloudflux.object_prices AS o
 	 CROSS JOIN LATERAL (SELECT cloudflux.object_monthly_cost(o.price_provider, o.price_region, o.price_class, COALESCE(o.size_bytes, 0), 0) AS monthly_cost) AS m
 	 CROSS JOIN LATERAL cloudflux.quote_cheapest(o.price_provider, o.price_region, o.price_class, COALESCE(o.size_bytes, 0),
-	       GREATEST(0, (extract(epoch FROM now() - o.stored_since) / 86400)::int), o.reads_month, p_max_payback_days, p_allow_restore) AS q
+	       GREATEST(0, floor(extract(epoch FROM now() - o.stored_since) / 86400)::int), o.reads_month, p_max_payback_days, p_allow_restore) AS q
 	 WHERE q.storage_class IS NOT NULL OR m.monthly_cost IS NULL
 	 GROUP BY 1, 2, 3
 	 ORDER BY 8 DESC NULLS LAST, 1, 2, 3;
@@ -1100,6 +1099,7 @@ REVOKE ALL ON FUNCTION cloudflux.quote_move(text, text, text, text, text, text, 
 REVOKE ALL ON FUNCTION cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.place_price(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.raise_unknown(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.price_class_at(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.measured_throughput() FROM PUBLIC;
@@ -1126,7 +1126,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.price_conflicts(text), cloudflux.price_colum
 	cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date),
 	cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
-	cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.measured_throughput(),
+	cloudflux.place_price(text), cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.measured_throughput(),
 	cloudflux.estimate_migration(text, text, text, boolean, date), cloudflux.cost_day(date), cloudflux.cost_breakdown(date, date),
 	cloudflux.potential_savings(int, boolean), cloudflux.check_pricing() TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.load_prices(text, jsonb, date, date), cloudflux.load_prices(text, text, date, date) TO cloudflux_admin;
@@ -1269,6 +1269,7 @@ COMMENT ON FUNCTION cloudflux.quote_move(text, text, text, text, text, text, big
 COMMENT ON FUNCTION cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date) IS 'The class of the same region whose month is cheapest among those with the same redundancy whose move pays back within p_max_payback_days; all NULL = stay. Classes that need a restore only with p_allow_restore';
 COMMENT ON FUNCTION cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) IS 'What storing and using data costs, term by term: p_size_bytes is the size of all p_num_objects objects together (of about the same size), held for p_days (NULL = the month of p_on). Reads, writes and lists are requests. The whole usage is taken as the account''s only one: volume bands and free allowances apply to it. Unknown cloud, region or class: error 22023 that lists the known ones';
 COMMENT ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) IS 'Sum of estimate_storage_cost(); NULL when one of its terms has no price';
+COMMENT ON FUNCTION cloudflux.place_price(text) IS 'Row of view place_prices for one place; all NULL when there is no such place';
 COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: such a place or object does not exist';
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';
 COMMENT ON FUNCTION cloudflux.measured_throughput() IS 'Bytes per second per pair of places, over the last 1,000 completed jobs';
