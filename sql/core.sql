@@ -78,7 +78,7 @@ CREATE TABLE cloudflux.chore_runs (
 );
 CREATE INDEX chore_runs_chore ON cloudflux.chore_runs (chore_name, started_at DESC);
 
-COMMENT ON TABLE cloudflux.chore_runs IS 'Ledger of chores: one row per run, kept 30 days. Not dumped.';
+COMMENT ON TABLE cloudflux.chore_runs IS 'Ledger of chores: one row per run, kept 30 days; not dumped.';
 COMMENT ON COLUMN cloudflux.chore_runs.id IS 'Grows with each run.';
 COMMENT ON COLUMN cloudflux.chore_runs.chore_name IS 'The chore.';
 COMMENT ON COLUMN cloudflux.chore_runs.started_at IS 'When the run began.';
@@ -310,7 +310,7 @@ $$;
 COMMENT ON FUNCTION cloudflux.make_partition(text, text, timestamptz, timestamptz) IS
 'Part of ensure_partitions(): makes one partition like the default one (columns, checks, indexes; nobody may read it but through the table), moves the rows that belong into it out of the default partition, attaches it, and returns how many rows it moved.';
 
-CREATE FUNCTION cloudflux.ensure_partitions(p_now timestamptz DEFAULT pg_catalog.now()) RETURNS text
+CREATE FUNCTION cloudflux.ensure_partitions(p_now timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
@@ -363,7 +363,15 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.ensure_partitions(timestamptz) IS
-'Chore: makes the partitions of the present period and of those ahead that are missing, and moves rows of the default partition that belong there. Waits at most 2 seconds for a lock; a table that stays in use gets its partitions at the next run, with a WARNING now. Returns what it did, NULL when nothing was missing. p_now: only tests give it. SECURITY DEFINER, because partitions belong to the owner of the table.';
+'Makes the partitions of the period that p_now lies in and of those ahead that are missing, and moves rows of the default partition that belong there. Waits at most 2 seconds for a lock; a table that stays in use gets its partitions at the next run, with a WARNING now. Returns what it did, NULL when nothing was missing. SECURITY DEFINER, because partitions belong to the owner of the table.';
+
+CREATE FUNCTION cloudflux.ensure_partitions() RETURNS text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT cloudflux.ensure_partitions(now());
+END;
+
+COMMENT ON FUNCTION cloudflux.ensure_partitions() IS 'Chore: makes the partitions of the present and of the near future that are missing. Returns what it did, NULL when nothing was missing.';
 
 CREATE FUNCTION cloudflux.list_partitions(p_table text, OUT partition_name text, OUT until timestamptz)
 RETURNS SETOF record
@@ -381,7 +389,7 @@ $$;
 
 COMMENT ON FUNCTION cloudflux.list_partitions(text) IS 'Partitions of a table of schema cloudflux, but the default one, and the moment before which their rows lie (NULL = without end).';
 
-CREATE FUNCTION cloudflux.drop_old_partitions(p_now timestamptz DEFAULT pg_catalog.now()) RETURNS text
+CREATE FUNCTION cloudflux.drop_old_partitions(p_now timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
@@ -442,7 +450,15 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.drop_old_partitions(timestamptz) IS
-'Chore: drops partitions whose rows are all older than the retention of their table, and deletes rows as old from the default partition, at most 10,000 per run. A partition that stays in use for 2 seconds is left for the next run, with a WARNING. Returns what it did, NULL when nothing was too old. p_now: only tests give it. SECURITY DEFINER, because partitions belong to the owner of the table.';
+'Drops partitions whose rows are all older, at p_now, than the retention of their table, and deletes rows as old from the default partition, at most 10,000 per run. A partition that stays in use for 2 seconds is left for the next run, with a WARNING. Returns what it did, NULL when nothing was too old. SECURITY DEFINER, because partitions belong to the owner of the table.';
+
+CREATE FUNCTION cloudflux.drop_old_partitions() RETURNS text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT cloudflux.drop_old_partitions(now());
+END;
+
+COMMENT ON FUNCTION cloudflux.drop_old_partitions() IS 'Chore: drops partitions that are older than the retention of their table. Returns what it did, NULL when nothing was too old.';
 
 -- Workers
 
@@ -660,20 +676,18 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.health_checks', 'WHERE NOT
 REVOKE ALL ON FUNCTION cloudflux.abi(), cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(),
 	cloudflux.begin_chore(text, timestamptz), cloudflux.run_chore(bigint, text), cloudflux.next_chore_at(), cloudflux.forget_chore_runs(),
 	cloudflux.partition_name(text, text, timestamptz), cloudflux.runs_partitions_here(),
-	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.ensure_partitions(timestamptz),
-	cloudflux.list_partitions(text), cloudflux.drop_old_partitions(timestamptz),
+	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz),
+	cloudflux.list_partitions(text), cloudflux.drop_old_partitions(), cloudflux.drop_old_partitions(timestamptz),
 	cloudflux.list_workers(), cloudflux.unmet_workers(), cloudflux.wake_launcher(),
 	cloudflux.health(), cloudflux.check_workers(), cloudflux.check_chores(), cloudflux.check_partitions() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE cloudflux.run_chores(text) FROM PUBLIC;
 
--- Every C function asks abi(), whoever calls it.
-GRANT EXECUTE ON FUNCTION cloudflux.abi() TO PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(), cloudflux.next_chore_at(),
+GRANT EXECUTE ON FUNCTION cloudflux.abi(), cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(), cloudflux.next_chore_at(),
 	cloudflux.partition_name(text, text, timestamptz), cloudflux.runs_partitions_here(), cloudflux.list_partitions(text),
 	cloudflux.list_workers(), cloudflux.unmet_workers(),
 	cloudflux.health(), cloudflux.check_workers(), cloudflux.check_chores(), cloudflux.check_partitions() TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.begin_chore(text, timestamptz), cloudflux.run_chore(bigint, text), cloudflux.forget_chore_runs() TO cloudflux_worker;
-GRANT EXECUTE ON FUNCTION cloudflux.ensure_partitions(timestamptz), cloudflux.drop_old_partitions(timestamptz) TO cloudflux_worker, cloudflux_admin;
+GRANT EXECUTE ON FUNCTION cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz), cloudflux.drop_old_partitions(), cloudflux.drop_old_partitions(timestamptz) TO cloudflux_worker, cloudflux_admin;
 GRANT EXECUTE ON PROCEDURE cloudflux.run_chores(text) TO cloudflux_admin;
 
 GRANT SELECT ON cloudflux.chores, cloudflux.chore_settings, cloudflux.chore_runs, cloudflux.chore_schedule,

@@ -54,7 +54,7 @@ CREATE TABLE cloudflux.event_positions (
 	updated_at        timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
-COMMENT ON TABLE cloudflux.event_positions IS 'Up to where each reader of the outbox has come. Not dumped: transaction ids mean nothing in another cluster.';
+COMMENT ON TABLE cloudflux.event_positions IS 'Up to where each reader of the outbox has come; not dumped, since transaction ids mean nothing in another cluster.';
 COMMENT ON COLUMN cloudflux.event_positions.reader IS 'Name of the reader: notify (LISTEN cloudflux_events).';
 COMMENT ON COLUMN cloudflux.event_positions.last_xmin IS 'All events of transactions before this one have been told.';
 COMMENT ON COLUMN cloudflux.event_positions.system_identifier IS 'Cluster that last_xmin belongs to.';
