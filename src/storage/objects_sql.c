@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "common/int.h"
 #include "common/string.h"
 #include "fmgr.h"
 #include "funcapi.h"
