@@ -188,7 +188,7 @@ LANGUAGE c
 AS 'MODULE_PATHNAME', 'cloudflux_run_chores';
 
 COMMENT ON PROCEDURE cloudflux.run_chores(text) IS
-'Runs the chores that are due, each in a transaction of its own, as role cloudflux_worker; with a name, runs that chore at once. A failing chore does not stop the others: see chore_runs. When another session is at it, a NOTICE says so. It commits, so it fails with 25001 inside a transaction block.';
+'Runs the chores that are due, each in a transaction of its own, as role cloudflux_worker; with a name, runs that chore at once. A failing chore does not stop the others: see chore_runs. When another session is at it, a NOTICE says so; a named chore waits for that session. It commits, so it fails with 25001 inside a transaction block.';
 
 CREATE FUNCTION cloudflux.forget_chore_runs() RETURNS text
 LANGUAGE sql VOLATILE

@@ -9,7 +9,7 @@
 
 #include "datatype/timestamp.h"
 
-/* cf_chores_run runs what is due (only NULL) or one chore; false when another session is at it. */
+/* cf_chores_run runs what is due (only NULL), false when another session is at it; or one chore, after the other session. */
 extern bool cf_chores_run(const char *only);
 
 /* cf_chores_next_at tells when the next chore is due; DT_NOEND when there is none. */

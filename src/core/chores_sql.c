@@ -102,8 +102,9 @@ cf_chores_run(const char *only)
 {
 	LOCKTAG		tag;
 
+	/* Who asks for one chore by name wants it done, and waits; a round gives way, the other one does the same. */
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, LOCK_CLASS, LOCK_OBJECT, 2);
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&tag, ExclusiveLock, true, only == NULL) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	PG_TRY();
 	{

@@ -21,7 +21,8 @@ foreach my $format ('p', 'c')
 {
 	my $file = "$c->{dir}/dump.$format";
 	my $db = "restored_$format";
-	ok(IPC::Run::run([ "$bin/pg_dump", @to, "-F$format", '-f', $file, 'postgres' ], '>', \my $out, '2>', \my $err), "pg_dump -F$format") or diag $err;
+	my ($out, $err) = ('', '');
+	ok(IPC::Run::run([ "$bin/pg_dump", @to, "-F$format", '-f', $file, 'postgres' ], '>', \$out, '2>', \$err), "pg_dump -F$format") or diag $err;
 	$c->sql("CREATE DATABASE $db TEMPLATE template0");
 	my @command = $format eq 'p' ? ("$bin/psql", @to, '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $db, '-f', $file)
 		: ("$bin/pg_restore", @to, '--exit-on-error', '-d', $db, $file);

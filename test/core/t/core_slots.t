@@ -1,7 +1,7 @@
 # A server without a free slot for a worker, and one that does not preload the library.
 use CloudFlux::Test;
 
-my $c = cluster('full', max_worker_processes => 1);
+my $c = cluster('full', max_worker_processes => 3);
 ok($c->poll("SELECT status = 'degraded' FROM cloudflux.health() WHERE component = 'workers'"), 'a worker without a slot shows in health');
 ok($c->poll("SELECT detail LIKE 'The server has no free slot for%' FROM cloudflux.health() WHERE component = 'workers'"), '… in words');
 like($c->value("SELECT hint FROM cloudflux.health() WHERE component = 'workers'"), qr/max_worker_processes/, '… with the setting that helps');
@@ -20,5 +20,5 @@ $p->sql('CALL cloudflux.run_chores()');
 ok($p->value("SELECT bool_and(status = 'ok') FROM cloudflux.chore_runs"), 'run_chores works');
 is($p->value("SELECT cloudflux.emit_events('analytics', 'test.happened', ARRAY['a'], NULL)"), 1, 'events are written');
 ok($p->value("SELECT untold_events = 1 FROM cloudflux.event_lag"), 'and wait for a keeper');
-throws($p, "SET cloudflux.databases = ''", '55P02', undef, 'a setting for the server is known, and refused in a session');
+throws($p, "SELECT cloudflux.new_id(); SET cloudflux.databases = ''", '55P02', undef, 'a setting for the server is known, and refused in a session');
 done_testing();

@@ -46,10 +46,10 @@ is($c->value($keeper, db => 'foreign_template'), $pid, '… cannot end its worke
 
 # An ERROR in a step.
 my $log = $c->log_size;
-$c->sql('ALTER TABLE cloudflux.chore_settings RENAME TO away');
+$c->sql('ALTER FUNCTION cloudflux.next_chore_at() RENAME TO away');
 ok($c->poll("SELECT failures > 0 FROM cloudflux.workers WHERE worker = 'keeper' AND database = 'postgres'", 60), 'a failing step is counted')
 	or diag $c->log_tail;
-$c->sql('ALTER TABLE cloudflux.away RENAME TO chore_settings');
+$c->sql('ALTER FUNCTION cloudflux.away() RENAME TO next_chore_at');
 ok($c->poll($up, 60), 'and the worker goes on');
 
 # cloudflux.databases
