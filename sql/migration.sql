@@ -1346,3 +1346,281 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.forget_old_jobs()
 	TO cloudflux_worker;
+
+-- ---------------------------------------------------------------- what each thing is
+
+COMMENT ON TABLE cloudflux.migration_jobs IS
+	'Every job that moves, copies back or deletes an object: one row, written when it is submitted (by migrate(), or by an INSERT of file_id, dest_cloud and dest_tier), at each phase and at the end. Ended jobs older than a year are removed by the chore forget_old_jobs.';
+COMMENT ON COLUMN cloudflux.migration_jobs.id IS 'Number of the row; among jobs of equal priority the lower one goes first.';
+COMMENT ON COLUMN cloudflux.migration_jobs.job_id IS 'Name of the job, 26 characters that sort by time; given by the server where it is left out.';
+COMMENT ON COLUMN cloudflux.migration_jobs.file_id IS 'Object that the job is about.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_cloud IS 'Provider of the place where the object was when the job was submitted.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_tier IS 'Tier of the object when the job was submitted; NULL = unknown.';
+COMMENT ON COLUMN cloudflux.migration_jobs.dest_cloud IS 'Provider of the destination. In an INSERT without dest_place it helps to find the place: there must be exactly one of that cloud that has dest_tier.';
+COMMENT ON COLUMN cloudflux.migration_jobs.dest_tier IS 'Tier at the destination: HOT, WARM or COLD, or a storage class of the provider where no tier is known for it.';
+COMMENT ON COLUMN cloudflux.migration_jobs.status IS 'pending, in_progress, completed (from the moment the catalog points to the destination), failed, cancelled or rolled_back. It follows from the phase; a failed attempt that will be tried again is pending.';
+COMMENT ON COLUMN cloudflux.migration_jobs.progress_pct IS '100 once the object has arrived, else 0; live figures are in migration_progress.';
+COMMENT ON COLUMN cloudflux.migration_jobs.size_gb IS 'Size of the object in 2^30 bytes, as the catalog had it at submission.';
+COMMENT ON COLUMN cloudflux.migration_jobs.transfer_cost IS 'Estimated cost of the move in US dollars; NULL = a price is missing.';
+COMMENT ON COLUMN cloudflux.migration_jobs.estimated_duration_sec IS 'Estimated seconds from claim to arrival.';
+COMMENT ON COLUMN cloudflux.migration_jobs.started_at IS 'When the bytes began to flow in the attempt that succeeded, or when a mover first took the job.';
+COMMENT ON COLUMN cloudflux.migration_jobs.completed_at IS 'When the object arrived, or the job ended without that; NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_jobs.error_message IS 'What went wrong in the last failed attempt; NULL once the object has arrived.';
+COMMENT ON COLUMN cloudflux.migration_jobs.kind IS 'move, rollback (copies an object back to where another job took it from), delete (the object and all its replicas) or delete_replica (one of them).';
+COMMENT ON COLUMN cloudflux.migration_jobs.phase IS 'Where the job stands in migration_transitions().';
+COMMENT ON COLUMN cloudflux.migration_jobs.size_bytes IS 'Size in bytes: from the catalog, and from the source once it was read.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_place IS 'Place that the object leaves; for delete_replica the place of the replica.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_key IS 'Key of the object at the source.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_class IS 'Storage class at the source when the job was submitted.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_version IS 'Version of the bytes that were copied. Only this version is deleted.';
+COMMENT ON COLUMN cloudflux.migration_jobs.dest_place IS 'Place that the object goes to; NULL for jobs that only delete.';
+COMMENT ON COLUMN cloudflux.migration_jobs.dest_key IS 'Key at the destination; the source''s where it is left out.';
+COMMENT ON COLUMN cloudflux.migration_jobs.dest_class IS 'Storage class at the destination.';
+COMMENT ON COLUMN cloudflux.migration_jobs.dest_version IS 'Version that the copy has, or will have when it appears; NULL = nothing is sealed there yet.';
+COMMENT ON COLUMN cloudflux.migration_jobs.sha256 IS 'SHA-256 of the bytes as they were read from the source.';
+COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), digest (the store''s digest) or store (the store says so). NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_jobs.delete_source IS 'Whether the source is deleted after the move. Otherwise it stays, as a replica that is billed.';
+COMMENT ON COLUMN cloudflux.migration_jobs.grace IS 'How long after the arrival the source is kept before it is deleted.';
+COMMENT ON COLUMN cloudflux.migration_jobs.source_kept IS 'Why the source was not deleted although that was asked for; NULL = it was, or was not to be.';
+COMMENT ON COLUMN cloudflux.migration_jobs.priority IS 'The higher one goes first; 0 is ordinary, negative values may wait.';
+COMMENT ON COLUMN cloudflux.migration_jobs.not_before IS 'Not to be begun before this moment; NULL = at once.';
+COMMENT ON COLUMN cloudflux.migration_jobs.attempts IS 'How often a mover took the job.';
+COMMENT ON COLUMN cloudflux.migration_jobs.plan_id IS 'Plan that the job belongs to; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_jobs.rollback_of IS 'Job that this one copies back; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_jobs.error_sqlstate IS 'SQLSTATE of error_message.';
+COMMENT ON COLUMN cloudflux.migration_jobs.error_detail IS 'More about error_message.';
+COMMENT ON COLUMN cloudflux.migration_jobs.error_hint IS 'What may help against error_message.';
+COMMENT ON COLUMN cloudflux.migration_jobs.requested_by IS 'Role that asked for the job, set by the server. Movers act with its rights, and check them again when they take the job.';
+COMMENT ON COLUMN cloudflux.migration_jobs.created_at IS 'When the job was submitted.';
+COMMENT ON COLUMN cloudflux.migration_jobs.switched_at IS 'When the catalog began to point to the destination; NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_jobs.bytes_copied IS 'Bytes that were really sent, those of attempts that failed included.';
+COMMENT ON COLUMN cloudflux.migration_jobs.recorded_at IS 'Transaction in which the row was inserted; the triggers leave rows of another one alone, so a restore submits nothing again. Set by the server.';
+
+COMMENT ON TABLE cloudflux.job_queue IS
+	'Live jobs, at most one per object; a row goes when its job ends. Written by movers and by the functions that steer jobs; migration_progress shows it to people.';
+COMMENT ON COLUMN cloudflux.job_queue.file_id IS 'Object that is worked on.';
+COMMENT ON COLUMN cloudflux.job_queue.job_id IS 'Its job.';
+COMMENT ON COLUMN cloudflux.job_queue.phase IS 'Where the job stands in migration_transitions().';
+COMMENT ON COLUMN cloudflux.job_queue.request IS 'What a person has asked of the mover that holds the job: pause or cancel.';
+COMMENT ON COLUMN cloudflux.job_queue.paused IS 'Whether no mover takes it until resume_migration().';
+COMMENT ON COLUMN cloudflux.job_queue.priority IS 'The higher one goes first.';
+COMMENT ON COLUMN cloudflux.job_queue.seq IS 'Order among equal priorities: migration_jobs.id.';
+COMMENT ON COLUMN cloudflux.job_queue.size_bytes IS 'Size of the object, so that a mover can bound what it takes.';
+COMMENT ON COLUMN cloudflux.job_queue.not_before IS 'Not to be taken before this moment: a wish, a grace period, or the wait before the next attempt.';
+COMMENT ON COLUMN cloudflux.job_queue.claimed_by IS 'Process id of the mover that holds the job; NULL = nobody does.';
+COMMENT ON COLUMN cloudflux.job_queue.lease_until IS 'Until when it is left to that mover; it is renewed every second while the mover works.';
+COMMENT ON COLUMN cloudflux.job_queue.fence IS 'Grows with each claim. Whoever comes with an older number has lost the job and changes nothing.';
+COMMENT ON COLUMN cloudflux.job_queue.attempt IS 'Attempts of this phase that ended in an error.';
+COMMENT ON COLUMN cloudflux.job_queue.crashes IS 'Movers that died or fell silent while they held the job; from 3 on it is worked on alone, after 10 it fails.';
+COMMENT ON COLUMN cloudflux.job_queue.outcome IS 'What cleaning leads to: failed or cancelled.';
+COMMENT ON COLUMN cloudflux.job_queue.upload_tag IS 'Name of what may lie half-written at the destination; recorded before the first byte.';
+COMMENT ON COLUMN cloudflux.job_queue.upload_handle IS 'The store''s own name for it.';
+COMMENT ON COLUMN cloudflux.job_queue.bytes_done IS 'Bytes of the object that are at the destination.';
+COMMENT ON COLUMN cloudflux.job_queue.rate_bps IS 'Bytes per second of the running attempt.';
+COMMENT ON COLUMN cloudflux.job_queue.progress_at IS 'When the mover last told of its progress.';
+
+COMMENT ON TABLE cloudflux.job_parts IS
+	'Parts of large objects that are at the destination already, so that a crash resumes rather than restarts. A row goes when its job has switched or ended.';
+COMMENT ON COLUMN cloudflux.job_parts.file_id IS 'Object that is copied.';
+COMMENT ON COLUMN cloudflux.job_parts.job_id IS 'Its job.';
+COMMENT ON COLUMN cloudflux.job_parts.part_number IS 'Number of the part, from 1.';
+COMMENT ON COLUMN cloudflux.job_parts.byte_offset IS 'Where the part begins in the object.';
+COMMENT ON COLUMN cloudflux.job_parts.length IS 'Bytes of the part.';
+COMMENT ON COLUMN cloudflux.job_parts.sha256 IS 'SHA-256 of the object from its first byte to the end of this part.';
+COMMENT ON COLUMN cloudflux.job_parts.source_version IS 'Version of the source that the part is of.';
+
+COMMENT ON TABLE cloudflux.plans IS
+	'Moves of many objects that were worked out and saved: what would move, what it costs, when it pays back. Read them in migration_plans.';
+COMMENT ON COLUMN cloudflux.plans.plan_id IS 'Number of the plan.';
+COMMENT ON COLUMN cloudflux.plans.plan_name IS 'Name that its author gave it; NULL = none.';
+COMMENT ON COLUMN cloudflux.plans.status IS 'planned, executing (its jobs were submitted; migration_plans tells when all have ended), completed or cancelled.';
+COMMENT ON COLUMN cloudflux.plans.parameters IS 'What plan_migration() was asked for.';
+COMMENT ON COLUMN cloudflux.plans.max_objects IS 'Most objects that it may move; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.plans.max_bytes IS 'Most bytes that it may move; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.plans.max_cost IS 'Most US dollars that the moves may cost together; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.plans.objects IS 'Objects that would move.';
+COMMENT ON COLUMN cloudflux.plans.bytes IS 'Their bytes.';
+COMMENT ON COLUMN cloudflux.plans.requests IS 'Requests to providers that this takes.';
+COMMENT ON COLUMN cloudflux.plans.move_cost IS 'What the moves cost together, in US dollars; NULL = no object of it is priced.';
+COMMENT ON COLUMN cloudflux.plans.monthly_before IS 'What these objects cost a month where they are, in US dollars.';
+COMMENT ON COLUMN cloudflux.plans.monthly_after IS 'What they would cost a month at the destination, in US dollars.';
+COMMENT ON COLUMN cloudflux.plans.payback_days IS 'Days after which the move has paid for itself; NULL = never, or unpriced.';
+COMMENT ON COLUMN cloudflux.plans.refused IS 'Objects that were looked at and would not move; plan_items tells why.';
+COMMENT ON COLUMN cloudflux.plans.risks IS 'What may go wrong, with the number of objects that it is about: [{"risk": …, "objects": …}].';
+COMMENT ON COLUMN cloudflux.plans.planned_by IS 'Role that made the plan.';
+COMMENT ON COLUMN cloudflux.plans.planned_at IS 'When it was made.';
+COMMENT ON COLUMN cloudflux.plans.executed_by IS 'Role that executed it; its jobs run with that role''s rights.';
+COMMENT ON COLUMN cloudflux.plans.executed_at IS 'When it was executed; NULL = not yet.';
+
+COMMENT ON TABLE cloudflux.plan_items IS 'The objects that a plan looked at, one row each.';
+COMMENT ON COLUMN cloudflux.plan_items.plan_id IS 'Plan that the row belongs to.';
+COMMENT ON COLUMN cloudflux.plan_items.file_id IS 'The object.';
+COMMENT ON COLUMN cloudflux.plan_items.source_place IS 'Where it was when the plan was made.';
+COMMENT ON COLUMN cloudflux.plan_items.source_version IS 'Version that it had then; another one at execution is refused.';
+COMMENT ON COLUMN cloudflux.plan_items.dest_place IS 'Place that it would go to.';
+COMMENT ON COLUMN cloudflux.plan_items.dest_key IS 'Key that it would have there.';
+COMMENT ON COLUMN cloudflux.plan_items.dest_tier IS 'Tier that was asked for; NULL = the place''s.';
+COMMENT ON COLUMN cloudflux.plan_items.size_bytes IS 'Its size in bytes.';
+COMMENT ON COLUMN cloudflux.plan_items.requests IS 'Requests that its move takes.';
+COMMENT ON COLUMN cloudflux.plan_items.move_cost IS 'What its move costs, in US dollars; NULL = a price is missing.';
+COMMENT ON COLUMN cloudflux.plan_items.monthly_before IS 'What it costs a month where it is, in US dollars.';
+COMMENT ON COLUMN cloudflux.plan_items.monthly_after IS 'What it would cost a month at the destination, in US dollars.';
+COMMENT ON COLUMN cloudflux.plan_items.payback_days IS 'Days until its move has paid for itself; NULL = never, or unpriced.';
+COMMENT ON COLUMN cloudflux.plan_items.refused IS 'Why it does not move, with the figures; NULL = it does.';
+COMMENT ON COLUMN cloudflux.plan_items.risk IS 'What may go wrong with it; NULL = nothing known.';
+COMMENT ON COLUMN cloudflux.plan_items.job_id IS 'Job that execute_plan() submitted for it; NULL = none.';
+
+COMMENT ON FUNCTION cloudflux.migration_transitions() IS
+	'The table of transitions of a job as the movers have it compiled in: in this phase, this event leads to that next_phase, whose status word is status. What is not listed is not allowed.';
+COMMENT ON FUNCTION cloudflux.migration_next(text, text) IS
+	'Phase that follows p_phase after p_event; NULL when that is not allowed. 22023 for a word that is no phase or no event.';
+COMMENT ON FUNCTION cloudflux.migration_status(text) IS 'Status word of a phase; 22023 for a word that is no phase.';
+COMMENT ON FUNCTION cloudflux.check_destination(text, text, name) IS
+	'Raises unless p_role may write p_key at a place (an empty key: may use the place): 02000 no such place, 42501 no USAGE, 55000 the place was altered and not adopted, 0A000 no driver for its provider in this build, 22023 the key cannot be written there.';
+COMMENT ON FUNCTION cloudflux.wake_movers() IS 'Wakes the movers of this database once the transaction has committed.';
+COMMENT ON FUNCTION cloudflux.resolve_destination(text, text) IS
+	'The place that a job means which names only a cloud and a tier: the only one of that cloud (NULL = of any) that has the tier (NULL = any) and that the caller may use; 22023 when there is none, or more than one.';
+COMMENT ON FUNCTION cloudflux.migration_jobs_fill() IS
+	'Trigger function: completes a submitted job from the catalog and refuses what cannot work. 02000 unknown object or place, 55000 it has vanished or lies in no known place, 42501 no USAGE on a place, 0A000 a place without driver, 22023 bad key, unknown tier or already there.';
+COMMENT ON FUNCTION cloudflux.fill_destination(cloudflux.migration_jobs) IS
+	'The destination''s half of migration_jobs_fill(): place, key, class, rights, estimate. Returns the job with them.';
+COMMENT ON FUNCTION cloudflux.enqueue_jobs(cloudflux.migration_jobs[]) IS
+	'Claims the destinations of jobs and puts them into job_queue: 55006 when an object is being worked on already, 42710 when a destination is occupied.';
+COMMENT ON FUNCTION cloudflux.migration_jobs_queue() IS
+	'Trigger function: queues submitted jobs with enqueue_jobs(), tells of them in events, and wakes the movers. Runs as the extension''s owner, since nobody else may write the queue.';
+COMMENT ON FUNCTION cloudflux.job_event(cloudflux.migration_jobs) IS 'What an event of a job carries: who, what, from where to where, and the error if there is one.';
+COMMENT ON TRIGGER migration_jobs_fill ON cloudflux.migration_jobs IS 'Completes and judges a submitted job.';
+COMMENT ON TRIGGER migration_jobs_queue ON cloudflux.migration_jobs IS 'Queues submitted jobs.';
+COMMENT ON FUNCTION cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval) IS
+	'Submits a job that moves an object to a place and returns its job_id. dest_tier: HOT, WARM, COLD or a storage class, NULL = the place''s. delete_source: false keeps the source as a replica. grace: how long the source is kept before it is deleted (NULL = 0). dest_key: NULL = the same key. It begins after COMMIT. 02000 unknown object or place, 55006 being worked on, 42710 destination occupied, 42501 no USAGE, 22023 bad key or tier, 55000 vanished or altered, 0A000 no driver.';
+COMMENT ON FUNCTION cloudflux.migrate_bulk(text[], text, text, boolean, int, interval) IS
+	'migrate() for many objects at once, in the order of file_ids: all jobs are submitted, or none. Errors as of migrate().';
+COMMENT ON FUNCTION cloudflux.delete_object(text, timestamptz) IS
+	'Submits a job that deletes an object: its bytes in every place where they are the catalogued version, then its row. Returns the job_id. It begins after COMMIT (not_before: then), so a ROLLBACK leaves row and bytes, and can be cancelled until it has begun. Bytes that have changed or that the store locks are left alone: then the job fails and says why. 02000 unknown object, 55006 being worked on, 42501 no USAGE on its place.';
+COMMENT ON FUNCTION cloudflux.delete_replica(text, text) IS
+	'Submits a job that deletes the replica of an object in a place, and returns its job_id. 02000 when it has none there; else as delete_object().';
+COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval) IS
+	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone.';
+COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
+	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';
+COMMENT ON FUNCTION cloudflux.record_upload(text[], bigint[], text[]) IS
+	'Records the names of uploads before they begin, so that a crash leaves nothing that nobody knows. Returns the jobs that the caller still has.';
+COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text) IS
+	'Checkpoints a part that is at the destination. Returns the object if the caller still has its job.';
+COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[]) IS
+	'Records that all bytes are at the destination, not yet visible: from copying to verifying. Returns the jobs that the caller still has.';
+COMMENT ON FUNCTION cloudflux.record_switched(text[], bigint[], text[], text) IS
+	'Points the catalog to verified copies, in one transaction with versions, job and event. Returns the jobs that the caller still has, with the phase that follows.';
+COMMENT ON FUNCTION cloudflux.end_jobs(cloudflux.migration_jobs[]) IS 'Tells of jobs that ended in events, and marks the job that a rollback has undone.';
+COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[]) IS
+	'Ends jobs whose source is gone, or was kept for the reason in p_kept. A job that only deletes fails with that reason. Returns the jobs that the caller still had.';
+COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]) IS
+	'Gives jobs back that are not finished: to which phase, after how many milliseconds, and why. A request to cancel that nobody has heard yet wins. Returns the jobs that the caller still had.';
+COMMENT ON FUNCTION cloudflux.record_cleaned(text[], bigint[]) IS
+	'Ends failed and cancelled jobs of which nothing is left at the destination, and frees their addresses. Returns the jobs that the caller still had.';
+COMMENT ON FUNCTION cloudflux.record_rolling_back(text, bigint) IS
+	'Points the catalog back to the source of a job that is being rolled back. Returns the object if the caller still has the job.';
+COMMENT ON FUNCTION cloudflux.record_rolled_back(text, bigint, text) IS
+	'Ends a rollback after the copy is gone; p_refused: why it could not be done (then the object stays at the destination). Returns the object if the caller still had the job.';
+COMMENT ON FUNCTION cloudflux.relocate_objects(cloudflux.migration_jobs[]) IS
+	'What an arrival does to the catalog: addresses, object_versions and data_objects point to the destination.';
+COMMENT ON FUNCTION cloudflux.relocate_back(cloudflux.migration_jobs) IS
+	'What a rollback by pointers does to the catalog: addresses, object_versions and data_objects point to the source again.';
+COMMENT ON FUNCTION cloudflux.release_sources(cloudflux.migration_jobs[]) IS
+	'What the end of a source does to the catalog: its address goes, or stays as a replica''s when it was kept; the row of a deleted object goes.';
+COMMENT ON FUNCTION cloudflux.lock_job(text) IS
+	'Locks the queue''s row of a job and returns it (all NULL when the job has ended). 02000 when there is no such job, 42501 unless the caller is a member of the role that asked for it, or of cloudflux_admin.';
+COMMENT ON FUNCTION cloudflux.refuse_steering(text, text, text) IS 'Raises 55000: the verb means nothing in the phase that the job is in.';
+COMMENT ON FUNCTION cloudflux.cancel_migration(text) IS
+	'Ends a job that has not arrived yet. Returns cancelled (nothing was written), cleaning (what was written is being removed) or cancelling (a mover has it and will give it up: it does not arrive any more). 02000 no such job, 42501 another''s job, 55000 it has arrived or ended.';
+COMMENT ON FUNCTION cloudflux.pause_migration(text) IS
+	'Lets a job wait until resume_migration(); what is copied stays. Returns paused, or pausing while a mover still has it. 02000 no such job, 42501 another''s job, 55000 it has arrived (grace apart) or ended, or is being cancelled.';
+COMMENT ON FUNCTION cloudflux.resume_migration(text) IS
+	'Lets a paused job go on, and returns its phase. 02000 no such job, 42501 another''s job, 55000 it is not paused.';
+COMMENT ON FUNCTION cloudflux.retry_migration(text) IS
+	'Submits a failed or cancelled job again, or lets a job that waits for its next attempt begin at once; returns its phase. 02000 no such job, 42501 another''s job, 55000 in any other state, 55006 the object is being worked on, 42710 the destination is occupied by now.';
+COMMENT ON FUNCTION cloudflux.rollback_migration(text) IS
+	'Brings the object of an arrived job back to where it was, and returns the job that does so: the same job where the source still is there (pointers change, the copy is removed), else a new one that copies back. 02000 no such job, 42501 another''s job or no USAGE, 55000 it has not arrived, its source is being deleted, or the object has moved on, 55006 the object is being worked on.';
+COMMENT ON FUNCTION cloudflux.wait_for_migration(text, interval) IS
+	'Waits until a job has arrived or ended and returns its status. 02000 no such job, 55000 in the transaction that submitted it or under REPEATABLE READ, 57014 after timeout.';
+COMMENT ON PROCEDURE cloudflux.run_migrations(int) IS
+	'Moves in the foreground what is pending, as a mover would, until nothing can be taken or max_jobs jobs were. It commits as it goes: 25001 inside a transaction block. Ctrl-C gives unfinished jobs back.';
+
+COMMENT ON VIEW cloudflux.migration_progress IS 'Live jobs: how far they are, how fast, and when they may be done.';
+COMMENT ON COLUMN cloudflux.migration_progress.job_id IS 'The job.';
+COMMENT ON COLUMN cloudflux.migration_progress.file_id IS 'Its object.';
+COMMENT ON COLUMN cloudflux.migration_progress.file_name IS 'Name of the object.';
+COMMENT ON COLUMN cloudflux.migration_progress.kind IS 'move, rollback, delete or delete_replica.';
+COMMENT ON COLUMN cloudflux.migration_progress.phase IS 'Where the job stands in migration_transitions().';
+COMMENT ON COLUMN cloudflux.migration_progress.state IS 'paused, pause requested, cancel requested, or the job''s status.';
+COMMENT ON COLUMN cloudflux.migration_progress.source_place IS 'Place that it leaves.';
+COMMENT ON COLUMN cloudflux.migration_progress.dest_place IS 'Place that it goes to; NULL for jobs that only delete.';
+COMMENT ON COLUMN cloudflux.migration_progress.progress_pct IS 'Percent: 0 to 99 while bytes flow, 99 while the copy is verified, 100 once it has arrived.';
+COMMENT ON COLUMN cloudflux.migration_progress.bytes_done IS 'Bytes at the destination.';
+COMMENT ON COLUMN cloudflux.migration_progress.size_bytes IS 'Bytes of the object.';
+COMMENT ON COLUMN cloudflux.migration_progress.bytes_per_sec IS 'Bytes per second of the running attempt; NULL = none runs.';
+COMMENT ON COLUMN cloudflux.migration_progress.eta IS 'How long the copy will take at this rate; NULL = it is not being copied.';
+COMMENT ON COLUMN cloudflux.migration_progress.attempt IS 'Attempts of this phase that ended in an error.';
+COMMENT ON COLUMN cloudflux.migration_progress.crashes IS 'Movers that died or fell silent while they held it.';
+COMMENT ON COLUMN cloudflux.migration_progress.not_before IS 'When it may be taken next; in grace: when the source is deleted. NULL = at once.';
+COMMENT ON COLUMN cloudflux.migration_progress.claimed_by IS 'Process id of the mover that holds it; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_progress.lease_until IS 'Until when it is left to that mover.';
+COMMENT ON COLUMN cloudflux.migration_progress.priority IS 'The higher one goes first.';
+COMMENT ON COLUMN cloudflux.migration_progress.requested_by IS 'Role that asked for it.';
+COMMENT ON COLUMN cloudflux.migration_progress.created_at IS 'When it was submitted.';
+COMMENT ON COLUMN cloudflux.migration_progress.started_at IS 'When it was begun; NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_progress.error_message IS 'What went wrong in the last failed attempt.';
+
+COMMENT ON VIEW cloudflux.migration_performance IS
+	'How moves went: one row per pair of places, and one over all (both places NULL). Percentiles tell of the slow tail: p99_ms is what 99 of 100 moves did not exceed, p99_bytes_per_sec what 99 of 100 reached.';
+COMMENT ON COLUMN cloudflux.migration_performance.source_place IS 'Place that the objects left; NULL with dest_place = the row over all.';
+COMMENT ON COLUMN cloudflux.migration_performance.dest_place IS 'Place that they went to.';
+COMMENT ON COLUMN cloudflux.migration_performance.completed IS 'Moves that arrived.';
+COMMENT ON COLUMN cloudflux.migration_performance.failed IS 'Moves that failed for good.';
+COMMENT ON COLUMN cloudflux.migration_performance.success_pct IS 'Percent of the two that arrived; NULL = there was none.';
+COMMENT ON COLUMN cloudflux.migration_performance.bytes_moved IS 'Bytes of the objects that arrived.';
+COMMENT ON COLUMN cloudflux.migration_performance.p50_ms IS 'Milliseconds from start to arrival that half of the moves did not exceed.';
+COMMENT ON COLUMN cloudflux.migration_performance.p90_ms IS 'Milliseconds that 90 of 100 did not exceed.';
+COMMENT ON COLUMN cloudflux.migration_performance.p95_ms IS 'Milliseconds that 95 of 100 did not exceed.';
+COMMENT ON COLUMN cloudflux.migration_performance.p99_ms IS 'Milliseconds that 99 of 100 did not exceed.';
+COMMENT ON COLUMN cloudflux.migration_performance.p50_bytes_per_sec IS 'Bytes per second that half of the moves reached.';
+COMMENT ON COLUMN cloudflux.migration_performance.p90_bytes_per_sec IS 'Bytes per second that 90 of 100 reached.';
+COMMENT ON COLUMN cloudflux.migration_performance.p95_bytes_per_sec IS 'Bytes per second that 95 of 100 reached.';
+COMMENT ON COLUMN cloudflux.migration_performance.p99_bytes_per_sec IS 'Bytes per second that 99 of 100 reached: the slow tail.';
+
+COMMENT ON FUNCTION cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text) IS
+	'Works out what would move to dest_place and saves it as a plan, whose number it returns; nothing moves. Objects are chosen by source_place, access_class (HOT, WARM, COLD as classify_objects() found), prefix of the key and file_ids; NULL = all. A move that never pays back, or only after more than payback_days, is refused with the figures unless must_pay is false; what pays back soonest fills the limits max_objects, max_bytes and max_cost (US dollars). grace: how long sources are kept before they are deleted (NULL = 0). 02000 unknown place, 22023 unknown tier or class, negative limit.';
+COMMENT ON FUNCTION cloudflux.limit_plan(bigint) IS 'Refuses the objects of a plan that are beyond its limits; what pays back soonest goes first.';
+COMMENT ON FUNCTION cloudflux.sum_up_plan(bigint) IS 'Adds up the rows of a plan: objects, bytes, requests, money, pay-back, risks.';
+COMMENT ON FUNCTION cloudflux.execute_plan(bigint) IS
+	'Submits the jobs of a plan, exactly those that it lists, and returns how many. Objects that changed, moved or vanished since, or whose destination is taken, are refused and marked so. The jobs run with the caller''s rights. 02000 no such plan, 55000 it was executed already.';
+COMMENT ON VIEW cloudflux.migration_plans IS 'Plans with what they would do, and what became of their jobs.';
+COMMENT ON COLUMN cloudflux.migration_plans.plan_id IS 'Number of the plan.';
+COMMENT ON COLUMN cloudflux.migration_plans.plan_name IS 'Its name; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_plans.status IS 'planned, executing, completed (no job of it is live any more) or cancelled.';
+COMMENT ON COLUMN cloudflux.migration_plans.dest_place IS 'Place that the objects would go to.';
+COMMENT ON COLUMN cloudflux.migration_plans.dest_tier IS 'Tier that was asked for; NULL = the place''s.';
+COMMENT ON COLUMN cloudflux.migration_plans.objects IS 'Objects that would move.';
+COMMENT ON COLUMN cloudflux.migration_plans.bytes IS 'Their bytes.';
+COMMENT ON COLUMN cloudflux.migration_plans.requests IS 'Requests that this takes.';
+COMMENT ON COLUMN cloudflux.migration_plans.move_cost IS 'What the moves cost, in US dollars; NULL = unpriced.';
+COMMENT ON COLUMN cloudflux.migration_plans.monthly_before IS 'What the objects cost a month where they are, in US dollars.';
+COMMENT ON COLUMN cloudflux.migration_plans.monthly_after IS 'What they would cost a month at the destination, in US dollars.';
+COMMENT ON COLUMN cloudflux.migration_plans.monthly_saving IS 'The difference of the two, in US dollars.';
+COMMENT ON COLUMN cloudflux.migration_plans.payback_days IS 'Days until the moves have paid for themselves; NULL = never, or unpriced.';
+COMMENT ON COLUMN cloudflux.migration_plans.refused IS 'Objects that would not move; plan_items tells why.';
+COMMENT ON COLUMN cloudflux.migration_plans.risks IS 'What may go wrong, with the number of objects.';
+COMMENT ON COLUMN cloudflux.migration_plans.arrived IS 'Jobs of it that have arrived.';
+COMMENT ON COLUMN cloudflux.migration_plans.failed IS 'Jobs of it that failed or were cancelled.';
+COMMENT ON COLUMN cloudflux.migration_plans.live IS 'Jobs of it that wait or are at work.';
+COMMENT ON COLUMN cloudflux.migration_plans.max_objects IS 'Limit of objects; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_plans.max_bytes IS 'Limit of bytes; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_plans.max_cost IS 'Limit of US dollars; NULL = none.';
+COMMENT ON COLUMN cloudflux.migration_plans.planned_by IS 'Role that made it.';
+COMMENT ON COLUMN cloudflux.migration_plans.planned_at IS 'When it was made.';
+COMMENT ON COLUMN cloudflux.migration_plans.executed_by IS 'Role that executed it.';
+COMMENT ON COLUMN cloudflux.migration_plans.executed_at IS 'When it was executed; NULL = not yet.';
+
+COMMENT ON FUNCTION cloudflux.migration_health() IS
+	'One row: degraded when jobs wait for more than ten minutes with nobody taking them, or have failed within a day; detail has the numbers.';
+COMMENT ON FUNCTION cloudflux.forget_old_jobs() IS 'Chore: removes ended jobs older than a year from migration_jobs, 10,000 at a time. Returns what it did; NULL = nothing was due.';

@@ -202,7 +202,7 @@ cloudflux_run_migrations(PG_FUNCTION_ARGS)
 	int			claimed;
 
 	CF_ABI_CHECK();
-	cf_call_require_nonatomic(fcinfo, "cloudflux.run_migrations()");
+	cf_call_require_nonatomic(fcinfo, "run_migrations()");
 	if (left <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

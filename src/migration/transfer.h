@@ -17,7 +17,7 @@
 #ifndef CF_MIGRATION_TRANSFER_H
 #define CF_MIGRATION_TRANSFER_H
 
-#include "security/hash.h"
+#include "security/security.h"
 #include "storage/storage.h"
 
 typedef struct CfTransferPart

@@ -5,7 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#include "security/hash.h"
+#include "security/security.h"
 
 bool
 cf_hash_start(CfHash *hash)

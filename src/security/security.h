@@ -1,9 +1,10 @@
 /*
- * hash.h
- *		SHA-256 of a stream, by OpenSSL's EVP interface (hardware instructions where there are some).
+ * security.h
+ *		What other rooms may know of security: SHA-256 of a stream, by OpenSSL's EVP interface (hardware instructions
+ *		where there are some).
  */
-#ifndef CF_SECURITY_HASH_H
-#define CF_SECURITY_HASH_H
+#ifndef CF_SECURITY_SECURITY_H
+#define CF_SECURITY_SECURITY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,4 +31,4 @@ extern bool cf_hash_peek(const CfHash *hash, uint8_t digest[CF_HASH_SHA256_BYTES
 /* cf_hash_end frees what cf_hash_start took; any number of times. */
 extern void cf_hash_end(CfHash *hash);
 
-#endif							/* CF_SECURITY_HASH_H */
+#endif							/* CF_SECURITY_SECURITY_H */
