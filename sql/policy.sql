@@ -109,14 +109,12 @@ BEGIN
 		ELSIF kind_is = 'array' AND NOT jsonb_path_exists(p_value, '$[*] ? (@.type() != "string")') THEN
 			words := ARRAY(SELECT w FROM jsonb_array_elements_text(p_value) w);
 		END IF;
-		IF COALESCE(cardinality(words), 0) = 0 OR '' = ANY (words) THEN
-			RETURN 'a text or a list of texts';
-		ELSIF p_kind = 'classes' AND NOT words <@ ARRAY['HOT', 'WARM', 'COLD'] THEN
-			RETURN 'HOT, WARM, COLD or a list of them';
-		ELSIF p_kind = 'clouds' AND NOT words <@ ARRAY['AWS', 'Azure', 'GCP', 'S3', 'LOCAL'] THEN
-			RETURN 'AWS, Azure, GCP, S3, LOCAL or a list of them';
+		IF COALESCE(cardinality(words), 0) > 0 AND '' <> ALL (words)
+		   AND (p_kind <> 'classes' OR words <@ ARRAY['HOT', 'WARM', 'COLD'])
+		   AND (p_kind <> 'clouds' OR words <@ ARRAY['AWS', 'Azure', 'GCP', 'S3', 'LOCAL']) THEN
+			RETURN NULL;
 		END IF;
-		RETURN NULL;
+		RETURN CASE p_kind WHEN 'classes' THEN 'HOT, WARM, COLD' WHEN 'clouds' THEN 'AWS, Azure, GCP, S3, LOCAL' ELSE 'a text' END || ' or a list of them';
 	END CASE;
 END $$;
 
@@ -136,8 +134,8 @@ BEGIN
 			DETAIL = 'A policy acts with the rights of who wrote it.', HINT = 'Leave column owner out.';
 	END IF;
 
-	IF NEW.policy_type NOT IN (SELECT k.policy_type FROM cloudflux.policy_keys() k) THEN
-		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('policy "%s" has unknown type "%s"', NEW.policy_name, NEW.policy_type),
+	IF NEW.policy_type IS NULL OR NEW.policy_type NOT IN (SELECT k.policy_type FROM cloudflux.policy_keys() k) THEN
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('policy "%s" has unknown type "%s"', NEW.policy_name, COALESCE(NEW.policy_type, 'NULL')),
 			HINT = 'Types are auto_tier, cost_limit, latency_sla, retention and residency.';
 	END IF;
 	SELECT p.part INTO wrong

@@ -92,6 +92,10 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('rule "%s" cannot be builtin', NEW.rule_name),
 			HINT = 'Leave column builtin out; a row of yours with the name of a builtin rule replaces it.';
 	END IF;
+	IF TG_OP <> 'DELETE' AND NEW.owner IS DISTINCT FROM (CASE TG_OP WHEN 'INSERT' THEN CURRENT_USER::text ELSE OLD.owner END)
+	   AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = CURRENT_USER) THEN
+		RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('owner of rule "%s" cannot be set', NEW.rule_name), HINT = 'Leave column owner out.';
+	END IF;
 	RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 
@@ -203,7 +207,8 @@ RETURNS TABLE (file_id text, place text, object_key text, reads_30d bigint, read
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT raw.file_id, raw.place, raw.object_key,
-	       COALESCE(raw.reads_30d::bigint, raw.told_30d), COALESCE(raw.reads_90d::bigint, raw.told_90d),
+	       CASE WHEN raw.last_day IS NULL THEN raw.told_30d ELSE COALESCE(raw.reads_30d, 0)::bigint END,
+	       CASE WHEN raw.last_day IS NULL THEN raw.told_90d ELSE COALESCE(raw.reads_90d, 0)::bigint END,
 	       p_today - (LEAST(raw.created_at, raw.modified_at) AT TIME ZONE 'UTC')::date,
 	       p_today - GREATEST((GREATEST(raw.last_accessed, raw.modified_at) AT TIME ZONE 'UTC')::date, raw.last_day),
 	       raw.size_bytes,
@@ -481,7 +486,7 @@ BEGIN
 			HINT = 'Look for its file_id in cloudflux.data_objects.';
 	ELSIF object.vanished_at IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('object "%s" has vanished', $1),
-			DETAIL = format('An inventory of place "%s" did not find "%s" any more at %s.', object.place, object.object_key, object.vanished_at),
+			DETAIL = format('An inventory of place "%s" did not find "%s" any more.', object.place, object.object_key),
 			HINT = 'Only objects that exist have a class. If the object is back, run import_inventory() again.';
 	END IF;
 	rules := ARRAY(SELECT r FROM cloudflux.active_tier_rules r ORDER BY r.rank);
@@ -604,7 +609,7 @@ BEGIN
 		 RIGHT JOIN (VALUES (1)) one(x) ON true
 		 CROSS JOIN LATERAL (VALUES
 			('class', COALESCE(c.access_class || ' since ' || to_char(c.since, 'YYYY-MM-DD HH24:MI'), 'not classified yet')),
-			('reason', c.reason), ('looked at again', COALESCE('on ' || c.recheck_on, 'when something changes'))) v(item, value)
+			('reason', c.reason), ('looked at again', COALESCE('on ' || to_char(c.recheck_on, 'YYYY-MM-DD'), 'when something changes'))) v(item, value)
 		 WHERE v.value IS NOT NULL;
 		RETURN QUERY
 		SELECT 'rules', r.rank || ' ' || r.rule_name,
@@ -736,7 +741,7 @@ COMMENT ON COLUMN cloudflux.classify_state.classified_on IS 'UTC day of the last
 COMMENT ON COLUMN cloudflux.classify_state.classified_at IS 'When the last run began.';
 COMMENT ON COLUMN cloudflux.classify_state.evidence IS 'Days with access evidence of the last 90, per place, at the last run.';
 
-COMMENT ON FUNCTION cloudflux.guard_tier_rules() IS 'Trigger: builtin rules are neither changed nor added (42501).';
+COMMENT ON FUNCTION cloudflux.guard_tier_rules() IS 'Trigger: builtin rules are neither changed nor added, and nobody but a superuser sets the owner of a rule (42501).';
 COMMENT ON FUNCTION cloudflux.queue_new_objects() IS 'Trigger: queues new objects for classification; rows of a restore are left out, since the first run after it looks at everything. SECURITY DEFINER: who inserts objects has no rights on the queue.';
 COMMENT ON FUNCTION cloudflux.queue_touched_objects() IS 'Trigger: queues the objects of the rows that a statement touched. SECURITY DEFINER, as queue_new_objects().';
 COMMENT ON FUNCTION cloudflux.queue_changed_object() IS 'Trigger: queues an object of which a column changed that a rule can read. SECURITY DEFINER, as queue_new_objects().';
