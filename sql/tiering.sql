@@ -208,12 +208,12 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT raw.file_id, raw.place, raw.object_key,
 	       CASE WHEN raw.last_day IS NULL THEN raw.told_30d ELSE COALESCE(raw.reads_30d, 0)::bigint END,
-	       CASE WHEN raw.last_day IS NULL THEN raw.told_90d ELSE COALESCE(raw.reads_90d, 0)::bigint END,
+	       CASE WHEN raw.last_day IS NULL THEN GREATEST(raw.told_90d, raw.told_30d) ELSE COALESCE(raw.reads_90d, 0)::bigint END,
 	       p_today - (LEAST(raw.created_at, raw.modified_at) AT TIME ZONE 'UTC')::date,
 	       p_today - GREATEST((GREATEST(raw.last_accessed, raw.modified_at) AT TIME ZONE 'UTC')::date, raw.last_day),
 	       raw.size_bytes,
 	       raw.latency_sum / NULLIF(raw.latency_count, 0)::double precision,
-	       CASE WHEN raw.last_accessed IS NOT NULL OR raw.last_day IS NOT NULL OR raw.told_90d > 0 THEN 90 ELSE COALESCE(e.days, 0) END,
+	       CASE WHEN raw.last_accessed IS NOT NULL OR raw.last_day IS NOT NULL OR raw.told_90d > 0 OR raw.told_30d > 0 THEN 90 ELSE COALESCE(e.days, 0) END,
 	       raw.first_read_30d, raw.first_read_90d, raw.first_latency_30d, raw.last_day, raw.next_day
 	  FROM (
 		SELECT o.file_id, o.place, o.object_key, o.size_bytes, o.created_at, o.modified_at, o.last_accessed,
@@ -562,6 +562,7 @@ DECLARE
 	object  cloudflux.data_objects;
 	facts   record;
 	verdict record;
+	price   record;
 BEGIN
 	SELECT o.* INTO object FROM cloudflux.data_objects o WHERE o.file_id = $1;
 	IF NOT FOUND THEN
@@ -592,7 +593,7 @@ BEGIN
 	 ORDER BY o.version_no DESC
 	 LIMIT 20;
 
-	SELECT f.* INTO facts FROM cloudflux.object_facts(today, ARRAY[$1]) f;
+	SELECT f.* INTO facts FROM cloudflux.object_facts(today, ARRAY[$1]) f;                     -- no row of a vanished object
 	IF FOUND THEN
 		SELECT x.* INTO verdict FROM cloudflux.object_verdicts(today, rules, ARRAY[$1]) x;
 		RETURN QUERY
@@ -621,8 +622,25 @@ BEGIN
 		 ORDER BY r.rank;
 	END IF;
 
-	RETURN QUERY
-	SELECT 'cost', 'per month', COALESCE(to_char(object.monthly_cost, 'FM999,999,999,990.000000') || ' USD', 'unknown: its storage class has no price');
+	-- What it costs at the prices of its place: storage per month, and its reads of the last 30 days.
+	SELECT x.price_provider, x.price_region, x.price_class, x.size_bytes,
+	       cloudflux.object_monthly_cost(x.price_provider, x.price_region, x.price_class, x.size_bytes, 0) AS monthly_cost
+	  INTO price
+	  FROM cloudflux.object_prices x
+	 WHERE x.file_id = $1;
+	IF price.monthly_cost IS NULL THEN
+		RETURN QUERY SELECT 'cost', 'per month', 'unknown: its storage class has no price';
+	ELSE
+		RETURN QUERY
+		SELECT 'cost', 'per month', trim_scale(price.monthly_cost) || ' USD of storage';
+		RETURN QUERY
+		SELECT 'cost', 'price of', concat_ws(' ', price.price_provider, price.price_region, price.price_class);
+		RETURN QUERY
+		SELECT 'cost', t.term, format('%s %s at %s = %s USD', trim_scale(round(t.quantity, 6)), t.unit, trim_scale(t.unit_price), trim_scale(round(t.amount, 9)))
+		  FROM cloudflux.estimate_storage_cost(price.price_provider, price.price_region, price.price_class, price.size_bytes,
+		           p_reads => COALESCE(facts.reads_30d, 0), p_read_bytes => COALESCE(facts.reads_30d * price.size_bytes, 0)) t
+		 WHERE t.quantity <> 0;
+	END IF;
 
 	RETURN QUERY
 	SELECT 'jobs', j.job_id, concat_ws(' ', j.kind || ' to', j.dest_place || ': ' || j.dest_key, '(' || COALESCE(j.dest_class, j.dest_tier) || ')', j.status || ',',

@@ -47,11 +47,11 @@ CREATE VIEW pg_temp.naive AS
 	  FROM (
 		SELECT o.file_id, o.place, o.object_key, o.size_bytes,
 		       CASE WHEN a.known THEN a.reads_30d WHEN o.counted_on IS NULL THEN o.access_count_30d ELSE 0 END AS reads_30d,
-		       CASE WHEN a.known THEN a.reads_90d WHEN o.counted_on IS NULL THEN o.access_count_90d ELSE 0 END AS reads_90d,
+		       CASE WHEN a.known THEN a.reads_90d WHEN o.counted_on IS NULL THEN GREATEST(o.access_count_90d, o.access_count_30d) ELSE 0 END AS reads_90d,
 		       pg_temp.day() - LEAST((o.created_at AT TIME ZONE 'UTC')::date, (o.modified_at AT TIME ZONE 'UTC')::date) AS age,
 		       pg_temp.day() - GREATEST((o.last_accessed AT TIME ZONE 'UTC')::date, (o.modified_at AT TIME ZONE 'UTC')::date, a.last_day) AS idle,
 		       a.latency,
-		       CASE WHEN o.last_accessed IS NOT NULL OR a.last_day IS NOT NULL OR (o.counted_on IS NULL AND o.access_count_90d > 0) THEN 90
+		       CASE WHEN o.last_accessed IS NOT NULL OR a.last_day IS NOT NULL OR (o.counted_on IS NULL AND o.access_count_30d + o.access_count_90d > 0) THEN 90
 		            ELSE (SELECT count(*) FROM cloudflux.access_coverage c WHERE c.place = o.place AND c.day BETWEEN pg_temp.day() - 89 AND pg_temp.day()) END AS evidence
 		  FROM cloudflux.data_objects o
 		 CROSS JOIN LATERAL (
