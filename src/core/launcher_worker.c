@@ -95,7 +95,7 @@ cf_launcher_init(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* launcher_gone is the exit callback: nobody may set the latch of who comes after us in ProcGlobal for nothing. */
+/* launcher_gone is the exit callback: nobody should wake whoever gets our place in ProcGlobal next. */
 static void
 launcher_gone(int code, Datum arg)
 {
@@ -476,11 +476,10 @@ register_worker(int number)
 	return RegisterDynamicBackgroundWorker(&worker, &handles[number]);
 }
 
-/* start_due starts what is due, and tells how many the server has no room for. */
-static int
+/* start_due starts what is due; what the server has no room for is due again in the next round. */
+static void
 start_due(TimestampTz now)
 {
-	int			unmet = 0;
 	int			i;
 
 	for (i = 0; i < cf_slots->nslots; i++)
@@ -499,31 +498,26 @@ start_due(TimestampTz now)
 			slot->next_start_at = now;
 		}
 		cf_slots_unlock();
-		if (!due || register_worker(i))
+		if (!due)
 			continue;
-		unmet++;
+		slot->refused = !register_worker(i);
+		if (!slot->refused)
+			continue;
 		cf_slots_lock(true);
 		slot->state = CF_SLOT_WAITING;
 		slot->next_start_at = TimestampTzPlusMilliseconds(now, ROUND_MS);
 		cf_slots_unlock();
 	}
-	return unmet;
 }
 
-/* count_unmet adds those that wait for another try because the server was full. */
+/* report_unmet tells health() and, once, the log how many workers have no room in the table or in the server. */
 static void
 report_unmet(int unmet, TimestampTz now)
 {
 	int			i;
 
 	for (i = 0; i < cf_slots->nslots; i++)
-	{
-		CfSlot	   *slot = &cf_slots->slots[i];
-
-		/* Waiting, due later than any start of this round, and not because it ended: refused before. */
-		if (slot->state == CF_SLOT_WAITING && slot->exits == 0 && slot->next_start_at > now)
-			unmet++;
-	}
+		unmet += cf_slots->slots[i].state == CF_SLOT_WAITING && cf_slots->slots[i].refused;
 	cf_slots->unmet = unmet;
 	if (unmet == 0)
 	{

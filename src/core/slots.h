@@ -44,6 +44,7 @@ typedef struct CfSlot
 	int32		procno;			/* L: place in ProcGlobal, for SetLatch without a pointer; -1 = none */
 	int32		exits;			/* launcher: ends in a row before a healthy while had passed */
 	int32		failures;		/* process: steps failed since the server started */
+	bool		refused;		/* launcher: the server had no free slot at the last try */
 	TimestampTz started_at;
 	TimestampTz active_at;		/* last time a step did something */
 	TimestampTz next_start_at;
@@ -80,7 +81,10 @@ extern void cf_slots_unlock(void);
 /* cf_slots_attach makes this process the one of slot number; false = not wanted (any more). */
 extern bool cf_slots_attach(int number, int32 generation);
 
-/* Barring a database ends its workers and waits up to timeout_ms; cf_slots_unbar lets the launcher bring them back. */
+/*
+ * cf_slots_bar keeps workers from starting in a database while this process lives, or until cf_slots_unbar;
+ * cf_slots_end_workers ends those that run, and tells whether all were gone within timeout_ms.
+ */
 extern void cf_slots_bar(Oid dboid);
 extern void cf_slots_unbar(Oid dboid);
 extern bool cf_slots_end_workers(Oid dboid, long timeout_ms);

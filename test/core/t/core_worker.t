@@ -60,6 +60,8 @@ $c->set('cloudflux.databases' => '');
 ok($c->poll($up), 'an empty list is all databases');
 throws($c, "SET cloudflux.databases = 'a'", '55P02', undef, 'no session can set it');
 
+throws($c, "SET cloudflux.fault = 'point:0:kill'", '22023', qr/name:n:kill/, 'a test build says how fault points are named');
+
 # DROP EXTENSION with a worker, and again.
 $begin = time;
 $c->sql('DROP EXTENSION cloudflux');
