@@ -293,8 +293,8 @@ cf_file_private_open(int root, const char *name, bool make)
 }
 
 /*
- * cf_file_prune removes the folders above a path that became empty, from the innermost to the root. Nobody
- * needs it to succeed: a folder that holds something, or that somebody else removed, ends it.
+ * cf_file_prune removes the folders above a path that became empty, from the innermost to the root; one that is gone
+ * already (a crash came after it) does not end it. Nobody needs it to succeed: a folder that holds something ends it.
  */
 void
 cf_file_prune(int root, const CfFilePath *path)
@@ -314,11 +314,13 @@ cf_file_prune(int root, const CfFilePath *path)
 		name[length - start] = '\0';
 		length = start == 0 ? 0 : start - 1;
 		parent = cf_file_folder_open(root, path->text, length);
+		if (parent < 0 && errno == ENOENT)
+			continue;
 		if (parent < 0)
 			return;
-		result = cf_storage_file_sys->unlinkat(parent, name, AT_REMOVEDIR);
+		result = cf_storage_file_sys->unlinkat(parent, name, AT_REMOVEDIR) < 0 ? errno : 0;
 		cf_storage_file_sys->close(parent);
-		if (result < 0)
+		if (result != 0 && result != ENOENT)
 			return;
 	}
 }

@@ -83,7 +83,12 @@ removal_run(CfOp *op, Removal *removal, CfRemoved *removed)
 	if (result == 0 && S_ISREG(st.st_mode) && cf_file_version_is(removal->version, &st))
 		return removal_rename(op, removal, removed);
 	*removed = result == 0 ? CF_REMOVED_CHANGED : CF_REMOVED_GONE;
-	return removal_trashed(op, removal, removed);
+	if (removal_trashed(op, removal, removed) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	/* An earlier attempt may have died between its unlink and the pruning of the folders. */
+	if (*removed == CF_REMOVED_GONE)
+		cf_file_prune(removal->root, &removal->path);
+	return CF_STEP_DONE;
 }
 
 /* removal_rename takes the object away from its key. */
