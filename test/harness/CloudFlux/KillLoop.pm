@@ -1,0 +1,359 @@
+# CloudFlux::KillLoop: objects move between two places while their server dies again and again.
+#
+#	my $loop = CloudFlux::KillLoop->new(flavour => 'test', cycles => 30);
+#	$loop->run;			# populate, kill, recover, …; then every promise of docs/migration.md is checked
+#
+# 1,000 objects of 0 B to 64 MiB, log-uniform up to a constant, 1 GiB in all, go back and forth with delete_source. A
+# second, small herd is cancelled in the middle and rolled back, so that the points on those ways are reached as well.
+# A cycle starts the server (crash recovery), tops the queue up, and ends it in one of these ways:
+#	point		a mover kills itself at the n-th time that it comes to a named fault point (test builds); the
+#			postmaster takes the others down and, restart_after_crash being off, goes too
+#	all		SIGKILL to the postmaster and all its children at a random moment
+#	postmaster	SIGKILL to the postmaster alone: its children have to notice
+#	mover		SIGKILL to one mover
+# The fault points are read from the sources: a new one joins by itself, and the test fails if it was never reached.
+#
+# CF_SEED repeats a run as far as the scheduler allows; CF_KILL_CYCLES sets the number of cycles, CF_KILL_OBJECTS
+# and CF_KILL_MB the herd (for those who work on this file).
+package CloudFlux::KillLoop;
+use CloudFlux::Test;
+use Cwd qw(abs_path);
+use Digest::SHA;
+use File::Basename;
+use File::Find;
+use File::Path qw(make_path);
+use Time::HiRes qw(time sleep);
+
+my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $MB = 1024 * 1024;
+my $LARGEST = 64 * $MB;
+# Where the way back and the cancel are needed to get to a point.
+my %way = (migration_cleaned => 'cancel', migration_pointed_back => 'roll back');
+
+sub new
+{
+	my ($class, %how) = @_;
+	my $seed = $ENV{CF_SEED} // time ^ $$ << 8;
+	$seed &= 0x7fffffff;
+	srand $seed;
+	diag("seed $seed (CF_SEED repeats it)");
+	my $self = bless {
+		seed => $seed, flavour => $how{flavour}, cycles => $ENV{CF_KILL_CYCLES} // $how{cycles},
+		count => $ENV{CF_KILL_OBJECTS} // 1000, total => ($ENV{CF_KILL_MB} // 1024) * $MB,
+		reached => {}, ends => {}, sha => {},
+	}, $class;
+	$self->{points} = [ $how{flavour} eq 'test' ? fault_points() : () ];
+	return $self;
+}
+
+# fault_points lists the names that stand in CF_FAULT("…") and TRIP("…") of all sources.
+sub fault_points
+{
+	my %found;
+	find({ no_chdir => 1, wanted => sub {
+		return unless /\.c$/;
+		open my $in, '<', $_ or die "$_: $!";
+		while (<$in>) { $found{$1}++ while /\b(?:CF_FAULT|TRIP)\s*\(\s*"(\w+)"/g }
+	} }, "$top/src");
+	return sort keys %found;
+}
+
+sub run
+{
+	my ($self) = @_;
+	my $begin = time;
+	my $c = $self->{c} = cluster("kill_$self->{flavour}", { flavour => $self->{flavour} },
+		restart_after_crash => 'off', fsync => 'off', log_checkpoints => 'off', max_wal_size => '512MB',
+		'cloudflux.migration_workers' => 2, 'cloudflux.migration_lease_sec' => 5,
+		'cloudflux.migration_part_size' => '1MB', 'cloudflux.migration_retry_delay' => '50ms',
+		'cloudflux.migration_batch' => 64);
+	$self->populate;
+	diag(sprintf '%d objects, %.1f MB, made in %.1f s', scalar keys %{ $self->{sha} }, $self->{bytes} / $MB, time - $begin);
+	$begin = time;
+	my @todo = $self->schedule;
+	my $cycle = 0;
+	while (@todo)
+	{
+		my $end = shift @todo;
+		my $reached = $self->cycle($end);
+		$cycle++;
+		# A point that this cycle did not come to is tried again, at its first hit.
+		push @todo, { %$end, at => 1, tries => ($end->{tries} // 0) + 1 } if !$reached && ($end->{tries} // 0) < 3;
+		if ($cycle % 50 == 0 && @todo)
+		{
+			$c->start;
+			$self->settle or last;
+			$self->verify("after $cycle cycles");
+			$c->stop('immediate');
+		}
+	}
+	my $seconds = time - $begin;
+	diag(sprintf '%d cycles in %.0f s (%s)', $cycle, $seconds, join ', ', map { "$self->{ends}{$_} $_" } sort keys %{ $self->{ends} });
+	cmp_ok($cycle, '>=', $self->{cycles}, 'as many cycles as were asked for');
+	is_deeply([ grep { !$self->{reached}{$_} } @{ $self->{points} } ], [], 'every fault point killed a mover') if @{ $self->{points} };
+	$c->start;
+	$self->verify('at the end') if $self->settle;
+	$c->stop;
+}
+
+# schedule gives every point its cycle, fills up with points and random moments, and shuffles.
+sub schedule
+{
+	my ($self) = @_;
+	my @ends = map { { point => $_, at => 1 + int rand 4 } } @{ $self->{points} };
+	while (@ends < $self->{cycles})
+	{
+		my @points = @{ $self->{points} };
+		push @ends, @points && rand() < 0.4 ? { point => $points[ rand @points ], at => 1 + int rand 30 }
+		  : { kind => (qw(all all postmaster mover))[ rand 4 ], after => 0.2 + rand 2 };
+	}
+	for (my $i = $#ends; $i > 0; $i--) { my $j = int rand($i + 1); @ends[ $i, $j ] = @ends[ $j, $i ] }
+	return @ends;
+}
+
+# populate makes the objects, their places and their rows; contents are slices of one random block behind their number.
+sub populate
+{
+	my ($self) = @_;
+	my $c = $self->{c};
+	my @sizes = sizes($self->{count}, $self->{total});
+	open my $random, '<:raw', '/dev/urandom' or die $!;
+	read $random, my $block, 8 * $MB;
+	$self->{root}{$_} = $c->place($_) foreach qw(a b);
+	my (@rows, @who);
+	@who = getpwnam('postgres') if $> == 0;
+	for my $i (0 .. $#sizes + 12)
+	{
+		my $steered = $i > $#sizes;
+		my $size = $steered ? 3 * $MB : $sizes[$i];
+		my $place = $steered || rand() < 0.5 ? 'a' : 'b';
+		my $key = sprintf '%s%02d/o%04d.bin', $steered ? 'steered' : ('d', 'deep/er/d', 'x y/é')[ $i % 3 ], $i % 40, $i;
+		make_path("$self->{root}{$place}/" . dirname($key), @who ? { owner => 'postgres', group => 'postgres' } : ());
+		open my $out, '>:raw', "$self->{root}{$place}/$key" or die "$key: $!";
+		my $digest = Digest::SHA->new(256);
+		my $left = $size;
+		my $bytes = substr(sprintf("object %d of seed %d\n", $i, $self->{seed}), 0, $left);
+		while ($left > 0)
+		{
+			print $out $bytes or die "$key: $!";
+			$digest->add($bytes);
+			$left -= length $bytes;
+			my $at = int rand(4 * $MB);
+			$bytes = substr $block, $at, $left < 4 * $MB ? $left : 4 * $MB;
+		}
+		close $out or die "$key: $!";
+		chown @who[ 2, 3 ], "$self->{root}{$place}/$key" if @who;
+		$self->{sha}{$key} = $digest->hexdigest;
+		$self->{bytes} += $size;
+		push @rows, "('$place', '$key', $size)";
+	}
+	$c->sql("SELECT cloudflux.add_storage('$_', 'LOCAL', '$self->{root}{$_}')") foreach qw(a b);
+	$c->sql('INSERT INTO cloudflux.data_objects (place, object_key, size_bytes) VALUES ' . join ', ', @rows);
+	$c->stop;
+}
+
+# sizes gives count sizes from 0 to 64 MiB whose logarithms are spread evenly, curved so that they add up to total.
+sub sizes
+{
+	my ($count, $total) = @_;
+	my ($low, $high) = (0.05, 20);
+	my @sizes;
+	for (1 .. 60)
+	{
+		my ($curve, $sum) = (($low + $high) / 2, 0);
+		@sizes = map { int(($LARGEST + 1)**(($_ / ($count - 1))**$curve)) - 1 } 0 .. $count - 1;
+		$sum += $_ foreach @sizes;
+		if ($sum > $total) { $low = $curve } else { $high = $curve }
+	}
+	return @sizes;
+}
+
+# cycle starts the server, gives it work, and ends it; false when the fault point was not reached.
+sub cycle
+{
+	my ($self, $end) = @_;
+	my $c = $self->{c};
+	my $reached = 1;
+	$c->start;
+	my $log = $c->log_size;
+	my $way = defined $end->{point} ? $way{ $end->{point} } // '' : '';
+	$self->top_up;
+	if (defined $end->{point})
+	{
+		$self->arm("$end->{point}:" . ($way ? 1 : $end->{at}) . ':kill');
+		$self->steer($way) if $way;
+		my @all = $self->processes;
+		$reached = $self->gone(8, @all);
+		$self->{ends}{ $reached ? 'at a point' : 'missed a point' }++;
+		if ($reached)
+		{
+			like($c->log_since($log), qr/cloudflux mover.* was terminated by signal 9/, "a mover died at $end->{point}")
+			  unless $self->{reached}{ $end->{point} }++;
+			$self->buried;
+		}
+		else { $c->kill9 }
+		return $reached;
+	}
+	sleep $end->{after};
+	my @all = $self->processes;
+	$self->{ends}{ $end->{kind} }++;
+	if ($end->{kind} eq 'postmaster')
+	{
+		kill 'KILL', $all[0];
+		ok($self->gone(10, @all), 'children follow their postmaster') or $c->kill9;
+		$self->buried;
+	}
+	elsif ($end->{kind} eq 'mover' && (my @movers = $self->movers))
+	{
+		kill 'KILL', $movers[ rand @movers ];
+		ok($self->gone(20, @all), 'the server ends after the death of a mover') or $c->kill9;
+		$self->buried;
+	}
+	else { $c->kill9 }
+	return 1;
+}
+
+# arm changes the configuration file that the next start writes anew.
+sub arm
+{
+	my ($self, $fault) = @_;
+	my $c = $self->{c};
+	open my $out, '>>', $c->data . '/cloudflux.conf' or die $!;
+	print $out "cloudflux.fault = '$fault'\n";
+	close $out;
+	kill 'HUP', $c->postmaster_pid;
+}
+
+sub processes { my ($self) = @_; my $pid = $self->{c}->postmaster_pid // return (); return ($pid, $self->{c}->_children($pid)) }
+
+sub movers
+{
+	my ($self) = @_;
+	return grep { ($self->{c}->_slurp("/proc/$_/cmdline") // '') =~ /cloudflux mover/ } $self->processes;
+}
+
+# gone waits for the end of processes; a zombie that nobody reaps has ended.
+sub gone
+{
+	my ($self, $seconds, @pids) = @_;
+	my $until = time + $seconds;
+	while (grep { -d "/proc/$_" && $self->{c}->_slurp("/proc/$_/stat") =~ /^\d+ \(.*\) [^ZX]/ } @pids)
+	{
+		return 0 if time > $until;
+		sleep 0.02;
+	}
+	return 1;
+}
+
+# buried removes what a dead postmaster left; where orphans are reaped late it would count as running.
+sub buried
+{
+	my ($self) = @_;
+	unlink $self->{c}->data . '/postmaster.pid', glob($self->{c}->socket . '/.s.PGSQL.*.lock');
+}
+
+# top_up sends objects that rest to the other place, so that there is always work.
+sub top_up
+{
+	my ($self) = @_;
+	my ($code, $out, $err) = $self->{c}->psql(q{
+		SELECT count(*) FROM (SELECT o.place, array_agg(o.file_id ORDER BY random()) AS ids
+			FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
+			WHERE q.file_id IS NULL AND o.object_key NOT LIKE 'steered%' GROUP BY o.place) i,
+			LATERAL cloudflux.migrate_bulk(i.ids, CASE i.place WHEN 'a' THEN 'b' ELSE 'a' END, delete_source => true) j
+		 WHERE (SELECT count(*) FROM cloudflux.job_queue) < 600;});
+	# The server may die while we ask; nothing else may go wrong.
+	ok(0, 'jobs can be submitted') || diag($err) if $code != 0 && $err !~ /terminat|connection|closed|shutting|starting|recovery|could not connect/;
+	$self->{submitted} += $out =~ /(\d+)/ ? $1 : 0;
+}
+
+# steer brings the small herd to the points of cancelling and of rolling back. Jobs of it that a crash interrupted go on by themselves.
+sub steer
+{
+	my ($self, $way) = @_;
+	my $c = $self->{c};
+	my $submit = sub { sprintf q{SELECT cloudflux.migrate(o.file_id, CASE o.place WHEN 'a' THEN 'b' ELSE 'a' END, %s, priority => 10)
+		FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
+		WHERE q.file_id IS NULL AND o.object_key LIKE 'steered%%' LIMIT 4}, shift };
+	my @quiet = (timeout => 20);
+	if ($way eq 'cancel')
+	{
+		$c->psql("ALTER SERVER a OPTIONS (ADD bandwidth_limit '2000000')", @quiet);
+		$c->psql($submit->('delete_source => true'), @quiet);
+		$c->poll("SELECT count(*) > 0 FROM cloudflux.migration_progress WHERE phase = 'copying' AND priority = 10 AND bytes_done > 0", 10);
+		$c->psql('ALTER SERVER a OPTIONS (DROP bandwidth_limit)', @quiet);
+		$c->psql("SELECT cloudflux.cancel_migration(job_id) FROM cloudflux.job_queue WHERE priority = 10 AND phase IN ('pending', 'copying')", @quiet);
+		return;
+	}
+	$c->psql($submit->("delete_source => true, grace => '1 hour'"), @quiet);
+	$c->poll("SELECT count(*) > 0 FROM cloudflux.job_queue WHERE phase = 'grace'", 10);
+	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'", @quiet);
+}
+
+# settle lets the movers finish, without faults; it is a test that they do.
+sub settle
+{
+	my ($self) = @_;
+	my $c = $self->{c};
+	# What waits in its grace period is rolled back: nothing has to wait for an hour.
+	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'");
+	my $good = $c->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', 120);
+	ok($good, 'no job is stranded: the queue is empty') or diag($c->sql('SELECT job_id, kind, phase, state, attempt, crashes, claimed_by, not_before, error_message FROM cloudflux.migration_progress LIMIT 20'));
+	return $good;
+}
+
+sub empty
+{
+	my (undef, $folder) = @_;
+	opendir my $dir, $folder or die "$folder: $!";
+	return !grep { !/^\.\.?$/ } readdir $dir;
+}
+
+# none is a test that a query finds nothing.
+sub none
+{
+	my ($self, $sql, $title) = @_;
+	my $found = $self->{c}->sql("$sql LIMIT 10");
+	is($found, '', $title);
+}
+
+# verify holds the catalog and the two directories against what was put there.
+sub verify
+{
+	my ($self, $when) = @_;
+	my ($c, %at, @wrong) = ($self->{c});
+	diag("$self->{submitted} jobs submitted so far");
+	foreach (split /\n/, $c->sql(q{SELECT place, object_key, size_bytes, version, encode(sha256, 'hex') FROM cloudflux.data_objects}))
+	{
+		my ($place, $key, $size, $version, $sha) = split /\|/;
+		$at{"$self->{root}{$place}/$key"} = [ $key, $size, $version, $sha ];
+	}
+	is(scalar keys %at, scalar keys %{ $self->{sha} }, "$when: every object is in the catalog, once");
+	find({ no_chdir => 1, wanted => sub {
+		my $path = $_;
+		return if $path =~ m{^\Q$self->{root}{a}\E$|^\Q$self->{root}{b}\E$|/\.cloudflux(/uploads|/trash|/lost)?$};
+		if (-d $path) { push @wrong, "$path is an empty folder" if $self->empty($path); return }
+		my $row = delete $at{$path} or return push @wrong, "$path is not in the catalog (" . (-s $path) . ' bytes)';
+		my ($key, $size, $version, $sha) = @$row;
+		my $real = Digest::SHA->new(256)->addfile($path, 'b')->hexdigest;
+		push @wrong, "$path does not have its bytes" if $real ne $self->{sha}{$key};
+		push @wrong, "$path: size or SHA-256 in the catalog is wrong" if -s $path != $size || $sha ne '' && $sha ne $real;
+	} }, values %{ $self->{root} });
+	push @wrong, map { "$_ is missing" } sort keys %at;
+	is_deeply(\@wrong, [], "$when: every object is where the catalog says, once, with its bytes; nothing else is there");
+	$self->none(q{SELECT file_id, status, error_message FROM cloudflux.migration_jobs WHERE status NOT IN ('completed', 'cancelled', 'rolled_back')}, "$when: no job failed");
+	$self->none(q{SELECT j.status, j.phase FROM cloudflux.migration_jobs j JOIN cloudflux.data_objects o USING (file_id) WHERE o.object_key NOT LIKE 'steered%' AND (j.status <> 'completed' OR j.phase <> 'done' OR j.source_kept IS NOT NULL)}, "$when: every job of the herd completed and its source is gone");
+	$self->none(q{SELECT o.file_id, a.place, a.state FROM cloudflux.data_objects o FULL JOIN cloudflux.addresses a USING (file_id) WHERE a.state IS DISTINCT FROM 'primary' OR (a.place, a.object_key) IS DISTINCT FROM (o.place, o.object_key)}, "$when: one primary address per object, and no other");
+	$self->none(q{SELECT file_id, count(*) FROM cloudflux.addresses GROUP BY file_id HAVING count(*) <> 1}, "$when: one address per object");
+	$self->none(q{SELECT o.file_id, v.role, v.place FROM cloudflux.data_objects o LEFT JOIN cloudflux.object_versions v ON v.file_id = o.file_id AND v.valid_to IS NULL WHERE v.role IS DISTINCT FROM 'primary' OR v.place <> o.place OR v.version IS DISTINCT FROM o.version}, "$when: the open version of an object is where it lies");
+	$self->none(q{SELECT file_id FROM cloudflux.object_versions WHERE valid_to IS NULL GROUP BY file_id HAVING count(*) <> 1}, "$when: one open version per object");
+	$self->none(q{SELECT * FROM cloudflux.job_parts}, "$when: no checkpoint is left behind");
+	$self->none(q{WITH told AS (SELECT e.data->>'job_id' AS job_id, e.event_type, count(*) AS n FROM cloudflux.events e WHERE e.topic = 'migration-events' GROUP BY 1, 2),
+		wanted AS (SELECT j.job_id, w.event_type FROM cloudflux.migration_jobs j, LATERAL (VALUES ('migration.submitted'), ('migration.' || j.status),
+			(CASE WHEN j.switched_at IS NOT NULL THEN 'migration.switched' END)) w(event_type) WHERE w.event_type IS NOT NULL)
+		SELECT job_id, event_type, t.n FROM told t FULL JOIN wanted w USING (job_id, event_type)
+		 WHERE (t.n IS DISTINCT FROM 1 OR w.job_id IS NULL)}, "$when: each job told once that it was submitted, switched and ended");
+	$self->none(q{SELECT j.job_id, j.status FROM cloudflux.migration_jobs j WHERE j.switched_at IS NULL AND j.status <> 'cancelled' OR j.completed_at IS NULL}, "$when: ended jobs say when");
+}
+
+1;
