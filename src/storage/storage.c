@@ -140,11 +140,13 @@ cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 CfStep
 cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
+	CfUploadArgs wanted = *args;	/* args may be those in the upload, of an earlier attempt */
+
 	if (!op_ready(op) || !check_upload_args(op, args))
 		return CF_STEP_ERROR;
 	memset(upload, 0, sizeof(*upload));
-	upload->args = *args;
-	return op->place->driver->upload_begin(op, args, upload);
+	upload->args = wanted;
+	return op->place->driver->upload_begin(op, &upload->args, upload);
 }
 
 CfStep
