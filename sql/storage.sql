@@ -406,6 +406,10 @@ BEGIN
 	 WHERE t.cloud = v_place.provider
 	   AND (t.place = p_place OR (t.place IS NULL AND v_place.provider <> 'LOCAL'))
 	   AND (t.tier = COALESCE(p_tier, 'HOT') OR t.storage_class = p_tier)
+	   -- A user's row about a class takes the builtin one away.
+	   AND NOT (t.builtin AND EXISTS (SELECT FROM cloudflux.storage_tiers AS u
+	                                   WHERE NOT u.builtin AND u.cloud = t.cloud AND u.storage_class = t.storage_class
+	                                     AND (u.place IS NULL OR u.place = p_place)))
 	 ORDER BY t.place IS NULL, t.builtin, t.storage_class = p_tier DESC NULLS LAST,
 	       t.storage_class LIKE '%\_' || v_redundancy DESC NULLS LAST, t.preferred DESC, t.id
 	 LIMIT 1;

@@ -123,14 +123,20 @@ list_start(CfOp *op, CfFileList *list, const char *prefix, const char *token)
 {
 	CfFilePath	path;
 	char		any[CF_FILE_PATH_MAX + 2];
+	char		shown[256];
 	size_t		filter_length;
+	CfError		why;
 
 	/* Any key that begins with the prefix has the folder that we look for. */
 	if ((size_t) snprintf(any, sizeof(any), "%sx", prefix) >= sizeof(any))
 		return cf_error_set(&op->err, CF_ERR_INPUT, "prefix is too long: at most %d bytes",
 							CF_STORAGE_KEY_MAX);
-	if (!cf_file_path_build(&path, op->place, any, &op->err))
-		return false;
+	if (!cf_file_path_build(&path, op->place, any, &why))
+	{
+		cf_file_printable(shown, sizeof(shown), prefix);
+		cf_error_set(&op->err, CF_ERR_INPUT, "invalid prefix \"%s\" of a listing", shown);
+		return cf_error_detail(&op->err, "No key can begin with it: %s.", why.message);
+	}
 	memcpy(list->folder, path.text, path.folder_length);
 	list->folder[path.folder_length] = '\0';
 	list->base_length = path.folder_length;

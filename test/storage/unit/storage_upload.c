@@ -349,7 +349,20 @@ found(void)
 	fails_with(CF_ERR_IO, cf_storage_uploads_find(&op, INT64_MAX, NULL, &page), "a failing disk is told");
 	fail_nth("fstatat", 1, ENOENT);
 	ok(run(cf_storage_uploads_find(&op, INT64_MAX, NULL, &page)) && page.count > 0, "an upload that leaves meanwhile is passed over");
+	fail_nth("getdents64", 1, EIO);
+	fails_with(CF_ERR_IO, cf_storage_uploads_find(&op, INT64_MAX, NULL, &page), "also when the folder cannot be read");
+	fail_nth("openat", 3, EACCES);
+	fails_with(CF_ERR_DENIED, cf_storage_uploads_find(&op, INT64_MAX, NULL, &page), "or not be opened");
 	fail_none();
+	place.bucket = "/no/such/root";
+	fails_with(CF_ERR_IO, cf_storage_uploads_find(&op, INT64_MAX, NULL, &page), "or the root is gone");
+	place.bucket = root;
+	cf_arena_free(&arena);
+	cf_arena_init(&arena, &cf_arena_malloc, 1024, 100);
+	fails_with(CF_ERR_MEMORY, cf_storage_uploads_find(&op, INT64_MAX, NULL, &page), "or memory is short");
+	cf_arena_free(&arena);
+	cf_arena_init(&arena, &cf_arena_malloc, 1024, 40000);
+	fails_with(CF_ERR_MEMORY, cf_storage_uploads_find(&op, INT64_MAX, NULL, &page), "in the middle");
 }
 
 static void

@@ -1,0 +1,182 @@
+-- Places: what is accepted as one, who may use it, and when it stops being usable.
+\getenv places CF_PLACES
+\set root :places '/storage_places'
+\set cmd 'rm -rf ' :root ' && mkdir -p ' :root '/a ' :root '/b && ln -s ' :root '/a ' :root '/link && touch ' :root '/file'
+COPY (SELECT 1) TO PROGRAM :'cmd';
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+
+-- attempt() runs a statement and tells how it ended, without the path of this machine.
+CREATE FUNCTION public.attempt(p_sql text, p_root text) RETURNS TABLE (code text, message text, detail text, hint text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_path text := p_root;
+BEGIN
+	EXECUTE p_sql;
+	code := '00000';
+	message := 'done';
+	RETURN NEXT;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	message := pg_catalog.replace(message, v_path, 'ROOT');
+	detail := pg_catalog.replace(detail, v_path, 'ROOT');
+	RETURN NEXT;
+END
+$$;
+\pset format unaligned
+\pset tuples_only on
+\pset fieldsep ' | '
+
+-- what the validator refuses
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux;
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'aws', bucket 'b');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS', bucket 'b', secret_access_key 'hidden');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS', bucket '');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS', bucket E'b\n');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS', bucket 'b', max_connections '0');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS', bucket 'b', max_connections '99999999999');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'AWS', bucket 'b', bandwidth_limit '10MB');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket 'relative');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/a/../b');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/a', prefix 'p');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/a', prefix '.cloudflux/');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/a', tier 'TEPID');
+CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/a', price_provider 'LOCAL');
+ALTER FOREIGN DATA WRAPPER cloudflux OPTIONS (ADD debug 'true');
+
+-- it touches no file: a restore on another machine must work
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/no/such/folder', tier 'COLD', max_connections '4', bandwidth_limit '1000000');
+CREATE FOREIGN TABLE t (a int) SERVER elsewhere OPTIONS (anything 'x');
+CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere OPTIONS (secret 'hidden');
+CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere;
+DROP USER MAPPING FOR CURRENT_USER SERVER elsewhere;
+
+-- a server made by hand must be adopted; one whose root is missing can be, but not used
+SELECT cloudflux.stat_object('elsewhere', 'k');
+SELECT cloudflux.adopt_storage('elsewhere');
+SELECT cloudflux.stat_object('elsewhere', 'k');
+SELECT check_name, ok, detail, hint FROM cloudflux.check_storage('elsewhere');
+SELECT status, detail, hint FROM cloudflux.places_health();
+SELECT cloudflux.drop_storage('elsewhere');
+
+-- names and arguments of add_storage()
+SELECT cloudflux.add_storage(NULL, 'LOCAL', '/a');
+SELECT cloudflux.add_storage(repeat('x', 64), 'LOCAL', '/a');
+SELECT cloudflux.add_storage('s', NULL, '/a');
+SELECT cloudflux.add_storage('s', 'LOCAL', '/a', '[]');
+SELECT cloudflux.add_storage('s', 'LOCAL', '/a', '{"colour": "red"}');
+SELECT cloudflux.add_storage('s', 'LOCAL', '/a', '{"bucket": "/b"}');
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', :'root' || '/missing'), :'root');
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', :'root' || '/link'), :'root');
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', :'root' || '/file'), :'root');
+SELECT count(*) FROM cloudflux.storage_places;
+
+-- a root that overlaps with the server's own files, in either direction, links resolved
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', current_setting('data_directory')), current_setting('data_directory'));
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', current_setting('data_directory') || '/base'), current_setting('data_directory'));
+SELECT * FROM attempt('SELECT cloudflux.add_storage(''s'', ''LOCAL'', ''/'')', 'ROOT');
+\set cmd 'mkdir -p ' :root '/space && ln -s ' :root ' ' :root '/around'
+COPY (SELECT 1) TO PROGRAM :'cmd';
+\set space :root '/space'
+CREATE TABLESPACE regress_storage LOCATION :'space';
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', :'root'), :'root');
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', :'root' || '/around/space'), :'root');
+DROP TABLESPACE regress_storage;
+
+-- a place that works
+SELECT cloudflux.add_storage(name => 'a', provider => 'LOCAL', bucket => :'root' || '/a', options => '{"tier": "WARM", "max_connections": 8}');
+SELECT cloudflux.add_storage('a', 'LOCAL', :'root' || '/b');
+SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 'twice', 'LOCAL', :'root' || '/a/'), :'root');
+SELECT check_name, ok, hint FROM cloudflux.check_storage('a') WHERE check_name <> 'clock';
+SELECT place, provider, tier, max_connections, adopted, capabilities -> 'conditional write' AS conditional_write FROM cloudflux.storage_places;
+SELECT count(*) FROM cloudflux.list_objects('a');
+SELECT * FROM attempt('SELECT * FROM cloudflux.check_storage(''missing'')', :'root');
+SELECT * FROM attempt('SELECT cloudflux.drop_storage(NULL)', :'root');
+CREATE FOREIGN DATA WRAPPER regress_other;
+CREATE SERVER other FOREIGN DATA WRAPPER regress_other;
+SELECT * FROM cloudflux.list_objects('other');
+DROP FOREIGN DATA WRAPPER regress_other CASCADE;
+
+-- the clouds: they can be catalogued, not touched
+SELECT cloudflux.add_storage('aws', 'AWS', 'bucket', '{"region": "eu-west-1", "prefix": "p/"}');
+SELECT url FROM cloudflux.places WHERE place = 'aws';
+SELECT cloudflux.fetch_object('aws', 'k');
+SELECT check_name, ok, detail FROM cloudflux.check_storage('aws');
+SELECT cloudflux.place_url(p, e, 'b', '') FROM (VALUES ('AWS', ''), ('GCP', NULL), ('Azure', 'https://acct.blob.core.windows.net/'), ('Azure', ''), ('S3', 'https://minio:9000'), ('LOCAL', '')) AS v(p, e);
+SELECT cloudflux.place_of_location('s3://bucket/p/x'), cloudflux.place_of_location('s3://bucket/x') IS NULL, cloudflux.place_of_location(NULL) IS NULL;
+
+-- who may: USAGE on the server; and for LOCAL the owner's roles for files
+CREATE ROLE regress_admin;
+CREATE ROLE regress_user;
+CREATE ROLE regress_nobody;
+GRANT cloudflux_admin TO regress_admin;
+GRANT cloudflux_user TO regress_user;
+SET ROLE regress_nobody;
+SELECT * FROM attempt('SELECT cloudflux.list_objects(''a'')', 'ROOT');
+SET ROLE regress_user;
+SELECT * FROM attempt('SELECT cloudflux.list_objects(''a'')', 'ROOT');
+SELECT * FROM attempt('SELECT cloudflux.store_object(''a'', ''k'', ''x'')', 'ROOT');
+SELECT * FROM attempt('SELECT cloudflux.add_storage(''s'', ''LOCAL'', ''/a'')', 'ROOT');
+SELECT * FROM attempt('INSERT INTO cloudflux.places (place, provider, bucket, url) VALUES (''x'', ''AWS'', ''b'', ''s3://b/'')', 'ROOT');
+RESET ROLE;
+GRANT USAGE ON FOREIGN SERVER a TO regress_user;
+SET ROLE regress_user;
+SELECT count(*) FROM cloudflux.list_objects('a');
+SELECT size_bytes FROM cloudflux.store_object('a', 'k', 'x');
+SELECT * FROM attempt('SELECT * FROM cloudflux.stale_uploads(''a'')', 'ROOT');
+SET ROLE regress_admin;
+SELECT * FROM attempt('SELECT cloudflux.adopt_storage(''a'')', 'ROOT');
+SELECT cloudflux.add_storage('b', 'LOCAL', :'root' || '/b');
+SELECT cloudflux.list_objects('b');
+RESET ROLE;
+SELECT sqlstate, message, detail FROM cloudflux.place_problem('b', false);
+GRANT pg_read_server_files TO regress_admin;
+SET ROLE regress_admin;
+SELECT count(*) FROM cloudflux.list_objects('b');
+SELECT cloudflux.store_object('b', 'k', 'x');
+RESET ROLE;
+GRANT pg_write_server_files TO regress_admin;
+SET ROLE regress_admin;
+SELECT size_bytes FROM cloudflux.store_object('b', 'k', 'x');
+SELECT cloudflux.drop_storage('b');
+RESET ROLE;
+SELECT place FROM cloudflux.places ORDER BY place;
+
+-- an altered server is not used until somebody says so
+ALTER SERVER a OPTIONS (ADD prefix 'p/');
+SELECT cloudflux.stat_object('a', 'k');
+SELECT adopted FROM cloudflux.storage_places WHERE place = 'a';
+SELECT cloudflux.adopt_storage('a');
+SELECT * FROM attempt('SELECT cloudflux.stat_object(''a'', ''k'')', :'root');
+ALTER SERVER a OPTIONS (DROP prefix);
+SELECT cloudflux.adopt_storage('a');
+SELECT (cloudflux.stat_object('a', 'k')).size_bytes;
+ALTER SERVER a OPTIONS (SET tier 'COLD', SET max_connections '2');
+SELECT (cloudflux.stat_object('a', 'k')).size_bytes AS "options that say nothing about where it is may change";
+
+-- a place that holds objects is neither dropped nor renamed; an empty one is both
+INSERT INTO cloudflux.addresses (place, object_key, file_id, state) VALUES ('a', 'k', 'f', 'primary');
+DROP SERVER a;
+SELECT cloudflux.drop_storage('a');
+DROP SERVER a CASCADE;
+ALTER SERVER a RENAME TO c;
+ALTER SERVER aws RENAME TO amazon;
+SELECT cloudflux.adopt_storage('amazon');
+CREATE ROLE regress_owner;
+GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO regress_owner;
+ALTER SERVER a OWNER TO regress_owner;
+DROP OWNED BY regress_owner;
+DELETE FROM cloudflux.addresses WHERE place = 'a';
+ALTER SERVER a RENAME TO c;
+SELECT cloudflux.adopt_storage('c');
+SELECT place FROM cloudflux.places ORDER BY place;
+DROP OWNED BY regress_owner;
+SELECT place FROM cloudflux.places ORDER BY place;
+
+-- dropping the extension takes its places along, with objects in them
+INSERT INTO cloudflux.addresses (place, object_key, file_id, state) VALUES ('amazon', 'k', 'f', 'primary');
+DROP EXTENSION cloudflux;
+SET client_min_messages = warning;
+DROP EXTENSION cloudflux CASCADE;
+DROP FUNCTION public.attempt(text, text);

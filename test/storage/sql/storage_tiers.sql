@@ -1,0 +1,38 @@
+-- What HOT, WARM and COLD mean at a place.
+\set SHOW_CONTEXT never
+\set VERBOSITY default
+SELECT cloud, tier, storage_class, first_byte_ms FROM cloudflux.storage_tiers WHERE preferred ORDER BY cloud, tier, storage_class;
+
+SELECT cloudflux.add_storage('aws', 'AWS', 'b');
+SELECT cloudflux.add_storage('ia', 'AWS', 'c', '{"storage_class": "ONEZONE_IA"}');
+SELECT cloudflux.add_storage('lrs', 'Azure', 'c', '{"endpoint": "https://one.blob.core.windows.net"}');
+SELECT cloudflux.add_storage('zrs', 'Azure', 'c', '{"endpoint": "https://two.blob.core.windows.net", "storage_class": "HOT_ZRS"}');
+SELECT cloudflux.add_storage('gcp', 'GCP', 'b');
+CREATE SERVER disk FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/no/such/a');
+CREATE SERVER tape FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/no/such/b', tier 'COLD', storage_class 'DEEP_ARCHIVE', price_provider 'AWS');
+
+SELECT place, cloudflux.tier_class(place, NULL) AS "default", cloudflux.tier_class(place, 'HOT') AS hot,
+       cloudflux.tier_class(place, 'WARM') AS warm, cloudflux.tier_class(place, 'COLD') AS cold
+  FROM cloudflux.storage_places WHERE provider <> 'LOCAL' ORDER BY place;
+SELECT cloudflux.tier_class('aws', 'DEEP_ARCHIVE'), cloudflux.tier_class('lrs', 'Cool'), cloudflux.tier_class('zrs', 'Cool'), cloudflux.tier_class('lrs', 'ARCHIVE_LRS');
+SELECT cloudflux.tier_class('disk', 'HOT'), cloudflux.tier_class('disk', NULL), cloudflux.tier_class('tape', 'COLD'), cloudflux.tier_class('tape', 'DEEP_ARCHIVE');
+SELECT cloudflux.tier_class('disk', 'COLD');
+SELECT cloudflux.tier_class('tape', 'HOT');
+SELECT cloudflux.tier_class('gcp', 'GLACIER');
+SELECT cloudflux.tier_class('nowhere', 'HOT');
+
+SELECT c, p, k, cloudflux.class_tier(c, p, k) FROM (VALUES ('AWS', 'aws', 'STANDARD_IA'), ('AWS', NULL, 'GLACIER'), ('Azure', 'lrs', 'Cool'), ('Azure', NULL, 'COOL_ZRS'),
+	('GCP', 'gcp', 'ARCHIVE'), ('GCP', 'gcp', 'GLACIER'), ('LOCAL', 'disk', 'anything'), ('LOCAL', 'tape', NULL), ('LOCAL', NULL, 'WARM'), ('LOCAL', NULL, 'x')) AS v(c, p, k);
+
+-- rows of one's own win, the place's before the cloud's; builtin ones stay
+INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'WARM', 'GLACIER_IR');
+INSERT INTO cloudflux.storage_tiers (cloud, place, tier, storage_class) VALUES ('AWS', 'ia', 'COLD', 'GLACIER'), ('LOCAL', 'disk', 'COLD', 'spun-down');
+SELECT cloudflux.class_tier('AWS', 'aws', 'GLACIER_IR'), cloudflux.tier_class('aws', 'WARM'), cloudflux.tier_class('ia', 'COLD'), cloudflux.tier_class('aws', 'COLD');
+SELECT cloudflux.tier_class('disk', 'COLD'), cloudflux.class_tier('LOCAL', 'disk', 'spun-down');
+\set VERBOSITY terse
+UPDATE cloudflux.storage_tiers SET tier = 'HOT' WHERE storage_class = 'DEEP_ARCHIVE';
+DELETE FROM cloudflux.storage_tiers WHERE builtin;
+INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class, builtin) VALUES ('AWS', 'HOT', 'MINE', true);
+INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('Oracle', 'HOT', 'Standard');
+INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'TEPID', 'X');
+INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'COLD', 'GLACIER_IR');
