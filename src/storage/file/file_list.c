@@ -190,7 +190,7 @@ list_resume(CfOp *op, CfFileList *list, const char *token)
 
 		if (slash != NULL)
 			*slash = '\0';
-		strcpy(level->after, segment);
+		memcpy(level->after, segment, strlen(segment) + 1); /* at most a segment: checked above */
 		used += snprintf(list->folder + used, sizeof(list->folder) - used, "%s%s", used > 0 ? "/" : "",
 						 segment);
 		if (!level_push(op, list, used))
@@ -287,7 +287,7 @@ folder_next(CfOp *op, CfFileList *list)
 		return true;
 	}
 	name = level->names.bytes + level->names.order[level->names.next++];
-	strcpy(level->after, name);
+	memcpy(level->after, name, strlen(name) + 1);	/* entry_take() lets no longer one in */
 	if (used + 1 + strlen(name) > CF_FILE_PATH_MAX)
 		return true;			/* deeper than any key can be */
 	used += snprintf(list->folder + used, sizeof(list->folder) - used, "%s%s", used > 0 ? "/" : "", name);
@@ -304,6 +304,11 @@ entry_take(CfOp *op, CfFileList *list, const char *name, unsigned char type, CfL
 
 	if (strcmp(name, CF_FILE_PRIVATE) == 0)
 		return CF_STEP_DONE;
+	if (strlen(name) > CF_FILE_SEGMENT_MAX)
+	{
+		page->unreadable++;		/* some file systems count characters, not bytes */
+		return CF_STEP_DONE;
+	}
 	if (list->depth == 1 && strncmp(name, list->filter, strlen(list->filter)) != 0)
 		return CF_STEP_DONE;
 	if (type == DT_UNKNOWN || (type == DT_REG && list->emit_files))

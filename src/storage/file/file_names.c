@@ -88,7 +88,7 @@ names_cut(CfFileNames *names)
 	const char *bound = names->bytes + names->order[kept - 1];
 	char		largest[CF_FILE_SEGMENT_MAX + 1];
 
-	strcpy(largest, bound);
+	memcpy(largest, bound, strlen(bound) + 1);	/* names have at most CF_FILE_SEGMENT_MAX bytes */
 	names->count = 0;
 	for (size_t at = 0; at < names->used;)
 	{
