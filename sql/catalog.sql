@@ -185,6 +185,7 @@ CREATE TABLE cloudflux.access_log_files (
 	last_at     timestamptz,
 	imported_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	started_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	finished_at timestamptz,                                          -- NULL = being read, or cut off
 	size_bytes  bigint,                                               -- of the file when it was last read
 	PRIMARY KEY (place, source)
 );
@@ -201,12 +202,20 @@ CREATE TABLE cloudflux.access_coverage (
 
 CREATE FUNCTION cloudflux.complete_object() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_complete_object';
+-- Their statements join at most 1,000 rows to a large table by its key: always by index, whatever the statistics of a
+-- table that is being filled say (a plan made for an empty table once took 67 s for what takes 7).
 CREATE FUNCTION cloudflux.note_created() RETURNS trigger
-	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_note_created';
+	LANGUAGE c SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
+	AS 'MODULE_PATHNAME', 'cloudflux_note_created';
 CREATE FUNCTION cloudflux.note_changed() RETURNS trigger
-	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_note_changed';
+	LANGUAGE c SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
+	AS 'MODULE_PATHNAME', 'cloudflux_note_changed';
 CREATE FUNCTION cloudflux.note_deleted() RETURNS trigger
-	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_note_deleted';
+	LANGUAGE c SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
+	AS 'MODULE_PATHNAME', 'cloudflux_note_deleted';
 
 CREATE FUNCTION cloudflux.refuse_truncate() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -470,6 +479,142 @@ BEGIN
 END
 $$;
 
+/* ---- imports: procedures that commit page by page (C: a procedure with SET clauses could not) ---- */
+
+CREATE PROCEDURE cloudflux.import_inventory(place text, prefix text DEFAULT '')
+	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_import_inventory';
+
+CREATE PROCEDURE cloudflux.import_access_log(place text, format text, source text, prefix text DEFAULT '')
+	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_import_access_log';
+
+CREATE VIEW cloudflux.import_progress WITH (security_invoker = true) AS
+SELECT 'inventory'::text AS kind, i.place, NULLIF(i.prefix, '') AS source, i.status, i.started_at, i.finished_at,
+	   i.listed AS done, NULL::bigint AS total, NULL::numeric AS percent,
+	   i.created + i.changed + i.vanished AS written, i.errors AS refused
+  FROM cloudflux.inventories i
+ UNION ALL
+SELECT 'access log', l.place, l.source,
+	   CASE WHEN l.finished_at IS NULL THEN 'running' ELSE 'completed' END, l.started_at, l.finished_at,
+	   l.byte_offset, l.size_bytes, pg_catalog.round(100.0 * l.byte_offset / NULLIF(l.size_bytes, 0), 1),
+	   l.accepted, l.bad
+  FROM cloudflux.access_log_files l;
+
+/* ---- one object: its bytes ---- */
+
+CREATE FUNCTION cloudflux.put_object(
+	place text, key text, data bytea, content_type text DEFAULT NULL, metadata jsonb DEFAULT '{}', tier text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	class  text;
+	holder text;
+	stored record;
+	made   text;
+BEGIN
+	IF $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN
+		RAISE EXCEPTION 'place, key and data of an object cannot be NULL' USING ERRCODE = '22023';
+	END IF;
+	class := cloudflux.tier_class($1, $6);
+	-- Asked before any byte is written; the store itself refuses too (create-only), and so does the INSERT.
+	SELECT a.file_id INTO holder FROM cloudflux.addresses a WHERE a.place = $1 AND a.object_key = $2;
+	IF FOUND THEN
+		RAISE EXCEPTION 'address "%" of place "%" is held by object "%"', $2, $1, holder
+			USING ERRCODE = '42710', HINT = 'Choose another key, or delete or move that object first.';
+	END IF;
+	SELECT * INTO stored FROM cloudflux.store_object($1, $2, $3, $4, $5);
+	INSERT INTO cloudflux.data_objects
+		   (place, object_key, size_bytes, content_type, metadata, storage_class, version, sha256, modified_at, created_at)
+	VALUES ($1, $2, stored.size_bytes, $4, COALESCE($5, '{}'), class, stored.version, sha256($3), stored.modified_at,
+			stored.modified_at)
+	RETURNING file_id INTO made;
+	RETURN made;
+END
+$$;
+
+-- Raises 02000 or 55000 unless the object has bytes at a place.
+CREATE FUNCTION cloudflux.object_address(p_file_id text, OUT place text, OUT object_key text, OUT version text,
+	OUT content_type text, OUT metadata jsonb, OUT storage_class text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	SELECT o.place, o.object_key, o.version, o.content_type, o.metadata, o.storage_class
+	  INTO place, object_key, version, content_type, metadata, storage_class
+	  FROM cloudflux.data_objects o WHERE o.file_id = p_file_id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'object "%" does not exist', COALESCE(p_file_id, 'NULL')
+			USING ERRCODE = '02000', HINT = 'Look for its file_id in cloudflux.data_objects.';
+	END IF;
+	IF place IS NULL THEN
+		RAISE EXCEPTION 'object "%" is catalogued only', p_file_id
+			USING ERRCODE = '55000', DETAIL = 'Its storage_location belongs to no place.',
+				  HINT = 'Make the place with cloudflux.add_storage(), then set storage_location again.';
+	END IF;
+END
+$$;
+
+CREATE FUNCTION cloudflux.get_object(file_id text) RETURNS bytea
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at record;
+BEGIN
+	SELECT * INTO at FROM cloudflux.object_address($1);
+	RETURN cloudflux.fetch_object(at.place, at.object_key, at.version);
+END
+$$;
+
+CREATE FUNCTION cloudflux.copy_object(
+	file_id text, dest_place text, dest_key text DEFAULT NULL, dest_tier text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at record;
+BEGIN
+	SELECT * INTO at FROM cloudflux.object_address($1);
+	RETURN cloudflux.put_object($2, COALESCE($3, at.object_key),
+								cloudflux.fetch_object(at.place, at.object_key, at.version),
+								at.content_type, at.metadata, $4);
+END
+$$;
+
+CREATE FUNCTION cloudflux.object_metadata(file_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at   record;
+	stat record;
+BEGIN
+	SELECT * INTO at FROM cloudflux.object_address($1);
+	SELECT * INTO stat FROM cloudflux.stat_object(at.place, at.object_key);
+	RETURN jsonb_build_object(
+		'place', at.place, 'object_key', at.object_key, 'size_bytes', stat.size_bytes, 'version', stat.version,
+		'modified_at', stat.modified_at, 'accessed_at', stat.accessed_at,
+		'storage_class', COALESCE(stat.storage_class, at.storage_class), 'content_type', at.content_type,
+		'metadata', at.metadata, 'as_catalogued', stat.version IS NOT DISTINCT FROM at.version);
+END
+$$;
+
+CREATE FUNCTION cloudflux.object_url(file_id text, expires interval DEFAULT '1 hour') RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at       record;
+	provider text;
+	url      text;
+BEGIN
+	SELECT * INTO at FROM cloudflux.object_address($1);
+	SELECT p.provider, p.url INTO provider, url FROM cloudflux.places p WHERE p.place = at.place;
+	IF provider IS DISTINCT FROM 'LOCAL' THEN
+		RAISE EXCEPTION 'a presigned URL for place "%" of provider % is not supported', at.place, provider
+			USING ERRCODE = '0A000', HINT = 'cloudflux.get_object() reads the bytes where a driver is there.';
+	END IF;
+	-- A file has no door that closes: expires means nothing here.
+	RETURN url || at.object_key;
+END
+$$;
+
 CREATE FUNCTION cloudflux.catalog_health(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -543,7 +688,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.access_coverage', '');
 
 GRANT SELECT ON cloudflux.data_objects, cloudflux.addresses, cloudflux.object_versions, cloudflux.access_logs,
 	cloudflux.access_daily, cloudflux.access_deltas, cloudflux.access_counts, cloudflux.inventories,
-	cloudflux.access_log_files, cloudflux.access_coverage
+	cloudflux.access_log_files, cloudflux.access_coverage, cloudflux.import_progress
 	TO cloudflux_viewer, cloudflux_worker;
 GRANT SELECT ON cloudflux.import_errors TO cloudflux_user, cloudflux_worker;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.data_objects TO cloudflux_user, cloudflux_worker;
@@ -557,7 +702,18 @@ GRANT DELETE ON cloudflux.import_errors TO cloudflux_admin;
 REVOKE ALL ON FUNCTION cloudflux.complete_object(), cloudflux.note_created(), cloudflux.note_changed(),
 	cloudflux.note_deleted(), cloudflux.note_accesses(), cloudflux.refuse_truncate(), cloudflux.fold_accesses(),
 	cloudflux.refresh_access_counts(), cloudflux.catalog_health(),
-	cloudflux.record_access(text, text, double precision, text, bigint) FROM PUBLIC;
+	cloudflux.record_access(text, text, double precision, text, bigint),
+	cloudflux.put_object(text, text, bytea, text, jsonb, text), cloudflux.object_address(text),
+	cloudflux.get_object(text), cloudflux.copy_object(text, text, text, text), cloudflux.object_metadata(text),
+	cloudflux.object_url(text, interval) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE cloudflux.import_inventory(text, text),
+	cloudflux.import_access_log(text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE cloudflux.import_inventory(text, text),
+	cloudflux.import_access_log(text, text, text, text) TO cloudflux_user;
+GRANT EXECUTE ON FUNCTION cloudflux.put_object(text, text, bytea, text, jsonb, text),
+	cloudflux.copy_object(text, text, text, text) TO cloudflux_user;
+GRANT EXECUTE ON FUNCTION cloudflux.object_address(text), cloudflux.get_object(text),
+	cloudflux.object_metadata(text), cloudflux.object_url(text, interval) TO cloudflux_viewer;
 GRANT EXECUTE ON FUNCTION cloudflux.fold_accesses(), cloudflux.refresh_access_counts()
 	TO cloudflux_admin, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.catalog_health() TO cloudflux_viewer, cloudflux_worker;
@@ -731,8 +887,30 @@ COMMENT ON COLUMN cloudflux.access_log_files.first_at IS 'Earliest access told o
 COMMENT ON COLUMN cloudflux.access_log_files.last_at IS 'Latest access told of.';
 COMMENT ON COLUMN cloudflux.access_log_files.imported_at IS 'When it was last read.';
 COMMENT ON COLUMN cloudflux.access_log_files.started_at IS 'When it was first read.';
+COMMENT ON COLUMN cloudflux.access_log_files.finished_at IS 'When reading it ended; NULL = it is being read, or was cut off (the next call goes on).';
 COMMENT ON COLUMN cloudflux.access_log_files.size_bytes IS 'Size of the file when it was last read.';
 COMMENT ON TABLE cloudflux.access_coverage IS 'UTC days for which a place has access evidence. Where it is thin, nothing is recommended.';
 COMMENT ON COLUMN cloudflux.access_coverage.place IS 'Place.';
 COMMENT ON COLUMN cloudflux.access_coverage.day IS 'UTC day that the lines tell of.';
 COMMENT ON COLUMN cloudflux.access_coverage.lines IS 'Lines of that day about the place, whatever they told.';
+
+COMMENT ON PROCEDURE cloudflux.import_inventory(text, text) IS 'Lists a place and brings the catalog in step: new objects are inserted, changed ones updated (a new row of object_versions, sha256 unknown again), missing ones marked (vanished_at), those that came back unmarked; objects that a job is moving are left alone. prefix restricts it to keys that begin with it. Commits each page and goes on there after a cut (in a transaction block it commits nothing); one run per place at a time, a second call waits. Needs USAGE on the place. Keys that cannot be catalogued are in import_errors. Errors: those of the place (02000, 42501, 55000, 58030, 0A000 without a driver).';
+COMMENT ON PROCEDURE cloudflux.import_access_log(text, text, text, text) IS 'Reads an access log and appends to access_logs what it tells of objects of the place. format: s3 (S3 server access log; lines about other buckets are skipped) or apache (common and combined, also of nginx). source: path of a file on the server. prefix is taken off the path (apache) or key before it is looked up. Only successful reads (200, 206), writes and deletes count. The file is known by its content: read again, or under another name after a rotation, it counts once, and a file that grew is read on from where it ended; a last line without a newline waits for its end. Commits every 5,000 lines (not in a transaction block); one run per place at a time. Needs pg_read_server_files and USAGE on the place. Bad lines are counted, the first 100 are in import_errors. Errors: 22023 (unknown format), 42501, 58030, and those of the place.';
+COMMENT ON FUNCTION cloudflux.put_object(text, text, bytea, text, jsonb, text) IS 'Stores bytes as a new object and catalogues it; returns its file_id. Create-only. tier is HOT, WARM, COLD or a storage class; NULL = what the place gives without a wish. A ROLLBACK takes back the row and leaves the bytes: the next inventory of the place finds them. Errors: 42710 (somebody is there), 22023, and those of the place.';
+COMMENT ON FUNCTION cloudflux.object_address(text) IS 'Where the bytes of an object lie. Errors: 02000 (no such object), 55000 (catalogued only).';
+COMMENT ON FUNCTION cloudflux.get_object(text) IS 'Bytes of an object, exactly the version that the catalog has (40001 when the store has another one by now); objects up to what bytea holds. Errors: 02000, 55000, and those of the place.';
+COMMENT ON FUNCTION cloudflux.copy_object(text, text, text, text) IS 'Copies an object to another address as a new object; returns its file_id. Create-only, for objects that fit bytea; move larger ones with migrate(). dest_key NULL = the same key. A ROLLBACK leaves the bytes for the next inventory. Errors: as put_object() and get_object().';
+COMMENT ON FUNCTION cloudflux.object_metadata(text) IS 'What the store says of an object now, with what the catalog remembers: size_bytes, version, modified_at, accessed_at, storage_class, content_type, metadata, and as_catalogued (the version is the one that the catalog has). Errors: 02000, 55000, and those of the place.';
+COMMENT ON FUNCTION cloudflux.object_url(text, interval) IS 'A URL that reads the object. LOCAL: its file:// URL, whatever expires says. Other providers: 0A000 as long as their driver cannot presign.';
+COMMENT ON VIEW cloudflux.import_progress IS 'Imports, running and past: how far they are. A row that stays running without a session behind it was cut off; calling the import again resumes it.';
+COMMENT ON COLUMN cloudflux.import_progress.kind IS 'inventory, or access log.';
+COMMENT ON COLUMN cloudflux.import_progress.place IS 'Place.';
+COMMENT ON COLUMN cloudflux.import_progress.source IS 'Prefix of an inventory (NULL = all), or name of the log.';
+COMMENT ON COLUMN cloudflux.import_progress.status IS 'running, completed or failed.';
+COMMENT ON COLUMN cloudflux.import_progress.started_at IS 'Begin.';
+COMMENT ON COLUMN cloudflux.import_progress.finished_at IS 'End; NULL = not yet.';
+COMMENT ON COLUMN cloudflux.import_progress.done IS 'Entries listed, or bytes read.';
+COMMENT ON COLUMN cloudflux.import_progress.total IS 'Bytes of the log; NULL for inventories: a store does not tell how much is to come.';
+COMMENT ON COLUMN cloudflux.import_progress.percent IS 'Of total; NULL where that is not known.';
+COMMENT ON COLUMN cloudflux.import_progress.written IS 'Objects written, or accesses recorded.';
+COMMENT ON COLUMN cloudflux.import_progress.refused IS 'Entries or lines refused.';

@@ -6,9 +6,11 @@
  * UPDATE is read here, old and new row side by side (the executor stores them in the same order), because
  * most updates of many rows touch nothing that anybody must hear of (access counts) and a join of two
  * transition tables would be planned for the first size that a session saw. What did change goes on in
- * chunks of arrays, so the plans stay the same for one row and for a million.
+ * chunks of arrays. The plans are kept, so the statements are written such that there is one way to run them, by
+ * the index on file_id (= ANY, LATERAL): a plan made while a table was empty must do when it holds millions.
  *
- * Everything is written as the owner of data_objects: users have no rights on addresses and versions. Rows
+ * Everything is written as the owner of data_objects: users have no rights on addresses and versions. So the
+ * functions have a fixed search_path in sql/catalog.sql, or a user's own operators would run as the owner. Rows
  * of a restore (recorded_at is not this transaction's) are left alone: what follows from them is in the dump.
  */
 #include "postgres.h"
@@ -144,9 +146,10 @@ static CfSpiPlan emit_created_bulk = {
 	"         GROUP BY n.place) g", 0, {0}
 };
 static CfSpiPlan leave_addresses = {
-	"DELETE FROM cloudflux.addresses a USING " CHUNK
-	" WHERE a.place = f.old_place AND a.object_key = f.old_key AND a.file_id = f.file_id AND a.state = 'primary'"
-	"   AND (f.old_place, f.old_key) IS DISTINCT FROM (f.place, f.object_key)", CHUNK_TYPES
+	"DELETE FROM cloudflux.addresses a WHERE a.file_id = ANY ($1) AND a.state = 'primary'"
+	"   AND NOT EXISTS (SELECT FROM cloudflux.data_objects o"
+	"                    WHERE o.file_id = a.file_id AND o.place = a.place AND o.object_key = a.object_key)",
+	1, {TEXTARRAYOID}
 };
 static CfSpiPlan enter_addresses = {
 	"INSERT INTO cloudflux.addresses AS a (place, object_key, file_id, state, version)"
@@ -156,15 +159,18 @@ static CfSpiPlan enter_addresses = {
 	"  WHERE a.file_id = EXCLUDED.file_id", CHUNK_TYPES
 };
 static CfSpiPlan find_holder = {
-	"SELECT a.place, a.object_key, a.file_id, a.state FROM " CHUNK
-	"  JOIN cloudflux.addresses a ON a.place = f.place AND a.object_key = f.object_key"
-	" WHERE a.file_id <> f.file_id LIMIT 1", CHUNK_TYPES
+	"SELECT h.place, h.object_key, h.file_id, h.state FROM " CHUNK " CROSS JOIN LATERAL"
+	"       (SELECT a.place, a.object_key, a.file_id, a.state FROM cloudflux.addresses a"
+	"         WHERE a.place = f.place AND a.object_key = f.object_key LIMIT 1) h"
+	" WHERE h.file_id <> f.file_id LIMIT 1", CHUNK_TYPES
 };
 static CfSpiPlan close_versions = {
-	"UPDATE cloudflux.object_versions v SET valid_to = pg_catalog.transaction_timestamp() FROM " CHUNK
-	" WHERE v.file_id = f.file_id AND v.valid_to IS NULL AND v.role = 'primary'"
-	"   AND (v.place, v.object_key, v.version, v.size_bytes)"
-	"       IS DISTINCT FROM (f.place, f.object_key, f.version, f.size_bytes)", CHUNK_TYPES
+	"UPDATE cloudflux.object_versions v SET valid_to = pg_catalog.transaction_timestamp()"
+	" WHERE v.file_id = ANY ($1) AND v.valid_to IS NULL AND v.role = 'primary'"
+	"   AND NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = v.file_id"
+	"                      AND (v.place, v.object_key, v.version, v.size_bytes)"
+	"                          IS NOT DISTINCT FROM (o.place, o.object_key, o.version, o.size_bytes))",
+	1, {TEXTARRAYOID}
 };
 static CfSpiPlan add_versions = {
 	"INSERT INTO cloudflux.object_versions"
@@ -196,12 +202,12 @@ static CfSpiPlan emit_bulk = {
 	"          FROM " CHUNK " GROUP BY f.what, f.place ORDER BY f.what, f.place) g", CHUNK_TYPES
 };
 static CfSpiPlan drop_addresses = {
-	"DELETE FROM cloudflux.addresses a USING " CHUNK
-	" WHERE a.file_id = f.file_id AND a.state IN ('primary', 'replica')", CHUNK_TYPES
+	"DELETE FROM cloudflux.addresses a WHERE a.file_id = ANY ($1) AND a.state IN ('primary', 'replica')",
+	1, {TEXTARRAYOID}
 };
 static CfSpiPlan end_versions = {
-	"UPDATE cloudflux.object_versions v SET valid_to = pg_catalog.transaction_timestamp() FROM " CHUNK
-	" WHERE v.file_id = f.file_id AND v.valid_to IS NULL", CHUNK_TYPES
+	"UPDATE cloudflux.object_versions v SET valid_to = pg_catalog.transaction_timestamp()"
+	" WHERE v.file_id = ANY ($1) AND v.valid_to IS NULL", 1, {TEXTARRAYOID}
 };
 
 PG_FUNCTION_INFO_V1(cloudflux_note_created);

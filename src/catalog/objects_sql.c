@@ -8,7 +8,8 @@
  *
  * What a place is (url, provider, default class) and what a class means is read once per statement and kept
  * in fn_extra, which lives as long as the statement; a place altered in mid-statement is not noticed. The
- * lookups run as the table's owner, as those of foreign keys do.
+ * lookups run as the table's owner, as those of foreign keys do, so every name and operator in them is qualified
+ * (a SET clause would cost more than the trigger does).
  *
  * A row whose recorded_at is not this transaction's comes from a restore (only a superuser can write that
  * column): it is complete, and the tables that this trigger reads may not be filled yet. It passes unread.
@@ -32,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/catalog.h"
+#include "catalog/objects_sql.h"
 #include "core/core.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
@@ -58,7 +60,7 @@ typedef struct Place
 	const char *provider;
 	const char *url;
 	int			url_length;
-	const char *storage_class;	/* option of the server; NULL = none */
+	const char *storage_class;	/* of what is written there without a wish; NULL = not told */
 } Place;
 
 /* What one word means at a place: the tier of a class, or the class of a tier; value NULL = nothing known. */
@@ -99,19 +101,21 @@ bool		cf_catalog_own_write = false;
 
 static CfSpiPlan places_plan = {
 	"SELECT p.place, p.provider, p.url,"
-	"       (SELECT o.option_value FROM pg_catalog.pg_options_to_table(s.srvoptions) o"
-	"         WHERE o.option_name = 'storage_class' AND o.option_value <> '')"
-	"  FROM cloudflux.places p LEFT JOIN pg_catalog.pg_foreign_server s ON s.srvname = p.place"
-	" ORDER BY pg_catalog.length(p.url) DESC", 0, {0}
+	"       COALESCE(pg_catalog.max(o.option_value)"
+	"                  FILTER (WHERE o.option_name OPERATOR(pg_catalog.=) 'storage_class'),"
+	"                CASE WHEN p.provider OPERATOR(pg_catalog.=) 'LOCAL'"
+	"                     THEN COALESCE(pg_catalog.max(o.option_value)"
+	"                                     FILTER (WHERE o.option_name OPERATOR(pg_catalog.=) 'tier'), 'HOT') END)"
+	"  FROM cloudflux.places p LEFT JOIN pg_catalog.pg_foreign_server s"
+	"         ON s.srvname OPERATOR(pg_catalog.=) p.place::pg_catalog.name"
+	"       LEFT JOIN LATERAL pg_catalog.pg_options_to_table(s.srvoptions) o ON true"
+	" GROUP BY p.place ORDER BY pg_catalog.length(p.url) DESC", 0, {0}
 };
 static CfSpiPlan class_tier_plan = {
 	"SELECT cloudflux.class_tier($1, $2, $3)", 3, {TEXTOID, TEXTOID, TEXTOID}
 };
 static CfSpiPlan tier_class_plan = {
-	"SELECT t.storage_class FROM cloudflux.storage_tiers t"
-	" WHERE t.cloud = $1 AND (t.place = $2 OR t.place IS NULL) AND t.tier = $3"
-	" ORDER BY t.place IS NULL, t.builtin, t.preferred DESC, t.id LIMIT 1", 3,
-	{TEXTOID, TEXTOID, TEXTOID}
+	"SELECT cloudflux.tier_class($2, $3)", 3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
 PG_FUNCTION_INFO_V1(cloudflux_complete_object);
@@ -309,9 +313,9 @@ guard_identity(Row *row)
 	}
 }
 
-/* gb_of gives a size in 2^30 bytes with twelve decimals, enough to tell every byte. */
-static Datum
-gb_of(int64 bytes)
+/* cf_catalog_gb gives a size in 2^30 bytes with twelve decimals, enough to tell every byte. */
+Datum
+cf_catalog_gb(int64 bytes)
 {
 	Datum		gb;
 
@@ -370,7 +374,7 @@ complete_size(Row *row)
 								   file_id_of(row), bytes)));
 		if (gb_given)
 			guard_sizes(row);
-		set_datum(row, SIZE_GB, gb_of(bytes));
+		set_datum(row, SIZE_GB, cf_catalog_gb(bytes));
 	}
 	else if (gb_given)
 	{
@@ -591,7 +595,7 @@ default_class(Row *row, const Place *place, const char *tier)
 {
 	const char *class = NULL;
 
-	/* All of a LOCAL place has one class: what its server option says. */
+	/* All of a LOCAL place has one class: what its server's options say. */
 	if (strcmp(place->provider, "LOCAL") != 0 && tier != NULL)
 		class = meaning(row, place, false, tier);
 	return class != NULL ? class : place->storage_class;
@@ -633,9 +637,9 @@ complete_class(Row *row, bool moved)
 	set_text(row, CURRENT_TIER, tier, strlen(tier));
 }
 
-/* last_segment finds the name in a path: what stands after the last slash, a slash at the end apart. */
-static const char *
-last_segment(const char *path, int *length)
+/* cf_catalog_last_segment finds the name in a path: what stands after the last slash, a slash at the end apart. */
+const char *
+cf_catalog_last_segment(const char *path, int *length)
 {
 	int			end = strlen(path);
 	int			start;
@@ -666,10 +670,10 @@ complete_name(Row *row, bool moved)
 		if (!row->is_update || row->old_nulls[OBJECT_KEY] || changed(row, FILE_NAME))
 			return;
 		old_key = TextDatumGetCString(row->old_values[OBJECT_KEY]);
-		name = last_segment(old_key, &length);
+		name = cf_catalog_last_segment(old_key, &length);
 		if (strlen(now) != length || memcmp(now, name, length) != 0)
 			return;
 	}
-	name = last_segment(path, &length);
+	name = cf_catalog_last_segment(path, &length);
 	set_text(row, FILE_NAME, name, length);
 }
