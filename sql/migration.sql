@@ -131,6 +131,7 @@ CREATE TABLE cloudflux.plan_items (
 	monthly_before numeric,
 	monthly_after  numeric,
 	payback_days   numeric,
+	estimated_seconds numeric,
 	refused        text,                                               -- why it is not executed; NULL = it is
 	risk           text,
 	job_id         text,
@@ -257,7 +258,7 @@ BEGIN
 	SELECT p.provider, COALESCE(cloudflux.class_tier(p.provider, p.place, v_job.dest_class), v_job.dest_tier)
 	  INTO v_job.dest_cloud, v_job.dest_tier
 	  FROM cloudflux.places p WHERE p.place = v_job.dest_place;
-	IF v_job.transfer_cost IS NULL OR v_job.estimated_duration_sec IS NULL THEN
+	IF v_job.estimated_duration_sec IS NULL THEN
 		SELECT COALESCE(v_job.transfer_cost, e.move_cost), COALESCE(v_job.estimated_duration_sec, e.estimated_seconds)
 		  INTO v_job.transfer_cost, v_job.estimated_duration_sec
 		  FROM cloudflux.estimate_migration(v_job.file_id, v_job.dest_place, v_job.dest_class) e;
@@ -359,10 +360,13 @@ CREATE FUNCTION cloudflux.migrate_bulk(
 RETURNS TABLE (file_id text, job_id text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace)
+	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace, transfer_cost, estimated_duration_sec)
 	SELECT f.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source,
-		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0')
-	  FROM unnest(migrate_bulk.file_ids) WITH ORDINALITY f(file_id, n) ORDER BY f.n
+		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0'), e.move_cost, e.estimated_seconds
+	  FROM unnest(migrate_bulk.file_ids) WITH ORDINALITY f(file_id, n)
+	  LEFT JOIN cloudflux.data_objects o ON o.file_id = f.file_id
+	  LEFT JOIN LATERAL cloudflux.estimate_migration(o.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier) e ON o.file_id IS NOT NULL
+	 ORDER BY f.n
 	RETURNING migration_jobs.file_id, migration_jobs.job_id;
 END;
 
@@ -1093,9 +1097,9 @@ BEGIN
 	RETURNING plans.plan_id INTO v_plan;
 
 	INSERT INTO cloudflux.plan_items (plan_id, file_id, source_place, source_version, dest_place, dest_key, dest_tier, size_bytes,
-									  requests, move_cost, monthly_before, monthly_after, payback_days, refused, risk)
+									  requests, move_cost, monthly_before, monthly_after, payback_days, estimated_seconds, refused, risk)
 	SELECT v_plan, o.file_id, o.place, o.version, v_place, o.object_key, plan_migration.dest_tier, o.size_bytes,
-		   e.requests, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days,
+		   e.requests, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds,
 		   CASE WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
 				WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s', a.file_id)
 				WHEN plan_migration.must_pay AND NOT e.pays_back THEN
@@ -1194,9 +1198,9 @@ BEGIN
 			OR o.place IS DISTINCT FROM x.source_place OR o.version IS DISTINCT FROM x.source_version);
 	WITH submitted AS (
 		INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_key, dest_tier, delete_source, grace, priority, plan_id,
-											  transfer_cost)
+											  transfer_cost, estimated_duration_sec)
 		SELECT i.file_id, i.dest_place, i.dest_key, i.dest_tier, (v_plan.parameters->>'delete_source')::boolean,
-			   COALESCE((v_plan.parameters->>'grace')::interval, interval '0'), (v_plan.parameters->>'priority')::int, v_id, i.move_cost
+			   COALESCE((v_plan.parameters->>'grace')::interval, interval '0'), (v_plan.parameters->>'priority')::int, v_id, i.move_cost, i.estimated_seconds
 		  FROM cloudflux.plan_items i WHERE i.plan_id = v_id AND i.refused IS NULL
 		 ORDER BY i.payback_days NULLS LAST, i.size_bytes DESC, i.file_id
 		RETURNING migration_jobs.file_id, migration_jobs.job_id)
