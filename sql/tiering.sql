@@ -115,7 +115,8 @@ CREATE TABLE cloudflux.object_classes (
 
 -- Objects that the next run looks at. No key: a file_id may be here many times, and insertion must be cheap.
 CREATE TABLE cloudflux.classify_queue (
-	file_id text NOT NULL
+	file_id text NOT NULL,
+	gone    boolean NOT NULL DEFAULT false                            -- deleted or vanished: its verdict may have to go
 );
 
 -- What the last run knew: one row; without it the next run looks at everything.
@@ -149,13 +150,21 @@ BEGIN
 	RETURN NULL;
 END $$;
 
+CREATE FUNCTION cloudflux.queue_gone_objects() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO cloudflux.classify_queue (file_id, gone) SELECT t.file_id, true FROM touched_rows t;
+	RETURN NULL;
+END $$;
+
 CREATE FUNCTION cloudflux.queue_changed_object() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	INSERT INTO cloudflux.classify_queue (file_id) VALUES (NEW.file_id);
+	INSERT INTO cloudflux.classify_queue (file_id, gone) VALUES (NEW.file_id, NEW.vanished_at IS NOT NULL);
 	IF OLD.file_id <> NEW.file_id THEN
-		INSERT INTO cloudflux.classify_queue (file_id) VALUES (OLD.file_id);
+		INSERT INTO cloudflux.classify_queue (file_id, gone) VALUES (OLD.file_id, true);
 	END IF;
 	RETURN NULL;
 END $$;
@@ -165,7 +174,7 @@ CREATE TRIGGER queue_new_objects AFTER INSERT ON cloudflux.data_objects
 	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.queue_new_objects();
 CREATE TRIGGER queue_gone_objects AFTER DELETE ON cloudflux.data_objects
 	REFERENCING OLD TABLE AS touched_rows
-	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.queue_touched_objects();
+	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.queue_gone_objects();
 -- By row, so that the refresh of counts and other bulk updates of columns that no rule reads cost one comparison.
 CREATE TRIGGER queue_changed_object AFTER UPDATE ON cloudflux.data_objects
 	FOR EACH ROW
@@ -390,11 +399,12 @@ BEGIN
 		   SET access_class = excluded.access_class, reason = excluded.reason, recheck_on = excluded.recheck_on, rule_name = excluded.rule_name,
 		       since = CASE WHEN c.access_class = excluded.access_class THEN c.since ELSE excluded.since END),
 	moved AS (
-		SELECT j.access_class, count(*) AS objects, (array_agg(j.file_id))[1:20] AS file_ids
-		  FROM judged j WHERE j.old_class IS DISTINCT FROM j.access_class GROUP BY j.access_class)
-	SELECT COALESCE(sum(m.objects), 0), COALESCE(sum(m.objects) FILTER (WHERE m.access_class = 'HOT'), 0),
-	       COALESCE(sum(m.objects) FILTER (WHERE m.access_class = 'WARM'), 0), COALESCE(sum(m.objects) FILTER (WHERE m.access_class = 'COLD'), 0),
-	       COALESCE(jsonb_object_agg(m.access_class, to_jsonb(m.file_ids)), '{}')
+		SELECT j.file_id, j.access_class FROM judged j WHERE j.old_class IS DISTINCT FROM j.access_class)
+	SELECT count(*), count(*) FILTER (WHERE m.access_class = 'HOT'), count(*) FILTER (WHERE m.access_class = 'WARM'), count(*) FILTER (WHERE m.access_class = 'COLD'),
+	       jsonb_strip_nulls(jsonb_build_object(
+	           'HOT', (SELECT jsonb_agg(x.file_id) FROM (SELECT n.file_id FROM moved n WHERE n.access_class = 'HOT' LIMIT 20) x),
+	           'WARM', (SELECT jsonb_agg(x.file_id) FROM (SELECT n.file_id FROM moved n WHERE n.access_class = 'WARM' LIMIT 20) x),
+	           'COLD', (SELECT jsonb_agg(x.file_id) FROM (SELECT n.file_id FROM moved n WHERE n.access_class = 'COLD' LIMIT 20) x)))
 	  INTO changed, to_hot, to_warm, to_cold, samples
 	  FROM moved m;
 END $$;
@@ -411,6 +421,7 @@ DECLARE
 	state    cloudflux.classify_state;
 	places   text[];
 	dirty    text[];
+	lost     text[];
 	samples  jsonb;
 BEGIN
 	-- One run at a time. Who waited here sees in the next statement what the run before it left.
@@ -422,9 +433,10 @@ BEGIN
 	places := cloudflux.places_with_other_evidence(state.evidence, evidence, rules);
 
 	-- The queue is emptied in the same snapshot that reads the deltas: what is folded in the meantime is queued for the next run.
-	WITH queued AS (DELETE FROM cloudflux.classify_queue RETURNING file_id)
-	SELECT array_agg(d.file_id ORDER BY d.file_id)                 -- sorted, so that look-ups walk along the indexes
-	  INTO dirty
+	WITH queued AS (DELETE FROM cloudflux.classify_queue c RETURNING c.file_id, c.gone)
+	SELECT array_agg(d.file_id ORDER BY d.file_id),                -- sorted, so that look-ups walk along the indexes
+	       ARRAY(SELECT q.file_id FROM queued q WHERE q.gone)
+	  INTO dirty, lost
 	  FROM (SELECT q.file_id FROM queued q
 	        UNION
 	        SELECT a.file_id FROM cloudflux.access_deltas a
@@ -435,25 +447,29 @@ BEGIN
 	dirty := COALESCE(dirty, '{}');
 
 	-- Beyond a quarter of the catalogue one pass over everything is cheaper than to look them up.
+	scope := 'changed';
+	checked := cardinality(dirty);
+	removed := 0;
 	IF p_all OR state IS NULL OR state.rules_digest <> digest OR today < state.classified_on
-	   OR cardinality(dirty) > GREATEST(10000, (SELECT k.reltuples / 4 FROM pg_class k WHERE k.oid = 'cloudflux.data_objects'::regclass)) THEN
+	   OR checked > GREATEST(10000, (SELECT k.reltuples / 4 FROM pg_class k WHERE k.oid = 'cloudflux.data_objects'::regclass)) THEN
 		scope := 'all';
 		dirty := NULL;
-		SELECT count(*) INTO checked FROM cloudflux.data_objects o WHERE o.vanished_at IS NULL;
+		IF EXISTS (SELECT FROM cloudflux.object_classes) THEN
+			DELETE FROM cloudflux.object_classes c
+			 WHERE NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = c.file_id AND o.vanished_at IS NULL);
+			GET DIAGNOSTICS removed = ROW_COUNT;
+		END IF;
+	ELSIF cardinality(lost) > 0 THEN
 		DELETE FROM cloudflux.object_classes c
-		 WHERE NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = c.file_id AND o.vanished_at IS NULL);
-	ELSE
-		scope := 'changed';
-		checked := cardinality(dirty);
-		DELETE FROM cloudflux.object_classes c
-		 USING (SELECT d.file_id FROM unnest(dirty) d(file_id)
-		          LEFT JOIN cloudflux.data_objects o ON o.file_id = d.file_id AND o.vanished_at IS NULL
-		         WHERE o.file_id IS NULL OFFSET 0) gone
-		 WHERE c.file_id = gone.file_id;
+		 WHERE c.file_id = ANY (lost)
+		   AND NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = c.file_id AND o.vanished_at IS NULL);
+		GET DIAGNOSTICS removed = ROW_COUNT;
 	END IF;
-	GET DIAGNOSTICS removed = ROW_COUNT;
 	SELECT s.changed, s.to_hot, s.to_warm, s.to_cold, s.samples INTO changed, to_hot, to_warm, to_cold, samples
 	  FROM cloudflux.store_verdicts(today, rules, dirty) s;
+	IF scope = 'all' THEN
+		SELECT count(*) INTO checked FROM cloudflux.object_classes;          -- now there is one per object
+	END IF;
 
 	INSERT INTO cloudflux.classify_state AS s (rules_digest, classified_on, classified_at, evidence)
 	VALUES (digest, today, now(), evidence)
@@ -669,6 +685,7 @@ GRANT INSERT, UPDATE, DELETE ON cloudflux.tier_rules TO cloudflux_admin;
 REVOKE ALL ON FUNCTION cloudflux.guard_tier_rules() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.queue_new_objects() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.queue_touched_objects() FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.queue_gone_objects() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.queue_changed_object() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.store_verdicts(date, cloudflux.active_tier_rules[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.places_with_other_evidence(jsonb, jsonb, cloudflux.active_tier_rules[]) FROM PUBLIC;
@@ -752,6 +769,7 @@ COMMENT ON COLUMN cloudflux.object_classes.rule_name IS 'Rule that decided; NULL
 
 COMMENT ON TABLE cloudflux.classify_queue IS 'Objects that classify_objects() looks at next, fed by triggers; an object may be here several times; not dumped.';
 COMMENT ON COLUMN cloudflux.classify_queue.file_id IS 'Object that changed, was accessed, came or went.';
+COMMENT ON COLUMN cloudflux.classify_queue.gone IS 'Whether it was deleted or vanished.';
 COMMENT ON TABLE cloudflux.classify_state IS 'What the last run of classify_objects() knew; without a row the next run looks at every object; not dumped.';
 COMMENT ON COLUMN cloudflux.classify_state.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN cloudflux.classify_state.rules_digest IS 'Digest of the rules in force at the last run.';
@@ -762,6 +780,7 @@ COMMENT ON COLUMN cloudflux.classify_state.evidence IS 'Days with access evidenc
 COMMENT ON FUNCTION cloudflux.guard_tier_rules() IS 'Trigger: builtin rules are neither changed nor added, and nobody but a superuser sets the owner of a rule (42501).';
 COMMENT ON FUNCTION cloudflux.queue_new_objects() IS 'Trigger: queues new objects for classification; rows of a restore are left out, since the first run after it looks at everything. SECURITY DEFINER: who inserts objects has no rights on the queue.';
 COMMENT ON FUNCTION cloudflux.queue_touched_objects() IS 'Trigger: queues the objects of the rows that a statement touched. SECURITY DEFINER, as queue_new_objects().';
+COMMENT ON FUNCTION cloudflux.queue_gone_objects() IS 'Trigger: queues deleted objects, so that their verdicts go. SECURITY DEFINER, as queue_new_objects().';
 COMMENT ON FUNCTION cloudflux.queue_changed_object() IS 'Trigger: queues an object of which a column changed that a rule can read. SECURITY DEFINER, as queue_new_objects().';
 COMMENT ON TRIGGER guard_tier_rules ON cloudflux.tier_rules IS 'Builtin rules are neither changed nor added.';
 COMMENT ON TRIGGER guard_tier_rules_truncate ON cloudflux.tier_rules IS 'Builtin rules cannot be removed.';
