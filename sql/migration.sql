@@ -152,6 +152,14 @@ CREATE FUNCTION cloudflux.migration_status(p_phase text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cloudflux_migration_status';
 
+-- The status of a job in a phase. A job that only deletes is not completed by having begun.
+CREATE FUNCTION cloudflux.job_status(p_kind text, p_phase text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN p_kind IN ('delete', 'delete_replica') AND p_phase = 'deleting_source' THEN 'in_progress'
+				ELSE cloudflux.migration_status(p_phase) END;
+END;
+
 -- Raises unless p_role may write p_key at p_place; p_place may be any foreign server.
 CREATE FUNCTION cloudflux.check_destination(p_place text, p_key text, p_role name) RETURNS void
 LANGUAGE c VOLATILE STRICT
@@ -166,7 +174,7 @@ AS 'MODULE_PATHNAME', 'cloudflux_wake_movers';
  * catalog knows and refuses what cannot work; the AFTER trigger claims the destination's address and queues the job.
  */
 
--- The place that a job of (dest_cloud, dest_tier) means: the only place of that cloud that has that tier.
+-- The place that a job of (dest_cloud, dest_tier) means: the only place of that cloud (NULL = of any) that has that tier.
 CREATE FUNCTION cloudflux.resolve_destination(p_cloud text, p_tier text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -175,13 +183,14 @@ DECLARE
 BEGIN
 	SELECT array_agg(p.place ORDER BY p.place) INTO v_places
 	  FROM cloudflux.places p
-	 WHERE p.provider = p_cloud
-	   AND has_server_privilege(p.place, 'USAGE')
+	  JOIN pg_foreign_server s ON s.srvname = p.place::name
+	 WHERE (p_cloud IS NULL OR p.provider = p_cloud)
+	   AND has_server_privilege(s.oid, 'USAGE')
 	   AND (p.provider <> 'LOCAL' OR p_tier IS NULL OR cloudflux.class_tier(p.provider, p.place, NULL) = p_tier);
 	IF cardinality(v_places) = 1 THEN
 		RETURN v_places[1];
 	END IF;
-	RAISE EXCEPTION 'no single place of cloud "%" for tier "%"', p_cloud, COALESCE(p_tier, 'any')
+	RAISE EXCEPTION 'no single place of cloud "%" for tier "%"', COALESCE(p_cloud, 'any'), COALESCE(p_tier, 'any')
 		USING ERRCODE = 'invalid_parameter_value',
 			  DETAIL = CASE WHEN v_places IS NULL THEN 'No place that you may use fits.'
 							ELSE format('These fit: %s.', array_to_string(v_places, ', ')) END,
@@ -203,9 +212,11 @@ BEGIN
 	IF NOT v_super OR NEW.requested_by IS NULL THEN
 		NEW.requested_by := CURRENT_USER;
 	END IF;
-	NEW.status := 'pending';
-	NEW.phase := CASE WHEN NEW.kind IN ('delete', 'delete_replica') THEN 'deleting_source' ELSE 'pending' END;
-	NEW.progress_pct := 0;
+	NEW := cloudflux.fresh_job(NEW);
+	IF NEW.kind = 'rollback' AND NOT v_super THEN
+		RAISE EXCEPTION 'permission denied to submit a job of kind "rollback"'
+			USING ERRCODE = 'insufficient_privilege', HINT = 'Use cloudflux.rollback_migration(job_id).';
+	END IF;
 
 	SELECT * INTO v_object FROM cloudflux.data_objects WHERE file_id = NEW.file_id;
 	IF NOT FOUND THEN
@@ -232,10 +243,75 @@ BEGIN
 	NEW.source_class := v_object.storage_class;
 	NEW.size_bytes := v_object.size_bytes;
 	NEW.size_gb := v_object.size_gb;
-	IF NEW.kind IN ('move', 'rollback') THEN
-		NEW := cloudflux.fill_destination(NEW);
+	RETURN CASE WHEN NEW.kind IN ('move', 'rollback') THEN cloudflux.fill_destination(NEW) ELSE cloudflux.fill_deletion(NEW) END;
+END;
+$$;
+
+-- A submitted job stands at its beginning, whatever its row says: movers trust what they have written, versions above all.
+CREATE FUNCTION cloudflux.fresh_job(p_job cloudflux.migration_jobs) RETURNS cloudflux.migration_jobs
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job cloudflux.migration_jobs := p_job;
+BEGIN
+	IF v_job.job_id IS NULL THEN
+		v_job.job_id := cloudflux.new_id();
+	ELSIF v_job.job_id !~ '^[A-Za-z0-9][A-Za-z0-9-]{0,31}$' THEN
+		RAISE EXCEPTION '"%" cannot be the name of a job', v_job.job_id
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Leave job_id out, or use up to 32 letters, digits and hyphens.';
+	ELSIF EXISTS (SELECT FROM cloudflux.migration_jobs j WHERE j.job_id = v_job.job_id) THEN
+		RAISE EXCEPTION 'job "%" exists already', v_job.job_id
+			USING ERRCODE = 'duplicate_object', HINT = 'Leave job_id out: the server gives a new one.';
 	END IF;
-	RETURN NEW;
+	v_job.status := 'pending';
+	v_job.phase := 'pending';
+	v_job.progress_pct := 0;
+	v_job.attempts := 0;
+	v_job.bytes_copied := 0;
+	v_job.created_at := now();
+	v_job.started_at := NULL;
+	v_job.switched_at := NULL;
+	v_job.completed_at := NULL;
+	v_job.dest_version := NULL;
+	v_job.sha256 := NULL;
+	v_job.verified := NULL;
+	v_job.source_kept := NULL;
+	v_job.error_message := NULL;
+	v_job.error_sqlstate := NULL;
+	v_job.error_detail := NULL;
+	v_job.error_hint := NULL;
+	IF v_job.kind <> 'rollback' THEN
+		v_job.rollback_of := NULL;
+	END IF;
+	RETURN v_job;
+END;
+$$;
+
+-- The half of migration_jobs_fill() for jobs that only delete: what is deleted is what the catalog knows as the object's own.
+CREATE FUNCTION cloudflux.fill_deletion(p_job cloudflux.migration_jobs) RETURNS cloudflux.migration_jobs
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job cloudflux.migration_jobs := p_job;
+BEGIN
+	IF v_job.kind = 'delete_replica' THEN
+		SELECT a.version INTO v_job.source_version FROM cloudflux.addresses a
+		 WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = v_job.file_id AND a.state = 'replica';
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'object "%" has no replica at "%" in place "%"', v_job.file_id, v_job.source_key, v_job.source_place
+				USING ERRCODE = 'no_data', HINT = 'Replicas are the rows of cloudflux.addresses whose state is "replica".';
+		END IF;
+	END IF;
+	PERFORM cloudflux.check_destination(v_job.source_place, '', v_job.requested_by::name);
+	v_job.delete_source := true;
+	v_job.grace := interval '0';
+	v_job.dest_cloud := NULL;
+	v_job.dest_tier := NULL;
+	v_job.dest_place := NULL;
+	v_job.dest_key := NULL;
+	v_job.dest_class := NULL;
+	RETURN v_job;
 END;
 $$;
 
@@ -407,7 +483,7 @@ CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_lease in
 RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, attempt int, crashes int, outcome text,
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
-			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea)
+			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -434,14 +510,16 @@ BEGIN
 		UPDATE cloudflux.job_queue q
 		   SET claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
 			   crashes = q.crashes + (q.claimed_by IS NOT NULL)::int,
-			   phase = CASE q.phase WHEN 'pending' THEN 'copying' WHEN 'grace' THEN 'deleting_source' ELSE q.phase END,
+			   phase = CASE WHEN q.phase = 'grace' OR (q.phase = 'pending' AND k.kind IN ('delete', 'delete_replica')) THEN 'deleting_source'
+							WHEN q.phase = 'pending' THEN 'copying'
+							ELSE q.phase END,
 			   not_before = NULL, rate_bps = NULL, bytes_done = 0
-		  FROM picked p
+		  FROM picked p JOIN cloudflux.migration_jobs k ON k.file_id = p.file_id AND k.job_id = p.job_id
 		 WHERE q.file_id = p.file_id
 		RETURNING q.*, p.phase AS old_phase, (p.claimed_by = ANY (v_live)) IS TRUE AS took_over),
 	history AS (
 		UPDATE cloudflux.migration_jobs j
-		   SET phase = c.phase, status = cloudflux.migration_status(c.phase), attempts = c.attempt + c.crashes + 1,
+		   SET phase = c.phase, status = cloudflux.job_status(j.kind, c.phase), attempts = j.attempts + 1,
 			   started_at = COALESCE(j.started_at, clock_timestamp())
 		  FROM claimed c
 		 WHERE j.file_id = c.file_id AND j.job_id = c.job_id
@@ -450,7 +528,7 @@ BEGIN
 		   c.took_over, c.upload_tag, c.upload_handle, j.size_bytes, j.source_place, j.source_key,
 		   j.source_version, j.dest_place, j.dest_key, j.dest_class, j.dest_version,
 		   j.sha256, j.delete_source, j.requested_by, o.content_type,
-		   CASE WHEN o.version = j.source_version THEN o.sha256 END
+		   CASE WHEN o.version = j.source_version THEN o.sha256 END, c.request
 	  FROM claimed c
 	  JOIN history j ON j.file_id = c.file_id AND j.job_id = c.job_id
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = c.file_id
@@ -515,9 +593,10 @@ BEGIN ATOMIC
 	RETURNING j.file_id;
 END;
 
--- Points the catalog at the destination: addresses, object, versions, job and event in one transaction.
+-- Points the catalog at the destination: addresses, object, versions, job and event in one transaction. What is still the
+-- caller's and did not switch comes back with the reason: somebody cancelled it, or the object is elsewhere by now.
 CREATE FUNCTION cloudflux.record_switched(p_file_ids text[], p_fences bigint[], p_dest_versions text[], p_verified text)
-RETURNS TABLE (file_id text, phase text)
+RETURNS TABLE (file_id text, phase text, refused text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -531,8 +610,14 @@ BEGIN
 		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
 		  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
 		  JOIN cloudflux.data_objects o ON o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key
+		 WHERE q.request IS DISTINCT FROM 'cancel'
 		 ORDER BY q.file_id
 		   FOR UPDATE OF q, o) l;
+	RETURN QUERY
+	SELECT q.file_id, q.phase, CASE WHEN q.request = 'cancel' THEN 'cancelled' ELSE 'elsewhere' END
+	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+	  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
+	 WHERE q.file_id <> ALL (COALESCE(v_ids, '{}'));
 	IF v_ids IS NULL THEN
 		RETURN;
 	END IF;
@@ -550,7 +635,8 @@ BEGIN
 	PERFORM cloudflux.relocate_objects(v_jobs);
 	DELETE FROM cloudflux.job_parts p USING unnest(v_jobs) j WHERE p.file_id = j.file_id AND p.job_id = j.job_id;
 	UPDATE cloudflux.job_queue q
-	   SET phase = j.phase, attempt = 0, crashes = 0, request = NULL, upload_tag = NULL, upload_handle = NULL,
+	   SET phase = j.phase, attempt = 0, crashes = 0, upload_tag = NULL, upload_handle = NULL,
+		   paused = j.phase = 'grace' AND q.request IS NOT DISTINCT FROM 'pause', request = NULL,
 		   not_before = CASE WHEN j.phase = 'grace' THEN j.switched_at + j.grace END,
 		   claimed_by = CASE WHEN j.phase = 'grace' THEN NULL ELSE q.claimed_by END
 	  FROM unnest(v_jobs) j WHERE q.file_id = j.file_id AND j.phase <> 'done';
@@ -558,7 +644,7 @@ BEGIN
 	PERFORM cloudflux.emit_events('migration-events', 'migration.switched', array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
 	   FROM unnest(v_jobs) j;
 	PERFORM cloudflux.end_jobs(array_agg(j)) FROM unnest(v_jobs) j WHERE j.phase = 'done';
-	RETURN QUERY SELECT j.file_id, j.phase FROM unnest(v_jobs) j;
+	RETURN QUERY SELECT j.file_id, j.phase, NULL::text FROM unnest(v_jobs) j;
 END;
 $$;
 
@@ -573,7 +659,7 @@ BEGIN ATOMIC
 	  FROM unnest(p_jobs) j GROUP BY j.status;
 END;
 
--- After the source was removed (p_kept NULL) or kept for a reason: the job is done.
+-- After the source was removed (p_kept NULL) or kept for a reason: the job is done. If all that it had to do was to delete, it failed.
 CREATE FUNCTION cloudflux.record_removed(p_file_ids text[], p_fences bigint[], p_kept text[])
 RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -588,9 +674,15 @@ BEGIN
 		RETURNING q.file_id, q.job_id, u.kept),
 	ended AS (
 		UPDATE cloudflux.migration_jobs j
-		   SET phase = 'done', status = 'completed', progress_pct = 100, source_kept = g.kept,
+		   SET phase = w.phase, status = cloudflux.migration_status(w.phase), source_kept = g.kept,
+			   progress_pct = CASE w.phase WHEN 'failed' THEN 0 ELSE 100 END,
+			   error_message = CASE w.phase WHEN 'failed' THEN g.kept END,
+			   error_sqlstate = CASE w.phase WHEN 'failed' THEN COALESCE(j.error_sqlstate, '40001') END,
 			   completed_at = COALESCE(j.completed_at, clock_timestamp())
-		  FROM gone g WHERE j.file_id = g.file_id AND j.job_id = g.job_id
+		  FROM gone g
+		  JOIN cloudflux.migration_jobs k ON k.file_id = g.file_id AND k.job_id = g.job_id
+		 CROSS JOIN LATERAL (SELECT CASE WHEN g.kept IS NOT NULL AND k.kind IN ('delete', 'delete_replica') THEN 'failed' ELSE 'done' END AS phase) w
+		 WHERE j.file_id = g.file_id AND j.job_id = g.job_id
 		RETURNING j.*)
 	SELECT array_agg(e) INTO v_jobs FROM ended e;
 	IF v_jobs IS NULL THEN
@@ -612,22 +704,29 @@ BEGIN ATOMIC
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_phases), unnest(p_outcomes), unnest(p_delays_ms),
 			unnest(p_sqlstates), unnest(p_messages), unnest(p_details), unnest(p_hints), unnest(p_sent))
 			AS u(file_id, fence, phase, outcome, delay_ms, sqlstate, message, detail, hint, sent)),
+	-- A request to cancel that the mover did not hear wins over where it wants to go.
+	v AS (
+		SELECT u.*, COALESCE(c.phase, u.phase) AS next_phase, CASE WHEN c.phase IS NOT NULL THEN 'cancelled' ELSE u.outcome END AS next_outcome
+		  FROM u
+		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence
+		 CROSS JOIN LATERAL (SELECT CASE WHEN q.request = 'cancel' THEN cloudflux.migration_next(q.phase, 'cancel') END AS phase) c
+		   FOR UPDATE OF q),
 	q AS (
 		UPDATE cloudflux.job_queue q
-		   SET phase = u.phase, outcome = COALESCE(u.outcome, q.outcome), request = NULL, claimed_by = NULL, lease_until = NULL,
-			   paused = q.paused OR (q.request = 'pause') IS TRUE,
-			   attempt = CASE WHEN u.phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.attempt + (u.message IS NOT NULL)::int END,
-			   crashes = CASE WHEN u.phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.crashes END,
-			   upload_tag = CASE WHEN u.phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_tag END,
-			   not_before = clock_timestamp() + u.delay_ms * interval '1 ms', rate_bps = NULL
-		  FROM u WHERE q.file_id = u.file_id AND q.fence = u.fence
+		   SET phase = v.next_phase, outcome = COALESCE(v.next_outcome, q.outcome), request = NULL, claimed_by = NULL, lease_until = NULL,
+			   paused = v.next_phase <> 'cleaning' AND (q.paused OR q.request IS NOT DISTINCT FROM 'pause'),
+			   attempt = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.attempt + (v.message IS NOT NULL)::int END,
+			   crashes = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.crashes END,
+			   upload_tag = CASE WHEN v.next_phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_tag END,
+			   not_before = clock_timestamp() + CASE WHEN v.next_phase = v.phase THEN v.delay_ms ELSE 0 END * interval '1 ms', rate_bps = NULL
+		  FROM v WHERE q.file_id = v.file_id AND q.fence = v.fence
 		RETURNING q.file_id, q.job_id, q.phase)
 	UPDATE cloudflux.migration_jobs j
-	   SET phase = q.phase, status = cloudflux.migration_status(q.phase), bytes_copied = j.bytes_copied + COALESCE(u.sent, 0),
-		   error_sqlstate = COALESCE(u.sqlstate, j.error_sqlstate), error_message = COALESCE(u.message, j.error_message),
-		   error_detail = CASE WHEN u.message IS NULL THEN j.error_detail ELSE u.detail END,
-		   error_hint = CASE WHEN u.message IS NULL THEN j.error_hint ELSE u.hint END
-	  FROM q JOIN u ON u.file_id = q.file_id
+	   SET phase = q.phase, status = cloudflux.job_status(j.kind, q.phase), bytes_copied = j.bytes_copied + COALESCE(v.sent, 0),
+		   error_sqlstate = COALESCE(v.sqlstate, j.error_sqlstate), error_message = COALESCE(v.message, j.error_message),
+		   error_detail = CASE WHEN v.message IS NULL THEN j.error_detail ELSE v.detail END,
+		   error_hint = CASE WHEN v.message IS NULL THEN j.error_hint ELSE v.hint END
+	  FROM q JOIN v ON v.file_id = q.file_id
 	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
 	RETURNING j.file_id;
 END;
@@ -686,32 +785,43 @@ BEGIN
 END;
 $$;
 
-CREATE FUNCTION cloudflux.record_rolled_back(p_file_id text, p_fence bigint, p_refused text)
+-- The end of a way back. p_problem with the object at the destination: it stays there. p_problem with the object at the
+-- source: it is back, but the copy could not be removed and is a replica from now on.
+CREATE FUNCTION cloudflux.record_rolled_back(p_file_id text, p_fence bigint, p_problem text, p_sqlstate text)
 RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	v_job cloudflux.migration_jobs;
+	v_job  cloudflux.migration_jobs;
+	v_id   text;
+	v_back boolean;
 BEGIN
-	DELETE FROM cloudflux.job_queue q WHERE q.file_id = p_file_id AND q.fence = p_fence AND q.phase = 'rolling_back';
+	DELETE FROM cloudflux.job_queue q WHERE q.file_id = p_file_id AND q.fence = p_fence AND q.phase = 'rolling_back'
+	RETURNING q.job_id INTO v_id;
 	IF NOT FOUND THEN
 		RETURN;
 	END IF;
+	SELECT p_problem IS NULL OR EXISTS (
+			SELECT FROM cloudflux.data_objects o WHERE o.file_id = j.file_id AND o.place = j.source_place AND o.object_key = j.source_key)
+	  INTO v_back
+	  FROM cloudflux.migration_jobs j WHERE j.file_id = p_file_id AND j.job_id = v_id;
 	UPDATE cloudflux.migration_jobs j
-	   SET phase = CASE WHEN p_refused IS NULL THEN 'rolled_back' ELSE 'done' END,
-		   status = CASE WHEN p_refused IS NULL THEN 'rolled_back' ELSE 'completed' END,
-		   error_message = p_refused, error_sqlstate = CASE WHEN p_refused IS NOT NULL THEN '40001' END,
-		   source_kept = CASE WHEN p_refused IS NOT NULL THEN COALESCE(j.source_kept, p_refused) ELSE j.source_kept END,
+	   SET phase = CASE WHEN v_back THEN 'rolled_back' ELSE 'done' END,
+		   status = CASE WHEN v_back THEN 'rolled_back' ELSE 'completed' END,
+		   error_message = p_problem, error_sqlstate = CASE WHEN p_problem IS NOT NULL THEN p_sqlstate END,
+		   error_detail = NULL, error_hint = NULL,
+		   source_kept = CASE WHEN v_back THEN j.source_kept ELSE COALESCE(j.source_kept, p_problem) END,
 		   completed_at = clock_timestamp()
-	 WHERE j.file_id = p_file_id AND j.job_id = (
-			SELECT x.job_id FROM cloudflux.migration_jobs x WHERE x.file_id = p_file_id AND x.phase = 'rolling_back' LIMIT 1)
+	 WHERE j.file_id = p_file_id AND j.job_id = v_id
 	RETURNING j.* INTO v_job;
-	IF p_refused IS NULL THEN
+	IF p_problem IS NULL THEN
 		DELETE FROM cloudflux.addresses a
 		 WHERE a.place = v_job.dest_place AND a.object_key = v_job.dest_key AND a.file_id = p_file_id AND a.state = 'deleting';
 	ELSE
 		UPDATE cloudflux.addresses a SET state = 'replica'
-		 WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = p_file_id AND a.state = 'deleting';
+		 WHERE a.file_id = p_file_id AND a.state = 'deleting'
+		   AND ((a.place = v_job.dest_place AND a.object_key = v_job.dest_key)
+				OR (a.place = v_job.source_place AND a.object_key = v_job.source_key));
 	END IF;
 	PERFORM cloudflux.end_jobs(ARRAY[v_job]);
 	RETURN NEXT p_file_id;
@@ -908,10 +1018,10 @@ DECLARE
 	v_queue cloudflux.job_queue := cloudflux.lock_job(retry_migration.job_id);
 	v_job   cloudflux.migration_jobs;
 BEGIN
-	IF v_queue.phase = 'pending' AND v_queue.claimed_by IS NULL AND v_queue.not_before > clock_timestamp() THEN
+	IF v_queue.phase <> 'grace' AND v_queue.claimed_by IS NULL AND v_queue.not_before > clock_timestamp() THEN
 		UPDATE cloudflux.job_queue q SET not_before = NULL WHERE q.job_id = v_id;	-- it waits for its next attempt: now
 		PERFORM cloudflux.wake_movers();
-		RETURN 'pending';
+		RETURN v_queue.phase;
 	END IF;
 	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id FOR UPDATE;
 	IF v_queue.job_id IS NOT NULL OR cloudflux.migration_next(v_job.phase, 'restart') IS NULL THEN
@@ -923,8 +1033,10 @@ BEGIN
 	END IF;
 	UPDATE cloudflux.migration_jobs j
 	   SET phase = cloudflux.migration_next(j.phase, 'restart'), status = 'pending', progress_pct = 0, completed_at = NULL,
-		   started_at = NULL, not_before = NULL, dest_version = NULL, error_message = NULL, error_sqlstate = NULL,
-		   error_detail = NULL, error_hint = NULL
+		   started_at = NULL, not_before = NULL, dest_version = NULL, source_kept = NULL, error_message = NULL,
+		   error_sqlstate = NULL, error_detail = NULL, error_hint = NULL,
+		   source_version = COALESCE((SELECT a.version FROM cloudflux.addresses a
+									   WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = j.file_id), j.source_version)
 	 WHERE j.job_id = v_id
 	RETURNING * INTO v_job;
 	PERFORM cloudflux.enqueue_jobs(ARRAY[v_job]);
@@ -967,7 +1079,14 @@ BEGIN
 		-- the source still is there: a change of pointers
 		INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq)
 		VALUES (v_job.file_id, v_id, 'rolling_back', v_job.priority, v_job.id)
-		ON CONFLICT (file_id) DO UPDATE SET phase = 'rolling_back', not_before = NULL, paused = false, fence = job_queue.fence + 1;
+		ON CONFLICT (file_id) DO UPDATE
+			SET phase = 'rolling_back', not_before = NULL, paused = false, request = NULL, attempt = 0, crashes = 0, fence = job_queue.fence + 1
+			WHERE job_queue.job_id = excluded.job_id;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'object "%" is already being worked on', v_job.file_id
+				USING ERRCODE = 'object_in_use', DETAIL = 'Another job was submitted at the same moment.',
+					  HINT = 'Wait for it with cloudflux.wait_for_migration().';
+		END IF;
 		UPDATE cloudflux.migration_jobs j SET phase = 'rolling_back', status = 'in_progress' WHERE j.job_id = v_id;
 		PERFORM cloudflux.wake_movers();
 		RETURN v_id;
@@ -1254,7 +1373,7 @@ BEGIN ATOMIC
 			  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id) s;
 END;
 
--- Ended jobs older than a year go, some thousands at a time; so do the items of plans whose jobs are gone.
+-- Ended jobs older than a year go, some thousands at a time.
 CREATE FUNCTION cloudflux.forget_old_jobs() RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1295,7 +1414,8 @@ GRANT INSERT, UPDATE, DELETE ON cloudflux.plans, cloudflux.plan_items TO cloudfl
 REVOKE ALL ON FUNCTION
 	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
 	cloudflux.check_destination(text, text, name), cloudflux.wake_movers(), cloudflux.resolve_destination(text, text),
-	cloudflux.migration_jobs_fill(), cloudflux.fill_destination(cloudflux.migration_jobs),
+	cloudflux.job_status(text, text), cloudflux.migration_jobs_fill(), cloudflux.fresh_job(cloudflux.migration_jobs),
+	cloudflux.fill_deletion(cloudflux.migration_jobs), cloudflux.fill_destination(cloudflux.migration_jobs),
 	cloudflux.enqueue_jobs(cloudflux.migration_jobs[]), cloudflux.migration_jobs_queue(), cloudflux.job_event(cloudflux.migration_jobs),
 	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
 	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval),
@@ -1309,7 +1429,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
 	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_rolling_back(text, bigint),
-	cloudflux.record_rolled_back(text, bigint, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
+	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.lock_job(text), cloudflux.refuse_steering(text, text, text), cloudflux.cancel_migration(text),
 	cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text),
@@ -1321,12 +1441,13 @@ REVOKE ALL ON FUNCTION
 REVOKE ALL ON PROCEDURE cloudflux.run_migrations(int) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION
-	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
+	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text), cloudflux.job_status(text, text),
 	cloudflux.job_event(cloudflux.migration_jobs), cloudflux.wait_for_migration(text, interval), cloudflux.migration_health()
 	TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION
 	cloudflux.check_destination(text, text, name), cloudflux.resolve_destination(text, text),
-	cloudflux.fill_destination(cloudflux.migration_jobs),
+	cloudflux.fill_destination(cloudflux.migration_jobs), cloudflux.fill_deletion(cloudflux.migration_jobs),
+	cloudflux.fresh_job(cloudflux.migration_jobs),
 	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
 	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval),
 	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
@@ -1346,7 +1467,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
 	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_rolling_back(text, bigint),
-	cloudflux.record_rolled_back(text, bigint, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
+	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.forget_old_jobs()
 	TO cloudflux_worker;
@@ -1479,6 +1600,11 @@ COMMENT ON FUNCTION cloudflux.migration_transitions() IS
 COMMENT ON FUNCTION cloudflux.migration_next(text, text) IS
 	'Phase that follows p_phase after p_event; NULL when that is not allowed. 22023 for a word that is no phase or no event.';
 COMMENT ON FUNCTION cloudflux.migration_status(text) IS 'Status word of a phase; 22023 for a word that is no phase.';
+COMMENT ON FUNCTION cloudflux.job_status(text, text) IS 'Status word of a job of a kind in a phase: that of the phase, but a job that only deletes is in_progress while it does.';
+COMMENT ON FUNCTION cloudflux.fresh_job(cloudflux.migration_jobs) IS
+	'Puts a submitted job at its beginning: nothing but its wishes is taken from the row that was inserted. 22023 for a job_id that cannot be one, 42710 when it exists already.';
+COMMENT ON FUNCTION cloudflux.fill_deletion(cloudflux.migration_jobs) IS
+	'The half of migration_jobs_fill() for jobs that only delete. 02000 when there is no such replica, 42501 no USAGE on the place.';
 COMMENT ON FUNCTION cloudflux.check_destination(text, text, name) IS
 	'Raises unless p_role may write p_key at a place (an empty key: may use the place): 02000 no such place, 42501 no USAGE, 55000 the place was altered and not adopted, 0A000 no driver for its provider in this build, 22023 the key cannot be written there.';
 COMMENT ON FUNCTION cloudflux.wake_movers() IS 'Wakes the movers of this database once the transaction has committed.';
@@ -1524,8 +1650,8 @@ COMMENT ON FUNCTION cloudflux.record_cleaned(text[], bigint[]) IS
 	'Ends failed and cancelled jobs of which nothing is left at the destination, and frees their addresses. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_rolling_back(text, bigint) IS
 	'Points the catalog back to the source of a job that is being rolled back. Returns the object if the caller still has the job.';
-COMMENT ON FUNCTION cloudflux.record_rolled_back(text, bigint, text) IS
-	'Ends a rollback after the copy is gone; p_refused: why it could not be done (then the object stays at the destination). Returns the object if the caller still had the job.';
+COMMENT ON FUNCTION cloudflux.record_rolled_back(text, bigint, text, text) IS
+	'Ends a rollback. p_problem NULL: the copy is gone. Else why that could not be done: the object stays at the destination, or, when the catalog points back already, the copy stays as a replica. Returns the object if the caller still had the job.';
 COMMENT ON FUNCTION cloudflux.relocate_objects(cloudflux.migration_jobs[]) IS
 	'What an arrival does to the catalog: addresses, object_versions and data_objects point to the destination.';
 COMMENT ON FUNCTION cloudflux.relocate_back(cloudflux.migration_jobs) IS

@@ -177,7 +177,7 @@ held(const CfJob *job)
 static bool
 is_new_upload(const CfJob *job)
 {
-	return held(job) && job->phase == CF_PHASE_COPYING;
+	return held(job) && job->phase == CF_PHASE_COPYING && job->request == CF_REQUEST_NONE;
 }
 
 static bool
@@ -270,7 +270,7 @@ claim(Round *round, int max_jobs)
 		CfJob	   *job = &round->jobs.jobs[i];
 
 		durable |= job->phase == CF_PHASE_DELETING_SOURCE;
-		if (job->phase != CF_PHASE_COPYING)
+		if (!is_new_upload(job))
 			continue;
 		if (job->upload_tag[0] != '\0')
 			cf_queue_load_parts(job);
@@ -436,6 +436,16 @@ pulse(Round *round, CfJob *job, int64 limited_bytes)
 		(step) = (call); \
 	} while ((step) == CF_STEP_AGAIN && !stopping(round))
 
+/* take_op_error keeps what an operation said; one that was left in the middle was interrupted. */
+static void
+take_op_error(Round *round, CfStep step, const char *key, CfError *err)
+{
+	if (step == CF_STEP_DONE || step == CF_STEP_ERROR)
+		*err = round->op.err;
+	else
+		cf_error_set(err, CF_ERR_CANCELLED, "work on \"%s\" was interrupted", key);
+}
+
 /* metadata_of is what the destination will say of itself. */
 static char *
 metadata_of(const CfJob *job)
@@ -459,7 +469,7 @@ abort_upload(Round *round, CfPlace *dest, const char *key, const char *tag, cons
 	strlcpy(upload.handle, handle, sizeof(upload.handle));
 	cf_storage_op_init(&round->op, dest, &round->op_arena);
 	DRIVE(round, step, cf_storage_upload_abort(&round->op, &upload));
-	*err = round->op.err;
+	take_op_error(round, step, key, err);
 	cf_storage_op_end(&round->op);
 	cf_arena_reset(&round->op_arena);
 	return step == CF_STEP_DONE;
@@ -474,11 +484,9 @@ remove_object(Round *round, CfPlace *place, const char *key, const char *version
 
 	cf_storage_op_init(&round->op, place, &round->op_arena);
 	DRIVE(round, step, cf_storage_remove(&round->op, key, version, tag, removed));
-	*err = round->op.err;
+	take_op_error(round, step, key, err);
 	cf_storage_op_end(&round->op);
 	cf_arena_reset(&round->op_arena);
-	if (step == CF_STEP_AGAIN)
-		return cf_error_set(err, CF_ERR_CANCELLED, "removing \"%s\" was interrupted", key);
 	return step == CF_STEP_DONE;
 }
 
@@ -491,7 +499,7 @@ stat_version(Round *round, CfPlace *place, const char *key, char version[CF_STOR
 
 	cf_storage_op_init(&round->op, place, &round->op_arena);
 	DRIVE(round, step, cf_storage_stat(&round->op, key, &stat));
-	*err = round->op.err;
+	take_op_error(round, step, key, err);
 	version[0] = '\0';
 	if (step == CF_STEP_DONE)
 		strlcpy(version, stat.version, CF_STORAGE_VERSION_MAX + 1);
@@ -740,16 +748,24 @@ remove_every_address(Round *round, CfJob *job)
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(false);
 	RESUME_INTERRUPTS();
-	for (int i = 0; i < count && ok; i++)
+	/* What must stay keeps the object in the catalog, so the address that the catalog points to goes last. */
+	for (int i = 0; i < count && ok && job->kept == NULL; i++)
 		ok = remove_address(round, job, places[i], addresses[i].key, addresses[i].version);
 	return ok;
+}
+
+/* exhausted tells whether a job that failed has used up its attempts. Being interrupted is no failure. */
+static bool
+exhausted(const CfJob *job)
+{
+	return job->failed && job->err.kind != CF_ERR_CANCELLED && (job->attempt + 1 >= cf_migration_attempts || job->crashes > CRASHES_MAX);
 }
 
 /* give_up_removing keeps a source that could not be deleted, so that no job is stranded; it stays a replica. */
 static bool
 give_up_removing(CfJob *job)
 {
-	if (!job->failed || (job->attempt + 1 < cf_migration_attempts && job->crashes <= CRASHES_MAX))
+	if (!exhausted(job))
 		return false;
 	job->kept = psprintf("it could not be deleted: %s", job->err.message);
 	job->failed = false;
@@ -806,7 +822,7 @@ clean_all(Round *round)
 		if (!job->failed && !undo_copy(round, job, &job->err))
 			fail(job, &job->err);
 		/* What cannot be cleaned in all attempts is left to the sweep of old uploads. */
-		job->ready = !job->failed || job->attempt + 1 >= cf_migration_attempts;
+		job->ready = !job->failed || exhausted(job);
 	}
 	MemoryContextSwitchTo(old);
 	if (!any(&round->jobs, is_cleaned))
@@ -848,7 +864,7 @@ ask_points_back(CfJob *job)
 static bool
 say_rolled_back(CfJob *job)
 {
-	return cf_queue_record_rolled_back(job, job->kept);
+	return cf_queue_record_rolled_back(job);
 }
 
 /* point_back changes the pointers if both ends still are what they were; a reason not to goes into job->kept. */
@@ -875,6 +891,7 @@ point_back(Round *round, CfJob *job)
 	return !job->lost;
 }
 
+/* roll_back_one points back and removes the copy; a copy that changed, or that the store locks, stays as a replica. */
 static void
 roll_back_one(Round *round, CfJob *job)
 {
@@ -884,16 +901,18 @@ roll_back_one(Round *round, CfJob *job)
 	if (job->lost)
 		return;
 	if (ok && job->kept == NULL)
-		ok = remove_object(round, job->dest, job->dest_key, job->dest_version, job->job_id, &removed, &job->err);
-	if (!ok)
 	{
-		fail(job, &job->err);
-		return;
+		ok = remove_object(round, job->dest, job->dest_key, job->dest_version, job->job_id, &removed, &job->err);
+		if (ok && removed == CF_REMOVED_CHANGED)
+			job->kept = "the copy changed after it arrived; it was left where it is";
+		else if (ok && removed == CF_REMOVED_KEPT)
+			job->kept = pstrdup(job->err.message);
 	}
-	in_transaction(round, job, "ending a rollback", say_rolled_back, false);
-	job->settled = true;
+	if (!ok)
+		fail(job, &job->err);
 }
 
+/* What cannot be rolled back in all attempts ends where it is, with the reason: no job is stranded. */
 static void
 roll_back_all(Round *round)
 {
@@ -901,8 +920,18 @@ roll_back_all(Round *round)
 
 	for (int i = 0; i < round->jobs.count && !stopping(round); i++)
 	{
-		if (mine(&round->jobs.jobs[i]) && round->jobs.jobs[i].phase == CF_PHASE_ROLLING_BACK)
-			roll_back_one(round, &round->jobs.jobs[i]);
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		if (!held(job) || job->phase != CF_PHASE_ROLLING_BACK)
+			continue;
+		if (!job->failed)
+			roll_back_one(round, job);
+		if (exhausted(job))
+			job->kept = psprintf("it could not be rolled back: %s", job->err.message);
+		else if (job->failed || job->lost)
+			continue;
+		in_transaction(round, job, "ending a rollback", say_rolled_back, false);
+		job->settled = true;
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -952,6 +981,8 @@ give_back(Round *round)
 
 	if (!any(&round->jobs, held))
 		return;
+	for (int i = 0; i < round->jobs.count; i++)
+		round->jobs.jobs[i].failed &= round->jobs.jobs[i].err.kind != CF_ERR_CANCELLED;
 	HOLD_INTERRUPTS();
 	cf_queue_begin("giving migration jobs back");
 	old = MemoryContextSwitchTo(round->context);

@@ -268,6 +268,13 @@ bytea_or_null(uint64 row, int col)
 	return isnull ? NULL : DatumGetByteaPP(value);
 }
 
+static CfJobRequest
+request_of(const char *word)
+{
+	return strcmp(word, "cancel") == 0 ? CF_REQUEST_CANCEL :
+		strcmp(word, "pause") == 0 ? CF_REQUEST_PAUSE : CF_REQUEST_NONE;
+}
+
 static void
 read_job(CfJob *job, uint64 row)
 {
@@ -296,6 +303,7 @@ read_job(CfJob *job, uint64 row)
 	job->requested_by = text_or_empty(row, 22);
 	job->content_type = text_or_empty(row, 23);
 	job->known_sha256 = bytea_or_null(row, 24);
+	job->request = request_of(text_or_empty(row, 25));
 	if (job->sha256 != NULL && VARSIZE_ANY_EXHDR(job->sha256) == CF_HASH_SHA256_BYTES)
 		memcpy(job->digest, VARDATA_ANY(job->sha256), CF_HASH_SHA256_BYTES);
 }
@@ -375,11 +383,9 @@ read_requests(CfJobs *jobs, uint64 rows)
 	for (uint64 row = 0; row < rows; row++)
 	{
 		CfJob	   *job = job_of(jobs, cf_spi_text(row, 1), &last);
-		char	   *request = text_or_empty(row, 2);
 
 		if (job != NULL)
-			job->request = strcmp(request, "cancel") == 0 ? CF_REQUEST_CANCEL :
-				strcmp(request, "pause") == 0 ? CF_REQUEST_PAUSE : CF_REQUEST_NONE;
+			job->request = request_of(text_or_empty(row, 2));
 	}
 }
 
@@ -458,11 +464,28 @@ cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter)
 	cf_spi_end();
 }
 
+/* stay notes on a job why the catalog was not switched to its copy. */
+static void
+stay(CfJob *job, const char *refused)
+{
+	job->ready = false;
+	if (strcmp(refused, "cancelled") == 0)
+	{
+		job->request = CF_REQUEST_CANCEL;
+		return;
+	}
+	job->failed = true;
+	cf_error_set(&job->err, CF_ERR_STATE, "object \"%s\" is no longer at \"%s\" in place \"%s\", says the catalog",
+				 job->file_id, job->source_key, job->source_place);
+	cf_error_detail(&job->err, "Its row in cloudflux.data_objects was changed or deleted while the job copied it.");
+	cf_error_hint(&job->err, "Submit a new job if it still is to be moved.");
+}
+
 void
 cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter)
 {
 	static CfSpiPlan plan = {
-		"SELECT file_id, phase FROM cloudflux.record_switched($1, $2, $3, 'readback')", 3,
+		"SELECT file_id, phase, refused FROM cloudflux.record_switched($1, $2, $3, 'readback')", 3,
 		{TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID}
 	};
 	Datum		values[3];
@@ -481,6 +504,8 @@ cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter)
 
 		if (job != NULL && !cf_fsm_phase_parse(cf_spi_text(row, 2), &job->phase))
 			elog(ERROR, "unknown phase \"%s\"", cf_spi_text(row, 2));
+		if (job != NULL && cf_spi_text(row, 3) != NULL)
+			stay(job, cf_spi_text(row, 3));
 	}
 	cf_spi_end();
 }
@@ -532,16 +557,18 @@ cf_queue_record_rolling_back(CfJob *job)
 }
 
 bool
-cf_queue_record_rolled_back(CfJob *job, const char *refused)
+cf_queue_record_rolled_back(CfJob *job)
 {
 	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_rolled_back($1, $2, $3)", 3, {TEXTOID, INT8OID, TEXTOID}
+		"SELECT cloudflux.record_rolled_back($1, $2, $3, $4)", 4, {TEXTOID, INT8OID, TEXTOID, TEXTOID}
 	};
-	Datum		values[3] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence),
-	refused != NULL ? CStringGetTextDatum(refused) : (Datum) 0};
-	bool		nulls[3] = {false, false, refused == NULL};
+	CfErrorKind kind = job->failed ? job->err.kind : CF_ERR_CHANGED;
+	Datum		values[4] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence)};
+	bool		nulls[4] = {false, false, false, false};
 	bool		done;
 
+	value_kept(job, &values[2], &nulls[2]);
+	values[3] = CStringGetTextDatum(unpack_sql_state(cf_error_sqlstate(kind)));
 	cf_spi_begin();
 	done = cf_spi_run(&plan, values, nulls) > 0;
 	cf_spi_end();
@@ -598,7 +625,7 @@ cf_queue_addresses(const CfJob *job, int *count)
 {
 	static CfSpiPlan plan = {
 		"SELECT place, object_key, version FROM cloudflux.addresses"
-		" WHERE file_id = $1 AND state IN ('primary', 'replica', 'deleting')", 1, {TEXTOID}
+		" WHERE file_id = $1 AND state IN ('primary', 'replica', 'deleting') ORDER BY state = 'primary'", 1, {TEXTOID}
 	};
 	Datum		values[1] = {CStringGetTextDatum(job->file_id)};
 	CfAddress  *addresses;

@@ -96,7 +96,7 @@ extern void cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_removed(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_cleaned(CfJobs *jobs, CfJobFilter filter);
 extern bool cf_queue_record_rolling_back(CfJob *job);
-extern bool cf_queue_record_rolled_back(CfJob *job, const char *refused);
+extern bool cf_queue_record_rolled_back(CfJob *job);	/* kept = why it is not as asked for */
 
 /* What record_failed() needs per job: where it goes, and when it may be claimed again. */
 typedef struct CfJobVerdict
@@ -109,7 +109,7 @@ typedef struct CfJobVerdict
 extern void cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter,
 								   CfJobVerdict (*judge) (const CfJob *job));
 
-/* Addresses that a job of kind delete removes: all of its object. */
+/* Addresses that a job of kind delete removes: all of its object, the one that the catalog points to last. */
 typedef struct CfAddress
 {
 	char	   *place;
