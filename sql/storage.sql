@@ -623,7 +623,7 @@ COMMENT ON FUNCTION cloudflux.store_object(text, text, bytea, text, jsonb) IS
 	'Creates an object in a place and returns its version, size and time; 42710 when somebody is there already. It acts at once: a ROLLBACK does not take it back.';
 COMMENT ON FUNCTION cloudflux.find_uploads(text, timestamptz) IS 'Unfinished uploads of a place that were last written before a moment.';
 COMMENT ON FUNCTION cloudflux.stale_uploads(text, interval) IS
-	'Unfinished uploads of a place that nobody has written to for p_age: handle, owner_tag (job and fence), time and size in bytes.';
+	'Unfinished uploads of a place that nobody has written to for p_age: handle, owner_tag (job and fence), time and size in bytes. Acts on the authority of the place''s owner.';
 COMMENT ON FUNCTION cloudflux.abort_upload(text, text) IS
 	'Removes what an unfinished upload left behind, by its handle from stale_uploads(). Repeatable; never touches an object.';
 COMMENT ON FUNCTION cloudflux.class_tier(text, text, text) IS

@@ -2,7 +2,7 @@
  * objects_sql.c
  *		Objects of a place seen from SQL: list, look, read, create; and the uploads that nobody finished.
  *
- * Everything acts on the authority of the current user. A listing is given row by row, so it costs the memory
+ * Everything acts on the authority of the current user, sweeping uploads apart (the owner's). A listing is given row by row, so it costs the memory
  * of one page; a key that is not valid text of the database comes as bytes.
  */
 #include "postgres.h"
@@ -11,6 +11,7 @@
 #include "common/int.h"
 #include "common/string.h"
 #include "fmgr.h"
+#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -53,6 +54,7 @@ static Datum timestamp_datum(int64 us, bool *isnull);
 static Datum text_or_null(const char *text, bool *isnull);
 static bool key_is_text(const char *key);
 static TupleDesc result_desc(FunctionCallInfo fcinfo);
+static Oid	keeper_of(const char *name);
 static char *text_arg(FunctionCallInfo fcinfo, int n, const char *name);
 
 /* cloudflux_list_objects lists a place, a row per object. */
@@ -241,6 +243,7 @@ Datum
 cloudflux_find_uploads(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	TimestampTz older = PG_GETARG_TIMESTAMPTZ(1);
 	CfStorageSession *session;
 	CfStalePage page = {0};
@@ -248,7 +251,7 @@ cloudflux_find_uploads(PG_FUNCTION_ARGS)
 
 	CF_ABI_CHECK();
 	InitMaterializedSRF(fcinfo, 0);
-	session = cf_storage_session_open(CurrentMemoryContext, text_arg(fcinfo, 0, "place"), GetUserId(), true);
+	session = cf_storage_session_open(CurrentMemoryContext, name, keeper_of(name), true);
 	do
 	{
 		while (cf_storage_step(session, cf_storage_uploads_find(&session->op, older + EPOCH_SHIFT_US,
@@ -276,12 +279,13 @@ cloudflux_find_uploads(PG_FUNCTION_ARGS)
 Datum
 cloudflux_abort_upload(PG_FUNCTION_ARGS)
 {
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CfStorageSession *session;
 	CfUpload	upload = {.args.key = ""};
 
 	CF_ABI_CHECK();
 	PreventCommandIfReadOnly("abort_upload()");
-	session = cf_storage_session_open(CurrentMemoryContext, text_arg(fcinfo, 0, "place"), GetUserId(), true);
+	session = cf_storage_session_open(CurrentMemoryContext, name, keeper_of(name), true);
 	strlcpy(upload.handle, text_arg(fcinfo, 1, "handle"), sizeof(upload.handle));
 	while (cf_storage_step(session, cf_storage_upload_abort(&session->op, &upload)))
 		;
@@ -342,6 +346,18 @@ result_desc(FunctionCallInfo fcinfo)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	return desc;
+}
+
+/*
+ * keeper_of gives the owner of a place: unfinished uploads are swept on his authority, since the worker that sweeps
+ * has no USAGE of its own. Only admins and the workers may call the functions that use it.
+ */
+static Oid
+keeper_of(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, true);
+
+	return server == NULL ? GetUserId() : server->owner;
 }
 
 /* text_arg gives a text argument that must not be null. */

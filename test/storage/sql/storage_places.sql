@@ -125,6 +125,8 @@ SET ROLE regress_user;
 SELECT count(*) FROM cloudflux.list_objects('a');
 SELECT size_bytes FROM cloudflux.store_object('a', 'k', 'x');
 SELECT * FROM attempt('SELECT * FROM cloudflux.stale_uploads(''a'')', 'ROOT');
+SET ROLE cloudflux_worker;
+SELECT count(*) FROM cloudflux.stale_uploads('a');
 SET ROLE regress_admin;
 SELECT * FROM attempt('SELECT cloudflux.adopt_storage(''a'')', 'ROOT');
 SELECT cloudflux.add_storage('b', 'LOCAL', :'root' || '/b');
