@@ -1,9 +1,9 @@
 /*
  * fault_sql.c
- *		The named fault points of test builds: cloudflux.fault = 'name:n:kill|error|sleep, …'.
+ *		The named fault points of test builds: cloudflux.fault = 'name:n:kill|error|sleep|stop, …'.
  *
- * At the n-th time that this process comes to the point `name` it kills itself, fails with an I/O error or
- * sleeps two seconds. In release builds this file holds nothing and the setting does not exist.
+ * At the n-th time that this process comes to the point `name` it kills itself, fails with an I/O error,
+ * sleeps two seconds, or stops until somebody sends it SIGCONT. In release builds this file holds nothing and the setting does not exist.
  */
 #include "postgres.h"
 
@@ -26,7 +26,8 @@ typedef enum FaultAction
 {
 	FAULT_KILL,
 	FAULT_ERROR,
-	FAULT_SLEEP
+	FAULT_SLEEP,
+	FAULT_STOP
 } FaultAction;
 
 typedef struct Fault
@@ -45,7 +46,7 @@ static int	fault_count = 0;
 static bool
 parse_one(const char *text, Fault *fault)
 {
-	static const char *const actions[] = {"kill", "error", "sleep"};
+	static const char *const actions[] = {"kill", "error", "sleep", "stop"};
 	char		action[16];
 	int			i;
 
@@ -87,7 +88,7 @@ check_fault(char **newval, void **extra, GucSource source)
 
 	if (parse(*newval, list) >= 0)
 		return true;
-	GUC_check_errdetail("The value is a list of name:n:kill, name:n:error or name:n:sleep.");
+	GUC_check_errdetail("The value is a list of name:n:kill, name:n:error, name:n:sleep or name:n:stop.");
 	return false;
 }
 
@@ -117,6 +118,9 @@ hit(const char *name, CfError *err)
 			case FAULT_SLEEP:
 				nanosleep(&two_seconds, NULL);
 				break;
+			case FAULT_STOP:
+				kill(getpid(), SIGSTOP);
+				break;
 			case FAULT_ERROR:
 				cf_error_set(err, CF_ERR_IO, "fault %s", name);
 				return true;
@@ -130,7 +134,7 @@ cf_fault_init(void)
 {
 	DefineCustomStringVariable("cloudflux.fault",
 							   "Named points at which a test build fails.",
-							   "A comma-separated list of name:n:kill, name:n:error or name:n:sleep.",
+							   "A comma-separated list of name:n:kill, name:n:error, name:n:sleep or name:n:stop.",
 							   &fault_setting, "", PGC_SUSET, 0,
 							   check_fault, assign_fault, NULL);
 	cf_fault_hook = hit;

@@ -19,7 +19,9 @@
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "storage/fd.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -147,10 +149,15 @@ begin_round(void)
 	return round;
 }
 
-/* stopping tells, without raising, whether the round must end; a worker takes in new settings on the way. */
+/*
+ * stopping tells, without raising, whether the round must end; a worker takes in new settings on the way. Without its
+ * postmaster the process ends at once, as it would in any wait: it keeps the server from starting again.
+ */
 static bool
 stopping(Round *round)
 {
+	if (!PostmasterIsAlive())
+		proc_exit(1);
 	if (cf_worker_interrupt(NULL))
 		round->stop = true;
 	if (cf_worker_is_worker() && ConfigReloadPending)
@@ -332,7 +339,7 @@ open_places(Round *round)
 		CfJob	   *job = &round->jobs.jobs[i];
 		CfJob	   *last = i > 0 ? &round->jobs.jobs[i - 1] : NULL;
 
-		if (job->crashes > CRASHES_MAX && job->phase != CF_PHASE_CLEANING)
+		if (job->crashes > CRASHES_MAX)
 		{
 			cf_error_set(&job->err, CF_ERR_STATE, "%d movers died or lost their lease while they worked on job \"%s\"",
 						 job->crashes, job->job_id);
@@ -415,7 +422,22 @@ throttle(Round *round, const CfPlace *source, const CfPlace *dest, int64 bytes)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 Min((until_us - now_us) / 1000 + 1, 50), PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
+		/* A step at a very low limit waits longer than a lease. */
+		if (now_us - round->renewed_us >= RENEW_US)
+			renew(round);
 	}
+}
+
+/*
+ * still_held is asked before anything is created or removed: whoever slept longer than its lease must not leave an
+ * upload behind, nor remove what another mover has made of the job meanwhile. It also keeps the leases of a long batch.
+ */
+static bool
+still_held(Round *round, const CfJob *job)
+{
+	if (cf_clock_monotonic_us() - round->renewed_us >= RENEW_US)
+		renew(round);
+	return held(job);
 }
 
 /* pulse is called between two steps of a transfer; false = leave this job now. */
@@ -590,7 +612,8 @@ copy_all(Round *round)
 
 	for (int i = 0; i < round->jobs.count && !stopping(round); i++)
 	{
-		if (mine(&round->jobs.jobs[i]) && round->jobs.jobs[i].phase == CF_PHASE_COPYING)
+		if (mine(&round->jobs.jobs[i]) && round->jobs.jobs[i].phase == CF_PHASE_COPYING &&
+			still_held(round, &round->jobs.jobs[i]))
 			copy_one(round, &round->jobs.jobs[i]);
 	}
 	MemoryContextSwitchTo(old);
@@ -657,8 +680,9 @@ verify_one(Round *round, CfJob *job)
 	if (step != CF_STEP_ERROR)
 		return;
 	fail(job, &job->err);
-	job->recopy = job->err.kind == CF_ERR_CHANGED || job->err.kind == CF_ERR_NOT_FOUND;
-	if (job->recopy && !undo_copy(round, job, &undo_err))
+	/* CF_ERR_STATE: what was sealed is gone from the destination */
+	job->recopy = job->err.kind == CF_ERR_CHANGED || job->err.kind == CF_ERR_STATE;
+	if (job->recopy && (!still_held(round, job) || !undo_copy(round, job, &undo_err)))
 		job->recopy = false;
 }
 
@@ -782,7 +806,7 @@ remove_all(Round *round)
 		CfJob	   *job = &round->jobs.jobs[i];
 		bool		ok;
 
-		if (job->phase != CF_PHASE_DELETING_SOURCE || job->lost || job->settled)
+		if (job->phase != CF_PHASE_DELETING_SOURCE || !still_held(round, job))
 			continue;
 		if (!job->failed)
 		{
@@ -817,7 +841,7 @@ clean_all(Round *round)
 	{
 		CfJob	   *job = &round->jobs.jobs[i];
 
-		if (job->phase != CF_PHASE_CLEANING || job->lost || job->settled)
+		if (job->phase != CF_PHASE_CLEANING || !still_held(round, job))
 			continue;
 		if (!job->failed && !undo_copy(round, job, &job->err))
 			fail(job, &job->err);

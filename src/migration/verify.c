@@ -116,7 +116,10 @@ verify_read(CfVerify *v, CfError *err)
 	return CF_STEP_ERROR;
 }
 
-/* verify_source makes sure that nobody wrote to the source while it was copied. */
+/*
+ * verify_source makes sure that nobody wrote to the source while it was copied. A source that somebody removed is no
+ * reason to fail: then the copy, equal to the last version there was, is all that is left of the object.
+ */
 static CfStep
 verify_source(CfVerify *v, CfError *err)
 {
@@ -125,6 +128,8 @@ verify_source(CfVerify *v, CfError *err)
 
 	v->op.place = v->args.source;
 	step = cf_storage_stat(&v->op, v->args.source_key, &stat);
+	if (step == CF_STEP_ERROR && v->op.err.kind == CF_ERR_NOT_FOUND)
+		return CF_STEP_DONE;
 	if (step == CF_STEP_ERROR)
 		*err = v->op.err;
 	if (step != CF_STEP_DONE)
