@@ -98,7 +98,7 @@ cf_pricing_book_class(const CfPricingBook *book, const char *provider, const cha
 
 			name[at] = c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
 		}
-		strcpy(name + length, suffixes[i]);	/* fits: checked above */
+		memcpy(name + length, suffixes[i], strlen(suffixes[i]) + 1);	/* fits: checked above */
 		key.name = name;
 		row = find_row(&book->classes, &key, day, NULL);
 	}

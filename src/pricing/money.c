@@ -91,13 +91,15 @@ cf_money_mul_ratio(CfMoney price, CfInt128 num, CfInt128 den, CfMoney *out, CfEr
 	else if (!divide_wide(multiply_wide(magnitude(price), magnitude(num)), divisor, &quotient, &rest))
 		return out_of_range(err);
 
-	if (quotient >= (CfUint128) CF_MONEY_MAX)
+	if (quotient > (CfUint128) CF_MONEY_MAX)
 		return out_of_range(err);
 
 	CfUint128	other = divisor - rest;	/* compare 2 × rest with divisor without overflow */
 
 	if (rest > other || (rest == other && (quotient & 1) != 0))
 		quotient++;
+	if (quotient > (CfUint128) CF_MONEY_MAX)
+		return out_of_range(err);
 	*out = negative ? -(CfInt128) quotient : (CfInt128) quotient;
 	return true;
 }
