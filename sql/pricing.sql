@@ -399,8 +399,10 @@ BEGIN ATOMIC
 	SELECT f.price_table, f.price, f.effective_from, NULLIF(f.effective_to, 'infinity'::date),
 	       CASE WHEN f.next_from < f.effective_to THEN 'overlap' ELSE 'gap' END,
 	       CASE WHEN f.next_from < f.effective_to THEN
-	                 'One row holds from ' || f.effective_from || ' to ' || f.effective_to || ', another one begins on ' || f.next_from || '.'
-	            ELSE 'The bands from ' || f.effective_from || ' on do not follow each other from 0 without a gap, or end on different days.'
+	                 'One row holds ' || CASE WHEN isfinite(f.effective_from) THEN 'from ' || to_char(f.effective_from, 'YYYY-MM-DD') ELSE 'since ever' END ||
+	                 CASE WHEN isfinite(f.effective_to) THEN ' to ' || to_char(f.effective_to, 'YYYY-MM-DD') ELSE ' for ever' END ||
+	                 ', another one begins on ' || to_char(f.next_from, 'YYYY-MM-DD') || '.'
+	            ELSE 'The bands ' || CASE WHEN isfinite(f.effective_from) THEN 'from ' || to_char(f.effective_from, 'YYYY-MM-DD') || ' on ' ELSE '' END || 'do not follow each other from 0 without a gap, or end on different days.'
 	       END
 	  FROM followed AS f
 	 WHERE f.next_from < f.effective_to OR f.broken OR f.ragged
@@ -490,7 +492,7 @@ END;
 
 CREATE FUNCTION cloudflux.load_prices(p_kind text, p_rows jsonb, p_effective_from date DEFAULT CURRENT_DATE, p_effective_to date DEFAULT NULL)
 RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD'
 AS $$
 DECLARE
 	v_bad record;
@@ -858,7 +860,8 @@ BEGIN
 		  LEFT JOIN places AS p ON p.place = o.place
 		 WHERE (o.vanished_at IS NULL OR o.vanished_at >= v_to) AND o.created_at < v_to
 		UNION ALL
-		SELECT COALESCE(p.cloud, 'unknown'), COALESCE(o.current_tier, 'unknown'), p.price_provider, p.price_region,
+		SELECT COALESCE(p.cloud, 'unknown'), COALESCE(cloudflux.class_tier(p.cloud, a.place, v.storage_class), o.current_tier, 'unknown'),
+		       p.price_provider, p.price_region,
 		       CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, v.storage_class)
 		            ELSE COALESCE(NULLIF(v.storage_class, ''), p.storage_class) END,
 		       COALESCE(v.size_bytes, o.size_bytes, 0)
@@ -904,14 +907,17 @@ BEGIN
 		          LEFT JOIN places AS p ON p.place = o.place) AS x
 		 GROUP BY x.cloud, x.tier, x.price_provider, x.price_region, x.price_class),
 	access AS (
-		SELECT r.cloud, r.tier, sum(c.request_cost) AS request_cost, sum(c.retrieval_cost) AS retrieval_cost
-		  FROM reads AS r
-		  LEFT JOIN LATERAL (
-		       SELECT CASE WHEN count(*) = count(q.amount) THEN COALESCE(sum(q.amount) FILTER (WHERE q.term <> 'retrieval'), 0) END AS request_cost,
-		              CASE WHEN count(*) = count(q.amount) THEN COALESCE(sum(q.amount) FILTER (WHERE q.term = 'retrieval'), 0) END AS retrieval_cost
-		         FROM cloudflux.quote_usage(r.price_provider, r.price_region, r.price_class,
-		              jsonb_build_object('gets', r.reads, 'puts', r.writes, 'read_bytes', round(r.bytes)), p_day) AS q) AS c
-		    ON cloudflux.class_minimum_bytes(r.price_provider, r.price_region, r.price_class, p_day) IS NOT NULL
+		SELECT r.cloud, r.tier, sum(r.costs[1]) AS request_cost, sum(r.costs[2]) AS retrieval_cost
+		  FROM (SELECT g.cloud, g.tier,
+		               -- CASE, since a class without a price must not be asked for
+		               CASE WHEN cloudflux.class_minimum_bytes(g.price_provider, g.price_region, g.price_class, p_day) IS NOT NULL THEN (
+		                    SELECT CASE WHEN count(*) = count(q.amount) THEN ARRAY[
+		                                COALESCE(sum(q.amount) FILTER (WHERE q.term <> 'retrieval'), 0),
+		                                COALESCE(sum(q.amount) FILTER (WHERE q.term = 'retrieval'), 0)] END
+		                      FROM cloudflux.quote_usage(g.price_provider, g.price_region, g.price_class,
+		                           jsonb_build_object('gets', g.reads, 'puts', g.writes, 'read_bytes', round(g.bytes)), p_day) AS q)
+		               END AS costs
+		          FROM reads AS g) AS r
 		 GROUP BY r.cloud, r.tier),
 	moved AS (
 		SELECT COALESCE(m.source_cloud, 'unknown') AS cloud, COALESCE(m.source_tier, 'unknown') AS tier, sum(m.transfer_cost) AS cost
@@ -968,7 +974,8 @@ BEGIN
 		               CASE WHEN v_kept THEN COALESCE(c.unpriced_objects, 0) ELSE n.unpriced_objects END AS unpriced_objects
 		          FROM cloudflux.cost_day(v_day) AS n
 		          FULL JOIN (SELECT a.* FROM cloudflux.cost_analytics AS a WHERE a.date = v_day AND v_kept) AS c
-		            ON c.cloud = n.cloud AND c.tier = n.tier) AS r;
+		            ON c.cloud = n.cloud AND c.tier = n.tier
+		         WHERE NOT v_kept OR c.cloud IS NOT NULL OR n.request_cost IS NOT NULL OR n.transfer_cost IS NOT NULL) AS r;
 		SELECT COALESCE(jsonb_agg(jsonb_build_object('cloud', a.cloud, 'tier', a.tier, 'total_size_gb', a.total_size_gb,
 		                'storage_cost', a.storage_cost, 'request_cost', a.request_cost, 'retrieval_cost', a.retrieval_cost,
 		                'transfer_cost', a.transfer_cost, 'num_objects', a.num_objects, 'unpriced_objects', a.unpriced_objects,
@@ -984,7 +991,7 @@ BEGIN
 			       j.request_cost, j.retrieval_cost, j.unpriced_objects
 			  FROM jsonb_to_recordset(v_rows) AS j(cloud text, tier text, total_size_gb numeric, storage_cost numeric, request_cost numeric,
 			       retrieval_cost numeric, transfer_cost numeric, num_objects bigint, unpriced_objects bigint, total_cost numeric);
-			PERFORM cloudflux.emit_events('cost-updates', 'cost.updated', ARRAY[v_day::text],
+			PERFORM cloudflux.emit_events('cost-updates', 'cost.updated', ARRAY[to_char(v_day, 'YYYY-MM-DD')],
 			                              ARRAY[jsonb_build_object('date', v_day, 'costs', v_rows)]);
 			v_days := v_days + 1;
 		END IF;
@@ -997,7 +1004,7 @@ $$;
 CREATE FUNCTION cloudflux.cost_breakdown(period_start date, period_end date)
 RETURNS TABLE (cloud text, tier text, days bigint, storage_cost numeric, request_cost numeric, retrieval_cost numeric, transfer_cost numeric,
 	total_cost numeric, avg_size_gb numeric, avg_objects numeric, unpriced_objects bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD'
 AS $$
 BEGIN
 	IF period_start IS NULL OR period_end IS NULL OR period_end <= period_start THEN
@@ -1054,14 +1061,14 @@ BEGIN
 	SELECT count(*), count(*) FILTER (WHERE o.monthly_cost IS NULL) INTO v_objects, v_unpriced
 	  FROM cloudflux.data_objects AS o WHERE o.vanished_at IS NULL;
 	IF v_as_of IS NULL OR v_as_of < CURRENT_DATE - 180 THEN
-		RETURN QUERY SELECT 'degraded'::text, (v_as_of + 180)::timestamptz,
-			CASE WHEN v_as_of IS NULL THEN 'the price book tells no date' ELSE format('the price book is of %s', v_as_of) END,
+		RETURN QUERY SELECT 'degraded'::text, (v_as_of + 180)::timestamp AT TIME ZONE 'UTC',
+			CASE WHEN v_as_of IS NULL THEN 'the price book tells no date' ELSE format('the price book is of %s', to_char(v_as_of, 'YYYY-MM-DD')) END,
 			'Load a newer book with load_prices().'::text;
 		RETURN;
 	END IF;
 	RETURN QUERY SELECT 'ok'::text, NULL::timestamptz,
-		CASE WHEN v_unpriced > 0 THEN format('prices of %s; %s of %s objects have no price', v_as_of, v_unpriced, v_objects)
-		     ELSE format('prices of %s', v_as_of) END,
+		CASE WHEN v_unpriced > 0 THEN format('prices of %s; %s of %s objects have no price', to_char(v_as_of, 'YYYY-MM-DD'), v_unpriced, v_objects)
+		     ELSE format('prices of %s', to_char(v_as_of, 'YYYY-MM-DD')) END,
 		CASE WHEN v_unpriced > 0 THEN 'Set price_provider, price_region and storage_class of their places, or load prices with load_prices().'::text END;
 END
 $$;
