@@ -1,7 +1,7 @@
 /*
  * pricing_book: which row counts on which day, and what is said when none does.
  */
-#include "prices.h"
+#include "pricing_prices.h"
 
 static const char *
 storage(const char *provider, const char *region, const char *name, int32_t day)

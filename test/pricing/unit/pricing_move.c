@@ -1,7 +1,7 @@
 /*
  * pricing_move: what a move costs on either side, when it pays back, and which moves are refused.
  */
-#include "prices.h"
+#include "pricing_prices.h"
 
 static CfPricingMove move;
 static CfPricingMoveQuote quote;

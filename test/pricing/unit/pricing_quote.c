@@ -3,7 +3,7 @@
  *
  * The examples are those that AWS, Microsoft, Google and the infracost project publish, with the prices that they use.
  */
-#include "prices.h"
+#include "pricing_prices.h"
 
 #define AWS(name) class_of("AWS", "us-east-1", name)
 #define EASTUS(name) class_of("Azure", "eastus", name)

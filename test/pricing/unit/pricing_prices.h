@@ -1,5 +1,5 @@
 /*
- * prices.h: a small price book for the unit tests, with the figures of the providers' own worked examples.
+ * pricing_prices.h: a small price book for the unit tests, with the figures of the providers' own worked examples.
  */
 #ifndef CF_TEST_PRICES_H
 #define CF_TEST_PRICES_H
