@@ -16,6 +16,7 @@ SELECT o.file_id, now() - ((hashtextextended(o.file_id, g) & 65535) / 65536.0 * 
  CROSS JOIN LATERAL generate_series(1, CASE WHEN (hashtextextended(o.object_key, 7) & 63) = 0 THEN 24
                                             WHEN (hashtextextended(o.object_key, 7) & 63) < 8 THEN 2 ELSE 0 END) g
  WHERE o.place = 'lake';
+INSERT INTO cloudflux.access_coverage (place, day) SELECT 'lake', CURRENT_DATE - g FROM generate_series(0, 89) g;
 CALL cloudflux.run_chores('fold_accesses');
 CALL cloudflux.run_chores('refresh_access_counts');
 CALL cloudflux.run_chores('refresh_monthly_costs');
