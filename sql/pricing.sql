@@ -497,6 +497,7 @@ AS $$
 DECLARE
 	v_bad record;
 	v_loaded bigint;
+	v_detail text;
 BEGIN
 	IF p_kind IS NULL OR p_kind NOT IN ('storage_classes', 'storage_bands', 'restore_options', 'egress') THEN
 		RAISE EXCEPTION 'unknown kind of prices: "%"', p_kind
@@ -548,63 +549,74 @@ BEGIN
 				HINT = 'Nothing was loaded. Function price_columns() tells the columns of each kind.';
 	END IF;
 
-	IF p_kind = 'storage_classes' THEN
-		IF p_effective_to IS NULL THEN
-			UPDATE cloudflux.prices AS p SET effective_to = p_effective_from
-			  FROM jsonb_populate_recordset(NULL::cloudflux.prices, p_rows) AS n
-			 WHERE (p.provider, p.region, p.storage_class) = (n.provider, n.region, n.storage_class)
-			   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
+	BEGIN
+		IF p_kind = 'storage_classes' THEN
+			IF p_effective_to IS NULL THEN
+				UPDATE cloudflux.prices AS p SET effective_to = p_effective_from
+				  FROM jsonb_populate_recordset(NULL::cloudflux.prices, p_rows) AS n
+				 WHERE (p.provider, p.region, p.storage_class) = (n.provider, n.region, n.storage_class)
+				   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
+			END IF;
+			INSERT INTO cloudflux.prices (provider, region, storage_class, tier, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000,
+					list_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,
+					monitoring_usd_per_1000_objects, min_storage_days, min_object_bytes, overhead_bytes, overhead_standard_bytes,
+					first_byte_latency_ms, restore_seconds, availability_sla, availability_designed, durability_nines, redundancy,
+					as_of, source, verified, unverified_fields, note, effective_from, effective_to)
+			SELECT n.provider, n.region, n.storage_class, n.tier, n.storage_usd_gb_month, n.put_usd_per_1000, n.get_usd_per_1000,
+			       n.list_usd_per_1000, n.transition_usd_per_1000, n.retrieval_usd_gb, n.upload_usd_gb, n.early_delete_usd_gb_month,
+			       n.monitoring_usd_per_1000_objects, COALESCE(n.min_storage_days, 0), COALESCE(n.min_object_bytes, 0),
+			       COALESCE(n.overhead_bytes, 0), COALESCE(n.overhead_standard_bytes, 0), n.first_byte_latency_ms,
+			       COALESCE(n.restore_seconds, 0), n.availability_sla, n.availability_designed, n.durability_nines, n.redundancy,
+			       n.as_of, COALESCE(n.source, ''), n.verified, n.unverified_fields, n.note, p_effective_from, p_effective_to
+			  FROM jsonb_populate_recordset(NULL::cloudflux.prices, p_rows) AS n;
+		ELSIF p_kind = 'storage_bands' THEN
+			IF p_effective_to IS NULL THEN
+				UPDATE cloudflux.price_bands AS p SET effective_to = p_effective_from
+				  FROM jsonb_populate_recordset(NULL::cloudflux.price_bands, p_rows) AS n
+				 WHERE (p.provider, p.region, p.storage_class) = (n.provider, n.region, n.storage_class)
+				   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
+			END IF;
+			INSERT INTO cloudflux.price_bands (provider, region, storage_class, from_gb, to_gb, usd_gb_month, as_of, source, verified, note,
+					effective_from, effective_to)
+			SELECT n.provider, n.region, n.storage_class, n.from_gb, n.to_gb, n.usd_gb_month, n.as_of, COALESCE(n.source, ''), n.verified, n.note,
+			       p_effective_from, p_effective_to
+			  FROM jsonb_populate_recordset(NULL::cloudflux.price_bands, p_rows) AS n;
+		ELSIF p_kind = 'restore_options' THEN
+			IF p_effective_to IS NULL THEN
+				UPDATE cloudflux.restore_prices AS p SET effective_to = p_effective_from
+				  FROM jsonb_populate_recordset(NULL::cloudflux.restore_prices, p_rows) AS n
+				 WHERE (p.provider, p.region, p.storage_class, p.option) = (n.provider, n.region, n.storage_class, n.option)
+				   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
+			END IF;
+			INSERT INTO cloudflux.restore_prices (provider, region, storage_class, option, restore_seconds_min, restore_seconds_max,
+					request_usd_per_1000, retrieval_usd_gb, as_of, source, verified, note, effective_from, effective_to)
+			SELECT n.provider, n.region, n.storage_class, n.option, COALESCE(n.restore_seconds_min, 0), n.restore_seconds_max,
+			       n.request_usd_per_1000, n.retrieval_usd_gb, n.as_of, COALESCE(n.source, ''), n.verified, n.note, p_effective_from, p_effective_to
+			  FROM jsonb_populate_recordset(NULL::cloudflux.restore_prices, p_rows) AS n;
+		ELSE
+			IF p_effective_to IS NULL THEN
+				UPDATE cloudflux.egress_prices AS p SET effective_to = p_effective_from
+				  FROM jsonb_populate_recordset(NULL::cloudflux.egress_prices, p_rows) AS n
+				 WHERE (p.provider, p.region, p.destination, p.peer) = (n.provider, n.region, n.destination, n.peer)
+				   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
+			END IF;
+			INSERT INTO cloudflux.egress_prices (provider, region, destination, peer, tier_from_gb, tier_to_gb, usd_per_gb, as_of, source,
+					verified, note, effective_from, effective_to)
+			SELECT n.provider, n.region, n.destination, n.peer, n.tier_from_gb, n.tier_to_gb, n.usd_per_gb, n.as_of, COALESCE(n.source, ''),
+			       n.verified, n.note, p_effective_from, p_effective_to
+			  FROM jsonb_populate_recordset(NULL::cloudflux.egress_prices, p_rows) AS n;
 		END IF;
-		INSERT INTO cloudflux.prices (provider, region, storage_class, tier, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000,
-				list_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,
-				monitoring_usd_per_1000_objects, min_storage_days, min_object_bytes, overhead_bytes, overhead_standard_bytes,
-				first_byte_latency_ms, restore_seconds, availability_sla, availability_designed, durability_nines, redundancy,
-				as_of, source, verified, unverified_fields, note, effective_from, effective_to)
-		SELECT n.provider, n.region, n.storage_class, n.tier, n.storage_usd_gb_month, n.put_usd_per_1000, n.get_usd_per_1000,
-		       n.list_usd_per_1000, n.transition_usd_per_1000, n.retrieval_usd_gb, n.upload_usd_gb, n.early_delete_usd_gb_month,
-		       n.monitoring_usd_per_1000_objects, COALESCE(n.min_storage_days, 0), COALESCE(n.min_object_bytes, 0),
-		       COALESCE(n.overhead_bytes, 0), COALESCE(n.overhead_standard_bytes, 0), n.first_byte_latency_ms,
-		       COALESCE(n.restore_seconds, 0), n.availability_sla, n.availability_designed, n.durability_nines, n.redundancy,
-		       n.as_of, COALESCE(n.source, ''), n.verified, n.unverified_fields, n.note, p_effective_from, p_effective_to
-		  FROM jsonb_populate_recordset(NULL::cloudflux.prices, p_rows) AS n;
-	ELSIF p_kind = 'storage_bands' THEN
-		IF p_effective_to IS NULL THEN
-			UPDATE cloudflux.price_bands AS p SET effective_to = p_effective_from
-			  FROM jsonb_populate_recordset(NULL::cloudflux.price_bands, p_rows) AS n
-			 WHERE (p.provider, p.region, p.storage_class) = (n.provider, n.region, n.storage_class)
-			   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
-		END IF;
-		INSERT INTO cloudflux.price_bands (provider, region, storage_class, from_gb, to_gb, usd_gb_month, as_of, source, verified, note,
-				effective_from, effective_to)
-		SELECT n.provider, n.region, n.storage_class, n.from_gb, n.to_gb, n.usd_gb_month, n.as_of, COALESCE(n.source, ''), n.verified, n.note,
-		       p_effective_from, p_effective_to
-		  FROM jsonb_populate_recordset(NULL::cloudflux.price_bands, p_rows) AS n;
-	ELSIF p_kind = 'restore_options' THEN
-		IF p_effective_to IS NULL THEN
-			UPDATE cloudflux.restore_prices AS p SET effective_to = p_effective_from
-			  FROM jsonb_populate_recordset(NULL::cloudflux.restore_prices, p_rows) AS n
-			 WHERE (p.provider, p.region, p.storage_class, p.option) = (n.provider, n.region, n.storage_class, n.option)
-			   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
-		END IF;
-		INSERT INTO cloudflux.restore_prices (provider, region, storage_class, option, restore_seconds_min, restore_seconds_max,
-				request_usd_per_1000, retrieval_usd_gb, as_of, source, verified, note, effective_from, effective_to)
-		SELECT n.provider, n.region, n.storage_class, n.option, COALESCE(n.restore_seconds_min, 0), n.restore_seconds_max,
-		       n.request_usd_per_1000, n.retrieval_usd_gb, n.as_of, COALESCE(n.source, ''), n.verified, n.note, p_effective_from, p_effective_to
-		  FROM jsonb_populate_recordset(NULL::cloudflux.restore_prices, p_rows) AS n;
-	ELSE
-		IF p_effective_to IS NULL THEN
-			UPDATE cloudflux.egress_prices AS p SET effective_to = p_effective_from
-			  FROM jsonb_populate_recordset(NULL::cloudflux.egress_prices, p_rows) AS n
-			 WHERE (p.provider, p.region, p.destination, p.peer) = (n.provider, n.region, n.destination, n.peer)
-			   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
-		END IF;
-		INSERT INTO cloudflux.egress_prices (provider, region, destination, peer, tier_from_gb, tier_to_gb, usd_per_gb, as_of, source,
-				verified, note, effective_from, effective_to)
-		SELECT n.provider, n.region, n.destination, n.peer, n.tier_from_gb, n.tier_to_gb, n.usd_per_gb, n.as_of, COALESCE(n.source, ''),
-		       n.verified, n.note, p_effective_from, p_effective_to
-		  FROM jsonb_populate_recordset(NULL::cloudflux.egress_prices, p_rows) AS n;
-	END IF;
-	GET DIAGNOSTICS v_loaded = ROW_COUNT;
+		GET DIAGNOSTICS v_loaded = ROW_COUNT;
+	EXCEPTION
+		WHEN unique_violation THEN
+			GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
+			RAISE EXCEPTION 'prices of kind "%" overlap in time: two rows for one thing begin on %', p_kind, p_effective_from
+				USING ERRCODE = 'exclusion_violation', DETAIL = v_detail,
+					HINT = 'Nothing was loaded. Give another first day, or delete the row that is there.';
+		WHEN datetime_field_overflow THEN
+			RAISE EXCEPTION 'cannot load prices: %', SQLERRM
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'Nothing was loaded. There is no such day.';
+	END;
 	RETURN v_loaded;
 END
 $$;
@@ -831,7 +843,7 @@ BEGIN
 	                                         ELSE COALESCE(NULLIF(d.storage_class, ''), p.storage_class) END,
 	                                    d.size_bytes, 0) AS cost) AS c
 	         WHERE d.vanished_at IS NULL AND c.cost IS DISTINCT FROM d.monthly_cost
-	         LIMIT 100000) AS n
+	         LIMIT 250000) AS n
 	 WHERE o.file_id = n.file_id;
 	GET DIAGNOSTICS v_changed = ROW_COUNT;
 	RETURN CASE WHEN v_changed > 0 THEN v_changed || ' objects priced' END;
@@ -1281,7 +1293,7 @@ COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: 
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';
 COMMENT ON FUNCTION cloudflux.measured_throughput() IS 'Bytes per second per pair of places, over the last 1,000 completed jobs';
 COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without p_dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With p_delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore. To be joined LATERAL over many objects. Unknown object or place: error 02000';
-COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 100,000 rows per run';
+COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 250,000 rows per run';
 COMMENT ON FUNCTION cloudflux.cost_day(date) IS 'The bill of one UTC day per cloud and tier, from the catalog as it is now (objects created later are left out, replicas are billed too) and the accesses and moves of that day. Each day pays its share of the month, with the bands of the whole catalog';
 COMMENT ON FUNCTION cloudflux.roll_up_costs() IS 'Chore: writes the bill of today, finishes the last one, and catches up at most 31 missed days; the rows of a day are replaced. One event cost.updated per day that changed';
 COMMENT ON FUNCTION cloudflux.cost_breakdown(date, date) IS 'Costs per cloud and tier from period_start until before period_end, from cost_analytics; days tells on how many days there is a bill';
