@@ -114,6 +114,6 @@ SELECT * FROM csv_rows(E'a,"b ""c"""\n1,"2\n3"\n');
 SELECT csv_rows(NULL) IS NULL AS nothing;
 -- An admin loads prices
 SET ROLE cloudflux_admin;
-SELECT load_prices('egress', E'provider,region,destination,peer,tier_from_gb,tier_to_gb,usd_per_gb\nAWS,us-east-1,internet,*,0,,0.01\n');
-SELECT load_prices('egress', E'provider,region,destination,peer,tier_from_gb,tier_to_gb,usd_per_gb\nAWS,us-east-1,internet,*,0,,0.02\n');
+SELECT load_prices('egress', E'provider,region,destination,peer,tier_from_gb,tier_to_gb,usd_per_gb\nAWS,us-east-1,internet,*,0,,0.01\n', '2026-11-02');
+SELECT load_prices('egress', E'provider,region,destination,peer,tier_from_gb,tier_to_gb,usd_per_gb\nAWS,us-east-1,internet,*,0,,0.02\n', '2026-11-02');
 RESET ROLE;
