@@ -1389,8 +1389,47 @@ BEGIN
 END;
 $$;
 
+-- Uploads that nobody will ever finish: a week old, and of no live job. Of each place a bounded number per run.
+CREATE FUNCTION cloudflux.sweep_uploads() RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place  text;
+	v_upload record;
+	v_swept  bigint := 0;
+	v_failed text[] := '{}';
+BEGIN
+	FOR v_place IN SELECT p.place FROM cloudflux.places p WHERE p.provider = 'LOCAL' ORDER BY p.place LOOP
+		BEGIN
+			FOR v_upload IN
+				SELECT u.handle FROM cloudflux.stale_uploads(v_place, interval '7 days') u
+				 WHERE NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.job_id = split_part(u.owner_tag, '-', 1))
+				 LIMIT 1000
+			LOOP
+				PERFORM cloudflux.abort_upload(v_place, v_upload.handle);
+				v_swept := v_swept + 1;
+			END LOOP;
+		EXCEPTION WHEN OTHERS THEN
+			-- A place that cannot be reached must not keep the others dirty; health() tells of it.
+			v_failed := v_failed || v_place;
+		END;
+	END LOOP;
+	IF v_swept = 0 AND v_failed = '{}' THEN
+		RETURN NULL;
+	END IF;
+	RETURN format('%s unfinished uploads removed', v_swept) ||
+		CASE WHEN v_failed <> '{}' THEN ', could not look into ' || array_to_string(v_failed, ', ') ELSE '' END;
+END;
+$$;
+
+COMMENT ON FUNCTION cloudflux.sweep_uploads() IS
+'Chore: removes uploads that were begun more than 7 days ago and belong to no live job, at most 1,000 of each place per run. Returns what it did, NULL when there was nothing.';
+REVOKE ALL ON FUNCTION cloudflux.sweep_uploads() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cloudflux.sweep_uploads() TO cloudflux_worker;
+
 INSERT INTO cloudflux.chores (chore_name, room, function_name, every, builtin)
-VALUES ('forget_old_jobs', 'migration', 'forget_old_jobs', '1 day', true);
+VALUES ('forget_old_jobs', 'migration', 'forget_old_jobs', '1 day', true),
+	   ('sweep_uploads', 'migration', 'sweep_uploads', '1 day', true);
 INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
 VALUES ('migration', 'migration', 'migration_health', true);
 
