@@ -35,7 +35,7 @@ sub digest
 	$digest{'access_counts'} = $c->value("SELECT md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")) FROM cloudflux.access_counts t");
 	$digest{'roles and rights'} = $c->value(q{SELECT md5(string_agg(x, ',' ORDER BY x)) FROM (
 		SELECT p.oid::regprocedure::text || COALESCE(p.proacl::text, '') FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'cloudflux'::regnamespace) t(x)});
-	$digest{places} = $c->value(q{SELECT string_agg(s.srvname || (SELECT string_agg(o, ',' ORDER BY o) FROM unnest(s.srvoptions) o) || s.srvacl::text, E'\n' ORDER BY s.srvname)
+	$digest{places} = $c->value(q{SELECT string_agg(s.srvname || (SELECT string_agg(o, ',' ORDER BY o) FROM unnest(s.srvoptions) o) || s.srvacl::text, '; ' ORDER BY s.srvname)
 		FROM pg_catalog.pg_foreign_server s});
 	return \%digest;
 }
