@@ -361,7 +361,27 @@ open_places(Round *round)
 	}
 }
 
-/* renew tells the queue that this mover lives, shows progress, and hears requests. */
+/* relimit takes in changed bandwidth limits of the places that are open. */
+static void
+relimit(Round *round)
+{
+	const CfPlace *source = NULL;
+	const CfPlace *dest = NULL;
+
+	for (int i = 0; i < round->jobs.count; i++)
+	{
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		if (job->source != NULL && job->source != source)
+			cf_storage_place_relimit(job->source);
+		if (job->dest != NULL && job->dest != dest)
+			cf_storage_place_relimit(job->dest);
+		source = job->source;
+		dest = job->dest;
+	}
+}
+
+/* renew tells the queue that this mover lives, shows progress, and hears requests and limits. */
 static void
 renew(Round *round)
 {
@@ -372,6 +392,7 @@ renew(Round *round)
 	old = MemoryContextSwitchTo(round->context);
 	cf_queue_renew(&round->jobs, held, cf_migration_lease_sec);
 	MemoryContextSwitchTo(old);
+	relimit(round);
 	cf_queue_commit(false);
 	RESUME_INTERRUPTS();
 	round->renewed_us = cf_clock_monotonic_us();

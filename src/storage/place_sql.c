@@ -87,6 +87,23 @@ cf_storage_place_read(const char *name, Oid role_oid, CfArena *arena, CfPlace **
 	return cf_storage_options_read((*server)->options, arena, *place, err);
 }
 
+void
+cf_storage_place_relimit(CfPlace *place)
+{
+	ForeignServer *server = GetForeignServerByName(place->name, true);
+	CfAllocator allocator = cf_arena_context(CurrentMemoryContext);
+	CfArena		arena;
+	CfPlace		now = {0};
+	CfError		err;
+
+	if (server == NULL)
+		return;
+	cf_arena_init(&arena, &allocator, 1024, 0);
+	if (cf_storage_options_read(server->options, &arena, &now, &err))
+		place->bandwidth_limit = now.bandwidth_limit;
+	cf_arena_free(&arena);
+}
+
 /* cf_storage_place_local_check tells whether a LOCAL place may be used by the rights of its owner and by where it is. */
 bool
 cf_storage_place_local_check(const ForeignServer *server, const CfPlace *place, bool for_write,

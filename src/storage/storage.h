@@ -36,7 +36,7 @@ typedef enum CfStep
 	CF_STEP_ERROR
 } CfStep;
 
-/* A place: one foreign server, read once and never changed. All texts live as long as the struct. */
+/* A place: one foreign server, read once; only its bandwidth_limit may change. All texts live as long as the struct. */
 typedef struct CfPlace
 {
 	const char *name;			/* of the foreign server */
@@ -255,6 +255,12 @@ extern CfStep cf_storage_list(CfOp *op, const char *prefix, const char *token, i
  */
 extern bool cf_storage_place_open(const char *name, unsigned int role_oid, bool for_write,
 								  CfArena *arena, CfPlace **place, CfError *err);
+
+/*
+ * cf_storage_place_relimit takes in what the server's option bandwidth_limit says by now, for long work on a place that
+ * is open; needs a transaction. The other options are as they were when the place was opened.
+ */
+extern void cf_storage_place_relimit(CfPlace *place);
 
 /* cf_storage_init defines the settings of the room; called by _PG_init. */
 extern void cf_storage_init(void);

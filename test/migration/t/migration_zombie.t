@@ -5,7 +5,6 @@
 use CloudFlux::Test;
 use CloudFlux::KillLoop;
 use Digest::SHA qw(sha256_hex);
-use Time::HiRes qw(sleep);
 
 # Points that a plain move with delete_source does not pass: KillLoop kills there.
 my @points = grep { !/^migration_(cleaned|pointed_back)$/ } CloudFlux::KillLoop::fault_points();
@@ -38,9 +37,7 @@ foreach my $point (@points)
 	my $s = $sleeper{$point} = $c->session;
 	$s->query("SET cloudflux.fault = '$point:1:stop'");
 	$s->send('CALL cloudflux.run_migrations(1)');
-	my $until = time + 20;
-	sleep 0.02 until stopped($s->pid) || time > $until;
-	ok(stopped($s->pid), "a mover sleeps at $point") or diag($c->sql('TABLE cloudflux.migration_progress'));
+	await { stopped($s->pid) } 20, "a mover sleeps at $point" or diag($c->sql('TABLE cloudflux.migration_progress'));
 }
 
 $c->set('cloudflux.migration_workers' => 2);
