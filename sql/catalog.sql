@@ -615,8 +615,9 @@ BEGIN
 END
 $$;
 
+-- SECURITY DEFINER: viewers may know how many errors there are, not what is in them.
 CREATE FUNCTION cloudflux.catalog_health(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	broken   bigint;
@@ -862,7 +863,7 @@ COMMENT ON COLUMN cloudflux.inventories.finished_at IS 'End of the run; NULL = i
 COMMENT ON COLUMN cloudflux.inventories.imported_by IS 'Role that called.';
 COMMENT ON COLUMN cloudflux.inventories.unchanged IS 'Objects found as they were.';
 COMMENT ON COLUMN cloudflux.inventories.message IS 'Why the run failed.';
-COMMENT ON TABLE cloudflux.inventory_seen IS 'Scratch of running inventories: objects found unchanged. Not logged; a run whose notes a crash has lost lists again.';
+COMMENT ON TABLE cloudflux.inventory_seen IS 'Scratch of running inventories: objects found unchanged. Not logged, not dumped; a run whose notes a crash has lost lists again.';
 COMMENT ON COLUMN cloudflux.inventory_seen.run_id IS 'Row of inventories.';
 COMMENT ON COLUMN cloudflux.inventory_seen.file_id IS 'Object.';
 COMMENT ON TABLE cloudflux.import_errors IS 'What imports could not take. Nothing is dropped silently; administrators may delete rows that were dealt with.';

@@ -450,6 +450,8 @@ parse_s3(const char *line, size_t length, CfAccessLine *out)
 		return CF_ACCESS_FEW_FIELDS;
 	if (!number_of(&word, -1, &out->latency_ms))
 		return CF_ACCESS_BAD_NUMBER;
+	if (!take_word(&in, &word))
+		return CF_ACCESS_FEW_FIELDS;	/* the turn-around time; what follows may be missing */
 	judge_s3(&operation, &key, out);
 	if (out->kind != CF_ACCESS_READ)
 		out->bytes = -1;
