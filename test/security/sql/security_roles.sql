@@ -1,4 +1,5 @@
 -- The roles: what they are, who is in whom, and that a role of another's making is not taken over.
+\set SHOW_CONTEXT never
 SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname ~ '^cloudflux_' ORDER BY 1;
 SELECT pg_has_role('cloudflux_admin', 'cloudflux_user', 'member') AS admin_is_user, pg_has_role('cloudflux_user', 'cloudflux_viewer', 'member') AS user_is_viewer,
        pg_has_role('cloudflux_viewer', 'cloudflux_user', 'member') AS viewer_is_user, pg_has_role('cloudflux_admin', 'cloudflux_worker', 'member') AS admin_is_worker;
