@@ -221,7 +221,7 @@ BEGIN
 	SELECT * INTO v_object FROM cloudflux.data_objects WHERE file_id = NEW.file_id;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'object "%" is not in the catalog', NEW.file_id
-			USING ERRCODE = 'no_data', HINT = 'Look it up in cloudflux.data_objects, or import it with CALL cloudflux.import_inventory(place).';
+			USING ERRCODE = '02000', HINT = 'Look it up in cloudflux.data_objects, or import it with CALL cloudflux.import_inventory(place).';
 	ELSIF v_object.vanished_at IS NOT NULL THEN
 		RAISE EXCEPTION 'object "%" has vanished from place "%"', NEW.file_id, v_object.place
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -300,7 +300,7 @@ BEGIN
 		 WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = v_job.file_id AND a.state = 'replica';
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'object "%" has no replica at "%" in place "%"', v_job.file_id, v_job.source_key, v_job.source_place
-				USING ERRCODE = 'no_data', HINT = 'Replicas are the rows of cloudflux.addresses whose state is "replica".';
+				USING ERRCODE = '02000', HINT = 'Replicas are the rows of cloudflux.addresses whose state is "replica".';
 		END IF;
 	END IF;
 	PERFORM cloudflux.check_destination(v_job.source_place, '', v_job.requested_by::name);
@@ -337,7 +337,7 @@ BEGIN
 	IF v_job.estimated_duration_sec IS NULL THEN
 		SELECT COALESCE(v_job.transfer_cost, e.move_cost), COALESCE(v_job.estimated_duration_sec, e.estimated_seconds)
 		  INTO v_job.transfer_cost, v_job.estimated_duration_sec
-		  FROM cloudflux.estimate_migration(v_job.file_id, v_job.dest_place, v_job.dest_class) e;
+		  FROM cloudflux.estimate_migration(v_job.file_id, v_job.dest_place, v_job.dest_class, v_job.delete_source) e;
 	END IF;
 	RETURN v_job;
 END;
@@ -441,7 +441,7 @@ BEGIN ATOMIC
 		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0'), e.move_cost, e.estimated_seconds
 	  FROM unnest(migrate_bulk.file_ids) WITH ORDINALITY f(file_id, n)
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = f.file_id
-	  LEFT JOIN LATERAL cloudflux.estimate_migration(o.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier) e ON o.file_id IS NOT NULL
+	  LEFT JOIN LATERAL cloudflux.estimate_migration(o.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source) e ON o.file_id IS NOT NULL
 	 ORDER BY f.n
 	RETURNING migration_jobs.file_id, migration_jobs.job_id;
 END;
@@ -465,7 +465,7 @@ BEGIN
 	 WHERE a.file_id = delete_replica.file_id AND a.place = delete_replica.place AND a.state = 'replica' LIMIT 1;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'object "%" has no replica in place "%"', delete_replica.file_id, delete_replica.place
-			USING ERRCODE = 'no_data', HINT = 'Replicas are the rows of cloudflux.addresses whose state is "replica".';
+			USING ERRCODE = '02000', HINT = 'Replicas are the rows of cloudflux.addresses whose state is "replica".';
 	END IF;
 	INSERT INTO cloudflux.migration_jobs (file_id, kind, delete_source, source_place, source_key, source_version)
 	VALUES (v_address.file_id, 'delete_replica', true, v_address.place, v_address.object_key, v_address.version)
@@ -917,7 +917,7 @@ BEGIN
 	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = p_job_id LIMIT 1;
 	IF v_job.job_id IS NULL THEN
 		RAISE EXCEPTION 'there is no job "%"', p_job_id
-			USING ERRCODE = 'no_data', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
+			USING ERRCODE = '02000', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
 	ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = v_job.requested_by AND pg_has_role(cloudflux.actor()::name, r.oid, 'MEMBER'))
 		  AND NOT pg_has_role(cloudflux.actor()::name, 'cloudflux_admin', 'MEMBER') THEN
 		RAISE EXCEPTION 'permission denied for job "%"', p_job_id
@@ -1115,7 +1115,7 @@ BEGIN
 	LOOP
 		SELECT j.status, j.phase, j.xmin AS writer INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id LIMIT 1;
 		IF NOT FOUND THEN
-			RAISE EXCEPTION 'there is no job "%"', v_id USING ERRCODE = 'no_data', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
+			RAISE EXCEPTION 'there is no job "%"', v_id USING ERRCODE = '02000', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
 		ELSIF v_job.writer = pg_current_xact_id_if_assigned()::xid THEN
 			RAISE EXCEPTION 'cannot wait for job "%" in the transaction that submitted it', v_id
 				USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -1204,7 +1204,7 @@ BEGIN
 	ELSIF plan_migration.source_place IS NOT NULL
 		  AND NOT EXISTS (SELECT FROM cloudflux.places p WHERE p.place = plan_migration.source_place) THEN
 		RAISE EXCEPTION 'there is no place "%"', plan_migration.source_place
-			USING ERRCODE = 'no_data', HINT = 'Places are listed in cloudflux.places.';
+			USING ERRCODE = '02000', HINT = 'Places are listed in cloudflux.places.';
 	END IF;
 	INSERT INTO cloudflux.plans (plan_name, parameters, max_objects, max_bytes, max_cost)
 	VALUES (plan_migration.plan_name,
@@ -1221,6 +1221,7 @@ BEGIN
 		   e.requests, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds,
 		   CASE WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
 				WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s', a.file_id)
+				WHEN plan_migration.must_pay AND e.pays_back IS NULL THEN 'no price is known: whether it pays cannot be told'
 				WHEN plan_migration.must_pay AND NOT e.pays_back THEN
 					format('does not pay: the move costs %s, a month costs %s before and %s after',
 						   round(e.move_cost, 9), round(e.monthly_before, 9), round(e.monthly_after, 9))
@@ -1232,7 +1233,7 @@ BEGIN
 	  LEFT JOIN cloudflux.object_classes c ON c.file_id = o.file_id
 	  LEFT JOIN cloudflux.job_queue q ON q.file_id = o.file_id
 	  LEFT JOIN cloudflux.addresses a ON a.place = v_place AND a.object_key = o.object_key
-	 CROSS JOIN LATERAL cloudflux.estimate_migration(o.file_id, v_place, v_class) e
+	 CROSS JOIN LATERAL cloudflux.estimate_migration(o.file_id, v_place, v_class, plan_migration.delete_source) e
 	 WHERE o.vanished_at IS NULL AND o.place IS NOT NULL AND o.place <> v_place
 	   AND (plan_migration.source_place IS NULL OR o.place = plan_migration.source_place)
 	   AND (plan_migration.access_class IS NULL OR c.access_class = plan_migration.access_class)
@@ -1269,7 +1270,7 @@ BEGIN ATOMIC
 	   SET objects = s.objects, bytes = s.bytes, requests = s.requests, move_cost = s.move_cost,
 		   monthly_before = s.monthly_before, monthly_after = s.monthly_after, refused = s.refused,
 		   payback_days = CASE WHEN s.monthly_before > s.monthly_after
-							   THEN round(s.move_cost / (s.monthly_before - s.monthly_after) * 30, 1) END,
+							   THEN round(s.move_cost / (s.monthly_before - s.monthly_after) * 730 / 24, 1) END,
 		   risks = COALESCE(k.risks, '[]')
 	  FROM (SELECT count(*) FILTER (WHERE i.refused IS NULL) AS objects,
 				   COALESCE(sum(i.size_bytes) FILTER (WHERE i.refused IS NULL), 0) AS bytes,
@@ -1296,7 +1297,7 @@ DECLARE
 BEGIN
 	SELECT * INTO v_plan FROM cloudflux.plans p WHERE p.plan_id = v_id FOR UPDATE;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'there is no plan %', v_id USING ERRCODE = 'no_data', HINT = 'Plans are listed in cloudflux.migration_plans.';
+		RAISE EXCEPTION 'there is no plan %', v_id USING ERRCODE = '02000', HINT = 'Plans are listed in cloudflux.migration_plans.';
 	ELSIF v_plan.status <> 'planned' THEN
 		RAISE EXCEPTION 'plan % was executed already', v_id
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Its status is "%s".', v_plan.status),
@@ -1629,6 +1630,7 @@ COMMENT ON COLUMN cloudflux.plan_items.requests IS 'Requests that its move takes
 COMMENT ON COLUMN cloudflux.plan_items.move_cost IS 'What its move costs, in US dollars; NULL = a price is missing.';
 COMMENT ON COLUMN cloudflux.plan_items.monthly_before IS 'What it costs a month where it is, in US dollars.';
 COMMENT ON COLUMN cloudflux.plan_items.monthly_after IS 'What it would cost a month at the destination, in US dollars.';
+COMMENT ON COLUMN cloudflux.plan_items.estimated_seconds IS 'How long the move is expected to take.';
 COMMENT ON COLUMN cloudflux.plan_items.payback_days IS 'Days until its move has paid for itself; NULL = never, or unpriced.';
 COMMENT ON COLUMN cloudflux.plan_items.refused IS 'Why it does not move, with the figures; NULL = it does.';
 COMMENT ON COLUMN cloudflux.plan_items.risk IS 'What may go wrong with it; NULL = nothing known.';

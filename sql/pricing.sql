@@ -792,7 +792,7 @@ END
 $$;
 
 -- One SELECT without settings, so that the planner puts it into the calling query: 200,000 objects are one join.
-CREATE FUNCTION cloudflux.estimate_migration(p_file_id text, p_dest_place text, p_dest_tier text DEFAULT NULL, p_delete_source boolean DEFAULT true,
+CREATE FUNCTION cloudflux.estimate_migration(file_id text, dest_place text, dest_tier text DEFAULT NULL, delete_source boolean DEFAULT true,
 	p_on date DEFAULT CURRENT_DATE)
 RETURNS TABLE (size_bytes bigint, dest_class text, requests bigint, request_cost numeric, transition_cost numeric, retrieval_cost numeric,
 	restore_cost numeric, egress_cost numeric, early_deletion_cost numeric, upload_cost numeric, move_cost numeric,
@@ -806,21 +806,21 @@ BEGIN ATOMIC
 	            THEN q.payback_days IS NOT NULL END,
 	       round(q.restore_seconds + 0.1 + COALESCE(o.size_bytes, 0) / COALESCE(t.bytes_per_second, 52428800), 1),
 	       q.risks, q.price_ids
-	  FROM (SELECT p_file_id AS file_id) AS f
+	  FROM (SELECT estimate_migration.file_id AS file_id) AS f
 	  LEFT JOIN cloudflux.object_prices AS o ON o.file_id = f.file_id
-	  LEFT JOIN LATERAL cloudflux.place_price(p_dest_place) AS d ON true
-	  LEFT JOIN cloudflux.measured_throughput() AS t ON t.source_place = o.place AND t.dest_place = p_dest_place
+	  LEFT JOIN LATERAL cloudflux.place_price(estimate_migration.dest_place) AS d ON true
+	  LEFT JOIN cloudflux.measured_throughput() AS t ON t.source_place = o.place AND t.dest_place = estimate_migration.dest_place
 	 CROSS JOIN LATERAL (
-	       SELECT CASE WHEN d.cloud IS NULL THEN cloudflux.raise_unknown('place', p_dest_place)
+	       SELECT CASE WHEN d.cloud IS NULL THEN cloudflux.raise_unknown('place', estimate_migration.dest_place)
 	                   WHEN o.file_id IS NULL THEN cloudflux.raise_unknown('object', f.file_id)
-	                   WHEN p_dest_tier IS NOT NULL OR d.storage_class IS NOT NULL THEN (SELECT cloudflux.price_class_at(p_dest_place, p_dest_tier))
+	                   WHEN estimate_migration.dest_tier IS NOT NULL OR d.storage_class IS NOT NULL THEN (SELECT cloudflux.price_class_at(estimate_migration.dest_place, estimate_migration.dest_tier))
 	                   WHEN d.price_provider = o.price_provider THEN o.price_class
-	                   WHEN o.current_tier IS NOT NULL AND d.cloud <> 'LOCAL' THEN cloudflux.price_class_at(p_dest_place, o.current_tier)
+	                   WHEN o.current_tier IS NOT NULL AND d.cloud <> 'LOCAL' THEN cloudflux.price_class_at(estimate_migration.dest_place, o.current_tier)
 	              END AS dest_class) AS c
 	 CROSS JOIN LATERAL cloudflux.quote_move(o.price_provider, o.price_region, o.price_class, d.price_provider, d.price_region, c.dest_class,
 	       COALESCE(o.size_bytes, 0),
 	       GREATEST(0, floor(extract(epoch FROM now() - o.stored_since) / 86400)::int),
-	       o.reads_month, o.place = p_dest_place, NOT p_delete_source, NULL::bigint, NULL::text, p_on) AS q;
+	       o.reads_month, o.place = estimate_migration.dest_place, NOT estimate_migration.delete_source, NULL::bigint, NULL::text, p_on) AS q;
 END;
 
 /*
@@ -1292,7 +1292,7 @@ COMMENT ON FUNCTION cloudflux.place_price(text) IS 'Row of view place_prices for
 COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: such a place or object does not exist';
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';
 COMMENT ON FUNCTION cloudflux.measured_throughput() IS 'Bytes per second per pair of places, over the last 1,000 completed jobs';
-COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without p_dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With p_delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore. To be joined LATERAL over many objects. Unknown object or place: error 02000';
+COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore. To be joined LATERAL over many objects. Unknown object or place: error 02000';
 COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 250,000 rows per run';
 COMMENT ON FUNCTION cloudflux.cost_day(date) IS 'The bill of one UTC day per cloud and tier, from the catalog as it is now (objects created later are left out, replicas are billed too) and the accesses and moves of that day. Each day pays its share of the month, with the bands of the whole catalog';
 COMMENT ON FUNCTION cloudflux.roll_up_costs() IS 'Chore: writes the bill of today, finishes the last one, and catches up at most 31 missed days; the rows of a day are replaced. One event cost.updated per day that changed';

@@ -102,7 +102,7 @@ SELECT * FROM estimate_migration('young', 'bucket', 'WARM');
 \x off
 SELECT file_id, e.dest_class, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days, e.pays_back, e.risks
   FROM data_objects AS o, LATERAL estimate_migration(o.file_id, CASE o.place WHEN 'fast' THEN 'slow' ELSE 'fast' END) AS e ORDER BY 1;
-SELECT monthly_after, pays_back FROM estimate_migration('big', 'slow', p_delete_source => false);
+SELECT monthly_after, pays_back FROM estimate_migration('big', 'slow', delete_source => false);
 SELECT move_cost IS NULL AS unpriced, monthly_before, monthly_after, pays_back, risks FROM estimate_migration('big', 'free');
 \set VERBOSITY sqlstate
 SELECT * FROM estimate_migration('nope', 'slow');
