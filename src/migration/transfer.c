@@ -131,7 +131,7 @@ give_up_resuming(CfTransfer *t, CfError *err)
 	return cf_hash_copy(&t->hash, &t->proven_hash) ? CF_STEP_DONE : hash_failed(err);
 }
 
-/* next_checkpoint gives the checkpoint that follows the proven ones, or NULL: none, a gap, or bytes not there. */
+/* next_checkpoint gives the checkpoint that follows the proven ones; NULL: none, a gap, another size, bytes not there. */
 static const CfTransferPart *
 next_checkpoint(const CfTransfer *t)
 {
@@ -140,7 +140,8 @@ next_checkpoint(const CfTransfer *t)
 	if (t->proven_parts >= t->args.part_count)
 		return NULL;
 	part = &t->args.parts[t->proven_parts];
-	if (part->number != t->proven_parts + 1 || part->offset != t->proven_bytes || part->length <= 0 ||
+	if (part->number != t->proven_parts + 1 || part->offset != t->proven_bytes ||
+		part->length != t->args.part_bytes ||	/* the setting has changed since */
 		part->length > t->source_stat.size_bytes - part->offset ||
 		part->length > t->upload.stored_bytes - part->offset)
 		return NULL;

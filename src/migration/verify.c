@@ -66,17 +66,24 @@ cf_verify_step(CfVerify *verify, CfError *err)
 }
 
 static CfStep
+hash_failed(CfError *err)
+{
+	cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
+	return CF_STEP_ERROR;
+}
+
+static CfStep
 verify_commit(CfVerify *v, CfError *err)
 {
 	CfStep		step = cf_storage_upload_commit(&v->op, &v->upload, &v->dest_stat);
 
 	if (step == CF_STEP_ERROR)
 		*err = v->op.err;
+	/* Neither the upload nor the object: somebody removed it (a sweep, abort_upload()). It is copied again. */
+	if (step == CF_STEP_ERROR && err->kind == CF_ERR_STATE)
+		err->kind = CF_ERR_NOT_FOUND;
 	if (step == CF_STEP_DONE && !cf_hash_start(&v->hash))
-	{
-		cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
-		return CF_STEP_ERROR;
-	}
+		return hash_failed(err);
 	return step;
 }
 
@@ -97,10 +104,7 @@ verify_read(CfVerify *v, CfError *err)
 	v->read_bytes += v->step_bytes;
 	if (!cf_hash_update(&v->hash, chunk.data, chunk.length) ||
 		(step == CF_STEP_DONE && !cf_hash_finish(&v->hash, digest)))
-	{
-		cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
-		return CF_STEP_ERROR;
-	}
+		return hash_failed(err);
 	if (step == CF_STEP_AGAIN)
 		return step;
 	if (v->read_bytes == v->args.size_bytes && memcmp(digest, v->args.sha256, sizeof(digest)) == 0)
