@@ -77,8 +77,9 @@ sub run
 		my $end = shift @todo;
 		my $reached = $self->cycle($end);
 		$cycle++;
-		# A point that this cycle did not come to is tried again, at its first hit.
-		push @todo, { %$end, at => 1, tries => ($end->{tries} // 0) + 1 } if !$reached && ($end->{tries} // 0) < 3;
+		# A point that no cycle has come to yet is tried again, at its first hit.
+		push @todo, { %$end, at => 1, tries => ($end->{tries} // 0) + 1 }
+		  if !$reached && !$self->{reached}{ $end->{point} } && ($end->{tries} // 0) < 3;
 		if ($cycle % 50 == 0 && @todo)
 		{
 			$c->start;
@@ -183,7 +184,7 @@ sub cycle
 		$self->arm("$end->{point}:" . ($way ? 1 : $end->{at}) . ':kill');
 		$self->steer($way) if $way;
 		my @all = $self->processes;
-		$reached = $self->gone(8, @all);
+		$reached = $self->gone($end->{at} > 1 ? 4 : 10, @all);
 		$self->{ends}{ $reached ? 'at a point' : 'missed a point' }++;
 		if ($reached)
 		{

@@ -105,6 +105,19 @@ foreach my $limit ('1MB', '0')
 	$c->sql('CALL cloudflux.run_migrations()');
 	is($c->value("SELECT status FROM cloudflux.migration_jobs WHERE job_id = '$job'"), 'cancelled', 'and is');
 }
+# And terminated: that is no crash either.
+my ($last) = submit('f1', 'b');
+$c->set('cloudflux.migration_bandwidth' => '1MB');
+my $gone = $c->session;
+$gone->send('CALL cloudflux.run_migrations()');
+ok($c->poll("SELECT phase = 'copying' FROM cloudflux.job_queue", 20), 'a foreground move is under way once more');
+$begin = time;
+$c->sql('SELECT pg_terminate_backend(' . $gone->pid . ', 10000)');
+cmp_ok(time - $begin, '<', 1, 'it can be terminated');
+is($c->value("SELECT phase, claimed_by, attempt, crashes FROM cloudflux.job_queue WHERE job_id = '$last'"), 'pending||0|0', 'and its job is free at once');
+$gone->quit;
+$c->sql("SELECT cloudflux.cancel_migration('$last')");
+$c->sql('CALL cloudflux.run_migrations()');
 is(join(' ', glob "$root{b}/.cloudflux/{uploads,trash,lost}/*"), '', 'nothing half-written is left at the destination');
 unlink "$root{a}/f2";
 $c->sql("DELETE FROM cloudflux.data_objects WHERE object_key = 'f2'");

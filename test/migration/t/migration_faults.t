@@ -1,0 +1,47 @@
+# An I/O error at every fault point of the sources, at its first hit, its second, … until none is left to fail: the move
+# arrives all the same, each time, and leaves nothing behind.
+use CloudFlux::Test;
+use CloudFlux::KillLoop;
+use Digest::SHA qw(sha256_hex);
+
+# What a plain move with delete_source passes.
+my @points = grep { !/^migration_(cleaned|pointed_back)$/ } CloudFlux::KillLoop::fault_points();
+my $c = cluster('faults', 'fsync' => 'off', 'cloudflux.migration_workers' => 0, 'cloudflux.migration_lease_sec' => 5,
+	'cloudflux.migration_part_size' => '1MB', 'cloudflux.migration_retry_delay' => '1ms', 'cloudflux.migration_attempts' => 10);
+my %root = map { $_ => $c->place($_) } qw(a b);
+$c->sql("SELECT cloudflux.add_storage('$_', 'LOCAL', '$root{$_}')") foreach sort keys %root;
+my $bytes = 'bytes ' x 600_000;
+$c->write('a/folder/object', $bytes);
+$c->sql("INSERT INTO cloudflux.data_objects (place, object_key, size_bytes) VALUES ('a', 'folder/object', " . length($bytes) . ')');
+
+my ($from, $to, $moves) = qw(a b);
+foreach my $point (@points)
+{
+	my ($n, $hit, @wrong) = (0, 1);
+	while ($hit && $n++ < 20)
+	{
+		my $s = $c->session;
+		$s->query("SET cloudflux.fault = '$point:$n:error'");
+		my $job = $s->query("SELECT cloudflux.migrate(file_id, '$to', delete_source => true) FROM cloudflux.data_objects");
+		$moves++;
+		# A fault inside a statement's round is an ERROR of the CALL; one of a store is the job's.
+		$s->try_query('CALL cloudflux.run_migrations()');
+		my $raised = $s->{error} =~ /fault $point/;
+		my $calls = 0;
+		$s->query('CALL cloudflux.run_migrations()') until $s->query('SELECT count(*) = 0 FROM cloudflux.job_queue') eq 't' || $calls++ > 1000;
+		my ($status, $phase, $attempts, $kept) = split /\|/, $s->query("SELECT status, phase, attempts, source_kept FROM cloudflux.migration_jobs WHERE job_id = '$job'"), -1;
+		$hit = $raised || $attempts > 1;
+		push @wrong, "hit $n: $status, $phase, $kept" if "$status $phase $kept" ne 'completed done ';
+		push @wrong, "hit $n: the object is not whole" if sha256_hex($c->read("$to/folder/object") // '') ne sha256_hex($bytes);
+		push @wrong, "hit $n: left behind " . join ' ', @$_ foreach grep { @$_ } [ grep { -e } "$root{$from}/folder", glob "$root{a}/.cloudflux/*/* $root{b}/.cloudflux/*/*" ];
+		$s->quit;
+		($from, $to) = ($to, $from);
+	}
+	is_deeply(\@wrong, [], "$point: the move arrives, whichever hit fails");
+	cmp_ok($n, '>', 1, "$point: at least one did");
+}
+is($c->value(q{SELECT count(*) FROM cloudflux.events WHERE event_type = 'migration.switched'}), $moves, 'each move was told once');
+is($c->value(q{SELECT count(*) FROM cloudflux.events WHERE event_type = 'migration.completed'}), $moves, 'and its end');
+is($c->value('SELECT count(*) FROM cloudflux.job_parts'), 0, 'no checkpoint is left');
+is($c->value('SELECT count(*) FROM cloudflux.addresses'), 1, 'one address is left');
+done_testing;
