@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "catalog/import_sql.h"
@@ -123,6 +124,15 @@ cf_catalog_import_commit(CfImport *import)
 		SPI_commit();
 	MemoryContextSwitchTo(caller);
 	CHECK_FOR_INTERRUPTS();
+}
+
+void
+cf_catalog_import_commit_lazily(CfImport *import)
+{
+	if (!import->atomic)
+		(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+	cf_catalog_import_commit(import);
 }
 
 void

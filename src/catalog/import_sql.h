@@ -39,6 +39,12 @@ extern void cf_catalog_import_op(CfImport *import, CfOp *op);
 extern void cf_catalog_import_commit(CfImport *import);
 
 /*
+ * The same without waiting for the disk: for a page that the next run would read again if a crash took it. Call
+ * the other one at the end, which makes all pages before it durable too.
+ */
+extern void cf_catalog_import_commit_lazily(CfImport *import);
+
+/*
  * cf_catalog_import_refuse writes a row of import_errors: line -1 = none, bytes NULL = none. It needs the
  * owner's rights.
  */

@@ -2,9 +2,8 @@
  * inventory_sql.c
  *		CALL import_inventory(place, prefix): what a place holds becomes rows, page by page.
  *
- * Each page of the listing is one transaction: its keys are looked up in `addresses`, new objects are inserted by
- * arrays past the triggers (addresses first, they decide who owns a key), changed ones are updated through
- * them, unchanged ones are only noted in inventory_seen: rewriting a million rows to say that nothing happened
+ * Each page of the listing is one transaction: new objects are inserted by arrays past the triggers (addresses
+ * first, they decide who owns a key), known ones looked up, changed ones updated through the triggers, unchanged ones are only noted in inventory_seen: rewriting a million rows to say that nothing happened
  * would bloat the table. The cursor in `inventories` is committed with the page, so a run that was cut off goes
  * on there. After the last page, what the run has neither found nor made is looked at once more in the store, and
  * only what is not there is marked: whatever moved or was created meanwhile cannot vanish by a race.
@@ -58,6 +57,7 @@ typedef struct Inventory
 	int64		unchanged;
 	int64		vanished;
 	int64		errors;
+	bool		mostly_new;		/* what the last page held: decides what to try first on the next */
 	char		class_known[128];	/* the class that was met last, and its tier */
 	char		tier_known[16];
 } Inventory;
@@ -65,6 +65,7 @@ typedef struct Inventory
 /* What becomes of an entry of a page. */
 typedef enum Fate
 {
+	FATE_UNKNOWN,
 	FATE_NEW,
 	FATE_CHANGED,
 	FATE_UNCHANGED,
@@ -254,11 +255,12 @@ run_inventory(CfImport *import, void *arg)
 	cf_catalog_import_op(import, &inv->op);
 	begin_or_resume(inv);
 	cf_catalog_import_commit(import);
+	inv->mostly_new = true;
 	do
 	{
 		list_page(inv, &page);
 		take_page(inv, &page);
-		cf_catalog_import_commit(import);
+		cf_catalog_import_commit_lazily(import);
 		MemoryContextReset(inv->page_context);
 		cf_arena_reset(&inv->arena);
 	} while (inv->cursor != NULL);
@@ -545,9 +547,9 @@ refuse_entries(Inventory *inv, Batch *page)
 	}
 }
 
-/* find_fates looks up which entries are known, and whether their bytes have changed. */
+/* find_fates looks up who holds the keys of unknown entries, and whether the bytes have changed; nobody = missing. */
 static void
-find_fates(Inventory *inv, Batch *page)
+find_fates(Inventory *inv, Batch *page, Fate missing)
 {
 	int			count = page->list->count;
 	Datum	   *keys = palloc(sizeof(Datum) * (count + 1));
@@ -561,8 +563,9 @@ find_fates(Inventory *inv, Batch *page)
 
 	for (i = 0; i < count; i++)
 	{
-		if (page->fates[i] != FATE_NEW)
+		if (page->fates[i] != FATE_UNKNOWN)
 			continue;
+		set_fate(page, i, missing);
 		entry_of[n] = i;
 		keys[n++] = CStringGetTextDatum(page->list->entries[i].key);
 	}
@@ -597,11 +600,11 @@ find_fates(Inventory *inv, Batch *page)
 	cf_spi_end();
 }
 
-/* claim_addresses takes the addresses of new entries; who came first (a put, an INSERT) keeps his. */
+/* claim_addresses takes the addresses of entries that nobody holds: they are new; the others are lost. */
 static void
-claim_addresses(Inventory *inv, Batch *page)
+claim_addresses(Inventory *inv, Batch *page, Fate from, Fate lost)
 {
-	int			count = page->counts[FATE_NEW];
+	int			count = page->counts[from];
 	Datum	   *keys = palloc(sizeof(Datum) * (count + 1));
 	Datum	   *versions = palloc(sizeof(Datum) * (count + 1));
 	MemoryContext context = CurrentMemoryContext;
@@ -613,11 +616,13 @@ claim_addresses(Inventory *inv, Batch *page)
 
 	for (i = 0; i < page->list->count; i++)
 	{
-		if (page->fates[i] != FATE_NEW)
+		if (page->fates[i] != from)
 			continue;
 		keys[n] = CStringGetTextDatum(page->list->entries[i].key);
 		versions[n++] = CStringGetTextDatum(page->list->entries[i].stat.version);
 	}
+	if (n == 0)
+		return;
 	args[0] = CStringGetTextDatum(inv->import.place->name);
 	args[1] = array_of(keys, NULL, n, TEXTOID);
 	args[2] = array_of(versions, NULL, n, TEXTOID);
@@ -629,7 +634,7 @@ claim_addresses(Inventory *inv, Batch *page)
 		bool		isnull;
 		bool		mine = false;
 
-		if (page->fates[i] != FATE_NEW)
+		if (page->fates[i] != from)
 			continue;
 		if (row < won)
 		{
@@ -640,9 +645,10 @@ claim_addresses(Inventory *inv, Batch *page)
 		}
 		if (!mine)
 		{
-			set_fate(page, i, FATE_LEAVE);
+			set_fate(page, i, lost);
 			continue;
 		}
+		set_fate(page, i, FATE_NEW);
 		MemoryContextSwitchTo(context);
 		page->file_ids[i] = datumCopy(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2,
 													&isnull), false, -1);
@@ -661,9 +667,6 @@ insert_new(Inventory *inv, Batch *page)
 	Datum		objects[15];
 	int			i;
 
-	if (page->counts[FATE_NEW] == 0)
-		return;
-	claim_addresses(inv, page);
 	if (properties_of(inv, page, FATE_NEW, arrays) == 0)
 		return;
 	objects[0] = place;
@@ -753,10 +756,21 @@ take_page(Inventory *inv, const CfListPage *list)
 	page.list = list;
 	page.fates = palloc0(sizeof(Fate) * (list->count + 1));
 	page.file_ids = palloc0(sizeof(Datum) * (list->count + 1));
-	page.counts[FATE_NEW] = list->count;
+	page.counts[FATE_UNKNOWN] = list->count;
 	cf_catalog_owner_begin(&rights);
 	refuse_entries(inv, &page);
-	find_fates(inv, &page);
+	if (inv->mostly_new)
+	{
+		claim_addresses(inv, &page, FATE_UNKNOWN, FATE_UNKNOWN);
+		find_fates(inv, &page, FATE_LEAVE);
+	}
+	else
+	{
+		/* Who comes in between (a put, an INSERT) has the address. */
+		find_fates(inv, &page, FATE_NEW);
+		claim_addresses(inv, &page, FATE_NEW, FATE_LEAVE);
+	}
+	inv->mostly_new = page.counts[FATE_NEW] * 2 > list->count;
 	insert_new(inv, &page);
 	update_changed(inv, &page);
 	note_unchanged(inv, &page);

@@ -610,7 +610,10 @@ write_batch(LogImport *log, bool finished)
 	cf_spi_end();
 	cf_catalog_owner_end(&rights);
 	MemoryContextSwitchTo(caller);
-	cf_catalog_import_commit(&log->import);
+	if (finished)
+		cf_catalog_import_commit(&log->import);
+	else
+		cf_catalog_import_commit_lazily(&log->import);
 	MemoryContextReset(log->batch_context);
 
 	log->total.lines += log->batch.lines;
