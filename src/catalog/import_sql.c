@@ -12,9 +12,11 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "catalog/import_sql.h"
@@ -156,4 +158,19 @@ cf_catalog_import_refuse(CfImport *import, const char *source, int64 line, const
 	cf_spi_begin();
 	cf_spi_run(&insert_error, args, nulls);
 	cf_spi_end();
+}
+
+Datum
+cf_catalog_import_array(Datum *values, bool *nulls, int count, Oid type)
+{
+	int16		length;
+	bool		by_value;
+	char		align;
+	int			dims[1] = {count};
+	int			lbs[1] = {1};
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	if (count == 0)
+		return PointerGetDatum(construct_empty_array(type));
+	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, type, length, by_value, align));
 }

@@ -51,4 +51,7 @@ extern void cf_catalog_import_commit_lazily(CfImport *import);
 extern void cf_catalog_import_refuse(CfImport *import, const char *source, int64 line, const char *bytes,
 									 size_t length, const char *reason);
 
+/* cf_catalog_import_array makes a one-dimensional array of count values; nulls may be NULL. */
+extern Datum cf_catalog_import_array(Datum *values, bool *nulls, int count, Oid type);
+
 #endif							/* CF_CATALOG_IMPORT_SQL_H */

@@ -28,10 +28,8 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -522,22 +520,6 @@ take_line(LogImport *log, const char *text, size_t length, bool whole)
 		write_batch(log, false);
 }
 
-/* array_of makes an array of the first count values. */
-static Datum
-array_of(Datum *values, bool *nulls, int count, Oid type)
-{
-	int16		length;
-	bool		by_value;
-	char		align;
-	int			dims[1] = {count};
-	int			lbs[1] = {1};
-
-	if (count == 0)
-		return PointerGetDatum(construct_empty_array(type));
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(values, nulls, 1, dims, lbs, type, length, by_value, align));
-}
-
 /* write_accesses turns the batch into rows, and counts those whose key nobody has or had. */
 static void
 write_accesses(LogImport *log, Datum place)
@@ -549,7 +531,7 @@ write_accesses(LogImport *log, Datum place)
 		return;
 	args[0] = place;
 	for (i = 0; i < COLUMNS; i++)
-		args[1 + i] = array_of(log->values[i], log->nulls[i], log->count, column_types[i]);
+		args[1 + i] = cf_catalog_import_array(log->values[i], log->nulls[i], log->count, column_types[i]);
 	log->batch.accepted = cf_spi_run(&insert_accesses, args, NULL);
 	log->batch.unknown_keys = log->count - log->batch.accepted;
 }
@@ -602,8 +584,8 @@ write_batch(LogImport *log, bool finished)
 		for (i = 0; i < log->ndays; i++)
 			lines[i] = Int64GetDatum(log->day_lines[i]);
 		args[0] = place;
-		args[1] = array_of(log->days, NULL, log->ndays, DATEOID);
-		args[2] = array_of(lines, NULL, log->ndays, INT8OID);
+		args[1] = cf_catalog_import_array(log->days, NULL, log->ndays, DATEOID);
+		args[2] = cf_catalog_import_array(lines, NULL, log->ndays, INT8OID);
 		cf_spi_run(&cover_days, args, NULL);
 	}
 	save_ledger(log, place, finished);
