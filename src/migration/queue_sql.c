@@ -3,7 +3,8 @@
  *		The mover's statements. Jobs go in and out as arrays, so that a batch costs one statement per step.
  *
  * The statements run as cloudflux_worker: a background worker always is that role, a foreground CALL becomes
- * it between cf_queue_begin() and cf_queue_commit(), because its user may not write the queue directly.
+ * it between cf_queue_begin() and cf_queue_commit(), because its user may not write the queue directly. The
+ * search_path stays that user's: every name and operator here is qualified, or code of theirs would run as the worker.
  */
 #include "postgres.h"
 
@@ -312,7 +313,7 @@ CfJobs
 cf_queue_claim(int limit, int64 max_bytes, int lease_sec)
 {
 	static CfSpiPlan plan = {
-		"SELECT * FROM cloudflux.claim_jobs($1, $2, make_interval(secs => $3))",
+		"SELECT * FROM cloudflux.claim_jobs($1, $2, pg_catalog.make_interval(secs => $3))",
 		3, {INT4OID, INT8OID, FLOAT8OID}
 	};
 	Datum		values[3] = {Int32GetDatum(limit), Int64GetDatum(max_bytes), Float8GetDatum(lease_sec)};
@@ -333,7 +334,7 @@ cf_queue_load_parts(CfJob *job)
 {
 	static CfSpiPlan plan = {
 		"SELECT part_number, byte_offset, length, sha256, source_version FROM cloudflux.job_parts"
-		" WHERE file_id = $1 AND job_id = $2 ORDER BY part_number", 2, {TEXTOID, TEXTOID}
+		" WHERE file_id OPERATOR(pg_catalog.=) $1 AND job_id OPERATOR(pg_catalog.=) $2 ORDER BY part_number", 2, {TEXTOID, TEXTOID}
 	};
 	Datum		values[2] = {CStringGetTextDatum(job->file_id), CStringGetTextDatum(job->job_id)};
 
@@ -393,7 +394,7 @@ void
 cf_queue_renew(CfJobs *jobs, CfJobFilter filter, int lease_sec)
 {
 	static CfSpiPlan plan = {
-		"SELECT file_id, request FROM cloudflux.renew_leases($1, $2, $3, $4, make_interval(secs => $5))",
+		"SELECT file_id, request FROM cloudflux.renew_leases($1, $2, $3, $4, pg_catalog.make_interval(secs => $5))",
 		5, {TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID, FLOAT8ARRAYOID, FLOAT8OID}
 	};
 	Datum		values[5];
@@ -625,7 +626,8 @@ cf_queue_addresses(const CfJob *job, int *count)
 {
 	static CfSpiPlan plan = {
 		"SELECT place, object_key, version FROM cloudflux.addresses"
-		" WHERE file_id = $1 AND state IN ('primary', 'replica', 'deleting') ORDER BY state = 'primary'", 1, {TEXTOID}
+		" WHERE file_id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.<>) 'claimed'"
+		" ORDER BY state OPERATOR(pg_catalog.=) 'primary'", 1, {TEXTOID}
 	};
 	Datum		values[1] = {CStringGetTextDatum(job->file_id)};
 	CfAddress  *addresses;
@@ -648,7 +650,8 @@ bool
 cf_queue_points_back(const CfJob *job)
 {
 	static CfSpiPlan plan = {
-		"SELECT 1 FROM cloudflux.data_objects WHERE file_id = $1 AND place = $2 AND object_key = $3",
+		"SELECT 1 FROM cloudflux.data_objects WHERE file_id OPERATOR(pg_catalog.=) $1"
+		" AND place OPERATOR(pg_catalog.=) $2 AND object_key OPERATOR(pg_catalog.=) $3",
 		3, {TEXTOID, TEXTOID, TEXTOID}
 	};
 	Datum		values[3] = {CStringGetTextDatum(job->file_id), CStringGetTextDatum(job->source_place),

@@ -83,10 +83,12 @@ cf_pricing_book_current(void)
 		cf_pricing_book_init(book, &book_arena);
 		read_classes(book);
 		read_bands(book, "SELECT id, provider, region, storage_class, '', effective_from, effective_to, builtin,"
-				   " (from_gb * 1073741824)::bigint, (to_gb * 1073741824)::bigint, usd_gb_month"
+				   " (from_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint,"
+				   " (to_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint, usd_gb_month"
 				   " FROM cloudflux.price_bands", false);
 		read_bands(book, "SELECT id, provider, region, destination, peer, effective_from, effective_to, builtin,"
-				   " (tier_from_gb * 1073741824)::bigint, (tier_to_gb * 1073741824)::bigint, usd_per_gb"
+				   " (tier_from_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint,"
+				   " (tier_to_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint, usd_per_gb"
 				   " FROM cloudflux.egress_prices", true);
 		read_restores(book);
 		cf_pricing_book_seal(book);
