@@ -259,13 +259,13 @@ move_on(CfJobs *jobs, CfPhase from, CfPhase to)
 
 /*
  * claim takes a batch, opens its places on the authority of who asked, and names the uploads that are about to
- * begin: all in one transaction, which is flushed when a source may be deleted on its strength.
+ * begin: all in one transaction, which is flushed whatever synchronous_commit says. Nothing may be written under a
+ * tag that a crash makes forgotten, for a job that was never submitted then, and no source deleted.
  */
 static void
 claim(Round *round, int max_jobs)
 {
 	int			limit = max_jobs > 0 && max_jobs < cf_migration_batch ? max_jobs : cf_migration_batch;
-	bool		durable = false;
 	MemoryContext old;
 
 	cf_queue_begin("claiming migration jobs");
@@ -276,7 +276,6 @@ claim(Round *round, int max_jobs)
 	{
 		CfJob	   *job = &round->jobs.jobs[i];
 
-		durable |= job->phase == CF_PHASE_DELETING_SOURCE;
 		if (!is_new_upload(job))
 			continue;
 		if (job->upload_tag[0] != '\0')
@@ -290,7 +289,7 @@ claim(Round *round, int max_jobs)
 	}
 	cf_queue_record_tags(&round->jobs, is_new_upload);
 	MemoryContextSwitchTo(old);
-	cf_queue_commit(durable);
+	cf_queue_commit(round->jobs.count > 0);
 	round->renewed_us = cf_clock_monotonic_us();
 	TRIP("migration_claimed");
 }
@@ -646,7 +645,8 @@ copy_all(Round *round)
 	old = MemoryContextSwitchTo(round->context);
 	cf_queue_record_copied(&round->jobs, is_copied);
 	MemoryContextSwitchTo(old);
-	cf_queue_commit(false);
+	/* Before the object appears, it must be certain that it will be recognised as ours. */
+	cf_queue_commit(true);
 	RESUME_INTERRUPTS();
 	for (int i = 0; i < round->jobs.count; i++)
 	{

@@ -1,6 +1,7 @@
 # CloudFlux::KillLoop: objects move between two places while their server dies again and again.
 #
 #	my $loop = CloudFlux::KillLoop->new(flavour => 'test', cycles => 30);
+#				# setting => { name => value } adds to the server's configuration
 #	$loop->run;			# populate, kill, recover, …; then every promise of docs/migration.md is checked
 #
 # 1,000 objects of 0 B to 64 MiB, log-uniform up to a constant, 1 GiB in all, go back and forth with delete_source. A
@@ -38,7 +39,7 @@ sub new
 	srand $seed;
 	diag("seed $seed (CF_SEED repeats it)");
 	my $self = bless {
-		seed => $seed, flavour => $how{flavour}, cycles => $ENV{CF_KILL_CYCLES} // $how{cycles},
+		seed => $seed, setting => $how{setting} // {}, flavour => $how{flavour}, cycles => $ENV{CF_KILL_CYCLES} // $how{cycles},
 		count => $ENV{CF_KILL_OBJECTS} // 1000, total => ($ENV{CF_KILL_MB} // 1024) * $MB,
 		reached => {}, ends => {}, sha => {},
 	}, $class;
@@ -66,7 +67,7 @@ sub run
 		restart_after_crash => 'off', fsync => 'off', log_checkpoints => 'off', max_wal_size => '512MB',
 		'cloudflux.migration_workers' => 2, 'cloudflux.migration_lease_sec' => 5,
 		'cloudflux.migration_part_size' => '1MB', 'cloudflux.migration_retry_delay' => '50ms',
-		'cloudflux.migration_batch' => 64);
+		'cloudflux.migration_batch' => 64, %{ $self->{setting} });
 	$self->populate;
 	diag(sprintf '%d objects, %.1f MB, made in %.1f s', scalar keys %{ $self->{sha} }, $self->{bytes} / $MB, time - $begin);
 	$begin = time;
@@ -105,7 +106,7 @@ sub schedule
 	while (@ends < $self->{cycles})
 	{
 		my @points = @{ $self->{points} };
-		push @ends, @points && rand() < 0.4 ? { point => $points[ rand @points ], at => 1 + int rand 30 }
+		push @ends, @points && rand() < 0.3 ? { point => $points[ rand @points ], at => 1 + int rand 30 }
 		  : { kind => (qw(all all postmaster mover))[ rand 4 ], after => 0.2 + rand 2 };
 	}
 	for (my $i = $#ends; $i > 0; $i--) { my $j = int rand($i + 1); @ends[ $i, $j ] = @ends[ $j, $i ] }
