@@ -1273,7 +1273,7 @@ BEGIN ATOMIC
 							   THEN round(s.move_cost / (s.monthly_before - s.monthly_after) * 730 / 24, 1) END,
 		   risks = COALESCE(k.risks, '[]')
 	  FROM (SELECT count(*) FILTER (WHERE i.refused IS NULL) AS objects,
-				   COALESCE(sum(i.size_bytes) FILTER (WHERE i.refused IS NULL), 0) AS bytes,
+				   LEAST(COALESCE(sum(i.size_bytes) FILTER (WHERE i.refused IS NULL), 0), 9223372036854775807) AS bytes,
 				   COALESCE(sum(i.requests) FILTER (WHERE i.refused IS NULL), 0) AS requests,
 				   sum(i.move_cost) FILTER (WHERE i.refused IS NULL) AS move_cost,
 				   sum(i.monthly_before) FILTER (WHERE i.refused IS NULL) AS monthly_before,

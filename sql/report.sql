@@ -42,11 +42,11 @@ CREATE VIEW cloudflux.overview WITH (security_invoker = true) AS
 		       count(*) FILTER (WHERE d.vanished_at IS NULL AND k.access_class = 'COLD') AS cold_objects,
 		       count(*) FILTER (WHERE d.vanished_at IS NULL AND k.access_class IS NULL) AS unclassified_objects,
 		       count(*) FILTER (WHERE d.vanished_at IS NULL AND k.access_class <> d.current_tier) AS misplaced_objects,
-		       COALESCE(sum(d.access_count_30d) FILTER (WHERE d.vanished_at IS NULL), 0)::bigint AS accesses_30d
+		       LEAST(COALESCE(sum(d.access_count_30d) FILTER (WHERE d.vanished_at IS NULL), 0), 9223372036854775807)::bigint AS accesses_30d
 		  FROM cloudflux.data_objects d
 		  LEFT JOIN cloudflux.object_classes k ON k.file_id = d.file_id) o
 	 CROSS JOIN (
-		SELECT count(*) FILTER (WHERE x.role <> 'primary') AS replicas, COALESCE(sum(x.size_bytes), 0)::bigint AS size_bytes,
+		SELECT count(*) FILTER (WHERE x.role <> 'primary') AS replicas, LEAST(COALESCE(sum(x.size_bytes), 0), 9223372036854775807)::bigint AS size_bytes,
 		       COALESCE(sum(x.monthly_cost), 0) AS monthly_cost
 		  FROM cloudflux.object_copies x) c
 	 CROSS JOIN (SELECT count(*) AS live_jobs, count(*) FILTER (WHERE q.paused) AS paused_jobs FROM cloudflux.job_queue q) j
@@ -59,8 +59,10 @@ CREATE VIEW cloudflux.overview WITH (security_invoker = true) AS
 
 CREATE VIEW cloudflux.tier_statistics WITH (security_invoker = true) AS
 	SELECT COALESCE(o.current_tier, 'unknown') AS current_tier, COALESCE(k.access_class, 'unclassified') AS access_class,
-	       count(*) AS objects, COALESCE(sum(o.size_bytes), 0)::bigint AS size_bytes, COALESCE(sum(o.monthly_cost), 0) AS monthly_cost,
-	       count(*) FILTER (WHERE o.monthly_cost IS NULL) AS unpriced_objects, COALESCE(sum(o.access_count_30d), 0)::bigint AS accesses_30d,
+	       count(*) AS objects, LEAST(COALESCE(sum(o.size_bytes), 0), 9223372036854775807)::bigint AS size_bytes,
+	       COALESCE(sum(o.monthly_cost), 0) AS monthly_cost,
+	       count(*) FILTER (WHERE o.monthly_cost IS NULL) AS unpriced_objects,
+	       LEAST(COALESCE(sum(o.access_count_30d), 0), 9223372036854775807)::bigint AS accesses_30d,
 	       round(avg((now() AT TIME ZONE 'UTC')::date - (LEAST(o.created_at, o.modified_at) AT TIME ZONE 'UTC')::date), 1) AS avg_age_days
 	  FROM cloudflux.data_objects o
 	  LEFT JOIN cloudflux.object_classes k ON k.file_id = o.file_id
@@ -69,7 +71,8 @@ CREATE VIEW cloudflux.tier_statistics WITH (security_invoker = true) AS
 
 CREATE VIEW cloudflux.cloud_distribution WITH (security_invoker = true) AS
 	SELECT COALESCE(c.cloud, 'unknown') AS cloud, c.place, count(*) FILTER (WHERE c.role = 'primary') AS objects,
-	       count(*) FILTER (WHERE c.role <> 'primary') AS replicas, sum(c.size_bytes)::bigint AS size_bytes,
+	       count(*) FILTER (WHERE c.role <> 'primary') AS replicas, CASE WHEN sum(c.size_bytes) IS NOT NULL
+	            THEN LEAST(sum(c.size_bytes), 9223372036854775807) END::bigint AS size_bytes,
 	       COALESCE(round(100 * sum(c.size_bytes) / NULLIF(sum(sum(c.size_bytes)) OVER (), 0), 2), 0) AS share_pct,
 	       COALESCE(sum(c.monthly_cost), 0) AS monthly_cost, count(*) FILTER (WHERE c.monthly_cost IS NULL) AS unpriced_copies
 	  FROM cloudflux.object_copies c

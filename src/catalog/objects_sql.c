@@ -378,14 +378,16 @@ complete_size(Row *row)
 	}
 	else if (gb_given)
 	{
-		int64		bytes = bytes_of(row->values[SIZE_GB]);
+		Datum		gb = row->values[SIZE_GB];
+		double		rough = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, gb));
 
-		if (bytes < 0)
+		if (!(rough >= 0 && rough < (double) PG_INT64_MAX / BYTES_PER_GB))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("size_gb of object \"%s\" cannot be negative: %s", file_id_of(row),
-								   DatumGetCString(DirectFunctionCall1(numeric_out,
-																	   row->values[SIZE_GB])))));
-		set_datum(row, SIZE_BYTES, Int64GetDatum(bytes));
+							errmsg("size_gb of object \"%s\" cannot be %s: %s", file_id_of(row),
+								   rough < 0 ? "negative" : "that",
+								   DatumGetCString(DirectFunctionCall1(numeric_out, gb))),
+							errdetail("A size is a number from 0 to less than 2^33 GB of 2^30 bytes.")));
+		set_datum(row, SIZE_BYTES, Int64GetDatum(bytes_of(gb)));
 	}
 	else if (row->is_update && (changed(row, SIZE_BYTES) || changed(row, SIZE_GB)))
 	{
