@@ -14,6 +14,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "core/spi_sql.h"
@@ -35,10 +36,25 @@ typedef void (*ColumnValue) (const CfJob *job, Datum *value, bool *isnull);
 static Oid	saved_user;
 static int	saved_context;
 
+/*
+ * plan_for_batches makes this transaction's statements reach every row by its key. Their arrays hold at most some
+ * hundred jobs, but a plan made while the tables were empty or not yet analyzed would read them whole, for the
+ * life of the process. The high costs of what is switched off must not tempt the JIT compiler.
+ */
+static void
+plan_for_batches(void)
+{
+	static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"};
+
+	for (size_t i = 0; i < lengthof(off); i++)
+		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
 void
 cf_queue_begin(const char *activity)
 {
 	cf_worker_begin(activity);
+	plan_for_batches();
 	if (cf_worker_is_worker())
 		return;
 	GetUserIdAndSecContext(&saved_user, &saved_context);
