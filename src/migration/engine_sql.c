@@ -703,8 +703,8 @@ verify_one(Round *round, CfJob *job)
 	if (step != CF_STEP_ERROR)
 		return;
 	fail(job, &job->err);
-	/* CF_ERR_STATE: what was sealed is gone from the destination */
-	job->recopy = job->err.kind == CF_ERR_CHANGED || job->err.kind == CF_ERR_STATE;
+	/* What is not found is the upload or the copy, never the source: see verify_source(). */
+	job->recopy = job->err.kind == CF_ERR_CHANGED || job->err.kind == CF_ERR_NOT_FOUND;
 	if (job->recopy && (!still_held(round, job) || !undo_copy(round, job, &undo_err)))
 		job->recopy = false;
 }

@@ -107,8 +107,8 @@ typedef struct CfVerify
 /*
  * cf_verify_step commits the upload (create-only, repeatable), reads every byte back, compares size and
  * SHA-256, and looks whether the source still is the pinned version. Errors: CF_ERR_EXISTS somebody else is at the
- * destination; CF_ERR_CHANGED the source changed or the copy is not what was sent; CF_ERR_STATE the upload
- * is gone (start again from copying). A source that vanished meanwhile is no error.
+ * destination; CF_ERR_CHANGED the source changed or the copy is not what was sent; CF_ERR_NOT_FOUND the
+ * upload is gone (start again from copying). A source that vanished meanwhile is no error.
  */
 extern void cf_verify_begin(CfVerify *verify, const CfVerifyArgs *args, CfArena *arena);
 extern CfStep cf_verify_step(CfVerify *verify, CfError *err);
