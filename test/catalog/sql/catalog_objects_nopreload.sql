@@ -3,7 +3,7 @@
 SELECT cloudflux.add_storage('aws', 'AWS', 'pictures', '{"region": "us-east-1"}'), cloudflux.add_storage('deep', 'AWS', 'pictures', '{"region": "us-east-1", "prefix": "deep/"}');
 CREATE VIEW told AS
 SELECT event_type, subject, data - 'first_file_id' - 'last_file_id' AS data FROM cloudflux.events
- WHERE topic = 'data-ingestion' ORDER BY id;
+ WHERE topic = 'data-ingestion' ORDER BY xid, subject, id;
 
 -- sizes: each from the other, the bytes are the truth
 INSERT INTO cloudflux.data_objects (file_id, size_gb) VALUES ('s1', 1.5), ('s2', 0), ('s3', NULL);
