@@ -264,6 +264,10 @@ BEGIN
 		RAISE EXCEPTION 'job "%" exists already', v_job.job_id
 			USING ERRCODE = 'duplicate_object', HINT = 'Leave job_id out: the server gives a new one.';
 	END IF;
+	IF v_job.grace < interval '0' THEN
+		RAISE EXCEPTION 'the grace of a job cannot be negative' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	v_job.grace := COALESCE(v_job.grace, interval '0');
 	v_job.status := 'pending';
 	v_job.phase := 'pending';
 	v_job.progress_pct := 0;
@@ -349,6 +353,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	v_clash record;
+	v_key   text;
 BEGIN
 	SELECT j.file_id, q.job_id, q.phase INTO v_clash
 	  FROM unnest(p_jobs) j JOIN cloudflux.job_queue q ON q.file_id = j.file_id LIMIT 1;
@@ -374,8 +379,9 @@ BEGIN
 				  HINT = 'Choose another key with dest_key => …; a replica of the same object is removed by cloudflux.delete_replica().';
 	END IF;
 EXCEPTION WHEN unique_violation THEN
+	GET STACKED DIAGNOSTICS v_key = PG_EXCEPTION_DETAIL;
 	RAISE EXCEPTION 'object is already being worked on'
-		USING ERRCODE = 'object_in_use', DETAIL = SQLERRM,
+		USING ERRCODE = 'object_in_use', DETAIL = v_key,
 			  HINT = 'Wait for the other job with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
 END;
 $$;
@@ -1106,6 +1112,7 @@ AS $$
 DECLARE
 	v_id       text := wait_for_migration.job_id;
 	v_deadline timestamptz := clock_timestamp() + wait_for_migration.timeout;
+	v_near     bigint := pg_current_xact_id_if_assigned()::text::bigint;
 	v_job      record;
 BEGIN
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -1113,10 +1120,12 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Its snapshot would never see the end; use READ COMMITTED.';
 	END IF;
 	LOOP
-		SELECT j.status, j.phase, j.xmin AS writer INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id LIMIT 1;
+		-- The writer's 32 bits stand for the 64-bit id that is nearest to our own.
+		SELECT j.status, j.phase, (v_near + ((j.xmin::text::bigint - v_near + 2147483648) & 4294967295) - 2147483648)::text::xid8 AS writer
+		  INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id LIMIT 1;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'there is no job "%"', v_id USING ERRCODE = '02000', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
-		ELSIF v_job.writer = pg_current_xact_id_if_assigned()::xid THEN
+		ELSIF pg_xact_status(v_job.writer) = 'in progress' THEN	-- and visible: we wrote it, maybe below a savepoint
 			RAISE EXCEPTION 'cannot wait for job "%" in the transaction that submitted it', v_id
 				USING ERRCODE = 'object_not_in_prerequisite_state',
 					  DETAIL = 'No mover sees it before COMMIT.', HINT = 'COMMIT first, then wait.';

@@ -184,7 +184,7 @@ held(const CfJob *job)
 static bool
 is_new_upload(const CfJob *job)
 {
-	return held(job) && job->phase == CF_PHASE_COPYING && job->request == CF_REQUEST_NONE;
+	return mine(job) && job->phase == CF_PHASE_COPYING;
 }
 
 static bool
@@ -866,7 +866,9 @@ clean_all(Round *round)
 
 		if (job->phase != CF_PHASE_CLEANING || !still_held(round, job))
 			continue;
-		if (!job->failed && !undo_copy(round, job, &job->err))
+		if (job->upload_tag[0] == '\0' && job->dest_version[0] == '\0')
+			job->failed = false;	/* nothing was ever begun, so it does not matter that the place cannot be opened */
+		else if (!job->failed && !undo_copy(round, job, &job->err))
 			fail(job, &job->err);
 		/* What cannot be cleaned in all attempts is left to the sweep of old uploads. */
 		job->ready = !job->failed || exhausted(job);
