@@ -84,10 +84,12 @@ ROLLBACK;
 SELECT scope FROM cloudflux.classify_objects();
 
 -- rules that cannot be
+\set VERBOSITY terse
 INSERT INTO cloudflux.tier_rules (rule_name, priority, access_class) VALUES ('x', 1, 'LUKEWARM');
 INSERT INTO cloudflux.tier_rules (rule_name, priority, access_class, min_age_days) VALUES ('x', 1, 'HOT', -1);
 INSERT INTO cloudflux.tier_rules (rule_name, priority, access_class, min_age_days, max_age_days) VALUES ('x', 1, 'HOT', 9, 8);
 INSERT INTO cloudflux.tier_rules (rule_name, priority, access_class, max_reads_30d) VALUES ('x', 1, 'HOT', 9223372036854775807);
+\set VERBOSITY default
 
 -- evidence: a place that is covered proves that nobody read; a place that crosses the threshold brings its objects
 INSERT INTO cloudflux.access_coverage (place, day, lines) SELECT 'logged', (now() AT TIME ZONE 'UTC')::date - d, 5 FROM generate_series(1, 71) d;
