@@ -4,8 +4,9 @@
 #				# setting => { name => value } adds to the server's configuration
 #	$loop->run;			# populate, kill, recover, …; then every promise of docs/migration.md is checked
 #
-# 1,000 objects of 0 B to 64 MiB, log-uniform up to a constant, 1 GiB in all, go back and forth with delete_source. A
-# second, small herd is cancelled in the middle and rolled back, so that the points on those ways are reached as well.
+# 1,000 objects of 0 B to 64 MiB, log-uniform up to a constant, 1 GiB in all, go back and forth with delete_source. Small
+# herds beside them go the other ways: `steered` is cancelled in the middle and rolled back in its grace period, `copied` gets
+# replicas that are deleted or rolled back to, `gone` is deleted bit by bit.
 # A cycle starts the server (crash recovery), tops the queue up, and ends it in one of these ways:
 #	point		a mover kills itself at the n-th time that it comes to a named fault point (test builds); the
 #			postmaster takes the others down and, restart_after_crash being off, goes too
@@ -124,12 +125,13 @@ sub populate
 	$self->{root}{$_} = $c->place($_) foreach qw(a b);
 	my (@rows, @who);
 	@who = getpwnam('postgres') if $> == 0;
-	for my $i (0 .. $#sizes + 12)
+	my @herds = ((map { [ ('d', 'deep/er/d', 'x y/é')[ rand 3 ], $_ ] } @sizes), (map { [ steered => 3 * $MB ] } 1 .. 12),
+		(map { [ copied => int rand 2 * $MB ] } 1 .. 12), map { [ gone => int rand 10000 ] } 1 .. 10 * $self->{cycles});
+	for my $i (0 .. $#herds)
 	{
-		my $steered = $i > $#sizes;
-		my $size = $steered ? 3 * $MB : $sizes[$i];
-		my $place = $steered || rand() < 0.5 ? 'a' : 'b';
-		my $key = sprintf '%s%02d/o%04d.bin', $steered ? 'steered' : ('d', 'deep/er/d', 'x y/é')[ $i % 3 ], $i % 40, $i;
+		my ($herd, $size) = @{ $herds[$i] };
+		my $place = (qw(a b))[ rand 2 ];
+		my $key = sprintf '%s%02d/o%04d.bin', $herd, $i % 40, $i;
 		make_path("$self->{root}{$place}/" . dirname($key), @who ? { owner => 'postgres', group => 'postgres' } : ());
 		open my $out, '>:raw', "$self->{root}{$place}/$key" or die "$key: $!";
 		my $digest = Digest::SHA->new(256);
@@ -261,9 +263,19 @@ sub top_up
 	my ($code, $out, $err) = $self->{c}->psql(q{
 		SELECT count(*) FROM (SELECT o.place, array_agg(o.file_id ORDER BY random()) AS ids
 			FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
-			WHERE q.file_id IS NULL AND o.object_key NOT LIKE 'steered%' GROUP BY o.place) i,
+			WHERE q.file_id IS NULL AND o.object_key !~ '^(steered|copied|gone)' GROUP BY o.place) i,
 			LATERAL cloudflux.migrate_bulk(i.ids, CASE i.place WHEN 'a' THEN 'b' ELSE 'a' END, delete_source => true) j
-		 WHERE (SELECT count(*) FROM cloudflux.job_queue) < 600;});
+		 WHERE (SELECT count(*) FROM cloudflux.job_queue) < 600;
+		SELECT CASE WHEN r.file_id IS NULL THEN cloudflux.migrate(o.file_id, CASE o.place WHEN 'a' THEN 'b' ELSE 'a' END, priority => 1)
+			WHEN random() < 0.5 OR j.job_id IS NULL THEN cloudflux.delete_replica(o.file_id, r.place)
+			ELSE cloudflux.rollback_migration(j.job_id) END IS NULL
+		  FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
+		  LEFT JOIN cloudflux.addresses r ON r.file_id = o.file_id AND r.state = 'replica'
+		  LEFT JOIN LATERAL (SELECT m.job_id FROM cloudflux.migration_jobs m WHERE m.file_id = o.file_id AND m.kind = 'move' AND m.status = 'completed'
+			AND m.dest_place = o.place ORDER BY m.id DESC LIMIT 1) j ON true
+		 WHERE q.file_id IS NULL AND o.object_key LIKE 'copied%' ORDER BY random() LIMIT 4;
+		SELECT cloudflux.delete_object(o.file_id) IS NULL FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
+		 WHERE q.file_id IS NULL AND o.object_key LIKE 'gone%' ORDER BY random() LIMIT 10;});
 	# The server may die while we ask; nothing else may go wrong.
 	ok(0, 'jobs can be submitted') || diag($err) if $code != 0 && $err !~ /terminat|connection|closed|shutting|starting|recovery|could not connect/;
 	$self->{submitted} += $out =~ /(\d+)/ ? $1 : 0;
@@ -325,37 +337,44 @@ sub verify
 	my ($self, $when) = @_;
 	my ($c, %at, @wrong) = ($self->{c});
 	diag("$self->{submitted} jobs submitted so far");
-	foreach (split /\n/, $c->sql(q{SELECT place, object_key, size_bytes, version, encode(sha256, 'hex') FROM cloudflux.data_objects}))
+	diag($_) foreach split /\n/, $c->sql('SELECT kind, status, count(*) FROM cloudflux.migration_jobs GROUP BY 1, 2 ORDER BY 1, 2');
+	# Deleted objects are gone; what has not been deleted yet of their herd is there.
+	delete @{ $self->{sha} }{ split /\n/, $c->sql("SELECT source_key FROM cloudflux.migration_jobs WHERE kind = 'delete'") };
+	is($c->value('SELECT count(*) FROM cloudflux.data_objects'), scalar keys %{ $self->{sha} }, "$when: every object is in the catalog, once");
+	foreach (split /\n/, $c->sql(q{SELECT a.place, a.object_key, o.size_bytes, encode(o.sha256, 'hex') FROM cloudflux.data_objects o JOIN cloudflux.addresses a USING (file_id)}))
 	{
-		my ($place, $key, $size, $version, $sha) = split /\|/;
-		$at{"$self->{root}{$place}/$key"} = [ $key, $size, $version, $sha ];
+		my ($place, $key, $size, $sha) = split /\|/, $_, -1;
+		$at{"$self->{root}{$place}/$key"} = [ $key, $size, $sha ];
 	}
-	is(scalar keys %at, scalar keys %{ $self->{sha} }, "$when: every object is in the catalog, once");
 	find({ no_chdir => 1, wanted => sub {
 		my $path = $_;
 		return if $path =~ m{^\Q$self->{root}{a}\E$|^\Q$self->{root}{b}\E$|/\.cloudflux(/uploads|/trash|/lost)?$};
 		if (-d $path) { push @wrong, "$path is an empty folder" if $self->empty($path); return }
 		my $row = delete $at{$path} or return push @wrong, "$path is not in the catalog (" . (-s $path) . ' bytes)';
-		my ($key, $size, $version, $sha) = @$row;
+		my ($key, $size, $sha) = @$row;
 		my $real = Digest::SHA->new(256)->addfile($path, 'b')->hexdigest;
-		push @wrong, "$path does not have its bytes" if $real ne $self->{sha}{$key};
+		push @wrong, "$path does not have its bytes" if $real ne ($self->{sha}{$key} // '');
 		push @wrong, "$path: size or SHA-256 in the catalog is wrong" if -s $path != $size || $sha ne '' && $sha ne $real;
 	} }, values %{ $self->{root} });
 	push @wrong, map { "$_ is missing" } sort keys %at;
 	is_deeply(\@wrong, [], "$when: every object is where the catalog says, once, with its bytes; nothing else is there");
 	$self->none(q{SELECT file_id, status, error_message FROM cloudflux.migration_jobs WHERE status NOT IN ('completed', 'cancelled', 'rolled_back')}, "$when: no job failed");
-	$self->none(q{SELECT j.status, j.phase FROM cloudflux.migration_jobs j JOIN cloudflux.data_objects o USING (file_id) WHERE o.object_key NOT LIKE 'steered%' AND (j.status <> 'completed' OR j.phase <> 'done' OR j.source_kept IS NOT NULL)}, "$when: every job of the herd completed and its source is gone");
-	$self->none(q{SELECT o.file_id, a.place, a.state FROM cloudflux.data_objects o FULL JOIN cloudflux.addresses a USING (file_id) WHERE a.state IS DISTINCT FROM 'primary' OR (a.place, a.object_key) IS DISTINCT FROM (o.place, o.object_key)}, "$when: one primary address per object, and no other");
-	$self->none(q{SELECT file_id, count(*) FROM cloudflux.addresses GROUP BY file_id HAVING count(*) <> 1}, "$when: one address per object");
-	$self->none(q{SELECT o.file_id, v.role, v.place FROM cloudflux.data_objects o LEFT JOIN cloudflux.object_versions v ON v.file_id = o.file_id AND v.valid_to IS NULL WHERE v.role IS DISTINCT FROM 'primary' OR v.place <> o.place OR v.version IS DISTINCT FROM o.version}, "$when: the open version of an object is where it lies");
-	$self->none(q{SELECT file_id FROM cloudflux.object_versions WHERE valid_to IS NULL GROUP BY file_id HAVING count(*) <> 1}, "$when: one open version per object");
+	$self->none(q{SELECT j.status, j.phase FROM cloudflux.migration_jobs j WHERE j.source_key !~ '^(steered|copied)' AND (j.status <> 'completed' OR j.phase <> 'done') OR j.source_kept IS NOT NULL}, "$when: every job that nobody meddled with completed, and every source that was to go is gone");
+	$self->none(q{SELECT a.file_id, a.place, a.state FROM cloudflux.data_objects o FULL JOIN cloudflux.addresses a USING (file_id)
+		 WHERE a.state IS NULL OR o.file_id IS NULL OR CASE a.state WHEN 'primary' THEN (a.place, a.object_key) IS DISTINCT FROM (o.place, o.object_key)
+			WHEN 'replica' THEN o.object_key NOT LIKE 'copied%' OR a.place = o.place ELSE true END}, "$when: an object's addresses are the primary one and the replica that was asked for");
+	$self->none(q{SELECT file_id, count(*) FROM cloudflux.addresses WHERE state = 'primary' GROUP BY file_id HAVING count(*) <> 1}, "$when: one primary address per object");
+	$self->none(q{SELECT a.file_id, a.place, a.state, v.role, v.version, a.version FROM cloudflux.addresses a FULL JOIN (SELECT * FROM cloudflux.object_versions WHERE valid_to IS NULL) v
+			ON v.file_id = a.file_id AND v.place = a.place AND v.object_key = a.object_key
+		 WHERE a.state IS DISTINCT FROM v.role OR v.version IS DISTINCT FROM a.version}, "$when: the open versions of an object are its addresses");
 	$self->none(q{SELECT * FROM cloudflux.job_parts}, "$when: no checkpoint is left behind");
 	$self->none(q{WITH told AS (SELECT e.data->>'job_id' AS job_id, e.event_type, count(*) AS n FROM cloudflux.events e WHERE e.topic = 'migration-events' GROUP BY 1, 2),
 		wanted AS (SELECT j.job_id, w.event_type FROM cloudflux.migration_jobs j, LATERAL (VALUES ('migration.submitted'), ('migration.' || j.status),
 			(CASE WHEN j.switched_at IS NOT NULL THEN 'migration.switched' END)) w(event_type) WHERE w.event_type IS NOT NULL)
 		SELECT job_id, event_type, t.n FROM told t FULL JOIN wanted w USING (job_id, event_type)
-		 WHERE (t.n IS DISTINCT FROM 1 OR w.job_id IS NULL)}, "$when: each job told once that it was submitted, switched and ended");
-	$self->none(q{SELECT j.job_id, j.status FROM cloudflux.migration_jobs j WHERE j.switched_at IS NULL AND j.status <> 'cancelled' OR j.completed_at IS NULL}, "$when: ended jobs say when");
+		  LEFT JOIN cloudflux.migration_jobs j USING (job_id)
+		 WHERE t.n IS DISTINCT FROM 1 OR w.job_id IS NULL AND (j.status, event_type) IS DISTINCT FROM ('rolled_back', 'migration.completed')}, "$when: each job told once that it was submitted, switched and ended");
+	$self->none(q{SELECT j.job_id, j.status FROM cloudflux.migration_jobs j WHERE j.switched_at IS NULL AND j.status <> 'cancelled' AND j.kind = 'move' OR j.completed_at IS NULL}, "$when: ended jobs say when");
 }
 
 1;
