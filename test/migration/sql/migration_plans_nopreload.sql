@@ -2,7 +2,7 @@
 \getenv places CF_PLACES
 \set root :places '/migration_plans'
 \set cmd 'cat > /dev/null; rm -rf ' :root ' && mkdir -p ' :root '/fast ' :root '/archive'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SELECT cloudflux.add_storage('fast', 'LOCAL', :'root' || '/fast', '{"tier": "HOT"}'),
@@ -73,7 +73,7 @@ SELECT status, objects, refused FROM cloudflux.migration_plans WHERE plan_id = :
 
 -- a plan that must pay is refused with the figures
 \set cmd 'cat > /dev/null; mkdir -p ' :root '/std ' :root '/ir'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT cloudflux.add_storage('std', 'LOCAL', :'root' || '/std', '{"price_provider": "AWS", "price_region": "us-east-1", "storage_class": "STANDARD"}'),
 	   cloudflux.add_storage('ir', 'LOCAL', :'root' || '/ir', '{"tier": "COLD", "price_provider": "AWS", "price_region": "us-east-1", "storage_class": "GLACIER_IR"}');
 SELECT object('small', 'small', place => 'std');

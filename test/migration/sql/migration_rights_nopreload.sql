@@ -2,7 +2,7 @@
 \getenv places CF_PLACES
 \set root :places '/migration_rights'
 \set cmd 'cat > /dev/null; rm -rf ' :root ' && mkdir -p ' :root '/fast ' :root '/archive'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SELECT cloudflux.add_storage('fast', 'LOCAL', :'root' || '/fast', '{"tier": "HOT"}'),
@@ -29,7 +29,7 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
 END;
 $$;
 \set cmd 'cat > /dev/null; mkdir -p ' :root '/secret'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT cloudflux.add_storage('secret', 'LOCAL', :'root' || '/secret', '{"tier": "WARM"}');
 CREATE ROLE regress_alice IN ROLE cloudflux_user;
 CREATE ROLE regress_bob IN ROLE cloudflux_user;

@@ -2,7 +2,7 @@
 \getenv places CF_PLACES
 \set root :places '/migration_run'
 \set cmd 'cat > /dev/null; rm -rf ' :root ' && mkdir -p ' :root '/fast ' :root '/archive'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SELECT cloudflux.add_storage('fast', 'LOCAL', :'root' || '/fast', '{"tier": "HOT"}'),
@@ -49,7 +49,7 @@ SELECT file_id, phase FROM jobs;
 CALL cloudflux.run_migrations();
 SELECT * FROM jobs;
 SELECT * FROM places_of;
-COPY (SELECT 1) TO PROGRAM :'files';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'files';
 \set from :root '/files'
 COPY files FROM :'from'; SELECT * FROM files; TRUNCATE files;
 SELECT file_id, place, object_key, current_tier, storage_class, sha256 = sha256(CASE file_id WHEN 'empty' THEN '' ELSE 'some bytes' END::bytea) AS sha256, storage_location ~ '^file://.*/archive/' AS located
@@ -70,7 +70,7 @@ SELECT outcome($$SELECT cloudflux.migrate('kept', 'archive', dest_key => 'k')$$)
 CALL cloudflux.run_migrations();
 SELECT * FROM jobs;
 SELECT * FROM places_of;
-COPY (SELECT 1) TO PROGRAM :'files';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'files';
 COPY files FROM :'from'; SELECT * FROM files; TRUNCATE files;
 SELECT outcome(format('SELECT cloudflux.rollback_migration(%L)', :'kept'));
 SELECT event_type, data->>'kind' AS kind FROM cloudflux.events WHERE topic = 'migration-events' AND subject = 'deleted' ORDER BY id;
@@ -98,13 +98,13 @@ SELECT length(cloudflux.delete_replica('empty', 'fast')), length(cloudflux.delet
 CALL cloudflux.run_migrations();
 SELECT kind, file_id, phase, status FROM jobs WHERE kind LIKE 'delete%';
 SELECT * FROM places_of;
-COPY (SELECT 1) TO PROGRAM :'files';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'files';
 COPY files FROM :'from'; SELECT * FROM files; TRUNCATE files;
 
 -- what must not be deleted is left alone, and the job says so
 SELECT object('changed', 'changed');
 \set cmd 'cat > /dev/null; printf more >> ' :root '/fast/changed'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT cloudflux.delete_object('changed') AS job \gset
 CALL cloudflux.run_migrations();
 SELECT phase, status, source_kept, error_sqlstate, error_message FROM cloudflux.migration_jobs WHERE job_id = :'job';
@@ -113,19 +113,19 @@ SELECT * FROM places_of WHERE file_id = 'changed';
 -- what fails, fails in words, and leaves the source as it was
 SELECT object('occupied', 'occupied'), object('missing', 'missing'), object('damaged', 'damaged');
 \set cmd 'cat > /dev/null; cd ' :root ' && printf mine > archive/occupied && rm fast/missing && touch -r fast/damaged stamp && printf SOME | dd of=fast/damaged conv=notrunc status=none && touch -r stamp fast/damaged'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 UPDATE cloudflux.data_objects SET sha256 = sha256('some bytes') WHERE file_id = 'damaged';
 SELECT count(*) FROM cloudflux.migrate_bulk('{occupied,missing,damaged}', 'archive', delete_source => true);
 CALL cloudflux.run_migrations();
 SELECT file_id, phase, status, error_sqlstate, error_message, regexp_replace(error_detail, '"/.*/', '"…/') AS error_detail, error_hint FROM cloudflux.migration_jobs
  WHERE file_id IN ('occupied', 'missing', 'damaged') ORDER BY id \gx
 SELECT * FROM places_of WHERE file_id IN ('occupied', 'missing', 'damaged');
-COPY (SELECT 1) TO PROGRAM :'files';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'files';
 COPY files FROM :'from'; SELECT * FROM files WHERE name ~ 'occupied|missing|damaged|cloudflux'; TRUNCATE files;
 SELECT status, detail FROM cloudflux.migration_health();
 -- it is tried again when the cause is gone
 \set cmd 'cat > /dev/null; rm ' :root '/archive/occupied'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT job_id AS job FROM cloudflux.migration_jobs WHERE file_id = 'occupied' \gset
 SELECT cloudflux.retry_migration(:'job');
 CALL cloudflux.run_migrations();
@@ -134,11 +134,11 @@ SELECT phase, status, error_message FROM cloudflux.migration_jobs WHERE job_id =
 -- a source that changes after it was catalogued is copied as it is; one that changes after the copy is not deleted
 SELECT object('fresh', 'fresh');
 \set cmd 'cat > /dev/null; printf more >> ' :root '/fast/fresh'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT cloudflux.migrate('fresh', 'archive', delete_source => true, grace => '1 day') AS job \gset
 CALL cloudflux.run_migrations();
 SELECT size_bytes, sha256 = sha256('some bytesmore') AS sha256 FROM cloudflux.data_objects WHERE file_id = 'fresh';
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 UPDATE cloudflux.job_queue SET not_before = now();
 CALL cloudflux.run_migrations();
 SELECT phase, status, source_kept FROM cloudflux.migration_jobs WHERE job_id = :'job';

@@ -2,7 +2,7 @@
 \getenv places CF_PLACES
 \set root :places '/migration_steer'
 \set cmd 'cat > /dev/null; rm -rf ' :root ' && mkdir -p ' :root '/fast ' :root '/archive'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SELECT cloudflux.add_storage('fast', 'LOCAL', :'root' || '/fast', '{"tier": "HOT"}'),

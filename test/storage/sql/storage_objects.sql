@@ -2,7 +2,7 @@
 \getenv places CF_PLACES
 \set root :places '/storage_objects'
 \set cmd 'rm -rf ' :root ' && mkdir -p ' :root '/odd && printf x > "$(printf "' :root '/odd/caf\\\\351")" && mkfifo ' :root '/odd/pipe && ln -s /etc ' :root '/odd/link'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 \set SHOW_CONTEXT never
 SELECT cloudflux.add_storage('here', 'LOCAL', :'root', '{"prefix": "in/"}');
 
@@ -60,7 +60,7 @@ SELECT count(*) FROM (SELECT cloudflux.list_objects('odd', 'many/') LIMIT 3) AS 
 
 -- unfinished uploads
 \set cmd 'cd ' :root '/odd/.cloudflux/uploads && printf abc > job-1.part && touch -d "2020-01-01 UTC" job-1.part && printf abcd > job-2.part'
-COPY (SELECT 1) TO PROGRAM :'cmd';
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT handle, owner_tag, written_at AT TIME ZONE 'UTC' AS written_at, size_bytes FROM cloudflux.stale_uploads('odd');
 SELECT handle FROM cloudflux.stale_uploads(p_place => 'odd', p_age => '-1 minute');
 SELECT cloudflux.abort_upload('odd', 'job-1.part'), cloudflux.abort_upload('odd', 'job-1.part');
