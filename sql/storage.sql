@@ -364,10 +364,13 @@ AS 'MODULE_PATHNAME', 'cloudflux_abort_upload';
 
 -- ---------------------------------------------------------------- HOT, WARM, COLD
 
+-- In PL/pgSQL, which keeps its plan: it is asked once per job, and as a standard body it would be planned as often.
 CREATE FUNCTION cloudflux.class_tier(p_cloud text, p_place text, p_storage_class text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT COALESCE(
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN COALESCE(
 		(SELECT t.tier FROM cloudflux.storage_tiers AS t
 		  WHERE t.cloud = p_cloud AND t.place = p_place AND t.storage_class = p_storage_class
 		  ORDER BY t.builtin LIMIT 1),
@@ -379,7 +382,8 @@ BEGIN ATOMIC
 		(SELECT t.tier FROM cloudflux.storage_tiers AS t
 		  WHERE t.cloud = p_cloud AND t.place IS NULL AND t.storage_class = p_storage_class
 		  ORDER BY t.builtin LIMIT 1));
-END;
+END
+$$;
 
 CREATE FUNCTION cloudflux.tier_class(p_place text, p_tier text) RETURNS text
 LANGUAGE plpgsql STABLE
