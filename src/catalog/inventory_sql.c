@@ -26,6 +26,7 @@
 #include "catalog/objects_sql.h"
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "core/interrupt.h"
 #include "core/spi_sql.h"
 #include "storage/storage.h"
 
@@ -86,11 +87,20 @@ static CfSpiPlan mark_vanished = {
 	"   AND NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.file_id = o.file_id)",
 	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
+static CfSpiPlan see_movers = {
+	"SELECT EXISTS (SELECT FROM cloudflux.job_queue), s.last_value FROM cloudflux.migration_jobs_id_seq s", 0, {0}
+};
+static CfSpiPlan release_addresses = {
+	"DELETE FROM cloudflux.addresses a WHERE a.place = $1 AND a.object_key = ANY ($2)", 2, {TEXTOID, TEXTARRAYOID}
+};
+
 PG_FUNCTION_INFO_V1(cloudflux_import_inventory);
 
 static void run_inventory(CfImport *import, void *arg);
 static void begin_or_resume(CfInventory *inv);
 static void list_page(CfInventory *inv, CfListPage *page);
+static bool movers_at_work(CfInventory *inv);
+static void drop_moved(CfInventory *inv, CfInventoryPage *page, bool all);
 static void take_page(CfInventory *inv, const CfListPage *list);
 static void find_vanished(CfInventory *inv);
 static void save(CfInventory *inv, const char *status, const char *message);
@@ -240,12 +250,13 @@ list_page(CfInventory *inv, CfListPage *page)
 	CfStep		step;
 
 	memset(page, 0, sizeof(*page));
+	inv->movers_seen = movers_at_work(inv);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
 		step = cf_storage_list(&inv->op, inv->prefix, inv->cursor, PAGE_ENTRIES, page);
 	} while (step == CF_STEP_AGAIN);
-	if (step == CF_STEP_DONE)
+	if (step == CF_STEP_DONE && !CF_FAULT("catalog_page_listed", &inv->op.err))
 		return;
 	if (step == CF_STEP_SEND)
 		cf_error_set(&inv->op.err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot be listed by this build",
@@ -282,6 +293,7 @@ take_page(CfInventory *inv, const CfListPage *list)
 		cf_catalog_page_claim(inv, &page, CF_FATE_NEW, CF_FATE_LEAVE);
 	}
 	inv->mostly_new = page.counts[CF_FATE_NEW] * 2 > list->count;
+	drop_moved(inv, &page, movers_at_work(inv) || inv->movers_seen);
 	cf_catalog_page_insert(inv, &page);
 	cf_catalog_page_update(inv, &page);
 	cf_catalog_page_note(inv, &page);
@@ -294,19 +306,87 @@ take_page(CfInventory *inv, const CfListPage *list)
 	MemoryContextSwitchTo(caller);
 }
 
-/* is_gone asks the store once more; an error that is not "not there" is no proof. */
+/* movers_at_work tells whether a job is live, or was submitted since the last call. */
 static bool
-is_gone(CfInventory *inv, const char *key)
+movers_at_work(CfInventory *inv)
 {
-	CfObjectStat stat;
+	CfOwnerRights rights;
+	bool		busy;
+	int64		jobs;
+
+	cf_catalog_owner_begin(&rights);
+	cf_spi_begin();
+	cf_spi_run(&see_movers, NULL, NULL);
+	jobs = cf_spi_int64(0, 2, NULL);
+	busy = cf_spi_bool(0, 1, NULL) || jobs != inv->jobs_seen;
+	inv->jobs_seen = jobs;
+	cf_spi_end();
+	cf_catalog_owner_end(&rights);
+	return busy;
+}
+
+/* ask_again asks the store once more; an error that is not "not there" is no proof that the object is gone. */
+static CfStep
+ask_again(CfInventory *inv, const char *key, CfObjectStat *stat, bool *gone)
+{
 	CfStep		step;
 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		step = cf_storage_stat(&inv->op, key, &stat);
+		step = cf_storage_stat(&inv->op, key, stat);
 	} while (step == CF_STEP_AGAIN);
-	return step == CF_STEP_ERROR && inv->op.err.kind == CF_ERR_NOT_FOUND;
+	*gone = step == CF_STEP_ERROR && inv->op.err.kind == CF_ERR_NOT_FOUND;
+	return step;
+}
+
+static bool
+is_gone(CfInventory *inv, const char *key)
+{
+	CfObjectStat stat;
+	bool		gone;
+
+	(void) ask_again(inv, key, &stat, &gone);
+	return gone;
+}
+
+/*
+ * drop_moved looks once more at what a mover may have taken away, or replaced, since it was listed: at changed entries,
+ * which are few, and at new ones if `all`. The addresses of new ones are ours already, so nobody brings anything there now.
+ */
+static void
+drop_moved(CfInventory *inv, CfInventoryPage *page, bool all)
+{
+	Datum	   *keys = palloc(sizeof(Datum) * (page->counts[CF_FATE_NEW] + 1));
+	Datum		args[2];
+	int			released = 0;
+	int			i;
+
+	for (i = 0; i < page->list->count; i++)
+	{
+		const CfListEntry *entry = &page->list->entries[i];
+		CfInventoryFate fate = page->fates[i];
+		CfObjectStat stat;
+		bool		gone;
+
+		if (fate != CF_FATE_CHANGED && !(all && fate == CF_FATE_NEW))
+			continue;
+		if (ask_again(inv, entry->key, &stat, &gone) == CF_STEP_DONE ?
+			strcmp(stat.version, entry->stat.version) == 0 : !gone)
+			continue;
+		if (fate == CF_FATE_NEW)
+			keys[released++] = CStringGetTextDatum(entry->key);
+		page->counts[fate]--;
+		page->counts[CF_FATE_LEAVE]++;
+		page->fates[i] = CF_FATE_LEAVE;
+	}
+	if (released == 0)
+		return;
+	args[0] = CStringGetTextDatum(inv->import.place->name);
+	args[1] = cf_catalog_import_array(keys, NULL, released, TEXTOID);
+	cf_spi_begin();
+	cf_spi_run(&release_addresses, args, NULL);
+	cf_spi_end();
 }
 
 /* find_vanished marks what the run did not find: batch by batch in order of keys. */

@@ -30,6 +30,8 @@ typedef struct CfInventory
 	int64		vanished;
 	int64		errors;
 	bool		mostly_new;		/* what the last page held: decides what to try first on the next */
+	bool		movers_seen;	/* jobs were live when the page was listed */
+	int64		jobs_seen;		/* submitted ever, when that was asked last */
 	char		class_known[128];	/* the class that was met last, and its tier */
 	char		tier_known[16];
 } CfInventory;

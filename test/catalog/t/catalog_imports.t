@@ -132,6 +132,29 @@ SKIP:
 	$c->sql(qq{COPY nothing FROM PROGRAM 'chmod 700 $root/d1'});
 }
 
+# What movers take away or bring while a page is listed is neither new nor changed.
+{
+	my ($from, $to) = map { $c->place($_) } qw(from to);
+	$c->sql(qq{SELECT cloudflux.add_storage('from', 'LOCAL', '$from'), cloudflux.add_storage('to', 'LOCAL', '$to')});
+	my ($moved) = $c->value(q{SELECT cloudflux.put_object('from', 'moved', 'bytes')});
+	my ($stays) = $c->value(q{SELECT cloudflux.put_object('from', 'stays', 'bytes')});
+	$c->sql(qq{COPY (SELECT 'found') TO '$from/found'});
+	my $s = $c->session;
+	my $pid = $s->pid;
+	$s->query(q{SET cloudflux.fault = 'catalog_page_listed:1:stop'});
+	$s->send(q{CALL cloudflux.import_inventory('from')});
+	await { $c->_slurp("/proc/$pid/stat") =~ /^\d+ \(.*\) T/ } 60, 'an import has listed a page';
+	my ($job) = $c->value(qq{SELECT cloudflux.migrate('$moved', 'to', delete_source => true)});
+	$c->sql('CALL cloudflux.run_migrations()');
+	is($c->value("SELECT phase FROM cloudflux.migration_jobs WHERE job_id = '$job'"), 'done', 'an object moves away');
+	kill 'CONT', $pid;
+	$s->finish;
+	is($c->value(q{SELECT string_agg(place || ' ' || object_key, ', ' ORDER BY object_key) FROM cloudflux.data_objects WHERE place IN ('from', 'to')}),
+		'from found, to moved, from stays', 'it is not found anew where it was');
+	is($c->value(q{SELECT string_agg(object_key, ', ' ORDER BY object_key) FROM cloudflux.addresses WHERE place = 'from'}), 'found, stays', 'and holds no address there');
+	$s->quit;
+}
+
 # A log, imported by two at once and cut off: every line counts once.
 {
 	my $log = "$root/../big.log";
