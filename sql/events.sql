@@ -118,8 +118,9 @@ DECLARE
 BEGIN
 	SELECT i.* INTO v_here FROM cloudflux.wal_identity() AS i;
 	-- A row from beyond the end of our history was restored from another cluster: it is marked as told, or it would be
-	-- told when our own transactions come to that number.
-	UPDATE cloudflux.events AS e SET xid = '2' WHERE e.xid >= v_xmax;
+	-- told when our own transactions come to that number. Held against the snapshot of this very statement: it sees
+	-- transactions that began after v_snapshot and have committed meanwhile, and their rows are ours.
+	UPDATE cloudflux.events AS e SET xid = '2' WHERE e.xid >= pg_snapshot_xmax(pg_current_snapshot());
 
 	SELECT p.* INTO v_position FROM cloudflux.event_positions AS p WHERE p.reader = 'notify' FOR UPDATE;
 	IF NOT FOUND OR v_position.system_identifier <> v_here.system_identifier

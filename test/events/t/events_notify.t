@@ -68,6 +68,15 @@ is($sum, 400, 'of four writers at once every event is told once');
 cmp_ok(scalar @n, '<=', 400, 'in at most as many batches');
 is($c->value("SELECT events - $before FROM cloudflux.event_positions"), 400, 'the position counts them');
 
+# A transaction that begins and commits while the keeper is looking is of our history too.
+@writers = map { $c->session } 0 .. 4;
+$writers[$_]->send("DO \$\$ BEGIN FOR i IN 1 .. 500 LOOP PERFORM cloudflux.emit_events('analytics', 'test.busy', ARRAY['w$_'], NULL); COMMIT; END LOOP; END \$\$") foreach 0 .. 3;
+$writers[4]->send('DO $$ BEGIN FOR i IN 1 .. 500 LOOP PERFORM cloudflux.notify_events(); COMMIT; END LOOP; END $$');
+$_->finish foreach @writers;
+is($c->value("SELECT count(*) FROM cloudflux.events WHERE xid = '2'"), 0, 'no event is taken for one of another cluster');
+ok($c->poll('SELECT untold_events = 0 FROM cloudflux.event_lag'), 'and all of them are told');
+heard(2000);
+
 # Another cluster's history: told neither twice nor never again.
 $c->sql("INSERT INTO cloudflux.events (xid, topic, event_type, subject) VALUES ('900000000000', 'analytics', 'test.restored', 'r')");
 ok($c->poll("SELECT xid = '2' FROM cloudflux.events WHERE subject = 'r'"), 'a row from beyond our history is marked as told');
