@@ -832,7 +832,7 @@ AS $$
 DECLARE
 	v_changed bigint;
 BEGIN
-	-- Bounded: the rest is done by the next run.
+	-- Bounded: the rest is done by the next run, as is what somebody has locked: the keeper must not wait for a user.
 	WITH places AS MATERIALIZED (SELECT p.* FROM cloudflux.place_prices AS p)
 	UPDATE cloudflux.data_objects AS o SET monthly_cost = n.cost
 	  FROM (SELECT d.file_id, c.cost
@@ -843,7 +843,8 @@ BEGIN
 	                                         ELSE COALESCE(NULLIF(d.storage_class, ''), p.storage_class) END,
 	                                    d.size_bytes, 0) AS cost) AS c
 	         WHERE d.vanished_at IS NULL AND c.cost IS DISTINCT FROM d.monthly_cost
-	         LIMIT 250000) AS n
+	         LIMIT 250000
+	           FOR NO KEY UPDATE OF d SKIP LOCKED) AS n
 	 WHERE o.file_id = n.file_id;
 	GET DIAGNOSTICS v_changed = ROW_COUNT;
 	RETURN CASE WHEN v_changed > 0 THEN v_changed || ' objects priced' END;
