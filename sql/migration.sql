@@ -494,6 +494,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+	-- A mover that came after v_live was read is not in it; its claim, a sign of life, is younger than v_seen.
+	v_seen timestamptz := clock_timestamp();
 	v_live int[] := ARRAY(SELECT a.pid FROM pg_stat_get_activity(NULL) a WHERE a.pid <> pg_backend_pid());
 BEGIN
 	RETURN QUERY
@@ -501,7 +503,8 @@ BEGIN
 		SELECT q.* FROM cloudflux.job_queue q
 		 WHERE NOT q.paused
 		   AND (q.not_before IS NULL OR q.not_before <= clock_timestamp())
-		   AND (q.claimed_by IS NULL OR q.lease_until < clock_timestamp() OR q.claimed_by <> ALL (v_live))
+		   AND (q.claimed_by IS NULL OR q.lease_until < clock_timestamp()
+				OR (q.claimed_by <> ALL (v_live) AND COALESCE(q.progress_at, '-infinity') < v_seen))
 		 ORDER BY q.priority DESC, q.seq
 		 LIMIT p_limit FOR UPDATE SKIP LOCKED),
 	ranked AS (
@@ -519,7 +522,7 @@ BEGIN
 			   phase = CASE WHEN q.phase = 'grace' OR (q.phase = 'pending' AND k.kind IN ('delete', 'delete_replica')) THEN 'deleting_source'
 							WHEN q.phase = 'pending' THEN 'copying'
 							ELSE q.phase END,
-			   not_before = NULL, rate_bps = NULL, bytes_done = 0
+			   not_before = NULL, rate_bps = NULL, bytes_done = 0, progress_at = clock_timestamp()
 		  FROM picked p JOIN cloudflux.migration_jobs k ON k.file_id = p.file_id AND k.job_id = p.job_id
 		 WHERE q.file_id = p.file_id
 		RETURNING q.*, p.phase AS old_phase, (p.claimed_by = ANY (v_live)) IS TRUE AS took_over),
@@ -1591,7 +1594,7 @@ COMMENT ON COLUMN cloudflux.job_queue.upload_tag IS 'Name of what may lie half-w
 COMMENT ON COLUMN cloudflux.job_queue.upload_handle IS 'The store''s own name for it.';
 COMMENT ON COLUMN cloudflux.job_queue.bytes_done IS 'Bytes of the object that are at the destination.';
 COMMENT ON COLUMN cloudflux.job_queue.rate_bps IS 'Bytes per second of the running attempt.';
-COMMENT ON COLUMN cloudflux.job_queue.progress_at IS 'When the mover last told of its progress.';
+COMMENT ON COLUMN cloudflux.job_queue.progress_at IS 'When the mover last gave a sign of life: it claimed the job, or told of its progress.';
 
 COMMENT ON TABLE cloudflux.job_parts IS
 	'Parts of large objects that are at the destination already, so that a crash resumes rather than restarts. A row goes when its job has switched or ended.';
