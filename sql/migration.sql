@@ -545,16 +545,28 @@ BEGIN
 END;
 $$;
 
--- Says that the mover still lives, and hears what a person asked for meanwhile.
+-- Says that the mover still lives, and hears what a person asked for meanwhile. A row that somebody has locked (who asks for
+-- something in a transaction that stays open) is no reason to wait, here and below: no mover waits for a person. Such a job
+-- is still ours while its lease lasts; a statement that could not write it leaves it to a later claim.
 CREATE FUNCTION cloudflux.renew_leases(p_file_ids text[], p_fences bigint[], p_bytes bigint[], p_rates double precision[], p_lease interval)
 RETURNS TABLE (file_id text, request text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	UPDATE cloudflux.job_queue q
-	   SET lease_until = clock_timestamp() + p_lease, bytes_done = u.bytes, rate_bps = u.rate, progress_at = clock_timestamp()
-	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_bytes), unnest(p_rates)) AS u(file_id, fence, bytes, rate)
-	 WHERE q.file_id = u.file_id AND q.fence = u.fence
-	RETURNING q.file_id, q.request;
+	WITH u AS (
+		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_bytes), unnest(p_rates)) AS u(file_id, fence, bytes, rate)),
+	free AS (
+		SELECT q.file_id FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence
+		   FOR UPDATE OF q SKIP LOCKED),
+	renewed AS (
+		UPDATE cloudflux.job_queue q
+		   SET lease_until = clock_timestamp() + p_lease, bytes_done = u.bytes, rate_bps = u.rate, progress_at = clock_timestamp()
+		  FROM u JOIN free f ON f.file_id = u.file_id
+		 WHERE q.file_id = u.file_id AND q.fence = u.fence
+		RETURNING q.file_id, q.request)
+	SELECT r.file_id, r.request FROM renewed r
+	UNION ALL
+	SELECT q.file_id, q.request FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence
+	 WHERE q.lease_until > clock_timestamp() AND q.file_id NOT IN (SELECT f.file_id FROM free f);
 END;
 
 CREATE FUNCTION cloudflux.record_upload(p_file_ids text[], p_fences bigint[], p_tags text[])
@@ -590,9 +602,13 @@ BEGIN ATOMIC
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_source_versions), unnest(p_sealed_versions),
 			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started))
 			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started)),
+	free AS (
+		SELECT q.file_id FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
+		   FOR UPDATE OF q SKIP LOCKED),
 	q AS (
 		UPDATE cloudflux.job_queue q SET phase = 'verifying', upload_handle = u.handle, bytes_done = u.size_bytes
-		  FROM u WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
+		  FROM u JOIN free f ON f.file_id = u.file_id
+		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
 		RETURNING q.file_id, q.job_id)
 	UPDATE cloudflux.migration_jobs j
 	   SET phase = 'verifying', source_version = u.source_version, dest_version = u.sealed_version, sha256 = u.sha256,
@@ -603,7 +619,8 @@ BEGIN ATOMIC
 END;
 
 -- Points the catalog at the destination: addresses, object, versions, job and event in one transaction. What is still the
--- caller's and did not switch comes back with the reason: somebody cancelled it, or the object is elsewhere by now.
+-- caller's and did not switch comes back with the reason: somebody cancelled it, the object is elsewhere by now, or somebody
+-- has its row locked (busy): then another attempt switches it, and meanwhile nobody else's object waits.
 CREATE FUNCTION cloudflux.record_switched(p_file_ids text[], p_fences bigint[], p_dest_versions text[], p_verified text)
 RETURNS TABLE (file_id text, phase text, refused text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -621,11 +638,16 @@ BEGIN
 		  JOIN cloudflux.data_objects o ON o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key
 		 WHERE q.request IS DISTINCT FROM 'cancel'
 		 ORDER BY q.file_id
-		   FOR UPDATE OF q, o) l;
+		   FOR UPDATE OF q, o SKIP LOCKED) l;
 	RETURN QUERY
-	SELECT q.file_id, q.phase, CASE WHEN q.request = 'cancel' THEN 'cancelled' ELSE 'elsewhere' END
+	SELECT q.file_id, q.phase,
+		   CASE WHEN q.request = 'cancel' THEN 'cancelled'
+				WHEN EXISTS (SELECT FROM cloudflux.data_objects o
+							  WHERE o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key) THEN 'busy'
+				ELSE 'elsewhere' END
 	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
 	  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
+	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
 	 WHERE q.file_id <> ALL (COALESCE(v_ids, '{}'));
 	IF v_ids IS NULL THEN
 		RETURN;
@@ -719,7 +741,7 @@ BEGIN ATOMIC
 		  FROM u
 		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence
 		 CROSS JOIN LATERAL (SELECT CASE WHEN q.request = 'cancel' THEN cloudflux.migration_next(q.phase, 'cancel') END AS phase) c
-		   FOR UPDATE OF q),
+		   FOR UPDATE OF q SKIP LOCKED),
 	q AS (
 		UPDATE cloudflux.job_queue q
 		   SET phase = v.next_phase, outcome = COALESCE(v.next_outcome, q.outcome), request = NULL, claimed_by = NULL, lease_until = NULL,

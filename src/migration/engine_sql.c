@@ -41,6 +41,7 @@
 #define RENEW_US 1000000
 #define CRASHES_MAX 10
 #define RETRY_MAX_MS 300000
+#define BUSY_MS 1000			/* until a switch is tried again that somebody's lock was in the way of */
 
 typedef struct Round
 {
@@ -1016,6 +1017,8 @@ judge(const CfJob *job)
 		verdict.outcome = "cancelled";
 	else if (event == CF_JOB_FAIL)
 		verdict.outcome = "failed";
+	else if (job->busy)
+		verdict.delay_ms = BUSY_MS;
 	else if (job->failed)
 		verdict.delay_ms = cf_backoff_ms(job->attempt + 1, cf_migration_retry_ms, RETRY_MAX_MS,
 										 pg_prng_uint32(&pg_global_prng_state));

@@ -491,6 +491,9 @@ stay(CfJob *job, const char *refused)
 		job->request = CF_REQUEST_CANCEL;
 		return;
 	}
+	job->busy = strcmp(refused, "busy") == 0;
+	if (job->busy)
+		return;
 	job->failed = true;
 	cf_error_set(&job->err, CF_ERR_STATE, "object \"%s\" is no longer at \"%s\" in place \"%s\", says the catalog",
 				 job->file_id, job->source_key, job->source_place);
@@ -643,7 +646,7 @@ cf_queue_addresses(const CfJob *job, int *count)
 	static CfSpiPlan plan = {
 		"SELECT place, object_key, version FROM cloudflux.addresses"
 		" WHERE file_id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.<>) 'claimed'"
-		" ORDER BY state OPERATOR(pg_catalog.=) 'primary'", 1, {TEXTOID}
+		" ORDER BY state OPERATOR(pg_catalog.=) 'primary', place, object_key", 1, {TEXTOID}
 	};
 	Datum		values[1] = {CStringGetTextDatum(job->file_id)};
 	CfAddress  *addresses;

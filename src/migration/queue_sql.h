@@ -59,6 +59,7 @@ typedef struct CfJob
 	bool		lost;			/* another mover has it: hands off */
 	bool		failed;			/* err says why */
 	bool		ready;			/* the work of its phase is done, and not recorded yet */
+	bool		busy;			/* somebody has its object's row locked: try again later, this is no failure */
 	bool		recopy;			/* the copy was of no use and is removed: start again */
 	bool		settled;		/* nothing left to do in this round */
 	CfError		err;
@@ -109,7 +110,10 @@ typedef struct CfJobVerdict
 extern void cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter,
 								   CfJobVerdict (*judge) (const CfJob *job));
 
-/* Addresses that a job of kind delete removes: all of its object, the one that the catalog points to last. */
+/*
+ * Addresses that a job of kind delete removes: all of its object, the one that the catalog points to last. Always in the
+ * same order: after a crash, what the job had renamed to the trash must be what it asks for first.
+ */
 typedef struct CfAddress
 {
 	char	   *place;
