@@ -1057,10 +1057,15 @@ BEGIN
 	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id FOR UPDATE;
 	IF v_queue.job_id IS NOT NULL OR cloudflux.migration_next(v_job.phase, 'restart') IS NULL THEN
 		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'Only a failed or cancelled job can be tried again.');
-	ELSIF v_job.kind IN ('move', 'rollback') AND NOT EXISTS (
+	ELSIF v_job.kind <> 'delete_replica' AND NOT EXISTS (
 			SELECT FROM cloudflux.data_objects o
 			 WHERE o.file_id = v_job.file_id AND o.place = v_job.source_place AND o.object_key = v_job.source_key) THEN
-		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'The object is no longer where this job would fetch it; submit a new job.');
+		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'The object is no longer where this job would find it; submit a new job.');
+	ELSIF v_job.kind = 'delete_replica' AND NOT EXISTS (
+			SELECT FROM cloudflux.addresses a
+			 WHERE a.file_id = v_job.file_id AND a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.state = 'replica') THEN
+		-- What it would delete may be the object itself by now.
+		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'What lies there is no replica any more.');
 	END IF;
 	UPDATE cloudflux.migration_jobs j
 	   SET phase = cloudflux.migration_next(j.phase, 'restart'), status = 'pending', progress_pct = 0, completed_at = NULL,
@@ -1279,10 +1284,17 @@ BEGIN
 END;
 $$;
 
--- Keeps the plan within its limits: what pays back soonest goes first, the rest is refused.
+-- Keeps the plan within its limits and to one object per key: what pays back soonest goes first, the rest is refused.
 CREATE FUNCTION cloudflux.limit_plan(p_plan_id bigint) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+	UPDATE cloudflux.plan_items i
+	   SET refused = format('object %s of this plan goes to the same key', r.first_id)
+	  FROM (SELECT x.file_id, row_number() OVER w AS n, first_value(x.file_id) OVER w AS first_id
+			  FROM cloudflux.plan_items x
+			 WHERE x.plan_id = p_plan_id AND x.refused IS NULL
+			WINDOW w AS (PARTITION BY x.dest_place, x.dest_key ORDER BY x.payback_days NULLS LAST, x.size_bytes DESC, x.file_id)) r
+	 WHERE i.plan_id = p_plan_id AND i.file_id = r.file_id AND r.n > 1;
 	UPDATE cloudflux.plan_items i
 	   SET refused = CASE WHEN r.n > p.max_objects THEN format('beyond the limit of %s objects', p.max_objects)
 						  WHEN r.bytes > p.max_bytes THEN format('beyond the limit of %s bytes', p.max_bytes)
@@ -1438,7 +1450,7 @@ BEGIN
 		BEGIN
 			FOR v_upload IN
 				SELECT u.handle FROM cloudflux.stale_uploads(v_place, interval '7 days') u
-				 WHERE NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.job_id = split_part(u.owner_tag, '-', 1))
+				 WHERE NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.job_id = regexp_replace(u.owner_tag, '-[0-9]+$', ''))
 				 LIMIT 1000
 			LOOP
 				PERFORM cloudflux.abort_upload(v_place, v_upload.handle);
@@ -1795,7 +1807,7 @@ COMMENT ON COLUMN cloudflux.migration_performance.p99_bytes_per_sec IS 'Bytes pe
 
 COMMENT ON FUNCTION cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text) IS
 	'Works out what would move to dest_place and saves it as a plan, whose number it returns; nothing moves. Objects are chosen by source_place, access_class (HOT, WARM, COLD as classify_objects() found), prefix of the key and file_ids; NULL = all. A move that never pays back, or only after more than payback_days, is refused with the figures unless must_pay is false; what pays back soonest fills the limits max_objects, max_bytes and max_cost (US dollars). grace: how long sources are kept before they are deleted (NULL = 0). 02000 unknown place, 22023 unknown tier or class, negative limit.';
-COMMENT ON FUNCTION cloudflux.limit_plan(bigint) IS 'Refuses the objects of a plan that are beyond its limits; what pays back soonest goes first.';
+COMMENT ON FUNCTION cloudflux.limit_plan(bigint) IS 'Refuses the objects of a plan that are beyond its limits, and all but one of those that would go to the same key; what pays back soonest goes first.';
 COMMENT ON FUNCTION cloudflux.sum_up_plan(bigint) IS 'Adds up the rows of a plan: objects, bytes, requests, money, pay-back, risks.';
 COMMENT ON FUNCTION cloudflux.execute_plan(bigint) IS
 	'Submits the jobs of a plan, exactly those that it lists, and returns how many. Objects that changed, moved or vanished since, or whose destination is taken, are refused and marked so. The jobs run with the caller''s rights. 02000 no such plan, 55000 it was executed already.';
