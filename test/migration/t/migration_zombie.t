@@ -22,12 +22,14 @@ sub stopped { my ($pid) = @_; return $c->_slurp("/proc/$pid/stat") =~ /^\d+ \(.*
 # Before the copy is complete a sleeper might leave an upload behind when it wakes; it needs the source for that.
 sub keeps_source { return $_[0] =~ /claimed|upload_begin|copying|part_/ ? 1 : 0 }
 
-# submit gives one object a job to the other place; the only one that can be claimed.
+# submit gives one object a job to the other place; the first that is claimed, also when leases of others have ended already.
+my $priority = 0;
 sub submit
 {
 	my ($point, $to) = @_;
 	my $delete = keeps_source($point) ? 'false' : 'true';
-	return $c->value("SELECT cloudflux.migrate(file_id, '$to', delete_source => $delete) FROM cloudflux.data_objects WHERE object_key = '$point.bin'");
+	$priority++;
+	return $c->value("SELECT cloudflux.migrate(file_id, '$to', delete_source => $delete, priority => $priority) FROM cloudflux.data_objects WHERE object_key = '$point.bin'");
 }
 
 my (%sleeper, %job);
