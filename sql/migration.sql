@@ -1155,12 +1155,12 @@ BEGIN
 		  INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id LIMIT 1;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'there is no job "%"', v_id USING ERRCODE = '02000', HINT = 'Jobs are rows of cloudflux.migration_jobs.';
+		ELSIF v_job.phase IN ('done', 'grace', 'failed', 'cancelled', 'rolled_back') THEN
+			RETURN v_job.status;
 		ELSIF pg_xact_status(v_job.writer) = 'in progress' THEN	-- and visible: we wrote it, maybe below a savepoint
 			RAISE EXCEPTION 'cannot wait for job "%" in the transaction that submitted it', v_id
 				USING ERRCODE = 'object_not_in_prerequisite_state',
 					  DETAIL = 'No mover sees it before COMMIT.', HINT = 'COMMIT first, then wait.';
-		ELSIF v_job.phase IN ('done', 'grace', 'failed', 'cancelled', 'rolled_back') THEN
-			RETURN v_job.status;
 		ELSIF clock_timestamp() >= v_deadline THEN
 			RAISE EXCEPTION 'job "%" did not end within %', v_id, wait_for_migration.timeout
 				USING ERRCODE = 'query_canceled', DETAIL = format('Its phase is "%s".', v_job.phase),
@@ -1759,7 +1759,7 @@ COMMENT ON FUNCTION cloudflux.retry_migration(text) IS
 COMMENT ON FUNCTION cloudflux.rollback_migration(text) IS
 	'Brings the object of an arrived job back to where it was, and returns the job that does so: the same job where the source still is there (pointers change, the copy is removed), else a new one that copies back. 02000 no such job, 42501 another''s job or no USAGE, 55000 it has not arrived, its source is being deleted, or the object has moved on, 55006 the object is being worked on.';
 COMMENT ON FUNCTION cloudflux.wait_for_migration(text, interval) IS
-	'Waits until a job has arrived or ended and returns its status. 02000 no such job, 55000 in the transaction that submitted it or under REPEATABLE READ, 57014 after timeout.';
+	'Waits until a job has arrived or ended and returns its status. 02000 no such job, 55000 in the transaction that submitted it or under REPEATABLE READ, 57014 after timeout (NULL = never).';
 COMMENT ON PROCEDURE cloudflux.run_migrations(int) IS
 	'Moves in the foreground what is pending, as a mover would, until nothing can be taken or max_jobs jobs were. It commits as it goes: 25001 inside a transaction block. Ctrl-C gives unfinished jobs back.';
 
