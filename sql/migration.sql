@@ -794,6 +794,20 @@ BEGIN
 END;
 $$;
 
+-- Before an object of unknown version is deleted: which one it is, so that a crash in the middle can be taken up.
+CREATE FUNCTION cloudflux.record_pinned(p_file_id text, p_fence bigint, p_place text, p_object_key text, p_version text)
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.migration_jobs j SET source_version = p_version
+	  FROM cloudflux.job_queue q
+	 WHERE q.file_id = p_file_id AND q.fence = p_fence AND j.file_id = q.file_id AND j.job_id = q.job_id AND j.kind = 'delete_replica';
+	UPDATE cloudflux.addresses a SET version = p_version
+	  FROM cloudflux.job_queue q
+	 WHERE q.file_id = p_file_id AND q.fence = p_fence AND a.place = p_place AND a.object_key = p_object_key AND a.file_id = q.file_id
+	RETURNING a.file_id;
+END;
+
 -- The way back while the source still is there: pointers first, then the copy is removed and record_rolled_back() ends it.
 CREATE FUNCTION cloudflux.record_rolling_back(p_file_id text, p_fence bigint)
 RETURNS SETOF text
@@ -1514,7 +1528,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_switched(text[], bigint[], text[], text), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
-	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_rolling_back(text, bigint),
+	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.lock_job(text), cloudflux.refuse_steering(text, text, text), cloudflux.cancel_migration(text),
@@ -1552,7 +1566,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.record_switched(text[], bigint[], text[], text), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
-	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_rolling_back(text, bigint),
+	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.forget_old_jobs()
@@ -1735,6 +1749,8 @@ COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bi
 	'Gives jobs back that are not finished: to which phase, after how many milliseconds, and why. A request to cancel that nobody has heard yet wins. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_cleaned(text[], bigint[]) IS
 	'Ends failed and cancelled jobs of which nothing is left at the destination, and frees their addresses. Returns the jobs that the caller still had.';
+COMMENT ON FUNCTION cloudflux.record_pinned(text, bigint, text, text, text) IS
+'Mover only. Records which version lies at an address whose version was unknown, before it is deleted. Returns the file_id, no row = the job was lost.';
 COMMENT ON FUNCTION cloudflux.record_rolling_back(text, bigint) IS
 	'Points the catalog back to the source of a job that is being rolled back. Returns the object if the caller still has the job.';
 COMMENT ON FUNCTION cloudflux.record_rolled_back(text, bigint, text, text) IS

@@ -748,22 +748,43 @@ verify_all(Round *round)
 	TRIP("migration_switched");
 }
 
-/* remove_address removes one address of an object, and notes why when it must stay. */
+/*
+ * pin_address finds out which version lies at an address that has none in the catalog, and records it: a crash after the
+ * removal has begun must know again what it was removing. "" = nothing lies there.
+ */
 static bool
-remove_address(Round *round, CfJob *job, CfPlace *place, const char *key, const char *version)
+pin_address(Round *round, CfJob *job, CfPlace *place, CfAddress *address)
 {
 	char		present[CF_STORAGE_VERSION_MAX + 1];
+	MemoryContext old;
+
+	if (!stat_version(round, place, address->key, present, &job->err))
+		return false;
+	address->version = pstrdup(present);
+	if (present[0] == '\0')
+		return true;
+	HOLD_INTERRUPTS();
+	cf_queue_begin("recording the version of an object");
+	old = MemoryContextSwitchTo(round->context);
+	job->lost = !cf_queue_record_pinned(job, address);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(true);
+	RESUME_INTERRUPTS();
+	return !job->lost;
+}
+
+/* remove_address removes one address of an object, and notes why when it must stay. The tag is the address's own. */
+static bool
+remove_address(Round *round, CfJob *job, CfPlace *place, CfAddress *address, const char *tag)
+{
+	const char *key = address->key;
 	CfRemoved	removed;
 
-	if (version[0] == '\0')
-	{
-		if (!stat_version(round, place, key, present, &job->err))
-			return false;
-		if (present[0] == '\0')
-			return true;
-		version = present;
-	}
-	if (!remove_object(round, place, key, version, job->job_id, &removed, &job->err))
+	if (address->version[0] == '\0' && !pin_address(round, job, place, address))
+		return false;
+	if (address->version[0] == '\0')
+		return true;
+	if (!remove_object(round, place, key, address->version, tag, &removed, &job->err))
 		return false;
 	if (removed == CF_REMOVED_CHANGED)
 		job->kept = psprintf("\"%s\" in place \"%s\" changed since it was catalogued or copied; it was left alone",
@@ -798,7 +819,7 @@ remove_every_address(Round *round, CfJob *job)
 	RESUME_INTERRUPTS();
 	/* What must stay keeps the object in the catalog, so the address that the catalog points to goes last. */
 	for (int i = 0; i < count && ok && job->kept == NULL; i++)
-		ok = remove_address(round, job, places[i], addresses[i].key, addresses[i].version);
+		ok = remove_address(round, job, places[i], &addresses[i], psprintf("%s-%d", job->job_id, i));
 	return ok;
 }
 
@@ -828,6 +849,7 @@ remove_all(Round *round)
 	for (int i = 0; i < round->jobs.count && !stopping(round); i++)
 	{
 		CfJob	   *job = &round->jobs.jobs[i];
+		CfAddress	source = {job->source_place, job->source_key, job->source_version};
 		bool		ok;
 
 		if (job->phase != CF_PHASE_DELETING_SOURCE || !still_held(round, job))
@@ -835,7 +857,7 @@ remove_all(Round *round)
 		if (!job->failed)
 		{
 			ok = strcmp(job->kind, "delete") == 0 ? remove_every_address(round, job) :
-				remove_address(round, job, job->source, job->source_key, job->source_version);
+				remove_address(round, job, job->source, &source, job->job_id);
 			if (!ok)
 				fail(job, &job->err);
 		}

@@ -664,6 +664,22 @@ cf_queue_addresses(const CfJob *job, int *count)
 	return addresses;
 }
 
+bool
+cf_queue_record_pinned(const CfJob *job, const CfAddress *address)
+{
+	static CfSpiPlan plan = {
+		"SELECT cloudflux.record_pinned($1, $2, $3, $4, $5)", 5, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+	};
+	Datum		values[5] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence),
+	CStringGetTextDatum(address->place), CStringGetTextDatum(address->key), CStringGetTextDatum(address->version)};
+	bool		ours;
+
+	cf_spi_begin();
+	ours = cf_spi_run(&plan, values, NULL) > 0;
+	cf_spi_end();
+	return ours;
+}
+
 /* cf_queue_points_back tells whether the catalog already points to the source again. */
 bool
 cf_queue_points_back(const CfJob *job)

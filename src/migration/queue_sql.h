@@ -122,6 +122,9 @@ typedef struct CfAddress
 } CfAddress;
 
 extern CfAddress *cf_queue_addresses(const CfJob *job, int *count);
+
+/* Records the version of an address that had none; false = another mover has the job. */
+extern bool cf_queue_record_pinned(const CfJob *job, const CfAddress *address);
 extern bool cf_queue_points_back(const CfJob *job);
 
 #endif							/* CF_MIGRATION_QUEUE_SQL_H */

@@ -44,4 +44,48 @@ is($c->value(q{SELECT count(*) FROM cloudflux.events WHERE event_type = 'migrati
 is($c->value(q{SELECT count(*) FROM cloudflux.events WHERE event_type = 'migration.completed'}), $moves, 'and its end');
 is($c->value('SELECT count(*) FROM cloudflux.job_parts'), 0, 'no checkpoint is left');
 is($c->value('SELECT count(*) FROM cloudflux.addresses'), 1, 'one address is left');
+
+# The same for a deletion: of an object whose version the catalog does not know, and of one with replicas, two of its
+# three addresses in one place.
+sub doomed
+{
+	my ($replicas) = @_;
+	$c->write('a/doomed/x', 'doomed');
+	my $id = $c->value("INSERT INTO cloudflux.data_objects (place, object_key, size_bytes) VALUES ('a', 'doomed/x', 6) RETURNING file_id");
+	return $id unless $replicas;
+	foreach ([ b => 'doomed/x' ], [ b => 'doomed/y' ])
+	{
+		$c->sql("SELECT cloudflux.migrate('$id', '$_->[0]', dest_key => '$_->[1]')");
+		$c->sql('CALL cloudflux.run_migrations()');
+	}
+	is($c->value("SELECT string_agg(place || ' ' || object_key || ' ' || state, ', ' ORDER BY place, object_key) FROM cloudflux.addresses WHERE file_id = '$id'"),
+		'a doomed/x replica, b doomed/x replica, b doomed/y primary', 'an object with two replicas is to be deleted');
+	return $id;
+}
+
+foreach my $point (grep { /claimed|removed|trashed|unlinked/ } @points)
+{
+	foreach my $replicas (0, 1)
+	{
+		my ($n, $hit, @wrong) = (0, 1);
+		while ($hit && $n++ < 10)
+		{
+			my $id = doomed($replicas);
+			my $s = $c->session;
+			$s->query("SET cloudflux.fault = '$point:$n:error'");
+			my $job = $s->query("SELECT cloudflux.delete_object('$id')");
+			$s->try_query('CALL cloudflux.run_migrations()');
+			my $raised = $s->{error} =~ /fault $point/;
+			my $calls = 0;
+			$s->query('CALL cloudflux.run_migrations()') until $s->query('SELECT count(*) = 0 FROM cloudflux.job_queue') eq 't' || $calls++ > 1000;
+			my ($status, $attempts, $kept) = split /\|/, $s->query("SELECT status, attempts, source_kept FROM cloudflux.migration_jobs WHERE job_id = '$job'"), -1;
+			$hit = $raised || $attempts > 1;
+			push @wrong, "hit $n: $status $kept" if "$status $kept" ne 'completed ';
+			push @wrong, "hit $n: still catalogued" if $s->query("SELECT count(*) FROM cloudflux.addresses WHERE file_id = '$id'") . $s->query("SELECT count(*) FROM cloudflux.data_objects WHERE file_id = '$id'") ne '00';
+			push @wrong, "hit $n: left behind " . join ' ', @$_ foreach grep { @$_ } [ grep { -e } "$root{a}/doomed", "$root{b}/doomed", glob "$root{a}/.cloudflux/*/* $root{b}/.cloudflux/*/*" ];
+			$s->quit;
+		}
+		is_deeply(\@wrong, [], "$point: the deletion ends with nothing left, whichever hit fails, replicas: $replicas");
+	}
+}
 done_testing;
