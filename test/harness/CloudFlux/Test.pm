@@ -230,7 +230,12 @@ sub psql
 	my ($self, $sql, %how) = @_;
 	my ($out, $err) = ('', '');
 	my @command = $self->_psql_command(%how, options => [ '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', '-f', '-' ]);
-	my $h = IPC::Run::start(\@command, '<', \$sql, '>', \$out, '2>', \$err, IPC::Run::timeout($how{timeout} // 180));
+	# A file, not a pipe: where nobody answers, psql ends without reading, and writing to it would end the test.
+	open my $in, '+>', undef or die "temporary file: $!";
+	binmode $in, ':utf8' if utf8::is_utf8($sql);
+	print $in $sql;
+	seek $in, 0, 0 or die "temporary file: $!";
+	my $h = IPC::Run::start(\@command, '<', $in, '>', \$out, '2>', \$err, IPC::Run::timeout($how{timeout} // 180));
 	eval { $h->finish; 1 } or do { my $why = $@; eval { $h->kill_kill }; die "psql: $why" };
 	chomp $out;
 	return ($h->full_result(0) >> 8, $out, $err);
