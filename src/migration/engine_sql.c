@@ -970,7 +970,7 @@ roll_back_one(Round *round, CfJob *job)
 	CfRemoved	removed;
 	bool		ok = point_back(round, job);
 
-	if (job->lost)
+	if (!still_held(round, job))
 		return;
 	if (ok && job->kept == NULL)
 	{
