@@ -489,7 +489,8 @@ CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_lease in
 RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, attempt int, crashes int, outcome text,
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
-			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text)
+			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text,
+			   source_is_primary boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -537,7 +538,9 @@ BEGIN
 		   c.took_over, c.upload_tag, c.upload_handle, j.size_bytes, j.source_place, j.source_key,
 		   j.source_version, j.dest_place, j.dest_key, j.dest_class, j.dest_version,
 		   j.sha256, j.delete_source, j.requested_by, o.content_type,
-		   CASE WHEN o.version = j.source_version THEN o.sha256 END, c.request
+		   CASE WHEN o.version = j.source_version THEN o.sha256 END, c.request,
+		   EXISTS (SELECT FROM cloudflux.addresses a
+					WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = c.file_id AND a.state = 'primary')
 	  FROM claimed c
 	  JOIN history j ON j.file_id = c.file_id AND j.job_id = c.job_id
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = c.file_id
@@ -1071,6 +1074,10 @@ BEGIN
 	SELECT * INTO v_job FROM cloudflux.migration_jobs j WHERE j.job_id = v_id FOR UPDATE;
 	IF v_queue.job_id IS NOT NULL OR cloudflux.migration_next(v_job.phase, 'restart') IS NULL THEN
 		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'Only a failed or cancelled job can be tried again.');
+	ELSIF v_job.kind = 'delete_replica' AND NOT EXISTS (
+			SELECT FROM cloudflux.addresses a
+			 WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = v_job.file_id AND a.state = 'replica') THEN
+		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'What it was to delete is no replica any more.');
 	ELSIF v_job.kind <> 'delete_replica' AND NOT EXISTS (
 			SELECT FROM cloudflux.data_objects o
 			 WHERE o.file_id = v_job.file_id AND o.place = v_job.source_place AND o.object_key = v_job.source_key) THEN
@@ -1731,7 +1738,7 @@ COMMENT ON FUNCTION cloudflux.delete_object(text, timestamptz) IS
 COMMENT ON FUNCTION cloudflux.delete_replica(text, text) IS
 	'Submits a job that deletes the replica of an object in a place, and returns its job_id. 02000 when it has none there; else as delete_object().';
 COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval) IS
-	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone.';
+	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
 COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
 	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';
 COMMENT ON FUNCTION cloudflux.record_upload(text[], bigint[], text[]) IS

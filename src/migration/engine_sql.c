@@ -742,6 +742,8 @@ verify_all(Round *round)
 		/* record_switched() told the phase that follows: done, grace or deleting_source */
 		if (job->ready && (job->phase == CF_PHASE_DONE || job->phase == CF_PHASE_GRACE))
 			job->settled = true;
+		if (job->ready)
+			job->source_is_primary = false;
 		if (job->phase == CF_PHASE_DELETING_SOURCE)
 			job->ready = false;
 	}
@@ -841,6 +843,19 @@ give_up_removing(CfJob *job)
 	return true;
 }
 
+/*
+ * keep_primary keeps a source that the object has come back to since the job was submitted: somebody rolled an earlier job
+ * back, or pointed the catalog there.
+ */
+static bool
+keep_primary(CfJob *job)
+{
+	if (!job->source_is_primary)
+		return false;
+	job->kept = pstrdup("the catalog says that the object lies there");
+	return true;
+}
+
 static void
 remove_all(Round *round)
 {
@@ -857,6 +872,7 @@ remove_all(Round *round)
 		if (!job->failed)
 		{
 			ok = strcmp(job->kind, "delete") == 0 ? remove_every_address(round, job) :
+				keep_primary(job) ? true :
 				remove_address(round, job, job->source, &source, job->job_id);
 			if (!ok)
 				fail(job, &job->err);

@@ -321,6 +321,7 @@ read_job(CfJob *job, uint64 row)
 	job->content_type = text_or_empty(row, 23);
 	job->known_sha256 = bytea_or_null(row, 24);
 	job->request = request_of(text_or_empty(row, 25));
+	job->source_is_primary = cf_spi_bool(row, 26, NULL);
 	if (job->sha256 != NULL && VARSIZE_ANY_EXHDR(job->sha256) == CF_HASH_SHA256_BYTES)
 		memcpy(job->digest, VARDATA_ANY(job->sha256), CF_HASH_SHA256_BYTES);
 }

@@ -48,6 +48,7 @@ typedef struct CfJob
 	bool		delete_source;
 	char	   *requested_by;
 	char	   *content_type;
+	bool		source_is_primary;	/* the catalog says that the object lies there: only a delete() may take it away */
 	bytea	   *known_sha256;	/* of this very version, from an earlier move; NULL = unknown */
 	CfTransferPart *parts;
 	int			part_count;
