@@ -77,6 +77,7 @@ CREATE TABLE cloudflux.chore_runs (
 	sqlstate    text
 );
 CREATE INDEX chore_runs_chore ON cloudflux.chore_runs (chore_name, started_at DESC);
+CREATE INDEX chore_runs_running ON cloudflux.chore_runs (id) WHERE status = 'running';
 
 COMMENT ON TABLE cloudflux.chore_runs IS 'Ledger of chores: one row per run, kept 30 days; not dumped.';
 COMMENT ON COLUMN cloudflux.chore_runs.id IS 'Grows with each run.';
@@ -149,9 +150,11 @@ $$;
 COMMENT ON FUNCTION cloudflux.begin_chore(text, timestamptz) IS
 'Part of run_chores(): picks the chore that is due longest at p_round_at, or the named one, and writes its row of chore_runs. No row when none is due; error 02000 when the named one does not exist.';
 
+-- lock_timeout: who keeps a transaction open must not hold up all chores, and the keeper's other duties with them.
 CREATE FUNCTION cloudflux.run_chore(p_run_id bigint, p_function_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s'
 AS $$
 DECLARE
 	v_status text := 'ok';
@@ -173,7 +176,7 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.run_chore(bigint, text) IS
-'Part of run_chores(): calls one chore''s function and completes the row of chore_runs; what the function raises is recorded there, not passed on (a cancel is).';
+'Part of run_chores(): calls one chore''s function and completes the row of chore_runs; what the function raises is recorded there, not passed on (a cancel is). A chore that waits for a lock for 5 seconds fails (55P03) and is tried again when it is due.';
 
 CREATE FUNCTION cloudflux.next_chore_at() RETURNS timestamptz
 LANGUAGE sql STABLE
