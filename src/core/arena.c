@@ -8,7 +8,7 @@
 
 #include "core/arena.h"
 
-#define ARENA_ALIGN 16
+#define ARENA_ALIGN 8			/* what palloc gives too: nothing that wants more may live in an arena */
 
 typedef struct CfArenaBlock
 {

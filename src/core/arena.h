@@ -2,7 +2,7 @@
  * arena.h
  *		Memory of a kernel: taken from the caller, given back all at once.
  *
- * An arena asks its caller's allocator for blocks and hands out aligned pieces. Nothing is freed one by
+ * An arena asks its caller's allocator for blocks and hands out pieces aligned to 8 bytes. Nothing is freed one by
  * one; cf_arena_reset() keeps the first block, cf_arena_free() returns them all. A doorway passes an
  * allocator over a memory context (core/error_sql.c: cf_arena_context()), a test one that fails at the
  * n-th call. Pieces are not zeroed unless asked. All functions return NULL when memory is short.

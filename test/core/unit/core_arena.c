@@ -39,8 +39,8 @@ test_pieces(void)
 	a = cf_arena_alloc(&arena, 1);
 	b = cf_arena_alloc(&arena, 3);
 	ok(a != NULL && b != NULL && a != b, "two pieces are two");
-	is_int((uintptr_t) a % 16, 0, "a piece is aligned to 16");
-	is_int((uintptr_t) b % 16, 0, "so is the next one");
+	is_int((uintptr_t) a % 8, 0, "a piece is aligned to 8");
+	is_int((uintptr_t) b % 8, 0, "so is the next one");
 	is_int(arena.used_bytes, 32, "what is handed out is counted");
 	ok(cf_arena_alloc(&arena, 100000) != NULL, "a piece may be larger than a block");
 	is_str(cf_arena_strdup(&arena, "place"), "place", "a text is copied");
