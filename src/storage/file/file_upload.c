@@ -41,8 +41,9 @@ static bool preallocate(CfOp *op, int fd, const CfUploadArgs *args);
 static CfFileState *upload_state(CfOp *op, const CfUpload *upload);
 static bool write_all(CfOp *op, int fd, const char *data, size_t length, int64_t offset, const char *key);
 static void kick(const CfOp *op, CfFileState *state, int64_t from);
-static CfStep seal_window(CfOp *op, CfFileState *state, const CfUploadArgs *args);
-static bool seal_file(CfOp *op, int fd, const CfUploadArgs *args, struct stat *st);
+static CfStep seal_window(CfOp *op, CfFileState *state, CfUpload *upload);
+static bool seal_file(CfOp *op, int fd, const CfUploadArgs *args);
+static CfStep flush_failed(CfOp *op, CfUpload *upload);
 static CfStep put_failed(CfOp *op);
 
 CfStep
@@ -318,10 +319,14 @@ cf_file_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		state->flushed = 0;
 	}
 	if (op->place->fsync && upload->args.size_bytes - state->flushed > SEAL_WINDOW)
-		return seal_window(op, state, &upload->args);
+		return seal_window(op, state, upload);
 	state->sealing = false;
-	if (!seal_file(op, state->fd, &upload->args, &st))
+	if (!seal_file(op, state->fd, &upload->args))
 		return CF_STEP_ERROR;
+	if (op->place->fsync && cf_storage_file_sys->fsync(state->fd) < 0)
+		return flush_failed(op, upload);
+	if (cf_storage_file_sys->fstat(state->fd, &st) < 0)
+		return cf_file_fail(op, errno, "could not look at object", upload->args.key);
 	cf_file_stat_fill(stat, &st);
 	memcpy(upload->sealed_version, stat->version, sizeof(upload->sealed_version));
 	if (CF_FAULT("storage_sealed", &op->err))
@@ -331,39 +336,53 @@ cf_file_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 
 /* seal_window waits until one more window of the file is on its medium. */
 static CfStep
-seal_window(CfOp *op, CfFileState *state, const CfUploadArgs *args)
+seal_window(CfOp *op, CfFileState *state, CfUpload *upload)
 {
 	int			result = cf_storage_file_sys->sync_file_range(state->fd, state->flushed, SEAL_WINDOW,
 															  SYNC_FILE_RANGE_WAIT_BEFORE |
 															  SYNC_FILE_RANGE_WRITE |
 															  SYNC_FILE_RANGE_WAIT_AFTER);
 
-	/* An error of the medium is told once: to whoever asks first. Others mean that the call is not there. */
+	/* Other errors mean that the call is not there. */
 	if (result < 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
-	{
-		state->sealing = false;
-		return cf_file_fail(op, errno, "could not flush object", args->key);
-	}
+		return flush_failed(op, upload);
 	state->flushed += SEAL_WINDOW;
 	return CF_STEP_AGAIN;
 }
 
-/* seal_file makes the temporary file what the object will be, and tells what that is. */
+/*
+ * flush_failed gives the whole upload up. The system tells an error of the medium once; afterwards the bytes that never
+ * got there look clean in its cache: read back they would agree, and the next fsync would succeed.
+ */
+static CfStep
+flush_failed(CfOp *op, CfUpload *upload)
+{
+	CfError		told;
+
+	cf_file_fail(op, errno, "could not flush object", upload->args.key);
+	told = op->err;
+	(void) cf_file_upload_abort(op, upload);
+	op->err = told;
+	return CF_STEP_ERROR;
+}
+
+/* seal_file makes the temporary file what the object will be. */
 static bool
-seal_file(CfOp *op, int fd, const CfUploadArgs *args, struct stat *st)
+seal_file(CfOp *op, int fd, const CfUploadArgs *args)
 {
 	const CfFileSys *sys = cf_storage_file_sys;
+	struct stat st;
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
 
-	if (sys->fstat(fd, st) < 0)
+	if (sys->fstat(fd, &st) < 0)
 		return cf_file_fail(op, errno, "could not look at object", args->key), false;
-	if (st->st_size < args->size_bytes)
+	if (st.st_size < args->size_bytes)
 	{
 		cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%s\" is not complete", args->key);
-		return cf_error_detail(&op->err, "%lld of %lld bytes are there.", (long long) st->st_size,
+		return cf_error_detail(&op->err, "%lld of %lld bytes are there.", (long long) st.st_size,
 							   (long long) args->size_bytes);
 	}
-	if (st->st_size > args->size_bytes && sys->ftruncate(fd, args->size_bytes) < 0)
+	if (st.st_size > args->size_bytes && sys->ftruncate(fd, args->size_bytes) < 0)
 		return cf_file_fail(op, errno, "could not cut object", args->key), false;
 	if (args->metadata != NULL && args->metadata[0] != '\0')
 		(void) sys->fsetxattr(fd, CF_FILE_XATTR, args->metadata, strlen(args->metadata), 0);
@@ -374,10 +393,6 @@ seal_file(CfOp *op, int fd, const CfUploadArgs *args, struct stat *st)
 	}
 	if (sys->futimens(fd, times) < 0)
 		return cf_file_fail(op, errno, "could not set the time of object", args->key), false;
-	if (op->place->fsync && sys->fsync(fd) < 0)
-		return cf_file_fail(op, errno, "could not flush object", args->key), false;
-	if (sys->fstat(fd, st) < 0)
-		return cf_file_fail(op, errno, "could not look at object", args->key), false;
 	return true;
 }
 

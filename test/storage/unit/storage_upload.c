@@ -417,6 +417,24 @@ read_changes(void)
 	fail_none();
 }
 
+/* An fsync that failed proves nothing about the next one: what did not get to the medium looks clean in the cache. */
+static void
+flush_fails(void)
+{
+	place_open("");
+	ok(begin("f", 5, false) && part(1, 0, "bytes"), "an upload");
+	fail_nth("fsync", 1, EIO);
+	fails_with(CF_ERR_IO, cf_storage_upload_seal(&op, &upload, &stat_), "that could not be flushed");
+	fail_none();
+	ok(op.err.retryable, "may work next time");
+	is_int(files_below(".cloudflux/uploads"), 0, "but none of its bytes are kept");
+	ok(begin("f", 5, true), "taken up again");
+	is_int(upload.stored_bytes, 0, "it begins anew");
+	ok(part(1, 0, "bytes") && finish_upload(), "and is finished");
+	is_str(contents("f"), "bytes", "with its bytes");
+	place_close();
+}
+
 int
 main(void)
 {
@@ -435,6 +453,7 @@ main(void)
 	roots();
 	read_changes();
 	place_close();
+	flush_fails();
 	is_int(descriptors(), open_before, "no descriptor is left open");
 	return done_testing();
 }
