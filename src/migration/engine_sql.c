@@ -41,6 +41,7 @@
 #define RENEW_US 1000000
 #define CRASHES_MAX 10
 #define RETRY_MAX_MS 300000
+#define SETTLE_WAIT_MS 5
 #define BUSY_MS 1000			/* until a switch is tried again that somebody's lock was in the way of */
 
 typedef struct Round
@@ -613,12 +614,18 @@ copy_one(Round *round, CfJob *job)
 	do
 	{
 		round->transfer.args.buffer_bytes = buffer_bytes(job->source, job->dest);
+		round->transfer.args.now_us = cf_clock_now_us();
 		step = cf_transfer_copy(&round->transfer, &job->err);
 		job->bytes_done = round->transfer.done_bytes;
 		job->sent_bytes = round->transfer.sent_bytes;
 		job->rate_bps = job->sent_bytes * 1e6 / Max(cf_clock_monotonic_us() - start_us, 1);
 		if (step == CF_STEP_AGAIN && round->transfer.part_finished)
 			checkpoint(round, job);
+		if (round->transfer.settling)
+		{
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SETTLE_WAIT_MS, PG_WAIT_EXTENSION);
+			ResetLatch(MyLatch);
+		}
 	} while (step == CF_STEP_AGAIN && pulse(round, job, round->transfer.step_bytes));
 	if (step == CF_STEP_DONE)
 		take_copy(job, &round->transfer);

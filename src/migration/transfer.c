@@ -10,6 +10,14 @@
 #include "core/interrupt.h"
 #include "migration/transfer.h"
 
+/*
+ * File systems tell times in ticks of up to 10 ms: a file that is written twice in one tick has one version. So a source
+ * is pinned when its tick is over, or a write that came after our read could not be told. Who never stops writing is
+ * not waited for: that shows in the version later.
+ */
+#define SETTLE_US 20000
+#define SETTLE_STEPS 50
+
 typedef enum CopyState
 {
 	COPY_PIN,					/* stat the source */
@@ -58,7 +66,7 @@ cf_transfer_copy(CfTransfer *transfer, CfError *err)
 	CfStep		step;
 
 	transfer->step_bytes = 0;
-	transfer->part_finished = false;
+	transfer->part_finished = transfer->settling = false;
 	if (transfer->state == COPY_SEALED)
 		return CF_STEP_DONE;
 	step = steps[transfer->state] (transfer, err);
@@ -90,9 +98,15 @@ copy_pin(CfTransfer *t, CfError *err)
 
 	if (step == CF_STEP_ERROR)
 		return take_error(&t->source_op, err);
-	if (step == CF_STEP_DONE && !cf_hash_start(&t->hash))
-		return hash_failed(err);
-	return step;
+	if (step != CF_STEP_DONE)
+		return step;
+	if (t->args.now_us >= t->source_stat.mtime_us && t->args.now_us - t->source_stat.mtime_us < SETTLE_US &&
+		t->settle_steps++ < SETTLE_STEPS)
+	{
+		t->settling = true;
+		return CF_STEP_AGAIN;
+	}
+	return cf_hash_start(&t->hash) ? CF_STEP_DONE : hash_failed(err);
 }
 
 /* copy_open begins the upload; checkpoints count only if they are of the version that is pinned now. */

@@ -45,6 +45,7 @@ typedef struct CfTransferArgs
 	const char *parts_version;	/* source version that the checkpoints are of */
 	char	   *buffer;			/* the caller's, shared by all its transfers */
 	size_t		buffer_bytes;
+	int64_t		now_us;			/* Unix time, brought up to date before each step; 0 = do not settle */
 } CfTransferArgs;
 
 typedef struct CfTransfer
@@ -64,6 +65,8 @@ typedef struct CfTransfer
 	int64_t		proven_bytes;	/* private */
 	int			proven_parts;	/* private */
 	bool		source_done;	/* private */
+	bool		settling;		/* the source was written a moment ago: ask again in some milliseconds */
+	int			settle_steps;	/* private */
 	CfTransferPart part;
 	CfPart		store_part;		/* private */
 	bool		part_finished;

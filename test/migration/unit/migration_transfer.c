@@ -384,6 +384,40 @@ test_driver_that_sends(void)
 	move_close();
 }
 
+/* Two writes within one tick of the file system's clock leave one version. */
+static void
+test_settling(void)
+{
+	CfTransferArgs args = {.source = &source, .dest = &dest, .source_key = KEY, .dest_key = KEY, .dest_class = "",
+		.content_type = "", .metadata = "", .owner_tag = "JOB-1", .part_bytes = PART_BYTES, .buffer = buffer,
+		.buffer_bytes = BUFFER_BYTES};
+	struct stat st;
+	int64_t		mtime_us;
+	int			looks = 0;
+
+	move_open(10);
+	if (stat(path_of("source/" KEY), &st) != 0)
+		bail("stat: %s", strerror(errno));
+	mtime_us = (int64_t) st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+	cf_transfer_begin(&transfer, &args, &move_arena);
+	transfer.args.now_us = mtime_us + 5000;
+	ok(cf_transfer_copy(&transfer, &err) == CF_STEP_AGAIN && transfer.settling, "a source that was written a moment ago is looked at again");
+	transfer.args.now_us = mtime_us + 30000;
+	ok(cf_transfer_copy(&transfer, &err) == CF_STEP_AGAIN && !transfer.settling, "and pinned when that moment is over");
+	cf_transfer_end(&transfer);
+	cf_transfer_begin(&transfer, &args, &move_arena);
+	transfer.args.now_us = mtime_us;
+	while (cf_transfer_copy(&transfer, &err) == CF_STEP_AGAIN && transfer.settling)
+		looks++;
+	is_int(looks, 50, "who never stops writing is not waited for");
+	cf_transfer_end(&transfer);
+	cf_transfer_begin(&transfer, &args, &move_arena);
+	transfer.args.now_us = mtime_us - 1000;
+	ok(cf_transfer_copy(&transfer, &err) == CF_STEP_AGAIN && !transfer.settling, "a time that is still to come is no reason to wait");
+	cf_transfer_end(&transfer);
+	move_close();
+}
+
 int
 main(void)
 {
@@ -394,5 +428,6 @@ main(void)
 	test_destination_meddled_with();
 	test_faults();
 	test_driver_that_sends();
+	test_settling();
 	return done_testing();
 }
