@@ -8,7 +8,7 @@
 # herds beside them go the other ways: `steered` is cancelled in the middle and rolled back in its grace period, `copied` gets
 # replicas that are deleted or rolled back to, `gone` is deleted bit by bit.
 # A cycle starts the server (crash recovery), tops the queue up, and ends it in one of these ways:
-#	point		a mover kills itself at the n-th time that it comes to a named fault point (test builds); the
+#	point		a mover, or whoever imports, kills itself at the n-th time that it comes to a named fault point (test builds); the
 #			postmaster takes the others down and, restart_after_crash being off, goes too
 #	all		SIGKILL to the postmaster and all its children at a random moment
 #	postmaster	SIGKILL to the postmaster alone: its children have to notice
@@ -29,8 +29,9 @@ use Time::HiRes qw(time sleep);
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 my $MB = 1024 * 1024;
 my $LARGEST = 64 * $MB;
-# Where the way back and the cancel are needed to get to a point.
+# What is needed to get to a point, beside moves.
 my %way = (migration_cleaned => 'cancel', migration_pointed_back => 'roll back');
+sub way { my ($point) = @_; return $way{$point} // ($point =~ /^catalog_/ ? 'import' : '') }
 
 sub new
 {
@@ -48,6 +49,9 @@ sub new
 	return $self;
 }
 
+# move_points lists those that a plain move with delete_source passes.
+sub move_points { return grep { /^(migration|storage)_/ && !way($_) } fault_points() }
+
 # fault_points lists the names that stand in CF_FAULT("…") and TRIP("…") of all sources.
 sub fault_points
 {
@@ -55,9 +59,9 @@ sub fault_points
 	find({ no_chdir => 1, wanted => sub {
 		return unless /\.c$/;
 		open my $in, '<', $_ or die "$_: $!";
-		while (<$in>) { $found{$1}++ while /\b(?:CF_FAULT|TRIP)\s*\(\s*"(\w+)"/g }
+		while (my $line = <$in>) { $found{$1}++ while $line =~ /\b(?:CF_FAULT|TRIP)\s*\(\s*"(\w+)"/g }
 	} }, "$top/src");
-	return sort grep { /^(?:migration|storage)_/ } keys %found;	# what a move passes
+	return sort keys %found;
 }
 
 sub run
@@ -93,7 +97,7 @@ sub run
 	my $seconds = time - $begin;
 	diag(sprintf '%d cycles in %.0f s (%s)', $cycle, $seconds, join ', ', map { "$self->{ends}{$_} $_" } sort keys %{ $self->{ends} });
 	cmp_ok($cycle, '>=', $self->{cycles}, 'as many cycles as were asked for');
-	is_deeply([ grep { !$self->{reached}{$_} } @{ $self->{points} } ], [], 'every fault point killed a mover') if @{ $self->{points} };
+	is_deeply([ grep { !$self->{reached}{$_} } @{ $self->{points} } ], [], 'every fault point killed a process') if @{ $self->{points} };
 	$c->start;
 	$self->verify('at the end') if $self->settle;
 	$c->stop;
@@ -180,18 +184,19 @@ sub cycle
 	my $reached = 1;
 	$c->start;
 	my $log = $c->log_size;
-	my $way = defined $end->{point} ? $way{ $end->{point} } // '' : '';
+	my $way = defined $end->{point} ? way($end->{point}) : '';
 	$self->top_up;
 	if (defined $end->{point})
 	{
 		$self->arm("$end->{point}:" . ($way ? 1 : $end->{at}) . ':kill');
-		$self->steer($way) if $way;
 		my @all = $self->processes;
+		$self->steer($way) if $way;
+		push @all, $self->processes;
 		$reached = $self->gone($end->{at} > 1 ? 4 : 10, @all);
 		$self->{ends}{ $reached ? 'at a point' : 'missed a point' }++;
 		if ($reached)
 		{
-			like($c->log_since($log), qr/cloudflux mover.* was terminated by signal 9/, "a mover died at $end->{point}")
+			like($c->log_since($log), qr/(cloudflux mover|server process).* was terminated by signal 9/, "a process died at $end->{point}")
 			  unless $self->{reached}{ $end->{point} }++;
 			$self->buried;
 		}
@@ -290,6 +295,11 @@ sub steer
 		FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
 		WHERE q.file_id IS NULL AND o.object_key LIKE 'steered%%' LIMIT 4}, shift };
 	my @quiet = (timeout => 20);
+	if ($way eq 'import')
+	{
+		eval { $c->psql("CALL cloudflux.import_inventory('$_')", @quiet) } foreach qw(a b);
+		return;
+	}
 	if ($way eq 'cancel')
 	{
 		$c->psql("ALTER SERVER a OPTIONS (ADD bandwidth_limit '2000000')", @quiet);

@@ -5,7 +5,7 @@ use CloudFlux::KillLoop;
 use Digest::SHA qw(sha256_hex);
 
 # What a plain move with delete_source passes.
-my @points = grep { !/^migration_(cleaned|pointed_back)$/ } CloudFlux::KillLoop::fault_points();
+my @points = CloudFlux::KillLoop::move_points();
 my $c = cluster('faults', 'fsync' => 'off', 'cloudflux.migration_workers' => 0, 'cloudflux.migration_lease_sec' => 5,
 	'cloudflux.migration_part_size' => '1MB', 'cloudflux.migration_retry_delay' => '1ms', 'cloudflux.migration_attempts' => 10);
 my %root = map { $_ => $c->place($_) } qw(a b);

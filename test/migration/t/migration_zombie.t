@@ -6,8 +6,7 @@ use CloudFlux::Test;
 use CloudFlux::KillLoop;
 use Digest::SHA qw(sha256_hex);
 
-# Points that a plain move with delete_source does not pass: KillLoop kills there.
-my @points = grep { !/^migration_(cleaned|pointed_back)$/ } CloudFlux::KillLoop::fault_points();
+my @points = CloudFlux::KillLoop::move_points();
 my $c = cluster('zombie', 'fsync' => 'off', 'cloudflux.migration_workers' => 0, 'cloudflux.migration_lease_sec' => 5,
 	'cloudflux.migration_part_size' => '1MB', 'cloudflux.migration_retry_delay' => '50ms');
 my %root = map { $_ => $c->place($_) } qw(a b);
