@@ -131,17 +131,21 @@ Datum
 cloudflux_new_id(PG_FUNCTION_ARGS)
 {
 	static CfIdGenerator generator;
-	uint8_t		random[CF_ID_RANDOM_BYTES];
+	static uint8_t random[CF_ID_RANDOM_BYTES];
+	static bool fresh;			/* random was not used yet: ids of one millisecond count up, and getting it is most of the price */
+	int64		last_ms = generator.last_ms;
 	char		id[CF_ID_LEN + 1];
 	CfError		err;
 
 	CF_ABI_CHECK();
-	if (!pg_strong_random(random, sizeof(random)))
+	if (!fresh && !pg_strong_random(random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random bytes for an id")));
+	fresh = true;
 	if (!cf_id_make(&generator, cf_clock_now_us() / 1000, random, id, &err))
 		cf_error_raise(&err);
+	fresh = generator.last_ms == last_ms;
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(id, CF_ID_LEN));
 }
 
