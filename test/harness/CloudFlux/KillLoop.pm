@@ -13,6 +13,7 @@
 #	all		SIGKILL to the postmaster and all its children at a random moment
 #	postmaster	SIGKILL to the postmaster alone: its children have to notice
 #	mover		SIGKILL to one mover
+# In every other cycle that ends at a random moment, inventories are imported meanwhile.
 # The fault points are read from the sources: a new one joins by itself, and the test fails if it was never reached.
 #
 # CF_SEED repeats a run as far as the scheduler allows; CF_KILL_CYCLES sets the number of cycles, CF_KILL_OBJECTS
@@ -203,6 +204,9 @@ sub cycle
 		else { $c->kill9 }
 		return $reached;
 	}
+	# Every other time somebody imports what the movers are moving.
+	my $import = rand() < 0.5 ? $c->session : undef;
+	$import->send("CALL cloudflux.import_inventory('a');\nCALL cloudflux.import_inventory('b')") if $import;
 	sleep $end->{after};
 	my @all = $self->processes;
 	$self->{ends}{ $end->{kind} }++;
@@ -377,6 +381,7 @@ sub verify
 	$self->none(q{SELECT a.file_id, a.place, a.state, v.role, v.version, a.version FROM cloudflux.addresses a FULL JOIN (SELECT * FROM cloudflux.object_versions WHERE valid_to IS NULL) v
 			ON v.file_id = a.file_id AND v.place = a.place AND v.object_key = a.object_key
 		 WHERE a.state IS DISTINCT FROM v.role OR v.version IS DISTINCT FROM a.version}, "$when: the open versions of an object are its addresses");
+	$self->none(q{SELECT file_id, place, vanished_at FROM cloudflux.data_objects WHERE vanished_at IS NOT NULL}, "$when: no import took a moving object for vanished");
 	$self->none(q{SELECT * FROM cloudflux.job_parts}, "$when: no checkpoint is left behind");
 	$self->none(q{WITH told AS (SELECT e.data->>'job_id' AS job_id, e.event_type, count(*) AS n FROM cloudflux.events e WHERE e.topic = 'migration-events' GROUP BY 1, 2),
 		wanted AS (SELECT j.job_id, w.event_type FROM cloudflux.migration_jobs j, LATERAL (VALUES ('migration.submitted'), ('migration.' || j.status),
