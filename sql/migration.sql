@@ -700,11 +700,22 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	v_jobs cloudflux.migration_jobs[];
+	v_busy text[];
 BEGIN
+	-- Deleted objects whose row somebody has locked end with a later attempt.
+	SELECT array_agg(q.file_id) INTO v_busy
+	  FROM cloudflux.job_queue q
+	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id AND j.kind = 'delete'
+	 WHERE q.file_id = ANY (p_file_ids);
+	IF v_busy IS NOT NULL THEN
+		v_busy := ARRAY(SELECT o.file_id FROM cloudflux.data_objects o WHERE o.file_id = ANY (v_busy)
+						EXCEPT
+						SELECT l.file_id FROM (SELECT o.file_id FROM cloudflux.data_objects o WHERE o.file_id = ANY (v_busy) FOR UPDATE SKIP LOCKED) l);
+	END IF;
 	WITH gone AS (
 		DELETE FROM cloudflux.job_queue q
 		 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_kept)) AS u(file_id, fence, kept)
-		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'deleting_source'
+		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'deleting_source' AND q.file_id <> ALL (COALESCE(v_busy, '{}'))
 		RETURNING q.file_id, q.job_id, u.kept),
 	ended AS (
 		UPDATE cloudflux.migration_jobs j

@@ -247,9 +247,9 @@ job_of(CfJobs *jobs, const char *file_id, int *last)
 	return NULL;
 }
 
-/* mark_lost marks the jobs that passed the filter and that the last result does not name in column 1. */
-static void
-mark_lost(CfJobs *jobs, CfJobFilter filter, uint64 rows)
+/* unnamed tells of each job whether it passed the filter and the last result does not name it in column 1. */
+static bool *
+unnamed(CfJobs *jobs, CfJobFilter filter, uint64 rows)
 {
 	bool	   *asked = palloc0(jobs->count + 1);
 	int			last = -1;
@@ -263,8 +263,30 @@ mark_lost(CfJobs *jobs, CfJobFilter filter, uint64 rows)
 		if (job != NULL)
 			asked[job - jobs->jobs] = false;
 	}
+	return asked;
+}
+
+/* mark_lost marks the jobs that a statement should have returned and did not: another mover has them. */
+static void
+mark_lost(CfJobs *jobs, CfJobFilter filter, uint64 rows)
+{
+	bool	   *lost = unnamed(jobs, filter, rows);
+
 	for (int i = 0; i < jobs->count; i++)
-		jobs->jobs[i].lost |= asked[i];
+		jobs->jobs[i].lost |= lost[i];
+}
+
+/* mark_busy does so where a lock may have been in the way instead: giving the jobs back tells, by the fence. */
+static void
+mark_busy(CfJobs *jobs, CfJobFilter filter, uint64 rows)
+{
+	bool	   *busy = unnamed(jobs, filter, rows);
+
+	for (int i = 0; i < jobs->count; i++)
+	{
+		jobs->jobs[i].busy |= busy[i];
+		jobs->jobs[i].ready &= !busy[i];
+	}
 }
 
 /* text_or_empty reads a column; NULL becomes "". */
@@ -543,7 +565,7 @@ cf_queue_record_removed(CfJobs *jobs, CfJobFilter filter)
 	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
 	values[2] = jobs_array(jobs, filter, TEXTOID, value_kept);
 	cf_spi_begin();
-	cf_spi_run(&plan, values, NULL);
+	mark_busy(jobs, filter, cf_spi_run(&plan, values, NULL));
 	cf_spi_end();
 }
 

@@ -20,6 +20,16 @@ ok($c->poll("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $mover)
 $etl->query('COMMIT');
 ok($c->poll("SELECT place = 'b' AND metadata = '{\"seen\": true}' FROM cloudflux.data_objects WHERE object_key = 'one'"), 'after the commit the object arrives');
 
+# A deletion ends when the object's row is free; the mover goes on meanwhile.
+$c->write("a/$_", $_) foreach qw(gone stays);
+$c->sql("CALL cloudflux.import_inventory('a')");
+$etl->query(q{BEGIN; UPDATE cloudflux.data_objects SET metadata = '{"seen": true}' WHERE object_key = 'gone'});
+$c->sql(q{SELECT cloudflux.delete_object(file_id, NULL) FROM cloudflux.data_objects WHERE object_key = 'gone'});
+$c->sql(q{SELECT cloudflux.migrate(file_id, 'b', delete_source => true) FROM cloudflux.data_objects WHERE object_key = 'stays'});
+ok($c->poll("SELECT place = 'b' FROM cloudflux.data_objects WHERE object_key = 'stays'"), 'a deletion whose object is locked does not hold up another job');
+$etl->query('COMMIT');
+ok($c->poll("SELECT NOT EXISTS (SELECT FROM cloudflux.data_objects WHERE object_key = 'gone')"), 'it ends when the transaction is over');
+
 # A row of the queue, as of somebody who asked for something and did not commit.
 $c->sql("ALTER SERVER a OPTIONS (ADD bandwidth_limit '200')");
 my $asker = $c->session;
