@@ -1316,6 +1316,68 @@ BEGIN
 END;
 $$;
 
+-- A plan is what somebody will approve: only who made it, and administrators, may write it.
+CREATE FUNCTION cloudflux.guard_plans() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_plan cloudflux.plans;
+BEGIN
+	IF pg_has_role(CURRENT_USER, 'cloudflux_admin', 'MEMBER') THEN
+		RETURN NULL;
+	END IF;
+	SELECT p.* INTO v_plan FROM cloudflux.plans p
+	 WHERE p.plan_id IN (SELECT c.plan_id FROM changed c)
+	   AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p.planned_by AND pg_has_role(r.oid, 'MEMBER')) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'permission denied for plan %', v_plan.plan_id
+			USING ERRCODE = 'insufficient_privilege', DETAIL = format('It was made by role "%s".', v_plan.planned_by),
+				  HINT = 'Make a plan of your own, or ask a member of cloudflux_admin.';
+	END IF;
+	RETURN NULL;
+END;
+$$;
+
+-- planned_by is the server's: whoever could write it could make any plan his own.
+CREATE FUNCTION cloudflux.guard_planner() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF pg_has_role(CURRENT_USER, 'cloudflux_admin', 'MEMBER') THEN
+		RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+	ELSIF TG_OP = 'INSERT' THEN
+		NEW.planned_by := CURRENT_USER;
+		RETURN NEW;
+	ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = OLD.planned_by AND pg_has_role(r.oid, 'MEMBER'))
+		  OR (TG_OP = 'UPDATE' AND (NEW.planned_by, NEW.plan_id) IS DISTINCT FROM (OLD.planned_by, OLD.plan_id)) THEN
+		RAISE EXCEPTION 'permission denied for plan %', OLD.plan_id
+			USING ERRCODE = 'insufficient_privilege', DETAIL = format('It was made by role "%s".', OLD.planned_by),
+				  HINT = 'Make a plan of your own, or ask a member of cloudflux_admin.';
+	END IF;
+	RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END;
+$$;
+
+CREATE TRIGGER guard_planner BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.plans
+	FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_planner();
+CREATE TRIGGER guard_items_new AFTER INSERT ON cloudflux.plan_items
+	REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.guard_plans();
+CREATE TRIGGER guard_items_changed AFTER UPDATE ON cloudflux.plan_items
+	REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.guard_plans();
+CREATE TRIGGER guard_items_before AFTER UPDATE ON cloudflux.plan_items
+	REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.guard_plans();
+CREATE TRIGGER guard_items_gone AFTER DELETE ON cloudflux.plan_items
+	REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.guard_plans();
+
+COMMENT ON FUNCTION cloudflux.guard_plans() IS 'Trigger of plan_items: only who made a plan, and members of cloudflux_admin, may write its rows (42501).';
+COMMENT ON FUNCTION cloudflux.guard_planner() IS 'Trigger of plans: sets planned_by; only who made a plan, and members of cloudflux_admin, may change or delete it (42501).';
+COMMENT ON TRIGGER guard_planner ON cloudflux.plans IS 'A plan belongs to who made it.';
+COMMENT ON TRIGGER guard_items_new ON cloudflux.plan_items IS 'Rows are added to plans of one''s own only.';
+COMMENT ON TRIGGER guard_items_changed ON cloudflux.plan_items IS 'Rows come to plans of one''s own only.';
+COMMENT ON TRIGGER guard_items_before ON cloudflux.plan_items IS 'Rows of plans of one''s own only are changed.';
+COMMENT ON TRIGGER guard_items_gone ON cloudflux.plan_items IS 'Rows of plans of one''s own only are deleted.';
+REVOKE ALL ON FUNCTION cloudflux.guard_plans(), cloudflux.guard_planner() FROM PUBLIC;
+
 -- Keeps the plan within its limits and to one object per key: what pays back soonest goes first, the rest is refused.
 CREATE FUNCTION cloudflux.limit_plan(p_plan_id bigint) RETURNS void
 LANGUAGE sql VOLATILE
