@@ -1,0 +1,92 @@
+/*
+ * object_sql.c
+ *		One thing done to one object at a place, driven to its end: abort, remove, look, undo.
+ *
+ * Each drives one storage operation; none waits, retries or decides. What was interrupted in the middle can be repeated.
+ */
+#include "postgres.h"
+
+#include "migration/round_sql.h"
+
+/* drive runs one storage operation to its end; all operations but reading and writing bytes are a few steps. */
+
+
+/* take_op_error keeps what an operation said; one that was left in the middle was interrupted. */
+static void
+take_op_error(CfRound *round, CfStep step, const char *key, CfError *err)
+{
+	if (step == CF_STEP_DONE || step == CF_STEP_ERROR)
+		*err = round->op.err;
+	else
+		cf_error_set(err, CF_ERR_CANCELLED, "work on \"%s\" was interrupted", key);
+}
+
+/* cf_round_abort_upload removes what lies half-written under a tag; what cannot be removed now is found by the sweep. */
+bool
+cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, CfError *err)
+{
+	CfUpload	upload = {0};
+	CfStep		step;
+
+	if (tag[0] == '\0')
+		return true;
+	upload.args.key = key;
+	upload.args.owner_tag = tag;
+	upload.args.content_type = upload.args.storage_class = upload.args.metadata = "";
+	strlcpy(upload.handle, handle, sizeof(upload.handle));
+	cf_storage_op_init(&round->op, dest, &round->op_arena);
+	DRIVE(round, step, cf_storage_upload_abort(&round->op, &upload));
+	take_op_error(round, step, key, err);
+	cf_storage_op_end(&round->op);
+	cf_arena_reset(&round->op_arena);
+	return step == CF_STEP_DONE;
+}
+
+/* cf_round_remove_object removes one version of one object; false = error, in err. */
+bool
+cf_round_remove_object(CfRound *round, CfPlace *place, const char *key, const char *version, const char *tag,
+			  CfRemoved *removed, CfError *err)
+{
+	CfStep		step;
+
+	cf_storage_op_init(&round->op, place, &round->op_arena);
+	DRIVE(round, step, cf_storage_remove(&round->op, key, version, tag, removed));
+	take_op_error(round, step, key, err);
+	cf_storage_op_end(&round->op);
+	cf_arena_reset(&round->op_arena);
+	return step == CF_STEP_DONE;
+}
+
+/* cf_round_stat_version reads the present version of an object; "" when it is not there. */
+bool
+cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char version[CF_STORAGE_VERSION_MAX + 1], CfError *err)
+{
+	CfObjectStat stat;
+	CfStep		step;
+
+	cf_storage_op_init(&round->op, place, &round->op_arena);
+	DRIVE(round, step, cf_storage_stat(&round->op, key, &stat));
+	take_op_error(round, step, key, err);
+	version[0] = '\0';
+	if (step == CF_STEP_DONE)
+		strlcpy(version, stat.version, CF_STORAGE_VERSION_MAX + 1);
+	cf_storage_op_end(&round->op);
+	cf_arena_reset(&round->op_arena);
+	return step == CF_STEP_DONE || (step == CF_STEP_ERROR && err->kind == CF_ERR_NOT_FOUND);
+}
+
+/*
+ * cf_round_undo_copy removes a copy that is of no use: what was sealed under our version, and the upload. What cannot
+ * be removed stays an error of the job.
+ */
+bool
+cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
+{
+	CfRemoved	removed;
+	char	   *tag = psprintf("%s-c", job->upload_tag[0] != '\0' ? job->upload_tag : job->job_id);
+
+	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, err))
+		return false;
+	return job->dest_version[0] == '\0' ||
+		cf_round_remove_object(round, job->dest, job->dest_key, job->dest_version, tag, &removed, err);
+}

@@ -1,0 +1,292 @@
+/*
+ * removing_sql.c
+ *		The ways that remove something: sources, deleted objects, remains of ended jobs, copies that are rolled back.
+ *
+ * Whatever is removed is removed as one version at one address, after what allows it is durable, and under a tag by which
+ * a crash in the middle is taken up.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+#include "migration/round_sql.h"
+
+static bool
+is_removed(const CfJob *job)
+{
+	return cf_job_held(job) && job->phase == CF_PHASE_DELETING_SOURCE && job->ready;
+}
+
+static bool
+is_cleaned(const CfJob *job)
+{
+	return cf_job_held(job) && job->phase == CF_PHASE_CLEANING && job->ready;
+}
+
+/*
+ * pin_address finds out which version lies at an address that has none in the catalog, and records it: a crash after the
+ * removal has begun must know again what it was removing. "" = nothing lies there.
+ */
+static bool
+pin_address(CfRound *round, CfJob *job, CfPlace *place, CfAddress *address)
+{
+	char		present[CF_STORAGE_VERSION_MAX + 1];
+	MemoryContext old;
+
+	if (!cf_round_stat_version(round, place, address->key, present, &job->err))
+		return false;
+	address->version = pstrdup(present);
+	if (present[0] == '\0')
+		return true;
+	HOLD_INTERRUPTS();
+	cf_queue_begin("recording the version of an object");
+	old = MemoryContextSwitchTo(round->context);
+	job->lost = !cf_queue_record_pinned(job, address);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(true);
+	RESUME_INTERRUPTS();
+	return !job->lost;
+}
+
+/* remove_address removes one address of an object, and notes why when it must stay. The tag is the address's own. */
+static bool
+remove_address(CfRound *round, CfJob *job, CfPlace *place, CfAddress *address, const char *tag)
+{
+	const char *key = address->key;
+	CfRemoved	removed;
+
+	if (address->version[0] == '\0' && !pin_address(round, job, place, address))
+		return false;
+	if (address->version[0] == '\0')
+		return true;
+	if (!cf_round_remove_object(round, place, key, address->version, tag, &removed, &job->err))
+		return false;
+	if (removed == CF_REMOVED_CHANGED)
+		job->kept = psprintf("\"%s\" in place \"%s\" changed since it was catalogued or copied; it was left alone",
+							 key, place->name);
+	else if (removed == CF_REMOVED_KEPT)
+		job->kept = pstrdup(job->err.message);
+	return true;
+}
+
+/* remove_every_address serves delete_object(): the object and all its replicas. */
+static bool
+remove_every_address(CfRound *round, CfJob *job)
+{
+	CfAddress  *addresses;
+	CfPlace   **places;
+	bool		ok = true;
+	int			count;
+	MemoryContext old;
+
+	HOLD_INTERRUPTS();
+	cf_queue_begin("reading the addresses of an object");
+	old = MemoryContextSwitchTo(round->context);
+	addresses = cf_queue_addresses(job, &count);
+	places = palloc0(sizeof(CfPlace *) * (count + 1));
+	for (int i = 0; i < count && ok; i++)
+	{
+		places[i] = cf_round_open_place(round, addresses[i].place, get_role_oid(job->requested_by, false), true, &job->err);
+		ok = places[i] != NULL;
+	}
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(false);
+	RESUME_INTERRUPTS();
+	/* What must stay keeps the object in the catalog, so the address that the catalog points to goes last. */
+	for (int i = 0; i < count && ok && job->kept == NULL; i++)
+		ok = remove_address(round, job, places[i], &addresses[i], psprintf("%s-%d", job->job_id, i));
+	return ok;
+}
+
+/* give_up_removing keeps a source that could not be deleted, so that no job is stranded; it stays a replica. */
+static bool
+give_up_removing(CfJob *job)
+{
+	if (!cf_job_exhausted(job))
+		return false;
+	job->kept = psprintf("it could not be deleted: %s", job->err.message);
+	job->failed = false;
+	return true;
+}
+
+/*
+ * keep_primary keeps a source that the object has come back to since the job was submitted: somebody rolled an earlier job
+ * back, or pointed the catalog there.
+ */
+static bool
+keep_primary(CfJob *job)
+{
+	if (!job->source_is_primary)
+		return false;
+	job->kept = pstrdup("the catalog says that the object lies there");
+	return true;
+}
+
+void
+cf_round_remove(CfRound *round)
+{
+	MemoryContext old = MemoryContextSwitchTo(round->context);
+
+	for (int i = 0; i < round->jobs.count && !cf_round_stopping(round); i++)
+	{
+		CfJob	   *job = &round->jobs.jobs[i];
+		CfAddress	source = {job->source_place, job->source_key, job->source_version};
+		bool		ok;
+
+		if (job->phase != CF_PHASE_DELETING_SOURCE || !cf_round_still_held(round, job))
+			continue;
+		if (!job->failed)
+		{
+			ok = strcmp(job->kind, "delete") == 0 ? remove_every_address(round, job) :
+				keep_primary(job) ? true :
+				remove_address(round, job, job->source, &source, job->job_id);
+			if (!ok)
+				cf_job_fail(job, &job->err);
+		}
+		job->ready = !job->failed || give_up_removing(job);
+	}
+	MemoryContextSwitchTo(old);
+	if (!cf_round_any(&round->jobs, is_removed))
+		return;
+	TRIP("migration_removed");
+	HOLD_INTERRUPTS();
+	cf_queue_begin("recording removed sources");
+	old = MemoryContextSwitchTo(round->context);
+	cf_queue_record_removed(&round->jobs, is_removed);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(false);
+	RESUME_INTERRUPTS();
+	cf_round_move_on(&round->jobs, CF_PHASE_DELETING_SOURCE, CF_PHASE_DONE);
+	TRIP("migration_removed_recorded");
+}
+
+void
+cf_round_clean(CfRound *round)
+{
+	MemoryContext old = MemoryContextSwitchTo(round->context);
+
+	for (int i = 0; i < round->jobs.count && !cf_round_stopping(round); i++)
+	{
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		if (job->phase != CF_PHASE_CLEANING || !cf_round_still_held(round, job))
+			continue;
+		if (job->upload_tag[0] == '\0' && job->dest_version[0] == '\0')
+			job->failed = false;	/* nothing was ever begun, so it does not matter that the place cannot be opened */
+		else if (!job->failed && !cf_round_undo_copy(round, job, &job->err))
+			cf_job_fail(job, &job->err);
+		/* What cannot be cleaned in all attempts is left to the sweep of old uploads. */
+		job->ready = !job->failed || cf_job_exhausted(job);
+	}
+	MemoryContextSwitchTo(old);
+	if (!cf_round_any(&round->jobs, is_cleaned))
+		return;
+	TRIP("migration_cleaned");
+	HOLD_INTERRUPTS();
+	cf_queue_begin("ending migration jobs");
+	old = MemoryContextSwitchTo(round->context);
+	cf_queue_record_cleaned(&round->jobs, is_cleaned);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(false);
+	RESUME_INTERRUPTS();
+	cf_round_move_on(&round->jobs, CF_PHASE_CLEANING, CF_PHASE_DONE);
+}
+
+/* in_transaction runs one question or statement about a job in a transaction of its own. */
+static bool
+in_transaction(CfRound *round, CfJob *job, const char *activity, bool (*statement) (CfJob *job), bool durable)
+{
+	MemoryContext old;
+	bool		answer;
+
+	HOLD_INTERRUPTS();
+	cf_queue_begin(activity);
+	old = MemoryContextSwitchTo(round->context);
+	answer = statement(job);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(durable);
+	RESUME_INTERRUPTS();
+	return answer;
+}
+
+static bool
+ask_points_back(CfJob *job)
+{
+	return cf_queue_points_back(job);
+}
+
+static bool
+say_rolled_back(CfJob *job)
+{
+	return cf_queue_record_rolled_back(job);
+}
+
+/* point_back changes the pointers if both ends still are what they were; a reason not to goes into job->kept. */
+static bool
+point_back(CfRound *round, CfJob *job)
+{
+	char		version[CF_STORAGE_VERSION_MAX + 1];
+
+	if (in_transaction(round, job, "looking where an object is", ask_points_back, false))
+		return true;
+	if (!cf_round_stat_version(round, job->source, job->source_key, version, &job->err))
+		return false;
+	if (strcmp(version, job->source_version) != 0)
+		job->kept = version[0] == '\0' ? "the source is gone" : "the source changed after it was copied";
+	else if (!cf_round_stat_version(round, job->dest, job->dest_key, version, &job->err))
+		return false;
+	else if (strcmp(version, job->dest_version) != 0)
+		job->kept = "the object at the destination changed after it arrived";
+	if (job->kept != NULL)
+		return true;
+	if (!in_transaction(round, job, "rolling a migration back", cf_queue_record_rolling_back, true))
+		job->lost = true;
+	TRIP("migration_pointed_back");
+	return !job->lost;
+}
+
+/* roll_back_one points back and removes the copy; a copy that changed, or that the store locks, stays as a replica. */
+static void
+roll_back_one(CfRound *round, CfJob *job)
+{
+	CfRemoved	removed;
+	bool		ok = point_back(round, job);
+
+	if (!cf_round_still_held(round, job))
+		return;
+	if (ok && job->kept == NULL)
+	{
+		ok = cf_round_remove_object(round, job->dest, job->dest_key, job->dest_version, job->job_id, &removed, &job->err);
+		if (ok && removed == CF_REMOVED_CHANGED)
+			job->kept = "the copy changed after it arrived; it was left where it is";
+		else if (ok && removed == CF_REMOVED_KEPT)
+			job->kept = pstrdup(job->err.message);
+	}
+	if (!ok)
+		cf_job_fail(job, &job->err);
+}
+
+/* What cannot be rolled back in all attempts ends where it is, with the reason: no job is stranded. */
+void
+cf_round_roll_back(CfRound *round)
+{
+	MemoryContext old = MemoryContextSwitchTo(round->context);
+
+	for (int i = 0; i < round->jobs.count && !cf_round_stopping(round); i++)
+	{
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		if (!cf_job_held(job) || job->phase != CF_PHASE_ROLLING_BACK)
+			continue;
+		if (!job->failed)
+			roll_back_one(round, job);
+		if (cf_job_exhausted(job))
+			job->kept = psprintf("it could not be rolled back: %s", job->err.message);
+		else if (job->failed || job->lost)
+			continue;
+		in_transaction(round, job, "ending a rollback", say_rolled_back, false);
+		job->settled = true;
+	}
+	MemoryContextSwitchTo(old);
+}
