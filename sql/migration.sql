@@ -533,18 +533,20 @@ BEGIN
 			   started_at = COALESCE(j.started_at, clock_timestamp())
 		  FROM claimed c
 		 WHERE j.file_id = c.file_id AND j.job_id = c.job_id
-		RETURNING j.*)
-	SELECT c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome,
-		   c.took_over, c.upload_tag, c.upload_handle, j.size_bytes, j.source_place, j.source_key,
-		   j.source_version, j.dest_place, j.dest_key, j.dest_class, j.dest_version,
-		   j.sha256, j.delete_source, j.requested_by, o.content_type,
-		   CASE WHEN o.version = j.source_version THEN o.sha256 END, c.request,
+		-- All that is wanted goes on from here: two CTEs joined would cost the square of the batch.
+		RETURNING c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome, c.took_over, c.upload_tag,
+				  c.upload_handle, j.size_bytes, j.source_place, j.source_key, j.source_version, j.dest_place, j.dest_key,
+				  j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, c.request, c.priority, c.seq)
+	SELECT h.file_id, h.job_id, h.kind, h.phase, h.fence, h.attempt, h.crashes, h.outcome,
+		   h.took_over, h.upload_tag, h.upload_handle, h.size_bytes, h.source_place, h.source_key,
+		   h.source_version, h.dest_place, h.dest_key, h.dest_class, h.dest_version,
+		   h.sha256, h.delete_source, h.requested_by, o.content_type,
+		   CASE WHEN o.version = h.source_version THEN o.sha256 END, h.request,
 		   EXISTS (SELECT FROM cloudflux.addresses a
-					WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = c.file_id AND a.state = 'primary')
-	  FROM claimed c
-	  JOIN history j ON j.file_id = c.file_id AND j.job_id = c.job_id
-	  LEFT JOIN cloudflux.data_objects o ON o.file_id = c.file_id
-	 ORDER BY c.priority DESC, c.seq;
+					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary')
+	  FROM history h
+	  LEFT JOIN cloudflux.data_objects o ON o.file_id = h.file_id
+	 ORDER BY h.priority DESC, h.seq;
 END;
 $$;
 
@@ -605,18 +607,19 @@ BEGIN ATOMIC
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_source_versions), unnest(p_sealed_versions),
 			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started))
 			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started)),
+	-- Each step hands on all that the next one needs: two CTEs joined would cost the square of the batch.
 	free AS (
-		SELECT q.file_id FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
+		SELECT u.*, q.job_id FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
 		   FOR UPDATE OF q SKIP LOCKED),
 	q AS (
-		UPDATE cloudflux.job_queue q SET phase = 'verifying', upload_handle = u.handle, bytes_done = u.size_bytes
-		  FROM u JOIN free f ON f.file_id = u.file_id
-		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
-		RETURNING q.file_id, q.job_id)
+		UPDATE cloudflux.job_queue q SET phase = 'verifying', upload_handle = f.handle, bytes_done = f.size_bytes
+		  FROM free f
+		 WHERE q.file_id = f.file_id AND q.fence = f.fence AND q.phase = 'copying'
+		RETURNING f.*)
 	UPDATE cloudflux.migration_jobs j
-	   SET phase = 'verifying', source_version = u.source_version, dest_version = u.sealed_version, sha256 = u.sha256,
-		   size_bytes = u.size_bytes, bytes_copied = j.bytes_copied + u.sent, started_at = u.started
-	  FROM q JOIN u ON u.file_id = q.file_id
+	   SET phase = 'verifying', source_version = q.source_version, dest_version = q.sealed_version, sha256 = q.sha256,
+		   size_bytes = q.size_bytes, bytes_copied = j.bytes_copied + q.sent, started_at = q.started
+	  FROM q
 	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
 	RETURNING j.file_id;
 END;
@@ -765,13 +768,13 @@ BEGIN ATOMIC
 			   upload_tag = CASE WHEN v.next_phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_tag END,
 			   not_before = clock_timestamp() + CASE WHEN v.next_phase = v.phase THEN v.delay_ms ELSE 0 END * interval '1 ms', rate_bps = NULL
 		  FROM v WHERE q.file_id = v.file_id AND q.fence = v.fence
-		RETURNING q.file_id, q.job_id, q.phase)
+		RETURNING q.file_id, q.job_id, q.phase, v.sent, v.sqlstate, v.message, v.detail, v.hint)
 	UPDATE cloudflux.migration_jobs j
-	   SET phase = q.phase, status = cloudflux.job_status(j.kind, q.phase), bytes_copied = j.bytes_copied + COALESCE(v.sent, 0),
-		   error_sqlstate = COALESCE(v.sqlstate, j.error_sqlstate), error_message = COALESCE(v.message, j.error_message),
-		   error_detail = CASE WHEN v.message IS NULL THEN j.error_detail ELSE v.detail END,
-		   error_hint = CASE WHEN v.message IS NULL THEN j.error_hint ELSE v.hint END
-	  FROM q JOIN v ON v.file_id = q.file_id
+	   SET phase = q.phase, status = cloudflux.job_status(j.kind, q.phase), bytes_copied = j.bytes_copied + COALESCE(q.sent, 0),
+		   error_sqlstate = COALESCE(q.sqlstate, j.error_sqlstate), error_message = COALESCE(q.message, j.error_message),
+		   error_detail = CASE WHEN q.message IS NULL THEN j.error_detail ELSE q.detail END,
+		   error_hint = CASE WHEN q.message IS NULL THEN j.error_hint ELSE q.hint END
+	  FROM q
 	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
 	RETURNING j.file_id;
 END;
