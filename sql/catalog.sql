@@ -476,9 +476,11 @@ BEGIN
 		done AS (
 			DELETE FROM cloudflux.access_recount r
 			 WHERE r.ctid = ANY (ARRAY(
+				-- Two joins: with OR it is a subplan, which beyond work_mem reads all of locked for each row.
+				SELECT b.at FROM batch b JOIN locked l ON l.file_id = b.file_id
+				 UNION ALL
 				SELECT b.at FROM batch b
-				 WHERE b.file_id IN (SELECT l.file_id FROM locked l)
-					OR NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = b.file_id)))
+				 WHERE NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = b.file_id)))
 			RETURNING 1)
 		SELECT (SELECT count(*) FROM done), (SELECT count(*) FROM updated) INTO settled, written;
 		total := total + written;
