@@ -9,7 +9,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "core/clock.h"
