@@ -36,6 +36,22 @@ typedef struct CfDriver
 						 CfListPage *page);
 	void		(*end) (CfOp *op);	/* releases op->state; may be called at any phase */
 	/* optional */
+	const char *const *options; /* names of options that only this driver understands, NULL-terminated */
+	const char *const *credentials; /* names of secrets that set_credentials() takes for it, NULL-terminated */
+
+	/*
+	 * credential_next obtains place->token (OAuth, JWT, metadata services) as a step machine on op, and leaves op->phase 0. DONE
+	 * at once when these credentials need no token. storage.c runs it before an operation when the token expires within
+	 * five minutes. A driver that is told 401 sets place->token->expires_us = 0 and fails with a retryable CF_ERR_DENIED.
+	 */
+	CfStep		(*credential_next) (CfOp *op);
+	CfStep		(*copy) (CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
+	CfStep		(*set_class) (CfOp *op, const char *key, const char *version, const char *storage_class,
+							  CfObjectStat *stat);
+	CfStep		(*restore) (CfOp *op, const char *key, const char *version, int days, const char *priority);
+	bool		(*presign) (const CfPlace *place, CfArena *arena, const char *method, const char *key,
+							int64_t now_us, int64_t expires_us, char **url, CfError *err);
 	CfStep		(*upload_read) (CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
 } CfDriver;
 

@@ -7,9 +7,12 @@
  */
 #include <string.h>
 
+#include "core/clock.h"
 #include "storage/driver.h"
 
 #define TAG_MAX 64
+#define REQUEST_ARENA_BYTES 4096
+#define TOKEN_SPARE_US INT64_C(300000000)	/* a token is renewed so long before it ends */
 
 /* One line per provider; a driver that is NULL comes in a later build. */
 static const struct
@@ -25,6 +28,8 @@ static const struct
 };
 
 static bool op_ready(CfOp *op);
+static CfStep op_authenticate(CfOp *op);
+static CfStep unsupported(CfOp *op, const char *what);
 static bool check_tag(CfError *err, const char *owner_tag);
 static bool check_upload_args(CfOp *op, const CfUploadArgs *args);
 static bool check_upload(CfOp *op, const CfUpload *upload);
@@ -35,6 +40,7 @@ cf_storage_op_init(CfOp *op, const CfPlace *place, CfArena *arena)
 	memset(op, 0, sizeof(*op));
 	op->place = place;
 	op->arena = arena;
+	cf_arena_init(&op->request_arena, &arena->allocator, REQUEST_ARENA_BYTES, 0);
 }
 
 void
@@ -42,7 +48,34 @@ cf_storage_op_end(CfOp *op)
 {
 	if (op->place != NULL && op->place->driver != NULL)
 		op->place->driver->end(op);
+	if (op->place != NULL)
+		cf_arena_free(&op->request_arena);
+	op->authenticating = false;
 	op->phase = 0;
+}
+
+CfRequest *
+cf_storage_op_request(CfOp *op, const char *method, const char *verb)
+{
+	cf_arena_reset(&op->request_arena);
+	memset(&op->request, 0, sizeof(op->request));
+	memset(&op->response, 0, sizeof(op->response));
+	op->request.method = method;
+	op->request.verb = verb;
+	op->request.place = &op->place->net;
+	op->request.ctx = op;
+	return &op->request;
+}
+
+const char *
+cf_storage_option(const CfPlace *place, const char *name)
+{
+	for (int i = 0; i < place->option_count; i++)
+	{
+		if (strcmp(place->options[i].name, name) == 0)
+			return place->options[i].value;
+	}
+	return "";
 }
 
 const CfDriver *
@@ -73,6 +106,15 @@ cf_storage_caps(const CfPlace *place, CfCaps *caps)
 	memset(caps, 0, sizeof(*caps));
 	if (place->driver != NULL)
 		place->driver->caps(place, caps);
+	if (!place->was_probed)
+		return;
+	caps->create_only &= place->probed.create_only;
+	caps->conditional_delete &= place->probed.conditional_delete;
+	caps->conditional_read &= place->probed.conditional_read;
+	caps->copy_conditional &= place->probed.copy_conditional;
+	caps->server_side_copy &= place->probed.server_side_copy;
+	caps->storage_classes &= place->probed.storage_classes;
+	caps->digests &= place->probed.digests;
 }
 
 bool
@@ -99,14 +141,20 @@ cf_storage_key_check(const CfPlace *place, const char *key, CfError *err)
 CfStep
 cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat)
 {
+	CfStep		step;
+
 	if (!op_ready(op))
 		return CF_STEP_ERROR;
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->stat(op, key, stat);
 }
 
 CfStep
 cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 {
+	CfStep		step;
+
 	if (!op_ready(op))
 		return CF_STEP_ERROR;
 	chunk->length = 0;
@@ -120,12 +168,16 @@ cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 		cf_error_set(&op->err, CF_ERR_INPUT, "no buffer to read object \"%s\" into", args->key);
 		return CF_STEP_ERROR;
 	}
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->read(op, args, chunk);
 }
 
 CfStep
 cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || !check_upload_args(op, args))
 		return CF_STEP_ERROR;
 	if ((uint64_t) args->size_bytes != length)
@@ -134,6 +186,8 @@ cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 					 args->key);
 		return CF_STEP_ERROR;
 	}
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->put(op, args, data, length, stat);
 }
 
@@ -141,17 +195,22 @@ CfStep
 cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	CfUploadArgs wanted = *args;	/* args may be those in the upload, of an earlier attempt */
+	CfStep		step;
 
 	if (!op_ready(op) || !check_upload_args(op, args))
 		return CF_STEP_ERROR;
 	memset(upload, 0, sizeof(*upload));
 	upload->args = wanted;
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->upload_begin(op, &upload->args, upload);
 }
 
 CfStep
 cf_storage_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || !check_upload(op, upload))
 		return CF_STEP_ERROR;
 	if (part->number < 1 || part->offset < 0 || part->length < 1 ||
@@ -162,12 +221,16 @@ cf_storage_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *dat
 					 upload->args.key);
 		return CF_STEP_ERROR;
 	}
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->upload_part(op, upload, part, data, length);
 }
 
 CfStep
 cf_storage_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || !check_upload(op, upload))
 		return CF_STEP_ERROR;
 	chunk->length = 0;
@@ -183,38 +246,56 @@ cf_storage_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chun
 					 upload->args.key);
 		return CF_STEP_ERROR;
 	}
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->upload_read(op, upload, offset, chunk);
 }
 
 CfStep
 cf_storage_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || !check_upload(op, upload))
 		return CF_STEP_ERROR;
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->upload_seal(op, upload, stat);
 }
 
 CfStep
 cf_storage_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || !check_upload(op, upload))
 		return CF_STEP_ERROR;
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->upload_commit(op, upload, stat);
 }
 
 CfStep
 cf_storage_upload_abort(CfOp *op, CfUpload *upload)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || (upload->args.owner_tag == NULL && !check_upload(op, upload)))
 		return CF_STEP_ERROR;
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->upload_abort(op, upload);
 }
 
 CfStep
 cf_storage_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
 {
+	CfStep		step;
+
 	if (!op_ready(op))
 		return CF_STEP_ERROR;
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->uploads_find(op, older_than_us, token, page);
 }
 
@@ -222,6 +303,8 @@ CfStep
 cf_storage_remove(CfOp *op, const char *key, const char *version, const char *owner_tag,
 				  CfRemoved *removed)
 {
+	CfStep		step;
+
 	if (!op_ready(op) || !check_tag(&op->err, owner_tag))
 		return CF_STEP_ERROR;
 	if (version == NULL || version[0] == '\0')
@@ -229,12 +312,16 @@ cf_storage_remove(CfOp *op, const char *key, const char *version, const char *ow
 		cf_error_set(&op->err, CF_ERR_INPUT, "object \"%s\" cannot be removed without its version", key);
 		return CF_STEP_ERROR;
 	}
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->remove(op, key, version, owner_tag, removed);
 }
 
 CfStep
 cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page)
 {
+	CfStep		step;
+
 	if (!op_ready(op))
 		return CF_STEP_ERROR;
 	if (max_entries < 1 || max_entries > CF_STORAGE_LIST_MAX)
@@ -243,7 +330,88 @@ cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries
 					 CF_STORAGE_LIST_MAX);
 		return CF_STEP_ERROR;
 	}
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
 	return op->place->driver->list(op, prefix == NULL ? "" : prefix, token, max_entries, page);
+}
+
+CfStep
+cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+				const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
+{
+	CfStep		step;
+
+	if (!op_ready(op) || !check_upload_args(op, args))
+		return CF_STEP_ERROR;
+	if (op->place->driver->copy == NULL || source->driver != op->place->driver)
+		return unsupported(op, "copy by itself");
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
+	return op->place->driver->copy(op, source, source_key, source_version, args, token, stat);
+}
+
+CfStep
+cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
+					 CfObjectStat *stat)
+{
+	CfStep		step;
+
+	if (!op_ready(op))
+		return CF_STEP_ERROR;
+	if (op->place->driver->set_class == NULL)
+		return unsupported(op, "change the class of an object");
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
+	return op->place->driver->set_class(op, key, version, storage_class, stat);
+}
+
+CfStep
+cf_storage_restore(CfOp *op, const char *key, const char *version, int days, const char *priority)
+{
+	CfStep		step;
+
+	if (!op_ready(op))
+		return CF_STEP_ERROR;
+	if (op->place->driver->restore == NULL)
+		return unsupported(op, "restore archived objects");
+	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+		return step;
+	return op->place->driver->restore(op, key, version, days, priority);
+}
+
+bool
+cf_storage_presign(const CfPlace *place, CfArena *arena, const char *method, const char *key,
+				   int64_t now_us, int64_t expires_us, char **url, CfError *err)
+{
+	if (place->driver == NULL)
+		return cf_storage_place_check(place, err);
+	if (place->driver->presign == NULL)
+		return cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot presign URLs", place->name);
+	return place->driver->presign(place, arena, method, key, now_us, expires_us, url, err);
+}
+
+/* unsupported says what a place cannot do. */
+static CfStep
+unsupported(CfOp *op, const char *what)
+{
+	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot %s", op->place->name, what);
+	return CF_STEP_ERROR;
+}
+
+/* op_authenticate obtains a token at the start of an operation, where the place's credentials want one. */
+static CfStep
+op_authenticate(CfOp *op)
+{
+	const CfPlace *place = op->place;
+	CfStep		step;
+
+	if (place->driver->credential_next == NULL || place->token == NULL ||
+		(!op->authenticating &&
+		 (op->phase != 0 || place->token->expires_us > cf_clock_now_us() + TOKEN_SPARE_US)))
+		return CF_STEP_DONE;
+	step = place->driver->credential_next(op);
+	op->authenticating = step == CF_STEP_SEND || step == CF_STEP_AGAIN;
+	return step;
 }
 
 /* op_ready tells whether the op's place has a driver in this build. */

@@ -23,6 +23,8 @@
 
 #include "core/arena.h"
 #include "core/error.h"
+#include "net/net.h"
+#include "security/security.h"
 
 #define CF_STORAGE_KEY_MAX 1024		/* bytes, as on S3, Azure and GCS */
 #define CF_STORAGE_VERSION_MAX 128	/* bytes of a pin, without the NUL */
@@ -35,6 +37,61 @@ typedef enum CfStep
 	CF_STEP_SEND,
 	CF_STEP_ERROR
 } CfStep;
+
+/* What a store can do. Probed values may only take away from what the driver claims. */
+typedef struct CfCaps
+{
+	bool		create_only;	/* a create fails when somebody is there */
+	bool		conditional_delete; /* remove honours the pin */
+	bool		pin_before_commit;	/* upload_seal tells the version that the object will have */
+	bool		list_sorted;	/* list goes in byte order of keys */
+	bool		storage_classes;	/* objects have a class of their own */
+	bool		server_side_copy;
+	bool		restores;		/* some classes must be restored before reading */
+	bool		keeps_mtime;	/* the modification time of the source can be kept */
+	bool		remote;			/* operations say CF_STEP_SEND; parts are buffered whole until they are sent */
+	bool		list_utf8_safe; /* a listing tells every key exactly */
+	bool		conditional_read;	/* read honours the pin at every request */
+	bool		copy_conditional;	/* server-side copies honour the source's pin and are create-only */
+	int			digests;		/* CF_DIGEST_ bits that the store computes itself or checks, and tells at commit or stat */
+	int64_t		put_max_bytes;	/* up to here an object goes in one request */
+	int64_t		copy_max_bytes; /* largest object of one server-side copy request */
+	int64_t		max_object_bytes;
+	int			max_key_bytes;
+	int			max_segment_bytes;	/* between two slashes; 0 = no limit */
+	int64_t		part_min_bytes;
+	int64_t		part_max_bytes;
+	int			parts_max;
+} CfCaps;
+
+/* Digests of a whole object, as the store tells them or as we computed them; `known` says which are set. */
+#define CF_DIGEST_SHA256 1
+#define CF_DIGEST_MD5 2
+#define CF_DIGEST_CRC32C 4
+#define CF_DIGEST_CRC64NVME 8
+
+typedef struct CfDigests
+{
+	int			known;
+	uint8_t		sha256[32];
+	uint8_t		md5[16];
+	uint32_t	crc32c;
+	uint64_t	crc64nvme;
+} CfDigests;
+
+/* One option of a place that only its driver understands. */
+typedef struct CfPlaceOption
+{
+	const char *name;
+	const char *value;
+} CfPlaceOption;
+
+/* An access token that a driver obtained (credential_next); expires_us = 0: none yet. */
+typedef struct CfToken
+{
+	char		value[8192];
+	int64_t		expires_us;
+} CfToken;
 
 /* A place: one foreign server, read once; only its bandwidth_limit may change. All texts live as long as the struct. */
 typedef struct CfPlace
@@ -50,27 +107,29 @@ typedef struct CfPlace
 	int			max_connections;	/* 0 = the driver's default */
 	int			requests_per_second;	/* 0 = none */
 	bool		fsync;			/* LOCAL: make files and folders durable (cloudflux.storage_fsync) */
+	const CfPlaceOption *options;	/* those that only the driver understands, see CfDriver.options */
+	int			option_count;
+	const CfCredentials *credentials;	/* NULL = none */
+	CfToken    *token;			/* of drivers with credential_next: shared by all openings in this process; else NULL */
+	CfCaps		probed;			/* what check_storage() found; valid when was_probed */
+	bool		was_probed;
+	CfNetPlace	net;			/* limits and TLS, for requests */
 	const struct CfDriver *driver;
 } CfPlace;
 
-/* What a store can do. Probed values may only take away from what the driver claims. */
-typedef struct CfCaps
+/* cf_storage_option gives the value of a driver's option, "" when it is unset. */
+extern const char *cf_storage_option(const CfPlace *place, const char *name);
+
+/* What travels with an object besides its bytes and content type; every text "" = unset. */
+typedef struct CfAttributes
 {
-	bool		create_only;	/* a create fails when somebody is there */
-	bool		conditional_delete; /* remove honours the pin */
-	bool		pin_before_commit;	/* upload_seal tells the version that the object will have */
-	bool		list_sorted;	/* list goes in byte order of keys */
-	bool		storage_classes;	/* objects have a class of their own */
-	bool		server_side_copy;
-	bool		restores;		/* some classes must be restored before reading */
-	bool		keeps_mtime;	/* the modification time of the source can be kept */
-	int64_t		max_object_bytes;
-	int			max_key_bytes;
-	int			max_segment_bytes;	/* between two slashes; 0 = no limit */
-	int64_t		part_min_bytes;
-	int64_t		part_max_bytes;
-	int			parts_max;
-} CfCaps;
+	const char *cache_control;
+	const char *content_disposition;
+	const char *content_encoding;
+	const char *content_language;
+	const char *metadata;		/* user metadata, "name=value\n…"; names in lower case */
+	const char *tags;			/* "name=value\n…"; only read where the answer said that there are some */
+} CfAttributes;
 
 typedef struct CfObjectStat
 {
@@ -80,6 +139,10 @@ typedef struct CfObjectStat
 	int64_t		atime_us;		/* last access if the store knows it, else 0 */
 	const char *storage_class;	/* "" where the store has none */
 	const char *content_type;	/* "" = unknown */
+	CfAttributes attributes;
+	CfDigests	digests;		/* what the store itself vouches for */
+	bool		must_restore;	/* archived: bytes cannot be read before a restore */
+	bool		restoring;
 } CfObjectStat;
 
 typedef struct CfOp
@@ -87,8 +150,10 @@ typedef struct CfOp
 	const CfPlace *place;
 	CfArena    *arena;
 	CfError		err;
-	struct CfRequest *request;	/* defined by net: what to send after CF_STEP_SEND */
-	struct CfResponse *response;	/* defined by net: the answer to it */
+	CfRequest	request;		/* what to send after CF_STEP_SEND */
+	CfResponse	response;		/* the answer to it, to be there at the next call */
+	CfArena		request_arena;	/* of the present request and its answer; reset by the driver before it builds the next */
+	bool		authenticating; /* private to storage.c: a token is being obtained first */
 	int			phase;			/* private to the driver; 0 = not started */
 	void	   *state;			/* private to the driver */
 } CfOp;
@@ -118,7 +183,8 @@ typedef struct CfUploadArgs
 	int64_t		mtime_us;		/* to be kept where the store can; 0 = now */
 	const char *content_type;
 	const char *storage_class;	/* "" = the place's */
-	const char *metadata;		/* "name=value\n…", self-description (pitfall 44) */
+	const char *metadata;		/* "name=value\n…", self-description (pitfall 44): names are cf_[a-z0-9_]+ */
+	CfAttributes attributes;	/* of the source, to be kept; NULL texts count as "" */
 	bool		resume;			/* upload_begin takes up what the same owner_tag left behind */
 } CfUploadArgs;
 
@@ -129,6 +195,7 @@ typedef struct CfUpload
 	int64_t		stored_bytes;	/* after upload_begin with resume: bytes that the store already has */
 	char		sealed_version[CF_STORAGE_VERSION_MAX + 1]; /* set by upload_seal, checkpointed by the caller: */
 	/* a commit repeated after a crash knows its own object by it; "" = not sealed yet */
+	CfDigests	digests;		/* of the whole object, set by the caller before commit: what the store is asked to check */
 } CfUpload;
 
 /* One part; number from 1, consecutive. `token` and `digest` come from the store. */
@@ -138,6 +205,7 @@ typedef struct CfPart
 	int64_t		offset;
 	int64_t		length;
 	char		token[128];
+	CfDigests	digests;		/* of the part, filled when it is complete */
 } CfPart;
 
 typedef enum CfRemoved
@@ -181,6 +249,9 @@ typedef struct CfStalePage
 extern void cf_storage_op_init(CfOp *op, const CfPlace *place, CfArena *arena);
 extern void cf_storage_op_end(CfOp *op);
 
+/* cf_storage_op_request starts op's next request: request and response zeroed, request_arena empty. For drivers. */
+extern CfRequest *cf_storage_op_request(CfOp *op, const char *method, const char *verb);
+
 /* cf_storage_driver finds the driver of a provider; NULL = no such provider, or none in this build. */
 extern const struct CfDriver *cf_storage_driver(const char *provider);
 extern bool cf_storage_provider_known(const char *provider);
@@ -213,10 +284,13 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
  * upload_part   takes the next bytes of a part, in order; AGAIN = wants more of it, DONE = the part is complete.
  * upload_read   reads back bytes of what was stored and not committed, for resuming and verifying;
  *				 CF_ERR_UNSUPPORTED where the store cannot.
- * upload_seal   makes all parts durable and, where caps.pin_before_commit, tells the coming version.
+ * upload_seal   makes all parts durable and, where caps.pin_before_commit, tells the coming version. A remote driver that
+ *				 sends an object in one request (size_bytes <= caps.put_max_bytes) does so here, create-only, and tells
+ *				 its version: the object is visible from then on, known as ours by the owner_tag in its metadata.
  * upload_commit makes the object appear, create-only: CF_ERR_EXISTS when somebody is there. Repeating it after
  *				 a crash succeeds when the object there is ours (same pin or owner_tag).
- * upload_abort  removes every trace of the upload; repeatable, never touches a committed object. Without a handle
+ * upload_abort  removes every trace of the upload; repeatable, never touches a committed object; what upload_seal
+ *				 made visible under this owner_tag and nobody committed is removed, by its version. Without a handle
  *				 (a crash came before it was checkpointed) it goes by args.owner_tag.
  */
 extern CfStep cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
@@ -236,6 +310,22 @@ extern CfStep cf_storage_uploads_find(CfOp *op, int64_t older_than_us, const cha
  */
 extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, const char *owner_tag,
 								CfRemoved *removed);
+
+/*
+ * Server-side copy of a pinned object from another place of the same provider, create-only, with class and attributes of
+ * args; DONE fills stat. `token` (CF_STORAGE_COPY_TOKEN bytes, "" at first) is what to checkpoint in long copies.
+ * set_class changes the class of the object where it lies, if it still is version; the new version is in stat.
+ * restore asks for an archived object to become readable for so many days; priority "" = the cheapest. Poll by stat.
+ * presign makes a URL (GET, …) that works until expires_us; no request is sent.
+ */
+#define CF_STORAGE_COPY_TOKEN 1024
+extern CfStep cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+							  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
+extern CfStep cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
+								   CfObjectStat *stat);
+extern CfStep cf_storage_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
+extern bool cf_storage_presign(const CfPlace *place, CfArena *arena, const char *method, const char *key,
+							   int64_t now_us, int64_t expires_us, char **url, CfError *err);
 
 /*
  * One page of keys that begin with prefix, after token (NULL = from the start). The same op goes on exactly

@@ -1,0 +1,25 @@
+/*
+ * xml.h
+ *		XML answers of stores, by expat: a driver is told of each element with its path and its text.
+ *
+ * No DTDs, no entities beyond the five, at most 32 levels, 64 KiB of text in one element; a malformed document is an error, whatever was
+ * visited before. Private to the room.
+ */
+#ifndef CF_STORAGE_XML_H
+#define CF_STORAGE_XML_H
+
+#include "core/arena.h"
+#include "core/error.h"
+
+/*
+ * Called when an element ends, path without namespaces ("ListBucketResult/Contents/Key"), text NUL-terminated and valid only
+ * during the call. false = stop with the error that the visitor set in its ctx.
+ */
+typedef bool (*CfXmlVisit) (void *ctx, const char *path, const char *text, size_t length);
+
+extern bool cf_xml_parse(const char *body, size_t length, CfXmlVisit visit, void *ctx, CfError *err);
+
+/* cf_xml_escape writes text with & < > " escaped into the arena; control characters that XML cannot hold become &#xN;. */
+extern char *cf_xml_escape(CfArena *arena, const char *text);
+
+#endif							/* CF_STORAGE_XML_H */
