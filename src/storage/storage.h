@@ -53,6 +53,7 @@ typedef struct CfCaps
 	bool		list_utf8_safe; /* a listing tells every key exactly */
 	bool		conditional_read;	/* read honours the pin at every request */
 	bool		copy_conditional;	/* server-side copies honour the source's pin and are create-only */
+	bool		parallel_parts; /* parts of one upload may be sent at once and in any order, each by an op of its own */
 	int			digests;		/* CF_DIGEST_ bits that the store computes itself or checks, and tells at commit or stat */
 	int64_t		put_max_bytes;	/* up to here an object goes in one request */
 	int64_t		copy_max_bytes; /* largest object of one server-side copy request */
@@ -186,6 +187,7 @@ typedef struct CfUploadArgs
 	const char *metadata;		/* "name=value\n…", self-description (pitfall 44): names are cf_[a-z0-9_]+ */
 	CfAttributes attributes;	/* of the source, to be kept; NULL texts count as "" */
 	bool		resume;			/* upload_begin takes up what the same owner_tag left behind */
+	const char *handle;			/* with resume: what upload_begin told that earlier attempt; NULL or "" = it was not kept */
 } CfUploadArgs;
 
 typedef struct CfUpload
@@ -281,7 +283,8 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
 
 /*
  * upload_begin  makes or takes up (args.resume) the upload and fills upload->handle and stored_bytes.
- * upload_part   takes the next bytes of a part, in order; AGAIN = wants more of it, DONE = the part is complete.
+ * upload_part   takes the next bytes of a part, in order; AGAIN = wants more of it, DONE = the part is complete. A part that
+ *				 comes whole in one call may be sent from data itself: it stays where it is until that step is DONE.
  * upload_read   reads back bytes of what was stored and not committed, for resuming and verifying;
  *				 CF_ERR_UNSUPPORTED where the store cannot.
  * upload_seal   makes all parts durable and, where caps.pin_before_commit, tells the coming version. A remote driver that
