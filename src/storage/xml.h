@@ -13,7 +13,9 @@
 
 /*
  * Called when an element ends, path without namespaces ("ListBucketResult/Contents/Key"), text NUL-terminated and valid only
- * during the call. false = stop with the error that the visitor set in its ctx.
+ * during the call ("" for an element with children). An attribute is told when its element starts, as
+ * "…/Blob/Name@Encoded". false = stop with the error that the visitor set in its ctx; cf_xml_parse() then returns false
+ * and leaves err alone.
  */
 typedef bool (*CfXmlVisit) (void *ctx, const char *path, const char *text, size_t length);
 
