@@ -24,7 +24,7 @@
 #include "core/arena.h"
 #include "core/error.h"
 
-#define CF_NET_REQUEST_HEADERS 40
+#define CF_NET_REQUEST_HEADERS 96		/* of them most are user metadata */
 #define CF_NET_RESPONSE_HEADERS 96
 #define CF_NET_HEADERS_BYTES (64 * 1024)	/* of one answer, all together; beyond it the answer is refused */
 #define CF_NET_ANSWER_BYTES (1024 * 1024)	/* of an answer's body, unless the request allows more */

@@ -282,6 +282,9 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
 							 CfObjectStat *stat);
 
 /*
+ * All of them want the upload's args as they were at upload_begin, after a crash too: Azure takes content type, metadata,
+ * attributes, tags and class only when it commits.
+ *
  * upload_begin  makes or takes up (args.resume) the upload and fills upload->handle and stored_bytes.
  * upload_part   takes the next bytes of a part, in order; AGAIN = wants more of it, DONE = the part is complete. A part that
  *				 comes whole in one call may be sent from data itself: it stays where it is until that step is DONE.
