@@ -52,6 +52,7 @@ typedef struct CfDriver
 	CfStep		(*restore) (CfOp *op, const char *key, const char *version, int days, const char *priority);
 	bool		(*presign) (const CfPlace *place, CfArena *arena, const char *method, const char *key,
 							int64_t now_us, int64_t expires_us, char **url, CfError *err);
+	bool		(*version_same) (const char *a, const char *b);	/* NULL = equal as texts */
 	CfStep		(*upload_read) (CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
 } CfDriver;
 

@@ -131,6 +131,14 @@ cf_storage_place_check(const CfPlace *place, CfError *err)
 }
 
 bool
+cf_storage_version_same(const CfPlace *place, const char *a, const char *b)
+{
+	if (place->driver == NULL || place->driver->version_same == NULL || a[0] == '\0' || b[0] == '\0')
+		return strcmp(a, b) == 0;
+	return place->driver->version_same(a, b);
+}
+
+bool
 cf_storage_key_check(const CfPlace *place, const char *key, CfError *err)
 {
 	if (place->driver == NULL)

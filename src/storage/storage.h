@@ -236,7 +236,8 @@ typedef struct CfListPage
 typedef struct CfStaleUpload
 {
 	const char *handle;
-	const char *owner_tag;
+	const char *key;			/* of the coming object, for upload_abort; "" = the handle is enough */
+	const char *owner_tag;		/* "" = the store does not keep it: ours only if the catalog knows handle or key */
 	int64_t		started_us;
 	int64_t		size_bytes;
 } CfStaleUpload;
@@ -261,6 +262,12 @@ extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
 
 /* cf_storage_place_check looks at the options of a place alone: no file, no network. */
 extern bool cf_storage_place_check(const CfPlace *place, CfError *err);
+
+/*
+ * cf_storage_version_same tells whether two pins of one key can be of the same version. A listing, the answer to a create
+ * and a stat may each know another part of what identifies a version; what both know must agree.
+ */
+extern bool cf_storage_version_same(const CfPlace *place, const char *a, const char *b);
 
 /*
  * cf_storage_key_check tells whether a key may be written to the place: length, segments, "..", "//",
