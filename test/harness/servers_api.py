@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""What test/harness/servers asks of the servers that it starts, by the standard library alone.
+
+    servers_api.py ports COUNT [LOW-HIGH]       free ports of 127.0.0.1, one line
+    servers_api.py random BYTES [base64]        a secret, in hex or base64
+    servers_api.py ready URL SECONDS PID        waits for any HTTP answer; fails at once when PID is gone
+    servers_api.py bucket KIND ENDPOINT NAME    makes a bucket or container, which may exist; KIND is s3, azure or gcs
+    servers_api.py versioned ENDPOINT NAME      switches versioning of an S3 bucket on
+
+Credentials come from the environment as the scripts write them: CF_ACCESS_KEY, CF_SECRET_KEY and CF_REGION for S3,
+CF_ACCOUNT and CF_ACCOUNT_KEY for Azure. Only this file signs outside of cloudflux: a bucket that the drivers under test
+had made would prove less.
+"""
+import base64
+import datetime
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+def ports(count, low_high=None):
+    """Ports that are free now, all held while they are looked for, so that they differ."""
+    held = []
+    wanted = range(*(int(n) + i for i, n in enumerate(low_high.split('-')))) if low_high else [0] * 1000
+    # Two scripts that look at the same time should not find the same ones.
+    wanted = sorted(wanted, key=lambda _: secrets.randbelow(1 << 30))
+    for port in wanted:
+        if len(held) == int(count):
+            break
+        s = socket.socket()
+        try:
+            s.bind(('127.0.0.1', port))
+            held.append(s)
+        except OSError:
+            s.close()
+    if len(held) < int(count):
+        sys.exit('no free ports')
+    print(*(s.getsockname()[1] for s in held))
+
+
+def ready(url, seconds, pid):
+    deadline = time.monotonic() + float(seconds)
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except urllib.error.HTTPError as answer:
+            # A 5xx comes from a server that is still waking up.
+            if answer.code < 500:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        if not os.path.exists(f'/proc/{pid}'):
+            sys.exit('the server ended')
+        if time.monotonic() > deadline:
+            sys.exit(f'no answer within {seconds} s')
+        time.sleep(0.05)
+
+
+def send(method, url, headers=None, body=b''):
+    """(status, body) of one request; an answer that is an error is an answer."""
+    request = urllib.request.Request(url, data=body or None, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read()
+
+
+def s3(method, endpoint, path, query='', body=b''):
+    """One request with Signature Version 4."""
+    url = urllib.parse.urlsplit(endpoint)
+    now = datetime.datetime.now(datetime.timezone.utc).strftime('%Y%m%dT%H%M%SZ')
+    day, region = now[:8], os.environ.get('CF_REGION') or 'us-east-1'
+    digest = hashlib.sha256(body).hexdigest()
+    headers = {'host': url.netloc, 'x-amz-content-sha256': digest, 'x-amz-date': now}
+    names = ';'.join(sorted(headers))
+    canonical = '\n'.join([method, path, query] + [f'{n}:{headers[n]}' for n in sorted(headers)] + ['', names, digest])
+    scope = f'{day}/{region}/s3/aws4_request'
+    text = '\n'.join(['AWS4-HMAC-SHA256', now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = ('AWS4' + os.environ['CF_SECRET_KEY']).encode()
+    for part in (day, region, 's3', 'aws4_request'):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    headers['authorization'] = (f"AWS4-HMAC-SHA256 Credential={os.environ['CF_ACCESS_KEY']}/{scope}, "
+                                f'SignedHeaders={names}, Signature={signature}')
+    return send(method, f'{endpoint}{path}' + ('?' + query if query else ''), headers, body)
+
+
+def azure(endpoint, name):
+    """Create Container with Shared Key; the path of an emulator begins with the account, which is signed twice."""
+    account, key = os.environ['CF_ACCOUNT'], base64.b64decode(os.environ['CF_ACCOUNT_KEY'])
+    url = urllib.parse.urlsplit(endpoint)
+    path = f'{url.path}/{name}'
+    headers = {'x-ms-date': datetime.datetime.now(datetime.timezone.utc).strftime('%a, %d %b %Y %H:%M:%S GMT'),
+               'x-ms-version': '2021-12-02'}
+    text = '\n'.join(['PUT'] + [''] * 11 + [f'{n}:{headers[n]}' for n in sorted(headers)] +
+                     [f'/{account}{path}', 'restype:container'])
+    signature = base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
+    headers['Authorization'] = f'SharedKey {account}:{signature}'
+    headers['Content-Length'] = '0'
+    return send('PUT', f'{endpoint}/{name}?restype=container', headers)
+
+
+def bucket(kind, endpoint, name):
+    if kind == 's3':
+        status, body = s3('PUT', endpoint, '/' + name)
+    elif kind == 'azure':
+        status, body = azure(endpoint, name)
+    else:
+        status, body = send('POST', endpoint + '/storage/v1/b?project=test', {'Content-Type': 'application/json'},
+                            json.dumps({'name': name}).encode())
+    if status not in (200, 201, 409):
+        sys.exit(f'could not make {name}: {status} {body.decode(errors="replace")}')
+
+
+def versioned(endpoint, name):
+    status, body = s3('PUT', endpoint, '/' + name, 'versioning=',
+                      b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+                      b'<Status>Enabled</Status></VersioningConfiguration>')
+    if status != 200:
+        sys.exit(f'could not switch versions of {name} on: {status} {body.decode(errors="replace")}')
+
+
+def random(count, form='hex'):
+    raw = secrets.token_bytes(int(count))
+    print(base64.b64encode(raw).decode() if form == 'base64' else raw.hex())
+
+
+if __name__ == '__main__':
+    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned)}
+    if len(sys.argv) < 2 or sys.argv[1] not in verbs:
+        sys.exit(__doc__)
+    verbs[sys.argv[1]](*sys.argv[2:])
