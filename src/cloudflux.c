@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "events/events.h"
 #include "migration/migration.h"
+#include "security/security.h"
 #include "storage/storage.h"
 
 PG_MODULE_MAGIC;
@@ -28,6 +29,7 @@ _PG_init(void)
 		return;
 
 	cf_core_init();
+	cf_security_init();
 	cf_events_init();
 	cf_storage_init();
 	cf_migration_init();

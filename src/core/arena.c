@@ -18,6 +18,13 @@ typedef struct CfArenaBlock
 	_Alignas(ARENA_ALIGN) char data[];
 } CfArenaBlock;
 
+typedef struct CfArenaHook
+{
+	struct CfArenaHook *next;
+	void		(*call) (void *arg);
+	void	   *arg;
+} CfArenaHook;
+
 static void *
 malloc_alloc(void *ctx, size_t size)
 {
@@ -110,9 +117,30 @@ cf_arena_strdup(CfArena *arena, const char *s)
 	return cf_arena_strndup(arena, s, strlen(s));
 }
 
+bool
+cf_arena_on_reset(CfArena *arena, void (*call) (void *arg), void *arg)
+{
+	CfArenaHook *hook = cf_arena_alloc(arena, sizeof(CfArenaHook));
+
+	if (hook == NULL)
+		return false;
+	hook->next = arena->hooks;
+	hook->call = call;
+	hook->arg = arg;
+	arena->hooks = hook;
+	return true;
+}
+
 void
 cf_arena_reset(CfArena *arena)
 {
+	while (arena->hooks != NULL)
+	{
+		CfArenaHook *hook = arena->hooks;
+
+		arena->hooks = hook->next;
+		hook->call(hook->arg);
+	}
 	while (arena->blocks != NULL && arena->blocks->next != NULL)
 	{
 		CfArenaBlock *block = arena->blocks;

@@ -10,6 +10,7 @@
 #ifndef CF_CORE_ARENA_H
 #define CF_CORE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct CfAllocator
@@ -26,6 +27,7 @@ typedef struct CfArena
 	size_t		block_bytes;	/* size of an ordinary block */
 	size_t		used_bytes;		/* handed out since the last reset */
 	size_t		max_bytes;		/* 0 = no limit; beyond it cf_arena_alloc gives NULL */
+	struct CfArenaHook *hooks;	/* newest first */
 } CfArena;
 
 /* The allocator over malloc and free, for tests, benchmarks and fuzz targets. */
@@ -37,6 +39,12 @@ extern void *cf_arena_alloc(CfArena *arena, size_t size);
 extern void *cf_arena_zalloc(CfArena *arena, size_t size);
 extern char *cf_arena_strndup(CfArena *arena, const char *s, size_t len);
 extern char *cf_arena_strdup(CfArena *arena, const char *s);
+
+/*
+ * cf_arena_on_reset has call(arg) called, once, before what is in the arena now goes by cf_arena_reset() or cf_arena_free():
+ * for what must be wiped or given back. Latest first. False = out of memory.
+ */
+extern bool cf_arena_on_reset(CfArena *arena, void (*call) (void *arg), void *arg);
 extern void cf_arena_reset(CfArena *arena);
 extern void cf_arena_free(CfArena *arena);
 

@@ -72,4 +72,7 @@ typedef struct CfCredentials
 /* cf_credential gives a value, NULL when there is none of that name. */
 extern const char *cf_credential(const CfCredentials *credentials, const char *name);
 
+/* cf_security_init defines the settings of the room; called by _PG_init. */
+extern void cf_security_init(void);
+
 #endif							/* CF_SECURITY_SECURITY_H */

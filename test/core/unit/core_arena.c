@@ -111,9 +111,46 @@ test_nth_failure(void)
 	ok(fail_at > 3, "several allocations were made to fail");
 }
 
+static void
+note_call(void *arg)
+{
+	int		   *calls = arg;
+
+	*calls = *calls * 10 + 1;
+}
+
+static void
+note_other_call(void *arg)
+{
+	int		   *calls = arg;
+
+	*calls = *calls * 10 + 2;
+}
+
+/* What is to be wiped or given back hears of it before the memory goes, once. */
+static void
+test_on_reset(void)
+{
+	CfArena		arena;
+	int			calls = 0;
+
+	cf_arena_init(&arena, &cf_arena_malloc, 1024, 100);
+	ok(cf_arena_on_reset(&arena, note_call, &calls) && cf_arena_on_reset(&arena, note_other_call, &calls), "two want to hear of a reset");
+	cf_arena_reset(&arena);
+	is_int(calls, 21, "both do, the later one first");
+	cf_arena_reset(&arena);
+	is_int(calls, 21, "and once only");
+	ok(cf_arena_on_reset(&arena, note_call, &calls), "a third");
+	cf_arena_free(&arena);
+	is_int(calls, 211, "hears of the end");
+	ok(cf_arena_alloc(&arena, 96) != NULL && !cf_arena_on_reset(&arena, note_call, &calls), "without memory nobody is noted");
+	cf_arena_free(&arena);
+}
+
 int
 main(void)
 {
+	test_on_reset();
 	test_pieces();
 	test_limits();
 	test_nth_failure();
