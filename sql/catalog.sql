@@ -29,7 +29,7 @@ CREATE TABLE cloudflux.data_objects (
 	place            text,
 	object_key       text COLLATE "C",
 	storage_class    text,
-	version          text,                                            -- pin of the bytes (LOCAL inode:size:mtime_ns)
+	version          text,                                            -- pin of the bytes (LOCAL inode:size:mtime_ns:birth_ns)
 	sha256           bytea,                                           -- of the whole object, where it is known
 	modified_at      timestamptz,                                     -- of the bytes, as the store tells
 	seen_at          timestamptz,                                     -- last time that an inventory saw it
@@ -753,7 +753,7 @@ COMMENT ON COLUMN cloudflux.data_objects.size_bytes IS 'Size in bytes, the truth
 COMMENT ON COLUMN cloudflux.data_objects.place IS 'Foreign server where the bytes lie; NULL = catalogued only. Copy of cloudflux.addresses.';
 COMMENT ON COLUMN cloudflux.data_objects.object_key IS 'Key of the object at its place, 1 to 1,024 bytes without control characters.';
 COMMENT ON COLUMN cloudflux.data_objects.storage_class IS 'Storage class in the provider''s own spelling. Not given, it is the class that current_tier means at the place, or else the one that the server''s options name.';
-COMMENT ON COLUMN cloudflux.data_objects.version IS 'Pin of the bytes as the store names it (LOCAL inode:size:mtime_ns); NULL = not looked at yet.';
+COMMENT ON COLUMN cloudflux.data_objects.version IS 'Pin of the bytes as the store names it (LOCAL inode:size:mtime_ns:birth_ns); NULL = not looked at yet.';
 COMMENT ON COLUMN cloudflux.data_objects.sha256 IS 'SHA-256 of the whole object; NULL = not known, or of bytes that have changed since.';
 COMMENT ON COLUMN cloudflux.data_objects.modified_at IS 'Last modification of the bytes, as the store tells.';
 COMMENT ON COLUMN cloudflux.data_objects.seen_at IS 'When an inventory last wrote this row (found it new, changed or back). Finding it unchanged writes nothing; cloudflux.inventories tells when that was.';
