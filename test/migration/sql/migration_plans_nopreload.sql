@@ -1,7 +1,7 @@
 -- Plans: what would move, what is refused and why, limits, and that exactly what was planned is executed.
 \set test migration_plans
 \getenv tests CF_TESTS
-\set ground :tests '/migration/sql/include/ground.sql'
+\set ground :tests '/migration/data/ground.sql'
 \set ECHO none
 \i :ground
 \set ECHO all

@@ -1,7 +1,7 @@
 -- Who may do what: jobs run with the rights of who asked, and nobody writes what only movers may.
 \set test migration_rights
 \getenv tests CF_TESTS
-\set ground :tests '/migration/sql/include/ground.sql'
+\set ground :tests '/migration/data/ground.sql'
 \set ECHO none
 \i :ground
 \set ECHO all

@@ -1,7 +1,7 @@
 -- Jobs from their submission to their end: what lies where afterwards, what the catalog says, and what the events told.
 \set test migration_run
 \getenv tests CF_TESTS
-\set ground :tests '/migration/sql/include/ground.sql'
+\set ground :tests '/migration/data/ground.sql'
 \set ECHO none
 \i :ground
 \set ECHO all

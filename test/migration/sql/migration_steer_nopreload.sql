@@ -1,7 +1,7 @@
 -- Every verb in every phase, held by a mover or not: what it returns, and where the job stands afterwards.
 \set test migration_steer
 \getenv tests CF_TESTS
-\set ground :tests '/migration/sql/include/ground.sql'
+\set ground :tests '/migration/data/ground.sql'
 \set ECHO none
 \i :ground
 \set ECHO all

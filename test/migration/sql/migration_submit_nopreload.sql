@@ -1,7 +1,7 @@
 -- What may be submitted, and what is refused, with SQLSTATE, detail and hint.
 \set test migration_submit
 \getenv tests CF_TESTS
-\set ground :tests '/migration/sql/include/ground.sql'
+\set ground :tests '/migration/data/ground.sql'
 \set ECHO none
 \i :ground
 \set ECHO all
