@@ -29,7 +29,7 @@ CREATE TABLE cloudflux.data_objects (
 	place            text,
 	object_key       text COLLATE "C",
 	storage_class    text,
-	version          text,                                            -- pin of the bytes (LOCAL inode:size:mtime_ns)
+	version          text,                                            -- pin of the bytes (LOCAL inode:size:mtime_ns:birth_ns)
 	sha256           bytea,                                           -- of the whole object, where it is known
 	modified_at      timestamptz,                                     -- of the bytes, as the store tells
 	seen_at          timestamptz,                                     -- last time that an inventory saw it
@@ -492,7 +492,7 @@ $$;
 
 /* ---- imports: procedures that commit page by page (C: a procedure with SET clauses could not) ---- */
 
-CREATE PROCEDURE cloudflux.import_inventory(place text, prefix text DEFAULT '')
+CREATE PROCEDURE cloudflux.import_inventory(place text, prefix text DEFAULT '', allow_empty boolean DEFAULT false)
 	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_import_inventory';
 
 CREATE PROCEDURE cloudflux.import_access_log(place text, format text, source text, prefix text DEFAULT '')
@@ -718,9 +718,9 @@ REVOKE ALL ON FUNCTION cloudflux.complete_object(), cloudflux.note_created(), cl
 	cloudflux.put_object(text, text, bytea, text, jsonb, text), cloudflux.object_address(text),
 	cloudflux.get_object(text), cloudflux.copy_object(text, text, text, text), cloudflux.object_metadata(text),
 	cloudflux.object_url(text, interval) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE cloudflux.import_inventory(text, text),
+REVOKE ALL ON PROCEDURE cloudflux.import_inventory(text, text, boolean),
 	cloudflux.import_access_log(text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE cloudflux.import_inventory(text, text),
+GRANT EXECUTE ON PROCEDURE cloudflux.import_inventory(text, text, boolean),
 	cloudflux.import_access_log(text, text, text, text) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION cloudflux.put_object(text, text, bytea, text, jsonb, text),
 	cloudflux.copy_object(text, text, text, text) TO cloudflux_user;
@@ -753,7 +753,7 @@ COMMENT ON COLUMN cloudflux.data_objects.size_bytes IS 'Size in bytes, the truth
 COMMENT ON COLUMN cloudflux.data_objects.place IS 'Foreign server where the bytes lie; NULL = catalogued only. Copy of cloudflux.addresses.';
 COMMENT ON COLUMN cloudflux.data_objects.object_key IS 'Key of the object at its place, 1 to 1,024 bytes without control characters.';
 COMMENT ON COLUMN cloudflux.data_objects.storage_class IS 'Storage class in the provider''s own spelling. Not given, it is the class that current_tier means at the place, or else the one that the server''s options name.';
-COMMENT ON COLUMN cloudflux.data_objects.version IS 'Pin of the bytes as the store names it (LOCAL inode:size:mtime_ns); NULL = not looked at yet.';
+COMMENT ON COLUMN cloudflux.data_objects.version IS 'Pin of the bytes as the store names it (LOCAL inode:size:mtime_ns:birth_ns); NULL = not looked at yet.';
 COMMENT ON COLUMN cloudflux.data_objects.sha256 IS 'SHA-256 of the whole object; NULL = not known, or of bytes that have changed since.';
 COMMENT ON COLUMN cloudflux.data_objects.modified_at IS 'Last modification of the bytes, as the store tells.';
 COMMENT ON COLUMN cloudflux.data_objects.seen_at IS 'When an inventory last wrote this row (found it new, changed or back). Finding it unchanged writes nothing; cloudflux.inventories tells when that was.';
@@ -906,7 +906,7 @@ COMMENT ON COLUMN cloudflux.access_coverage.place IS 'Place.';
 COMMENT ON COLUMN cloudflux.access_coverage.day IS 'UTC day that the lines tell of.';
 COMMENT ON COLUMN cloudflux.access_coverage.lines IS 'Lines of that day about the place, whatever they told.';
 
-COMMENT ON PROCEDURE cloudflux.import_inventory(text, text) IS 'Lists a place and brings the catalog in step: new objects are inserted, changed ones updated (a new row of object_versions, sha256 unknown again), missing ones marked (vanished_at), those that came back unmarked; objects that a job is moving are left alone. prefix restricts it to keys that begin with it. Commits each page and goes on there after a cut (in a transaction block it commits nothing); one run per place at a time, a second call waits. Needs USAGE on the place. Keys that cannot be catalogued are in import_errors. Errors: those of the place (02000, 42501, 55000, 58030, 0A000 without a driver).';
+COMMENT ON PROCEDURE cloudflux.import_inventory(text, text, boolean) IS 'Lists a place and brings the catalog in step: new objects are inserted, changed ones updated (a new row of object_versions, sha256 unknown again), missing ones marked (vanished_at), those that came back unmarked; objects that a job is moving are left alone. prefix restricts it to keys that begin with it. A place without any object, where objects are catalogued, is refused unless allow_empty (its file system may not be mounted). Commits each page and goes on there after a cut (in a transaction block it commits nothing); one run per place at a time, a second call waits. Needs USAGE on the place. Keys that cannot be catalogued are in import_errors. Errors: those of the place (02000, 42501, 55000, 58030, 0A000 without a driver).';
 COMMENT ON PROCEDURE cloudflux.import_access_log(text, text, text, text) IS 'Reads an access log and appends to access_logs what it tells of objects of the place. format: s3 (S3 server access log; lines about other buckets are skipped) or apache (common and combined, also of nginx). source: path of a file on the server. prefix is taken off the path (apache) or key before it is looked up. Only successful reads (200, 206), writes and deletes count. The file is known by its content: read again, or under another name after a rotation, it counts once, and a file that grew is read on from where it ended; a last line without a newline waits for its end. Commits every 5,000 lines (not in a transaction block); one run per place at a time. Needs pg_read_server_files and USAGE on the place. Bad lines are counted, the first 100 are in import_errors. Errors: 22023 (unknown format), 42501, 58030, and those of the place.';
 COMMENT ON FUNCTION cloudflux.put_object(text, text, bytea, text, jsonb, text) IS 'Stores bytes as a new object and catalogues it; returns its file_id. Create-only. tier is HOT, WARM, COLD or a storage class; NULL = what the place gives without a wish. A ROLLBACK takes back the row and leaves the bytes: the next inventory of the place finds them. Errors: 42710 (somebody is there), 22023, and those of the place.';
 COMMENT ON FUNCTION cloudflux.object_address(text) IS 'Where the bytes of an object lie. Errors: 02000 (no such object), 55000 (catalogued only).';

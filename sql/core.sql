@@ -36,6 +36,26 @@ COMMENT ON FUNCTION cloudflux.library_version() IS 'Version of the library that 
 COMMENT ON FUNCTION cloudflux.version() IS 'Versions of cloudflux and of the server, in one line.';
 COMMENT ON FUNCTION cloudflux.new_id() IS 'A new identifier of 26 characters that sorts by the time it was made (a ULID: 48 bits of milliseconds, 80 random bits). Those of one session strictly grow.';
 
+-- Rows that came with the extension stay as they are: a dump leaves them out, so a change would be lost. One trigger for all tables
+-- with a column builtin; its argument is the hint.
+CREATE FUNCTION cloudflux.guard_builtin() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF (TG_OP <> 'INSERT' AND OLD.builtin) OR
+	   (TG_OP <> 'DELETE' AND NEW.builtin AND NOT (TG_OP = 'INSERT' AND (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = CURRENT_USER))) THEN
+		RAISE EXCEPTION 'builtin rows of "%" cannot be changed', TG_TABLE_NAME
+			USING ERRCODE = 'insufficient_privilege', HINT = TG_ARGV[0];
+	END IF;
+	IF TG_OP = 'DELETE' THEN
+		RETURN OLD;
+	END IF;
+	RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION cloudflux.guard_builtin() IS 'Trigger: refuses changes of rows that came with the extension (42501). Only a superuser, as who installs, inserts them.';
+
 -- Chores
 
 CREATE TABLE cloudflux.chores (
@@ -46,6 +66,9 @@ CREATE TABLE cloudflux.chores (
 	enabled       boolean NOT NULL DEFAULT true,
 	builtin       boolean NOT NULL DEFAULT false
 );
+
+CREATE TRIGGER chores_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.chores FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Say what you wish in a row of chore_settings.');
+COMMENT ON TRIGGER chores_builtin ON cloudflux.chores IS 'Keeps builtin rows as they are.';
 
 COMMENT ON TABLE cloudflux.chores IS 'Small work that is done again and again, by the keeper or by CALL run_chores().';
 COMMENT ON COLUMN cloudflux.chores.chore_name IS 'Name of the chore.';
@@ -215,6 +238,9 @@ CREATE TABLE cloudflux.partitioned_tables (
 	retention  interval CHECK (retention > interval '0'),                  -- NULL = keep for ever
 	builtin    boolean NOT NULL DEFAULT false
 );
+
+CREATE TRIGGER partitioned_tables_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.partitioned_tables FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Say what you wish in a row of partition_settings.');
+COMMENT ON TRIGGER partitioned_tables_builtin ON cloudflux.partitioned_tables IS 'Keeps builtin rows as they are.';
 
 COMMENT ON TABLE cloudflux.partitioned_tables IS 'Tables of schema cloudflux that are partitioned by a time or a date, and have a default partition: ensure_partitions() and drop_old_partitions() look after them.';
 COMMENT ON COLUMN cloudflux.partitioned_tables.table_name IS 'Name of the table, in schema cloudflux.';
@@ -678,7 +704,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.partitioned_tables', 'WHER
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.partition_settings', '');
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.health_checks', 'WHERE NOT builtin');
 
-REVOKE ALL ON FUNCTION cloudflux.abi(), cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(),
+REVOKE ALL ON FUNCTION cloudflux.guard_builtin(), cloudflux.abi(), cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(),
 	cloudflux.begin_chore(text, timestamptz), cloudflux.run_chore(bigint, text), cloudflux.next_chore_at(), cloudflux.forget_chore_runs(),
 	cloudflux.partition_name(text, text, timestamptz), cloudflux.runs_partitions_here(),
 	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz),

@@ -345,22 +345,6 @@ SELECT v.id, v.provider, v.region, v.destination, v.peer, v.tier_from_gb, v.tier
 /*
  * What guards the book: builtin rows stay as they are, and no two rows of one owner hold on the same day.
  */
-CREATE FUNCTION cloudflux.guard_builtin_prices() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF (TG_OP <> 'DELETE' AND NEW.builtin) OR (TG_OP <> 'INSERT' AND OLD.builtin) THEN
-		RAISE EXCEPTION 'builtin prices in "%" cannot be changed', TG_TABLE_NAME
-			USING ERRCODE = 'insufficient_privilege',
-				HINT = 'Insert a row of your own, or use load_prices(): it wins over the builtin one.';
-	END IF;
-	IF TG_OP = 'DELETE' THEN
-		RETURN OLD;
-	END IF;
-	RETURN NEW;
-END
-$$;
-
 -- Ladders of bands count as one row: from 0 on, without a gap, with one period.
 CREATE FUNCTION cloudflux.price_conflicts(p_table text DEFAULT NULL)
 RETURNS TABLE (price_table text, price text, effective_from date, effective_to date, problem text, detail text)
@@ -437,16 +421,16 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER prices_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.prices FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin_prices();
+CREATE TRIGGER prices_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.prices FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Insert a row of your own, or use load_prices(): it wins over the builtin one.');
 CREATE TRIGGER prices_lock BEFORE INSERT OR UPDATE ON cloudflux.prices FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.lock_prices();
 CREATE TRIGGER prices_check AFTER INSERT OR UPDATE ON cloudflux.prices FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.check_prices();
-CREATE TRIGGER price_bands_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.price_bands FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin_prices();
+CREATE TRIGGER price_bands_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.price_bands FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Insert a row of your own, or use load_prices(): it wins over the builtin one.');
 CREATE TRIGGER price_bands_lock BEFORE INSERT OR UPDATE ON cloudflux.price_bands FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.lock_prices();
 CREATE TRIGGER price_bands_check AFTER INSERT OR UPDATE ON cloudflux.price_bands FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.check_prices();
-CREATE TRIGGER restore_prices_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.restore_prices FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin_prices();
+CREATE TRIGGER restore_prices_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.restore_prices FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Insert a row of your own, or use load_prices(): it wins over the builtin one.');
 CREATE TRIGGER restore_prices_lock BEFORE INSERT OR UPDATE ON cloudflux.restore_prices FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.lock_prices();
 CREATE TRIGGER restore_prices_check AFTER INSERT OR UPDATE ON cloudflux.restore_prices FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.check_prices();
-CREATE TRIGGER egress_prices_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.egress_prices FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin_prices();
+CREATE TRIGGER egress_prices_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.egress_prices FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Insert a row of your own, or use load_prices(): it wins over the builtin one.');
 CREATE TRIGGER egress_prices_lock BEFORE INSERT OR UPDATE ON cloudflux.egress_prices FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.lock_prices();
 CREATE TRIGGER egress_prices_check AFTER INSERT OR UPDATE ON cloudflux.egress_prices FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.check_prices();
 
@@ -1103,7 +1087,6 @@ SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('cl
 /*
  * Rights: viewers read and estimate, admins write the book, the workers keep the bill.
  */
-REVOKE ALL ON FUNCTION cloudflux.guard_builtin_prices() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.price_conflicts(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.lock_prices() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.check_prices() FROM PUBLIC;
@@ -1273,7 +1256,6 @@ COMMENT ON COLUMN cloudflux.object_prices.price_region IS 'Region whose prices a
 COMMENT ON COLUMN cloudflux.object_prices.price_class IS 'Storage class whose prices apply';
 COMMENT ON COLUMN cloudflux.object_prices.reads_month IS 'Reads expected in a month: those of the last 30 days';
 COMMENT ON COLUMN cloudflux.object_prices.stored_since IS 'Since when the object lies in its class: the last move by cloudflux, else as the store tells';
-COMMENT ON FUNCTION cloudflux.guard_builtin_prices() IS 'Trigger: refuses changes of builtin prices (42501)';
 COMMENT ON FUNCTION cloudflux.price_conflicts(text) IS 'Prices that overlap in time, and ladders of bands with gaps, in one price table (NULL = all); empty when the book is sound. The triggers of the tables refuse what it finds';
 COMMENT ON FUNCTION cloudflux.lock_prices() IS 'Trigger: one writer of the price book at a time, so that two cannot each miss the overlap with the other';
 COMMENT ON FUNCTION cloudflux.check_prices() IS 'Trigger: refuses overlapping prices (23P01) and ladders with gaps (23514)';

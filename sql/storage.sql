@@ -30,6 +30,7 @@ CREATE TABLE cloudflux.places (
 	capabilities   jsonb NOT NULL DEFAULT '{}',                       -- as check_storage() found them
 	checked_at     timestamptz,
 	adopted_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	home           text NOT NULL DEFAULT '',                          -- database that adopted it: system identifier / oid
 	owner          text NOT NULL DEFAULT CURRENT_USER
 );
 
@@ -167,6 +168,9 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION cloudflux.database_home() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cloudflux_database_home';
+
 CREATE FUNCTION cloudflux.adopt_storage(place text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -197,12 +201,12 @@ BEGIN
 	DELETE FROM cloudflux.places AS p
 	 WHERE NOT EXISTS (SELECT FROM cloudflux.storage_places AS s WHERE s.place = p.place)
 	   AND NOT EXISTS (SELECT FROM cloudflux.addresses AS a WHERE a.place = p.place);
-	INSERT INTO cloudflux.places AS p (place, provider, endpoint, bucket, prefix, region, url)
+	INSERT INTO cloudflux.places AS p (place, provider, endpoint, bucket, prefix, region, url, home)
 	VALUES (v_server.place, v_server.provider, COALESCE(v_server.endpoint, ''), v_server.bucket,
-	        COALESCE(v_server.prefix, ''), COALESCE(v_server.region, ''), v_server.url)
+	        COALESCE(v_server.prefix, ''), COALESCE(v_server.region, ''), v_server.url, cloudflux.database_home())
 	ON CONFLICT (place) DO UPDATE
 	   SET provider = EXCLUDED.provider, endpoint = EXCLUDED.endpoint, bucket = EXCLUDED.bucket,
-	       prefix = EXCLUDED.prefix, region = EXCLUDED.region, url = EXCLUDED.url,
+	       prefix = EXCLUDED.prefix, region = EXCLUDED.region, url = EXCLUDED.url, home = EXCLUDED.home,
 	       capabilities = '{}', checked_at = NULL, adopted_at = now();
 	RETURN v_server.place;
 END
@@ -436,22 +440,9 @@ END
 $$;
 
 -- Builtin rows are never edited: a user's row stands over them, or it would be lost in a restore.
-CREATE FUNCTION cloudflux.guard_storage_tiers() RETURNS trigger
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RAISE EXCEPTION 'builtin rows of cloudflux.storage_tiers cannot be changed'
-		USING ERRCODE = 'object_not_in_prerequisite_state',
-			HINT = 'Insert a row of your own with the same cloud and storage_class; it wins.';
-END
-$$;
-CREATE TRIGGER guard_added BEFORE INSERT ON cloudflux.storage_tiers
-	FOR EACH ROW WHEN (NEW.builtin) EXECUTE FUNCTION cloudflux.guard_storage_tiers();
-CREATE TRIGGER guard_changed BEFORE UPDATE ON cloudflux.storage_tiers
-	FOR EACH ROW WHEN (OLD.builtin OR NEW.builtin) EXECUTE FUNCTION cloudflux.guard_storage_tiers();
-CREATE TRIGGER guard_removed BEFORE DELETE ON cloudflux.storage_tiers
-	FOR EACH ROW WHEN (OLD.builtin) EXECUTE FUNCTION cloudflux.guard_storage_tiers();
+CREATE TRIGGER storage_tiers_builtin BEFORE INSERT OR UPDATE OR DELETE ON cloudflux.storage_tiers
+	FOR EACH ROW EXECUTE FUNCTION cloudflux.guard_builtin('Insert a row of your own with the same cloud and storage_class; it wins.');
+COMMENT ON TRIGGER storage_tiers_builtin ON cloudflux.storage_tiers IS 'Keeps builtin rows as they are.';
 
 -- ---------------------------------------------------------------- a place that holds objects stays where it is
 
@@ -525,14 +516,14 @@ GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
 GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places TO cloudflux_viewer, cloudflux_worker;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
 
-REVOKE ALL ON FUNCTION cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
+REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
 	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
 	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
 	cloudflux.probe_place(text, text), cloudflux.check_storage(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.write_object(text, text, bytea, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb),
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
-	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.guard_storage_tiers(),
+	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text),
 	cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux.place_of_location(text),
 	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
@@ -540,7 +531,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text),
 	cloudflux.store_object(text, text, bytea, text, jsonb) TO cloudflux_user;
-GRANT EXECUTE ON FUNCTION cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb),
+GRANT EXECUTE ON FUNCTION cloudflux.database_home(), cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb),
 	cloudflux.drop_storage(text), cloudflux.probe_place(text, text), cloudflux.check_storage(text) TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval),
 	cloudflux.abort_upload(text, text) TO cloudflux_admin, cloudflux_worker;
@@ -563,6 +554,7 @@ COMMENT ON COLUMN cloudflux.places.url IS 'URL of the place, ends in a slash (wi
 COMMENT ON COLUMN cloudflux.places.capabilities IS 'What check_storage() found: name of each check and whether it passed. Empty = not checked since it was adopted.';
 COMMENT ON COLUMN cloudflux.places.checked_at IS 'When check_storage() last ran; NULL = not since it was adopted.';
 COMMENT ON COLUMN cloudflux.places.adopted_at IS 'When this description was confirmed, by add_storage() or adopt_storage().';
+COMMENT ON COLUMN cloudflux.places.home IS 'Database that adopted the place (system identifier of the server / oid). In a copy of that database on the same server the place is refused until adopt_storage() says that it belongs to the copy; after a restore elsewhere it is taken as it is.';
 COMMENT ON COLUMN cloudflux.places.owner IS 'Role that first adopted the place.';
 COMMENT ON TABLE cloudflux.storage_tiers IS
 	'What HOT, WARM and COLD mean: storage classes per cloud, or per place. The most specific row wins: place before cloud, a user''s row before a builtin one.';
@@ -574,10 +566,6 @@ COMMENT ON COLUMN cloudflux.storage_tiers.storage_class IS 'Storage class, in th
 COMMENT ON COLUMN cloudflux.storage_tiers.first_byte_ms IS 'Milliseconds until the first byte; for classes that must be restored, the slowest ordinary restore. NULL = unknown.';
 COMMENT ON COLUMN cloudflux.storage_tiers.preferred IS 'Whether the word means this class when something is written; of several classes of one tier, one should be.';
 COMMENT ON COLUMN cloudflux.storage_tiers.builtin IS 'Whether the row came with the extension. Such rows cannot be changed; a row of your own wins over them.';
-COMMENT ON TRIGGER guard_added ON cloudflux.storage_tiers IS 'Refuses rows that claim to be builtin.';
-COMMENT ON TRIGGER guard_changed ON cloudflux.storage_tiers IS 'Refuses changes of builtin rows.';
-COMMENT ON TRIGGER guard_removed ON cloudflux.storage_tiers IS 'Refuses the removal of builtin rows.';
-COMMENT ON FUNCTION cloudflux.guard_storage_tiers() IS 'Trigger function that refuses changes of builtin rows of storage_tiers with 55000.';
 COMMENT ON FUNCTION cloudflux.place_url(text, text, text, text) IS
 	'URL of a place made of provider, endpoint, bucket and prefix: s3://bucket/prefix, gs://…, file:///path/, or the endpoint''s https://…. Ends in a slash.';
 COMMENT ON VIEW cloudflux.storage_places IS 'All places, with the options that their foreign servers have now.';
@@ -604,6 +592,7 @@ COMMENT ON FUNCTION cloudflux.place_of_location(text) IS
 COMMENT ON FUNCTION cloudflux.place_problem(text, boolean) IS
 	'What keeps a place from being used (p_for_write: from being written) on the authority of its owner: SQLSTATE, message, detail and hint. All NULL = nothing. Changes nothing and touches no object.';
 COMMENT ON FUNCTION cloudflux.require_place(text) IS 'Raises 02000, with the known places as hint, when there is no place of that name.';
+COMMENT ON FUNCTION cloudflux.database_home() IS 'Which database this is: system identifier of the server / oid.';
 COMMENT ON FUNCTION cloudflux.adopt_storage(text) IS
 	'Confirms what a foreign server says now as the place to be used, after CREATE SERVER, ALTER SERVER or a rename, and returns its name. Only for who owns the server (42501). A place at the address of another one is refused with 42710.';
 COMMENT ON FUNCTION cloudflux.add_storage(text, text, text, jsonb) IS

@@ -102,6 +102,7 @@ static void list_page(CfInventory *inv, CfListPage *page);
 static bool movers_at_work(CfInventory *inv);
 static void drop_moved(CfInventory *inv, CfInventoryPage *page, bool all);
 static void take_page(CfInventory *inv, const CfListPage *list);
+static void refuse_empty(CfInventory *inv);
 static void find_vanished(CfInventory *inv);
 static void save(CfInventory *inv, const char *status, const char *message);
 
@@ -116,6 +117,7 @@ cloudflux_import_inventory(PG_FUNCTION_ARGS)
 	memset(&inv, 0, sizeof(inv));
 	cf_catalog_import_open(&inv.import, fcinfo, "inventory");
 	inv.prefix = PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	inv.allow_empty = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	inv.page_context = AllocSetContextCreate(inv.import.context, "cloudflux inventory page",
 											 ALLOCSET_DEFAULT_SIZES);
 	cf_catalog_import_run(&inv.import, run_inventory, &inv);
@@ -149,6 +151,7 @@ run_inventory(CfImport *import, void *arg)
 		MemoryContextReset(inv->page_context);
 		cf_arena_reset(&inv->arena);
 	} while (inv->cursor != NULL);
+	refuse_empty(inv);
 	find_vanished(inv);
 	save(inv, "completed", NULL);
 	cf_catalog_import_commit(import);
@@ -387,6 +390,40 @@ drop_moved(CfInventory *inv, CfInventoryPage *page, bool all)
 	cf_spi_begin();
 	cf_spi_run(&release_addresses, args, NULL);
 	cf_spi_end();
+}
+
+/*
+ * refuse_empty stops a run that found nothing at all in a place where objects are catalogued: a folder whose file system is
+ * not mounted looks like that, and everything would be marked as vanished.
+ */
+static void
+refuse_empty(CfInventory *inv)
+{
+	CfError		err;
+	CfOwnerRights rights;
+	Datum		args[6];
+	bool		catalogued;
+
+	if (inv->listed > 0 || inv->errors > 0 || inv->prefix[0] != '\0' || inv->allow_empty)
+		return;
+	args[0] = CStringGetTextDatum(inv->import.place->name);
+	args[1] = args[2] = CStringGetTextDatum("");
+	args[3] = TimestampTzGetDatum(inv->started_at);
+	args[4] = Int64GetDatum(inv->run_id);
+	args[5] = Int64GetDatum(1);
+	cf_catalog_owner_begin(&rights);
+	cf_spi_begin();
+	catalogued = cf_spi_run(&find_missing, args, NULL) > 0;
+	cf_spi_end();
+	cf_catalog_owner_end(&rights);
+	if (!catalogued)
+		return;
+	cf_error_set(&err, CF_ERR_STATE, "place \"%s\" is empty, but objects are catalogued there", inv->import.place->name);
+	cf_error_detail(&err, "A file system that is not mounted looks like that. Nothing was marked as vanished.");
+	cf_error_hint(&err, "If the objects are really gone, say allow_empty => true.");
+	save(inv, "failed", err.message);
+	cf_catalog_import_commit(&inv->import);
+	cf_error_raise(&err);
 }
 
 /* find_vanished marks what the run did not find: batch by batch in order of keys. */

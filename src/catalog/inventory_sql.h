@@ -29,6 +29,7 @@ typedef struct CfInventory
 	int64		unchanged;
 	int64		vanished;
 	int64		errors;
+	bool		allow_empty;	/* a place without a single object is no reason to stop */
 	bool		mostly_new;		/* what the last page held: decides what to try first on the next */
 	bool		movers_seen;	/* jobs were live when the page was listed */
 	int64		jobs_seen;		/* submitted ever, when that was asked last */

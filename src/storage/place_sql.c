@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -24,6 +26,7 @@
 #include "utils/guc.h"
 
 #include "core/compat.h"
+#include "core/core.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
 #include "storage/driver.h"
@@ -39,6 +42,7 @@ static bool root_check(const CfPlace *place, CfError *err);
 static bool root_apart(const CfPlace *place, const char *root, const char *server_path, CfError *err);
 static bool path_contains(const char *outer, const char *inner);
 static bool adopted_check(const CfPlace *place, CfError *err);
+static bool home_check(const CfPlace *place, const char *home, CfError *err);
 
 void
 cf_storage_init(void)
@@ -257,11 +261,12 @@ static bool
 adopted_check(const CfPlace *place, CfError *err)
 {
 	static CfSpiPlan recorded = {
-		"SELECT provider, endpoint, bucket, prefix FROM cloudflux.places"
+		"SELECT provider, endpoint, bucket, prefix, home FROM cloudflux.places"
 		" WHERE place OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}};
 	static const char *const names[] = {"provider", "endpoint", "bucket", "prefix"};
 	const char *now[] = {place->provider, place->endpoint, place->bucket, place->prefix};
 	char	   *then[lengthof(names)] = {NULL};
+	char	   *home = NULL;
 	Datum		value = CStringGetTextDatum(place->name);
 	bool		found;
 
@@ -269,6 +274,8 @@ adopted_check(const CfPlace *place, CfError *err)
 	found = cf_spi_run(&recorded, &value, NULL) > 0;
 	for (int i = 0; found && i < lengthof(names); i++)
 		then[i] = cf_spi_text(0, i + 1);
+	if (found)
+		home = cf_spi_text(0, lengthof(names) + 1);
 	cf_spi_end();
 	if (!found)
 	{
@@ -286,5 +293,34 @@ adopted_check(const CfPlace *place, CfError *err)
 		return cf_error_hint(err, "Alter it back, or confirm the change with: SELECT cloudflux.adopt_storage(%s)",
 							 quote_literal_cstr(place->name));
 	}
-	return true;
+	return home_check(place, home, err);
+}
+
+/* home_check refuses a place in a copy of the database that it belongs to: both would move the same files. */
+static bool
+home_check(const CfPlace *place, const char *home, CfError *err)
+{
+	unsigned long long system;
+	unsigned int database;
+	char	   *name;
+
+	if (sscanf(home, "%llu/%u", &system, &database) != 2 || system != GetSystemIdentifier() || database == MyDatabaseId)
+		return true;
+	name = get_database_name(database);
+	if (name == NULL)
+		return true;
+	cf_error_set(err, CF_ERR_STATE, "place \"%s\" belongs to database \"%s\"", place->name, name);
+	cf_error_detail(err, "This database is a copy of that one; jobs of both would move the same objects.");
+	return cf_error_hint(err, "If this is to be the one that works with it, say: SELECT cloudflux.adopt_storage(%s)",
+						 quote_literal_cstr(place->name));
+}
+
+PG_FUNCTION_INFO_V1(cloudflux_database_home);
+
+/* cloudflux_database_home names this database as the table places does. */
+Datum
+cloudflux_database_home(PG_FUNCTION_ARGS)
+{
+	CF_ABI_CHECK();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId)));
 }

@@ -35,7 +35,7 @@ typedef struct CfFileState
 {
 	int			fd;				/* the object that is read, or the temporary file of an upload; -1 = none */
 	char		handle[256];		/* of the upload that fd belongs to; "" = fd is of a read */
-	struct stat pinned;			/* read: what fd was when it was opened */
+	CfFileStat pinned;			/* read: what fd was when it was opened */
 	int64_t		done;			/* read: bytes delivered; part, put: bytes written */
 	int64_t		flushed;		/* part: bytes whose writing-out was started; seal: bytes that are out */
 	int			part_number;	/* part in progress; 0 = none */
@@ -49,11 +49,11 @@ extern CfFileState *cf_file_state(CfOp *op);
 extern void cf_file_close(CfFileState *state);
 extern void *cf_file_alloc(CfOp *op, size_t size);
 extern void cf_file_free(CfOp *op, void *block);
-extern int	cf_file_object_open(CfOp *op, const CfFilePath *path, struct stat *st);
+extern int	cf_file_object_open(CfOp *op, const CfFilePath *path, CfFileStat *st);
 extern CfStep cf_file_fail(CfOp *op, int saved_errno, const char *what, const char *path);
-extern void cf_file_stat_fill(CfObjectStat *stat, const struct stat *st);
-extern void cf_file_version(char version[CF_STORAGE_VERSION_MAX + 1], const struct stat *st);
-extern bool cf_file_version_is(const char *version, const struct stat *st);
+extern void cf_file_stat_fill(CfObjectStat *stat, const CfFileStat *st);
+extern void cf_file_version(char version[CF_STORAGE_VERSION_MAX + 1], const CfFileStat *st);
+extern bool cf_file_version_is(const char *version, const CfFileStat *st);
 
 /* file_path.c */
 extern bool cf_file_key_check(const CfPlace *place, const char *key, CfError *err);

@@ -25,7 +25,7 @@ typedef struct Commit
 	CfFilePath	path;
 	int			root;
 	int			uploads;
-	struct stat temp;
+	CfFileStat temp;
 	bool		temp_there;
 } Commit;
 
@@ -132,7 +132,7 @@ static CfStep
 commit_taken(CfOp *op, Commit *commit, const CfUpload *upload, int folder)
 {
 	const CfFilePath *path = &commit->path;
-	struct stat st;
+	CfFileStat st;
 
 	if (cf_storage_file_sys->fstatat(folder, path->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 	{
@@ -162,7 +162,7 @@ commit_taken(CfOp *op, Commit *commit, const CfUpload *upload, int folder)
 static CfStep
 commit_finish(CfOp *op, Commit *commit, const CfUpload *upload, int folder, CfObjectStat *stat)
 {
-	struct stat st;
+	CfFileStat st;
 
 	if (CF_FAULT("storage_renamed", &op->err))
 		return CF_STEP_ERROR;
@@ -217,7 +217,7 @@ cf_file_put_ours(CfOp *op, CfUpload *upload, const char *data, size_t length, Cf
 {
 	CfError		taken = op->err;
 	CfFilePath	path;
-	struct stat st;
+	CfFileStat st;
 	bool		same = false;
 	int			fd = -1;
 

@@ -2,8 +2,10 @@
  * file_driver.c
  *		Driver of provider LOCAL: what it can do, looking at one object, reading it; and the table of the driver.
  *
- * The version of an object is "inode:size:mtime_ns". Never ctime: link and rename change it, and both are how
- * an object of ours comes and goes. A write that keeps size and time is not seen; such writers do not exist by
+ * The version of an object is "inode:size:mtime_ns:birth_ns". Never ctime: link and rename change it, and both are
+ * how an object of ours comes and goes. The birth of the inode (0 where the file system does not tell) is there because
+ * inodes are used again and moves keep the modification time: an object that left and came back is another version, or a
+ * mover that slept meanwhile would remove it. A write that keeps size and time is not seen; such writers do not exist by
  * accident. A file is opened with O_NOATIME where the system allows it, so that moving is not an access, and
  * with O_NONBLOCK, so that a pipe in the way does not hang the worker.
  */
@@ -95,7 +97,7 @@ static CfStep
 file_stat(CfOp *op, const char *key, CfObjectStat *stat)
 {
 	CfFilePath	path;
-	struct stat st;
+	CfFileStat st;
 	int			root;
 	int			folder;
 	int			result = -1;
@@ -129,7 +131,7 @@ static CfStep
 file_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 {
 	CfFileState *state = cf_file_state(op);
-	struct stat st;
+	CfFileStat st;
 	int64_t		length;
 	size_t		want;
 	ssize_t		got = 0;
@@ -206,7 +208,7 @@ read_open(CfOp *op, CfFileState *state, const CfReadArgs *args)
 
 /* cf_file_object_open opens an object for reading and looks at it; -1 and op->err. */
 int
-cf_file_object_open(CfOp *op, const CfFilePath *path, struct stat *st)
+cf_file_object_open(CfOp *op, const CfFilePath *path, CfFileStat *st)
 {
 	const int	flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	int			root = cf_file_root_open(op);
@@ -334,7 +336,7 @@ cf_file_fail(CfOp *op, int saved_errno, const char *what, const char *path)
 }
 
 void
-cf_file_stat_fill(CfObjectStat *stat, const struct stat *st)
+cf_file_stat_fill(CfObjectStat *stat, const CfFileStat *st)
 {
 	memset(stat, 0, sizeof(*stat));
 	stat->size_bytes = st->st_size;
@@ -347,16 +349,16 @@ cf_file_stat_fill(CfObjectStat *stat, const struct stat *st)
 
 /* cf_file_version writes the pin of a file. Times beyond the year 2262 wrap, which still tells them apart. */
 void
-cf_file_version(char version[CF_STORAGE_VERSION_MAX + 1], const struct stat *st)
+cf_file_version(char version[CF_STORAGE_VERSION_MAX + 1], const CfFileStat *st)
 {
 	uint64_t	mtime_ns = (uint64_t) st->st_mtim.tv_sec * 1000000000u + (uint64_t) st->st_mtim.tv_nsec;
 
-	snprintf(version, CF_STORAGE_VERSION_MAX + 1, "%llu:%lld:%lld", (unsigned long long) st->st_ino,
-			 (long long) st->st_size, (long long) (int64_t) mtime_ns);
+	snprintf(version, CF_STORAGE_VERSION_MAX + 1, "%llu:%lld:%lld:%lld", (unsigned long long) st->st_ino,
+			 (long long) st->st_size, (long long) (int64_t) mtime_ns, (long long) st->birth_ns);
 }
 
 bool
-cf_file_version_is(const char *version, const struct stat *st)
+cf_file_version_is(const char *version, const CfFileStat *st)
 {
 	char		there[CF_STORAGE_VERSION_MAX + 1];
 

@@ -57,7 +57,7 @@ static CfStep folder_enter(CfOp *op, CfFileList *list, CfListPage *page);
 static bool folder_next(CfOp *op, CfFileList *list);
 static CfStep entry_take(CfOp *op, CfFileList *list, const char *name, unsigned char type,
 						 CfListPage *page);
-static CfStep file_emit(CfOp *op, CfFileList *list, const char *name, const struct stat *st,
+static CfStep file_emit(CfOp *op, CfFileList *list, const char *name, const CfFileStat *st,
 						CfListPage *page);
 static bool level_push(CfOp *op, CfFileList *list, size_t folder_length);
 static void level_pop(CfOp *op, CfFileList *list);
@@ -300,7 +300,7 @@ static CfStep
 entry_take(CfOp *op, CfFileList *list, const char *name, unsigned char type, CfListPage *page)
 {
 	Level	   *level = &list->levels[list->depth - 1];
-	struct stat st;
+	CfFileStat st;
 
 	if (strcmp(name, CF_FILE_PRIVATE) == 0)
 		return CF_STEP_DONE;
@@ -332,7 +332,7 @@ entry_take(CfOp *op, CfFileList *list, const char *name, unsigned char type, CfL
 
 /* file_emit puts one object on the page. */
 static CfStep
-file_emit(CfOp *op, CfFileList *list, const char *name, const struct stat *st, CfListPage *page)
+file_emit(CfOp *op, CfFileList *list, const char *name, const CfFileStat *st, CfListPage *page)
 {
 	size_t		prefix_length = strlen(op->place->prefix);
 	size_t		folder_length = list->levels[list->depth - 1].folder_length;

@@ -173,7 +173,7 @@ int
 cf_file_root_open(CfOp *op)
 {
 	const char *root = op->place->bucket;
-	struct stat st;
+	CfFileStat st;
 	int			fd = cf_storage_file_sys->openat(AT_FDCWD, root, FOLDER_FLAGS, 0);
 	int			saved_errno = errno;
 
@@ -244,7 +244,7 @@ static int
 open_segment(int folder, const char *segment, size_t length, bool make, bool durable, mode_t mode)
 {
 	char		name[CF_FILE_SEGMENT_MAX + 1];
-	struct stat st;
+	CfFileStat st;
 	int			fd;
 
 	if (length > CF_FILE_SEGMENT_MAX)

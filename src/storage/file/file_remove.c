@@ -42,6 +42,8 @@ cf_file_remove(CfOp *op, const char *key, const char *version, const char *owner
 	CfStep		step = CF_STEP_ERROR;
 
 	op->err.message[0] = '\0';
+	if (CF_FAULT("storage_removing", &op->err))
+		return CF_STEP_ERROR;
 	if (!cf_file_path_build(&removal.path, op->place, key, &op->err))
 		return CF_STEP_ERROR;
 	removal.root = cf_file_root_open(op);
@@ -71,7 +73,7 @@ cf_file_remove(CfOp *op, const char *key, const char *version, const char *owner
 static CfStep
 removal_run(CfOp *op, Removal *removal, CfRemoved *removed)
 {
-	struct stat st;
+	CfFileStat st;
 	int			result = -1;
 
 	errno = ENOENT;
@@ -96,7 +98,7 @@ static CfStep
 removal_rename(CfOp *op, Removal *removal, CfRemoved *removed)
 {
 	const CfFileSys *sys = cf_storage_file_sys;
-	struct stat st;
+	CfFileStat st;
 
 	/* What an earlier attempt left in the trash goes first: nothing may be renamed over it. */
 	if (sys->fstatat(removal->trash, removal->owner_tag, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -109,6 +111,8 @@ removal_rename(CfOp *op, Removal *removal, CfRemoved *removed)
 	}
 	else if (errno != ENOENT)
 		return cf_file_fail(op, errno, "could not look at removed object", removal->path.text);
+	if (CF_FAULT("storage_removal_seen", &op->err))
+		return CF_STEP_ERROR;
 	/* Only the holder of the tag uses this name, so an ordinary rename replaces nothing. */
 	if (sys->renameat2(removal->folder, removal->path.name, removal->trash, removal->owner_tag, 0) < 0)
 	{
@@ -127,7 +131,7 @@ removal_rename(CfOp *op, Removal *removal, CfRemoved *removed)
 static CfStep
 removal_trashed(CfOp *op, Removal *removal, CfRemoved *removed)
 {
-	struct stat st;
+	CfFileStat st;
 
 	if (cf_storage_file_sys->fstatat(removal->trash, removal->owner_tag, &st, AT_SYMLINK_NOFOLLOW) < 0)
 	{

@@ -66,7 +66,7 @@ page_fill(CfOp *op, int uploads, const CfFileNames *names, int64_t older_than_us
 	{
 		const char *name = names->bytes + names->order[i];
 		CfStaleUpload *upload = &page->uploads[page->count];
-		struct stat st;
+		CfFileStat st;
 		CfObjectStat stat;
 
 		if (cf_storage_file_sys->fstatat(uploads, name, &st, AT_SYMLINK_NOFOLLOW) < 0)

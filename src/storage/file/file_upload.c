@@ -50,7 +50,7 @@ CfStep
 cf_file_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	CfFileState *state = cf_file_state(op);
-	struct stat st;
+	CfFileStat st;
 	int			root;
 
 	if (state == NULL)
@@ -87,7 +87,7 @@ static bool
 destination_free(CfOp *op, int root, const char *key)
 {
 	CfFilePath	path;
-	struct stat st;
+	CfFileStat st;
 	int			folder;
 	int			result;
 
@@ -303,7 +303,7 @@ CfStep
 cf_file_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfFileState *state = upload_state(op, upload);
-	struct stat st;
+	CfFileStat st;
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
@@ -371,7 +371,7 @@ static bool
 seal_file(CfOp *op, int fd, const CfUploadArgs *args)
 {
 	const CfFileSys *sys = cf_storage_file_sys;
-	struct stat st;
+	CfFileStat st;
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
 
 	if (sys->fstat(fd, &st) < 0)

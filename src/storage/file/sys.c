@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -35,19 +36,33 @@ sys_close(int fd)
 	close(fd);
 }
 
+/* sys_fstatat asks by statx, since that alone tells when an inode was made. */
 static int
-sys_fstat(int fd, struct stat *st)
+sys_fstatat(int dirfd, const char *path, CfFileStat *st, int flags)
 {
-	return fstat(fd, st);
+	struct statx x;
+	int			result;
+
+	REPEAT(result, statx(dirfd, path, flags | AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS | STATX_BTIME, &x));
+	if (result < 0)
+		return result;
+	st->st_mode = x.stx_mode;
+	st->st_dev = makedev(x.stx_dev_major, x.stx_dev_minor);
+	st->st_ino = x.stx_ino;
+	st->st_size = (off_t) x.stx_size;
+	st->st_atim.tv_sec = x.stx_atime.tv_sec;
+	st->st_atim.tv_nsec = x.stx_atime.tv_nsec;
+	st->st_mtim.tv_sec = x.stx_mtime.tv_sec;
+	st->st_mtim.tv_nsec = x.stx_mtime.tv_nsec;
+	st->birth_ns = (x.stx_mask & STATX_BTIME) == 0 ? 0 :
+		(int64_t) ((uint64_t) x.stx_btime.tv_sec * 1000000000u + x.stx_btime.tv_nsec);
+	return 0;
 }
 
 static int
-sys_fstatat(int dirfd, const char *path, struct stat *st, int flags)
+sys_fstat(int fd, CfFileStat *st)
 {
-	int			result;
-
-	REPEAT(result, fstatat(dirfd, path, st, flags));
-	return result;
+	return sys_fstatat(fd, "", st, AT_EMPTY_PATH);
 }
 
 static ssize_t

@@ -9,14 +9,28 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
+
+/* What the driver asks of a file; the names are those of struct stat. */
+typedef struct CfFileStat
+{
+	mode_t		st_mode;
+	dev_t		st_dev;
+	ino_t		st_ino;
+	off_t		st_size;
+	struct timespec st_atim;
+	struct timespec st_mtim;
+	int64_t		birth_ns;		/* when the inode was made; 0 = the file system does not tell */
+} CfFileStat;
 
 typedef struct CfFileSys
 {
 	int			(*openat) (int dirfd, const char *path, int flags, mode_t mode);
 	void		(*close) (int fd);
-	int			(*fstat) (int fd, struct stat *st);
-	int			(*fstatat) (int dirfd, const char *path, struct stat *st, int flags);
+	int			(*fstat) (int fd, CfFileStat *st);
+	int			(*fstatat) (int dirfd, const char *path, CfFileStat *st, int flags);
 	ssize_t		(*pread) (int fd, void *buf, size_t count, off_t offset);
 	ssize_t		(*pwrite) (int fd, const void *buf, size_t count, off_t offset);
 	int			(*ftruncate) (int fd, off_t length);

@@ -66,6 +66,20 @@ CALL cloudflux.import_inventory('here');
 SELECT object_key, file_id, state FROM cloudflux.addresses WHERE object_key IN ('d/claimed', 'd/byhand') ORDER BY 1;
 SELECT size_bytes, version IS NOT NULL AS pinned FROM cloudflux.data_objects WHERE file_id = 'byhand';
 
+-- a place that shows nothing at all, as a folder does whose file system is not mounted
+BEGIN;
+\set cmd 'cd ' :root ' && mkdir ../away && mv * ../away'
+COPY nothing FROM PROGRAM :'cmd';
+SAVEPOINT before;
+CALL cloudflux.import_inventory('here');
+ROLLBACK TO before;
+SELECT count(*) FILTER (WHERE there) > 0 AS nothing_vanished FROM objects;
+CALL cloudflux.import_inventory('here', allow_empty => true);
+SELECT count(*) FILTER (WHERE there) AS there FROM objects;
+ROLLBACK;
+\set cmd 'cd ' :root ' && mv ../away/* . && rmdir ../away'
+COPY nothing FROM PROGRAM :'cmd';
+
 -- what cannot be imported
 \set VERBOSITY terse
 SELECT cloudflux.add_storage('cloud', 'AWS', 'pictures', '{"region": "us-east-1"}');

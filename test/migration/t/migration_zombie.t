@@ -44,7 +44,7 @@ foreach my $point (@points)
 # And one who sleeps in the middle of a rollback, which is about to remove the copy at the destination.
 $c->write('a/undone.bin', 'undone');
 $c->sql("INSERT INTO cloudflux.data_objects (place, object_key, size_bytes) VALUES ('a', 'undone.bin', 6)");
-my $undone = $c->value("SELECT cloudflux.migrate(file_id, 'b', delete_source => true, grace => '1 hour') FROM cloudflux.data_objects WHERE object_key = 'undone.bin'");
+my $undone = $c->value("SELECT cloudflux.migrate(file_id, 'b', delete_source => true, grace => '1 hour', priority => 1000) FROM cloudflux.data_objects WHERE object_key = 'undone.bin'");
 $c->sql('CALL cloudflux.run_migrations(1)');
 $c->sql("SELECT cloudflux.rollback_migration('$undone')");
 my $dreamer = $c->session;
@@ -56,8 +56,9 @@ $c->set('cloudflux.migration_workers' => 2);
 ok($c->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', 60), 'other movers finish the jobs of those who sleep')
   or diag($c->sql('SELECT object_key, phase, attempt, crashes, error_message FROM cloudflux.migration_progress JOIN cloudflux.data_objects USING (file_id)'));
 
-# Some objects go back before the sleepers wake: the address that they knew is in use again.
-my @back = map { $points[$_] } grep { $_ % 2 == 0 && !keeps_source($points[$_]) } 0 .. $#points;
+# Some objects go back before the sleepers wake: the address that they knew is in use again. Among them all whose sleeper was
+# about to remove them.
+my @back = map { $points[$_] } grep { ($_ % 2 == 0 || $points[$_] =~ /remov/) && !keeps_source($points[$_]) } 0 .. $#points;
 $job{"$_ back"} = submit($_, 'a') foreach @back;
 ok($c->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', 60), 'some objects go back');
 my %place = ((map { ($_ => 'b') } @points), map { ($_ => 'a') } @back);

@@ -13,7 +13,9 @@ SELECT provider, region, count(*), min(as_of) AS oldest, count(*) FILTER (WHERE 
 UPDATE prices SET storage_usd_gb_month = 1 WHERE id = -1;
 \set VERBOSITY sqlstate
 DELETE FROM egress_prices WHERE builtin;
+SET ROLE cloudflux_admin;
 INSERT INTO prices (id, provider, region, storage_class, tier, builtin) VALUES (-999, 'X', 'x', 'x', 'HOT', true);
+RESET ROLE;
 INSERT INTO prices (id, provider, region, storage_class, tier) VALUES (-999, 'X', 'x', 'x', 'HOT');
 \set VERBOSITY default
 

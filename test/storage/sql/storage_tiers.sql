@@ -32,7 +32,9 @@ SELECT cloudflux.tier_class('disk', 'COLD'), cloudflux.class_tier('LOCAL', 'disk
 \set VERBOSITY terse
 UPDATE cloudflux.storage_tiers SET tier = 'HOT' WHERE storage_class = 'DEEP_ARCHIVE';
 DELETE FROM cloudflux.storage_tiers WHERE builtin;
+SET ROLE cloudflux_admin;
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class, builtin) VALUES ('AWS', 'HOT', 'MINE', true);
+RESET ROLE;
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('Oracle', 'HOT', 'Standard');
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'TEPID', 'X');
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'COLD', 'GLACIER_IR');

@@ -45,6 +45,34 @@ changed(void)
 	ok(remove_it("k") && removed == CF_REMOVED_CHANGED, "a folder in its place is left alone");
 }
 
+/* came_back: an object left, and came back with its bytes and times under the same inode number. */
+static void
+came_back(void)
+{
+	CfObjectStat before;
+	int			tries = 0;
+
+	place_open("");
+	cf_storage_file_sys = &failing_sys;
+	inodes_alike = true;
+	ok(put_text("k", "x", "t", &before), "an object");
+	do
+	{
+		/* until the clock of the file system has ticked */
+		unlink(path_of("k"));
+		if (!put_text("k", "x", "t", &stat_))
+			break;
+	} while (strcmp(stat_.version, before.version) == 0 && ++tries < 100000);
+	ok(stat_.mtime_us == before.mtime_us && stat_.size_bytes == before.size_bytes &&
+	   strncmp(stat_.version, before.version, 2) == 0, "that came back with the same inode, size and time");
+	ok(run(cf_storage_remove(&op, "k", before.version, "job-1", &removed)) && removed == CF_REMOVED_CHANGED,
+	   "is another version: who knew the old one does not remove it");
+	is_str(contents("k"), "x", "and it stays");
+	ok(remove_it("k") && removed == CF_REMOVED_DELETED, "who knows the new one does");
+	inodes_alike = false;
+	fail_none();
+}
+
 static void
 after_a_crash(void)
 {
@@ -141,6 +169,7 @@ main(void)
 {
 	plain();
 	changed();
+	came_back();
 	after_a_crash();
 	races();
 	place_close();
