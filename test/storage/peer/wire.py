@@ -143,7 +143,9 @@ class Connection:
         for name in ("host", "content-length", "transfer-encoding", "authorization", "content-type", "range"):
             if names.count(name) > 1:
                 raise Refused(400, "header twice: " + name)
-        if request.header("host", "").lower() not in self.own_hosts:
+        # BUCKET.localhost is the virtual-host style of S3.
+        if request.header("host", "").lower() not in self.own_hosts and \
+                request.header("host", "").lower().partition(".")[2] not in self.own_hosts:
             raise Refused(400, "Host is not ours: " + request.header("host", "none"))
         return request
 
