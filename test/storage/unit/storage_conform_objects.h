@@ -1,0 +1,255 @@
+/*
+ * storage_conform_objects.h: cases of the conformance suite about objects that are written and read in one piece. Included by
+ * storage_conformance.h alone.
+ */
+#ifndef CF_TEST_CONFORM_OBJECTS_H
+#define CF_TEST_CONFORM_OBJECTS_H
+
+static void
+conform_small(void)
+{
+	CfObjectStat stat;
+	CfObjectStat again;
+	char		out[64] = "";
+
+	if (!ok(conform_put("one/hello", "t-1", "hello, world", &stat), "a small object is created"))
+		conform_note();
+	is_int(stat.size_bytes, 12, "its size is told");
+	ok(stat.version[0] != '\0', "its version is told");
+	does(cf_storage_stat(&cop, "one/hello", &again), "it is found");
+	ok(cf_storage_version_same(suite->place, again.version, stat.version), "with the version that was told");
+	is_int(again.size_bytes, 12, "and the size");
+	conform_vouched(&again.digests, "hello, world", 12, "a small object");
+	is_int(conform_read("one/hello", stat.version, 0, -1, out, sizeof(out)), 12, "it is read whole");
+	is_mem(out, "hello, world", 12, "with its bytes");
+	ok(conform_put("one/empty", "t-3", "", &again), "an empty object is created");
+	is_int(again.size_bytes, 0, "its size is 0");
+	is_int(conform_read("one/empty", again.version, 0, -1, out, 4), 0, "and it is read");
+	refuses_as(CF_ERR_NOT_FOUND, cf_storage_stat(&cop, "one/none", &again), "an object that is not there is not found");
+	ok(conform_read("one/none", "", 0, -1, out, 4) < 0 && cop.err.kind == CF_ERR_NOT_FOUND, "nor read");
+}
+
+static void
+conform_create_only(void)
+{
+	CfObjectStat first;
+	CfObjectStat again;
+	char		out[64] = "";
+
+	ok(conform_put("only/one", "t-1", "first", &first), "an object is created");
+	ok(!conform_put("only/one", "t-2", "other", &again) && cop.err.kind == CF_ERR_EXISTS, "a second create is refused");
+	ok(!conform_put("only/one", "t-2", "", &again) && cop.err.kind == CF_ERR_EXISTS, "an empty one too");
+	is_int(conform_read("only/one", first.version, 0, -1, out, sizeof(out)), 5, "the first is still there");
+	is_mem(out, "first", 5, "with its bytes");
+}
+
+static void
+conform_ranges(void)
+{
+	const char *text = "0123456789abcdef";
+	CfObjectStat stat;
+	long		beyond;
+	char		out[64] = "";
+
+	ok(conform_put("range/one", "t-1", text, &stat), "an object for ranges");
+	is_int(conform_read("range/one", stat.version, 7, 5, out, 2), 5, "a range is read in small chunks");
+	is_mem(out, text + 7, 5, "with its bytes");
+	is_int(conform_read("range/one", stat.version, 15, 1, out, 8), 1, "the last byte");
+	is_mem(out, "f", 1, "is the last byte");
+	is_int(conform_read("range/one", stat.version, 0, 1, out, 8), 1, "the first byte");
+	is_mem(out, "0", 1, "is the first");
+	is_int(conform_read("range/one", stat.version, 10, -1, out, 8), 6, "from the middle to the end");
+	is_mem(out, text + 10, 6, "with its bytes");
+	beyond = conform_read("range/one", stat.version, 10, 100, out, 8);
+	ok(beyond == 6 || beyond == -1, "a range that goes beyond the end is cut or refused, never filled up");
+	is_int(conform_read("range/one", stat.version, 3, 0, out, 8), 0, "a range of nothing is empty");
+	is_int(conform_read("range/one", stat.version, 16, -1, out, 4), 0, "a range at the end is empty");
+	ok(conform_read("range/one", stat.version, 17, -1, out, 4) < 0 && cop.err.kind == CF_ERR_INPUT, "one beyond is refused");
+}
+
+static void
+conform_pinned_reads(void)
+{
+	CfObjectStat one;
+	CfObjectStat two;
+	char		out[64];
+
+	ok(conform_put("pin/one", "t-1", "this", &one) && conform_put("pin/two", "t-2", "and that", &two), "two objects");
+	ok(conform_read("pin/one", two.version, 0, -1, out, 8) < 0 && cop.err.kind == CF_ERR_CHANGED,
+	   "another version is not read");
+	ok(conform_read("pin/one", two.version, 1, 2, out, 8) < 0 && cop.err.kind == CF_ERR_CHANGED,
+	   "nor a range of it");
+	is_int(conform_read("pin/one", one.version, 1, 2, out, 8), 2, "the pinned one is");
+	ok(conform_remove("pin/one") && conform_put("pin/one", "t-3", "here", &two), "the object is replaced");
+	ok(conform_read("pin/one", one.version, 0, -1, out, 8) < 0 &&
+	   (cop.err.kind == CF_ERR_CHANGED || cop.err.kind == CF_ERR_NOT_FOUND), "what was there before is not read");
+	is_int(conform_read("pin/one", two.version, 0, -1, out, 8), 4, "what is there now is");
+}
+
+/* From one byte to more than a round number of anything; what needs parts is in conform_upload. */
+static void
+conform_sizes(void)
+{
+	const int64_t sizes[] = {1, 2, 255, 4095, 4096, 4097, 65537, 1024 * 1024, 3 * 1024 * 1024 + 1};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		char		key[64];
+		char	   *bytes = conform_bytes(sizes[i], i + 1);
+		CfUploadArgs args = conform_args(key, "t-1", sizes[i]);
+		CfObjectStat stat;
+
+		if (caps.put_max_bytes > 0 && sizes[i] > caps.put_max_bytes)
+			continue;
+		snprintf(key, sizeof(key), "size/%lld", (long long) sizes[i]);
+		if (does(cf_storage_put(&cop, &args, bytes, sizes[i], &stat), "an object of %lld bytes", (long long) sizes[i]))
+		{
+			conform_same(key, stat.version, bytes, sizes[i], key);
+			does(cf_storage_stat(&cop, key, &stat), "it is found");
+			conform_vouched(&stat.digests, bytes, sizes[i], key);
+		}
+		free(bytes);
+	}
+}
+
+/* has_line tells whether "name=value\n…" holds a line. */
+static bool
+has_line(const char *lines, const char *line)
+{
+	size_t		length = strlen(line);
+
+	for (const char *s = lines == NULL ? NULL : strstr(lines, line); s != NULL; s = strstr(s + 1, line))
+	{
+		if ((s == lines || s[-1] == '\n') && (s[length] == '\n' || s[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static void
+conform_attributes(void)
+{
+	CfUploadArgs args = conform_args("attributes/one", "t-1", 4);
+	CfObjectStat stat;
+
+	args.content_type = "application/x-test; charset=utf-8";
+	args.metadata = "cf_test=1\ncf_file_id=01abc";
+	args.attributes = (CfAttributes) {.cache_control = "max-age=60, private", .content_language = "de",
+		.content_disposition = "attachment; filename=\"a b.txt\"", .metadata = "colour=blue\nlength=12 m"};
+	if (!does(cf_storage_put(&cop, &args, "text", 4, &stat), "an object with attributes is created") ||
+		!does(cf_storage_stat(&cop, args.key, &stat), "and found"))
+		return;
+	is_str(stat.content_type, args.content_type, "its content type comes back");
+	is_str(stat.attributes.cache_control, args.attributes.cache_control, "its cache control");
+	is_str(stat.attributes.content_language, args.attributes.content_language, "its language");
+	is_str(stat.attributes.content_disposition, args.attributes.content_disposition, "its disposition");
+	ok(has_line(stat.attributes.metadata, "colour=blue") && has_line(stat.attributes.metadata, "length=12 m"),
+	   "the user's metadata comes back");
+	ok(has_line(stat.attributes.metadata, "cf_test=1") && has_line(stat.attributes.metadata, "cf_file_id=01abc"),
+	   "and what we say of it ourselves");
+	if (stat.attributes.metadata != NULL)
+		note("  metadata: %.*s …", (int) strcspn(stat.attributes.metadata, "\n"), stat.attributes.metadata);
+	args = conform_args("attributes/encoded", "t-1", 4);
+	args.attributes.content_encoding = "gzip";
+	if (does(cf_storage_put(&cop, &args, "text", 4, &stat), "an object that says it is compressed") &&
+		does(cf_storage_stat(&cop, args.key, &stat), "is found"))
+	{
+		is_str(stat.attributes.content_encoding, "gzip", "with its encoding");
+		conform_same(args.key, stat.version, "text", 4, "read without decoding");
+	}
+}
+
+/* Keys that have been encoded wrongly, or not at all, by somebody. */
+static const char *const hostile_keys[] = {
+	"hard/space and  two", "hard/plus+plus", "hard/percent%41", "hard/percent%2F", "hard/100%", "hard/question?mark=1",
+	"hard/hash#tag", "hard/amp&ersand", "hard/equals=a=b", "hard/semi;colon", "hard/colon:at@comma,", "hard/star*",
+	"hard/quote'quote\"quote", "hard/less<more>", "hard/brackets[](){}", "hard/pipe|caret^tick`", "hard/dollar$bang!",
+	"hard/tilde~dash-dot.under_", "hard/...", "hard/..two", "hard/.hidden", "hard/ leading", "hard/trailing ",
+	"hard/back\\slash", "hard/\xc3\xa4\xc3\xb6\xc3\xbc", "hard/\xe2\x82\xac/\xe6\x97\xa5\xe6\x9c\xac",
+	"hard/\xf0\x9f\x90\x98", "hard/a\xcc\x88", "hard/\xef\xbb\xbf" "bom", "hard/&amp;&#38;&lt;", "hard/<Key>x</Key>",
+	"hard/%E2%82%AC", "hard/versionId=1&uploads", "hard/UPPER/Case", "hard/upper/case", "hard/aws4_request", "hard/tab\there",
+	"hard/line\nfeed", "hard/del\x7f",
+};
+
+static void
+conform_hostile_keys(void)
+{
+	char		longest[CF_STORAGE_KEY_MAX + 1];
+	int			taken = 0;
+	int			n = sizeof(hostile_keys) / sizeof(hostile_keys[0]);
+
+	for (int i = 0; i <= n; i++)
+	{
+		const char *key = i < n ? hostile_keys[i] : longest;
+		CfObjectStat stat;
+		CfError		err = {0};
+		char		out[8] = "";
+
+		if (i == n)
+		{
+			int			room = caps.max_key_bytes - (int) strlen(suite->place->prefix);
+
+			/* Segments of 200 bytes, since servers keep keys as paths. */
+			for (int at = 0; at < room; at++)
+				longest[at] = at % 201 == 200 && at < room - 1 ? '/' : (char) ('a' + at % 26);
+			longest[room] = '\0';
+		}
+		if (!cf_storage_key_check(suite->place, key, &err))
+		{
+			ok(err.kind == CF_ERR_INPUT && !conform_put(key, "h-1", "x", &stat) && cop.err.kind == CF_ERR_INPUT,
+			   "a key that is refused is refused everywhere (%d)", i);
+			continue;
+		}
+		taken++;
+		cop.err = (CfError) {0};
+		if (!conform_put(key, "h-1", "bytes", &stat))
+		{
+			ok(false, "a key of %zu bytes (\"%.60s\") can be written", strlen(key), key);
+			conform_note();
+			continue;
+		}
+		ok(conform_read(key, stat.version, 0, -1, out, sizeof(out)) == 5 && memcmp(out, "bytes", 5) == 0 &&
+		   drive(cf_storage_stat(&cop, key, &stat)) && stat.size_bytes == 5 && conform_count(key, 10) >= 1,
+		   "a key of %zu bytes (\"%.60s\") can be written, read, found and listed", strlen(key), key);
+		if (cop.err.kind != CF_ERR_NONE)
+			conform_note();
+	}
+	ok(taken >= n - 6, "nearly all of them may be used");
+	for (int i = 0; i <= n; i++)
+	{
+		const char *key = i < n ? hostile_keys[i] : longest;
+		CfError		err = {0};
+
+		if (cf_storage_key_check(suite->place, key, &err) && !conform_remove(key))
+		{
+			ok(false, "\"%.60s\" can be removed", key);
+			conform_note();
+		}
+	}
+	is_int(conform_count("hard/", 1000), 0, "all can be removed");
+}
+
+/* Keys that are one key only to who decodes or folds them. */
+static void
+conform_alike_keys(void)
+{
+	static const char *const keys[] = {"alike/a b", "alike/a+b", "alike/a%20b", "alike/a%2Bb", "alike/A b", "alike/a_b",
+		"alike/\xc3\xa4", "alike/a\xcc\x88", "alike/%C3%A4"};
+	int			n = sizeof(keys) / sizeof(keys[0]);
+	int			right = 0;
+	CfObjectStat stat;
+	char		out[16];
+
+	for (int i = 0; i < n; i++)
+	{
+		snprintf(out, sizeof(out), "%d", i);
+		if (!conform_put(keys[i], "a-1", out, &stat))
+			conform_note();
+	}
+	for (int i = 0; i < n; i++)
+		right += conform_read(keys[i], "", 0, -1, out, sizeof(out)) == 1 && out[0] == '0' + i;
+	is_int(right, n, "keys that look alike are objects of their own");
+	is_int(conform_count("alike/", 4), n, "and are listed as such");
+}
+
+#endif							/* CF_TEST_CONFORM_OBJECTS_H */
