@@ -121,6 +121,14 @@ extern bool cf_net_header(CfRequest *request, const char *name, const char *valu
 extern const char *cf_net_answer(const CfResponse *response, const char *name);
 
 /*
+ * cf_net_redact copies text without its secrets: whatever is logged, or told of a request or an answer, passes through it.
+ * At most room bytes with the NUL. cf_net_date reads an HTTP-date (Last-Modified, Date; all three forms of RFC 9110) into
+ * microseconds since the Unix epoch; false when it is none.
+ */
+extern void cf_net_redact(const char *text, char *redacted, size_t room);
+extern bool cf_net_date(const char *text, int64_t *us);
+
+/*
  * URLs (url.c). cf_url_encode percent-encodes every byte outside A-Z a-z 0-9 - . _ ~ (and '/' when keep_slash), exactly
  * once, into the arena. cf_url_decode undoes %XX (and + for space when plus); false when it is malformed or holds NUL.
  * cf_url_split takes a URL apart; no user part, no fragment, port 0 = the scheme's own.
@@ -163,9 +171,13 @@ typedef struct CfNetOptions
 	const char *proxy;			/* "" = none; the environment is ignored */
 	const char *no_proxy;
 	const char *allow;			/* cloudflux.net_allow: "127.0.0.0/8:9000, 10.1.0.0/16, minio.corp" */
+	int			requests_per_second;	/* over all places; 0 = no limit */
+	int64_t		bandwidth_limit;	/* bytes per second over all places; 0 = no limit */
 	bool		(*descriptor) (void *ctx, bool take);	/* reserve or give back one descriptor; NULL = unlimited */
 	void		(*meter) (void *ctx, const CfNetMeter *meter);	/* one attempt ended; NULL = not metered */
+	void		(*trace) (void *ctx, const char *line); /* one redacted line per attempt; NULL = not wanted */
 	struct CfNetShared *shared; /* limits and breakers of all processes; NULL = this process's own */
+	uint32_t	scope;			/* of the names of places: the database */
 	void	   *ctx;
 } CfNetOptions;
 
@@ -182,6 +194,7 @@ extern void cf_net_set_options(CfNet *net, const CfNetOptions *options);
 extern void cf_net_submit(CfNet *net, CfRequest *request, CfResponse *response, CfArena *arena, void *tag);
 extern void cf_net_turn(CfNet *net);
 extern void *cf_net_finished(CfNet *net);	/* a tag whose response is complete; NULL = none just now */
+extern bool cf_net_take(CfNet *net, void *tag); /* the same for one tag: has its response become complete? */
 extern void cf_net_cancel(CfNet *net, void *tag);	/* forgets the request at once; it may have arrived */
 extern int	cf_net_pending(const CfNet *net);
 extern int	cf_net_fd(const CfNet *net);	/* readable when there is something to do */
