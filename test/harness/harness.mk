@@ -1,7 +1,7 @@
 # Targets for people who test: included by the Makefile. What each runner does stands at its head in test/harness.
 #
 #	make check		all tests on throw-away clusters, unattended; installs what it needs
-#	make check-STAGE	one stage: build unit house regress isolation tap fuzz (make check-regress T='core_ids catalog_*')
+#	make check-STAGE	one stage: build unit house regress isolation tap cloud fuzz (make check-regress T='core_ids catalog_*')
 #	make check-versions	PostgreSQL 15, 17 and 18 in Debian trees (root)
 #	make check-long		check with long fuzzing and long kill loops
 #	make installcheck	the regression tests against the running server of PG_CONFIG, PGHOST, …
@@ -19,8 +19,8 @@ KERNEL_STD   = -std=gnu11 -g -fno-strict-aliasing -fwrapv -D_GNU_SOURCE -DCF_VER
 SANITIZE     = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 T           ?=
 
-.PHONY: check check-versions check-long bench demo demo-stop reference format unit-programs fuzz-programs
-.PHONY: check-build check-unit check-house check-regress check-isolation check-tap check-fuzz clang-objects
+.PHONY: check check-versions check-long bench demo demo-stop reference format unit-programs conform-program fuzz-programs
+.PHONY: check-build check-unit check-house check-regress check-isolation check-tap check-cloud check-fuzz clang-objects
 ifneq ($(or $(filter check,$(MAKECMDGOALS)),$(if $(PGXS),,1)),)
 check:
 	+@test/harness/check all
@@ -29,7 +29,7 @@ endif
 check-long:
 	+@CF_LONG=1 test/harness/check all
 
-check-build check-unit check-house check-regress check-isolation check-tap check-fuzz: check-%:
+check-build check-unit check-house check-regress check-isolation check-tap check-cloud check-fuzz: check-%:
 	+@test/harness/check $* $(T)
 
 check-versions:
@@ -56,6 +56,7 @@ format:
 	clang-format -i --style=file:src/.clang-format $(shell find src -name '*.[ch]')
 
 unit-programs: $(SAN_OBJS) $(UNIT_BIN)
+conform-program: build/conformance/storage_conform
 fuzz-programs: $(FUZZ_BIN)
 
 # Kernels once more with sanitizers and coverage; a unit test is linked with all of them.
@@ -71,6 +72,12 @@ build/unit/$(basename $(notdir $(1))): $(1) test/harness/tap.h $(SAN_OBJS)
 	@rm -f build/unit/*.gcno
 endef
 $(foreach f,$(UNIT_SRC),$(eval $(call unit_rule,$(f))))
+
+# The conformance suite for servers that run; the clock is its own, so that it can be wrong.
+build/conformance/storage_conform: test/storage/conformance/storage_conform.c test/harness/tap.h $(SAN_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_STD) -O1 $(SANITIZE) $(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJS) --coverage -Wl,--wrap=cf_clock_now_us $(LIBS_CF) -lm -lpthread
+	@rm -f build/conformance/*.gcno
 
 $(FUZZ_OBJS): build/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)

@@ -6,6 +6,7 @@
     servers_api.py ready URL SECONDS PID        waits for any HTTP answer; fails at once when PID is gone
     servers_api.py bucket KIND ENDPOINT NAME    makes a bucket or container, which may exist; KIND is s3, azure or gcs
     servers_api.py versioned ENDPOINT NAME      switches versioning of an S3 bucket on
+    servers_api.py peer FILE                    what a scripted peer said when it was ready, as NAME=VALUE lines
 
 Credentials come from the environment as the scripts write them: CF_ACCESS_KEY, CF_SECRET_KEY and CF_REGION for S3,
 CF_ACCOUNT and CF_ACCOUNT_KEY for Azure. Only this file signs outside of cloudflux: a bucket that the drivers under test
@@ -131,13 +132,30 @@ def versioned(endpoint, name):
         sys.exit(f'could not switch versions of {name} on: {status} {body.decode(errors="replace")}')
 
 
+def peer(path):
+    with open(path, encoding='utf-8') as told:
+        said = json.load(told)
+    provider, options, credentials = said['dialect'], {'endpoint': said['endpoint']}, {}
+    if provider == 'gcs':
+        with open(said['service_account_file'], encoding='utf-8') as key:
+            credentials = {'service_account_key': key.read()}
+    else:
+        credentials = {name: said[name] for name in ('access_key_id', 'secret_access_key', 'account_key') if name in said}
+    if 'region' in said:
+        options['region'] = said['region']
+    for name, value in (('PROVIDER', {'s3': 'S3', 'azure': 'Azure', 'gcs': 'GCP'}[provider]), ('ENDPOINT', said['endpoint']),
+                        ('REGION', said.get('region', '')), ('OPTIONS', json.dumps(options)),
+                        ('CREDENTIALS', json.dumps(credentials))):
+        print(f'CF_{name}={value}')
+
+
 def random(count, form='hex'):
     raw = secrets.token_bytes(int(count))
     print(base64.b64encode(raw).decode() if form == 'base64' else raw.hex())
 
 
 if __name__ == '__main__':
-    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned)}
+    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, peer)}
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)
     verbs[sys.argv[1]](*sys.argv[2:])

@@ -30,6 +30,7 @@ typedef struct Conformance
 	const char *const *classes; /* a class that is not the default, another one, the archive; NULL = none */
 	void		(*skew) (int64_t us);	/* puts this process's clock off by so much; NULL = cannot */
 	const char *const *without; /* "case: reason" of what this server does not do; NULL-terminated, NULL = nothing */
+	void		(*skipped) (const char *name, const char *why); /* told of each case that does not run; NULL = nobody */
 } Conformance;
 
 static const Conformance *suite;
@@ -342,6 +343,8 @@ conformance(const Conformance *what)
 		if (why != NULL)
 		{
 			note("skipped %s: %s", conform_cases[i].name, why);
+			if (what->skipped != NULL)
+				what->skipped(conform_cases[i].name, why);
 			continue;
 		}
 		conform_cases[i].run();
