@@ -57,5 +57,6 @@ typedef struct CfDriver
 } CfDriver;
 
 extern const CfDriver cf_storage_file_driver;
+extern const CfDriver cf_storage_gcs_driver;
 
 #endif							/* CF_STORAGE_DRIVER_H */

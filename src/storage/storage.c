@@ -22,7 +22,7 @@ static const struct
 }			providers[] = {
 	{"AWS", NULL},
 	{"Azure", NULL},
-	{"GCP", NULL},
+	{"GCP", &cf_storage_gcs_driver},
 	{"S3", NULL},
 	{"LOCAL", &cf_storage_file_driver},
 };

@@ -1,0 +1,278 @@
+/*
+ * gcs_copy.c
+ *		Copies and class changes, both by rewrite: no bytes come here.
+ *
+ * A rewrite may take several calls, with a token in between that the caller keeps; between two buckets of one location and class it is one
+ * call of any size. The source is pinned by its generation, the destination is create-only, or for a class change, the pinned object
+ * itself. The body replaces all metadata, so all of them are sent. Access control lists of single objects are not carried
+ * over: we never send any, and a bucket with uniform access has none.
+ *
+ * A 412 does not say whose condition failed. What lies at the destination tells: ours, somebody else's, or nothing, and then it was the source.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/gcs/gcs.h"
+
+#define REWRITE_FIELDS "done,rewriteToken,resource(" CF_GCS_FIELDS ")"
+#define TOKEN_MAX 2048
+#define TOKEN_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
+
+enum
+{
+	BEGIN,
+	REWRITTEN,
+	GOING_ON,					/* a call of a rewrite was answered with a token */
+	LOOKED,						/* what lies at the destination, after a 412 */
+	DESCRIBED					/* the object whose class is to change */
+};
+
+static bool token_take(CfOp *op, const char *token);
+static CfStep copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+						const CfUploadArgs *args);
+static CfStep copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+static CfStep class_described(CfOp *op, const char *key, const char *version, const char *storage_class,
+							  CfObjectStat *stat);
+static CfStep class_send(CfOp *op, const char *key, const char *storage_class);
+static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
+
+/*
+ * cf_gcs_send_rewrite sends one call of a rewrite of source, a generation of a name that is raw, to key of this place, if the object there
+ * has if_generation (0 = none). It takes the body over. The request was begun by the caller.
+ */
+CfStep
+cf_gcs_send_rewrite(CfOp *op, int phase, const char *bucket, const char *source, int64_t generation, const char *key,
+					int64_t if_generation, const char *more, json_t *body)
+{
+	CfGcsState *state = op->state;
+	CfArena    *arena = &op->request_arena;
+	char	   *name = cf_gcs_name(op, key);
+	char	   *encoded = name == NULL ? NULL : cf_url_encode(arena, name, strlen(name), false);
+	char	   *action = encoded == NULL ? NULL : cf_gcs_printf(arena, "/rewriteTo/b/%s/o/%s", op->place->bucket, encoded);
+
+	op->request.net_class = CF_NET_SLOW;
+	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_gcs_send_json(op, phase, body, cf_gcs_path(op, bucket, source, action),
+							"sourceGeneration=%lld&ifSourceGenerationMatch=%lld&ifGenerationMatch=%lld%s&fields="
+							REWRITE_FIELDS "%s%s", (long long) generation, (long long) generation,
+							(long long) if_generation, more, state->rewrite_token == NULL ? "" : "&rewriteToken=",
+							state->rewrite_token == NULL ? "" : state->rewrite_token);
+}
+
+/* cf_gcs_rewritten reads the answer to a rewrite: done, with the new object, or to be gone on with, by a token. */
+bool
+cf_gcs_rewritten(CfOp *op, bool *done, CfObjectStat *stat)
+{
+	CfGcsState *state = op->state;
+	json_t	   *answer = cf_gcs_answer(op);
+	const char *token = cf_gcs_text(answer, "rewriteToken");
+	bool		good = false;
+
+	if (answer == NULL)
+		return false;
+	*done = json_is_true(json_object_get(answer, "done"));
+	if (*done)
+		good = cf_gcs_object(op, json_object_get(answer, "resource"), stat) && cf_gcs_keep_text(op, &state->rewrite_token, NULL);
+	else if (token[0] == '\0' || strlen(token) > TOKEN_MAX)
+		cf_gcs_fails(op, CF_ERR_IO, true, "the store of place \"%s\" neither ended a copy nor said how to go on",
+					 op->place->name);
+	else
+		good = cf_gcs_keep_text(op, &state->rewrite_token, token);
+	json_decref(answer);
+	return good;
+}
+
+CfStep
+cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+			const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
+{
+	CfGcsState *state = cf_gcs_state(op);
+	bool		done;
+	char		shown[256];
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	if (op->phase == LOOKED)
+		return copy_looked(op, args, stat);
+	if (op->phase == BEGIN && !token_take(op, token))
+		return CF_STEP_ERROR;
+	if (op->phase == BEGIN || op->phase == GOING_ON)
+		return copy_send(op, source, source_key, source_version, args);
+	op->phase = BEGIN;
+	if (op->response.status == 412)
+		return cf_gcs_look(op, LOOKED, args->key);
+	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
+		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" is not there in the version to copy",
+							cf_gcs_shown(source_key, shown, sizeof(shown)), source->name);
+	if (op->response.status != 200)
+		return cf_gcs_fail(op, "copy", source_key);
+	if (!cf_gcs_rewritten(op, &done, stat))
+		return CF_STEP_ERROR;
+	token[0] = '\0';
+	if (done)
+		return CF_STEP_DONE;
+	/* A token that the caller has no room for is lost with this process; the copy then begins again. */
+	if (strlen(state->rewrite_token) < CF_STORAGE_COPY_TOKEN)
+		memcpy(token, state->rewrite_token, strlen(state->rewrite_token) + 1);
+	op->phase = GOING_ON;
+	return CF_STEP_AGAIN;
+}
+
+static CfStep
+copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args)
+{
+	CfArena    *arena = &op->request_arena;
+	int64_t		generation;
+	json_t	   *resource;
+
+	if (strcmp(cf_gcs_endpoint(source), cf_gcs_endpoint(op->place)) != 0)
+		return cf_gcs_fails(op, CF_ERR_UNSUPPORTED, false, "place \"%s\" cannot copy from place \"%s\" by itself",
+							op->place->name, source->name);
+	if (!cf_gcs_number(source_version, &generation))
+		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has no such version", source_key,
+							source->name);
+	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
+	resource = cf_gcs_resource(op, args, args->storage_class);
+	if (resource == NULL)
+		return CF_STEP_ERROR;
+	return cf_gcs_send_rewrite(op, REWRITTEN, source->bucket, cf_gcs_printf(arena, "%s%s", source->prefix, source_key),
+							   generation, args->key, 0, "", resource);
+}
+
+/* token_take takes up what an earlier call of this copy told, as it goes into a URL. */
+static bool
+token_take(CfOp *op, const char *token)
+{
+	CfGcsState *state = op->state;
+	size_t		length = strnlen(token, CF_STORAGE_COPY_TOKEN);
+
+	if (!cf_gcs_keep_text(op, &state->rewrite_token, NULL))
+		return false;
+	if (length == 0)
+		return true;
+	if (length == CF_STORAGE_COPY_TOKEN || strspn(token, TOKEN_BYTES) != length)
+		return cf_gcs_fails(op, CF_ERR_INPUT, false, "invalid token of a copy to place \"%s\"",
+							op->place->name) == CF_STEP_DONE;
+	if ((state->rewrite_token = cf_gcs_alloc(op, length + 1)) == NULL)
+		return false;
+	memcpy(state->rewrite_token, token, length + 1);
+	return true;
+}
+
+/* copy_looked knows what lies at the destination of a copy whose conditions did not hold. */
+static CfStep
+copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
+{
+	char		shown[256];
+
+	op->phase = BEGIN;
+	cf_gcs_shown(args->key, shown, sizeof(shown));
+	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
+		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "the object to copy to \"%s\" of place \"%s\" has changed", shown,
+							op->place->name);
+	if (op->response.status != 200)
+		return cf_gcs_fail(op, "look at", args->key);
+	if (!cf_gcs_answer_object(op, stat))
+		return CF_STEP_ERROR;
+	if (cf_gcs_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes)
+		return CF_STEP_DONE;
+	return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already", shown, op->place->name);
+}
+
+CfStep
+cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+{
+	CfGcsState *state = cf_gcs_state(op);
+	bool		done;
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	switch (op->phase)
+	{
+		case BEGIN:
+			if (!cf_gcs_keep_text(op, &state->rewrite_token, NULL))
+				return CF_STEP_ERROR;
+			return cf_gcs_look(op, DESCRIBED, key);
+		case DESCRIBED:
+			return class_described(op, key, version, storage_class, stat);
+		case LOOKED:
+			return class_looked(op, key, version, storage_class, stat);
+		default:
+			break;
+	}
+	op->phase = BEGIN;
+	if (op->response.status == 412)
+	{
+		state->lost_answer |= op->response.sends > 1;
+		return cf_gcs_look(op, LOOKED, key);
+	}
+	if (op->response.status != 200)
+		return cf_gcs_fail(op, "change the class of", key);
+	if (!cf_gcs_rewritten(op, &done, stat))
+		return CF_STEP_ERROR;
+	return done ? CF_STEP_DONE : class_send(op, key, storage_class);
+}
+
+/* class_described knows the object: it must be the pinned one, and what it carries goes into the rewrite. */
+static CfStep
+class_described(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+{
+	CfGcsState *state = op->state;
+	char		shown[256];
+
+	op->phase = BEGIN;
+	if (op->response.status != 200)
+		return cf_gcs_fail(op, "look at", key);
+	json_decref(state->resource);
+	state->resource = cf_gcs_answer(op);
+	if (state->resource == NULL || !cf_gcs_object(op, state->resource, stat))
+		return CF_STEP_ERROR;
+	if (strcmp(stat->version, version) != 0)
+		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has changed",
+							cf_gcs_shown(key, shown, sizeof(shown)), op->place->name);
+	if (strcmp(stat->storage_class, storage_class) == 0)
+		return CF_STEP_DONE;
+	state->sealed = *stat;
+	state->lost_answer = false;
+	return class_send(op, key, storage_class);
+}
+
+/* class_send rewrites the object onto itself. Its metageneration is a condition, too: the body replaces all metadata. */
+static CfStep
+class_send(CfOp *op, const char *key, const char *storage_class)
+{
+	CfGcsState *state = op->state;
+	int64_t		generation = 0;
+	int64_t		metageneration;
+	char		more[64] = "";
+
+	(void) cf_gcs_number(state->sealed.version, &generation);
+	if (cf_gcs_number(cf_gcs_text(state->resource, "metageneration"), &metageneration))
+		snprintf(more, sizeof(more), "&ifSourceMetagenerationMatch=%lld", (long long) metageneration);
+	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
+	return cf_gcs_send_rewrite(op, REWRITTEN, op->place->bucket, cf_gcs_name(op, key), generation, key, generation, more,
+							   cf_gcs_description(state->resource, storage_class));
+}
+
+/* class_looked tells whether the new generation is our own rewrite, whose answer was lost: same bytes, wanted class. */
+static CfStep
+class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+{
+	CfGcsState *state = op->state;
+	char		shown[256];
+
+	op->phase = BEGIN;
+	cf_gcs_shown(key, shown, sizeof(shown));
+	if (op->response.status != 200)
+		return cf_gcs_fail(op, "change the class of", key);
+	if (!cf_gcs_answer_object(op, stat))
+		return CF_STEP_ERROR;
+	if (strcmp(stat->version, version) == 0)
+		return cf_gcs_fails(op, CF_ERR_BUSY, true, "metadata of object \"%s\" of place \"%s\" have just changed", shown,
+							op->place->name);
+	if (state->lost_answer && strcmp(stat->storage_class, storage_class) == 0 &&
+		stat->size_bytes == state->sealed.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
+		stat->digests.crc32c == state->sealed.digests.crc32c)
+		return CF_STEP_DONE;
+	return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has changed", shown, op->place->name);
+}

@@ -1,0 +1,394 @@
+/*
+ * gcs_driver.c
+ *		The driver of Google Cloud Storage: its table, what it can do, which places and keys it takes, and how its
+ *		requests are put together.
+ *
+ * The JSON API names an object in the path of a URL as one segment, so every byte outside A-Z a-z 0-9 - . _ ~ is encoded,
+ * the slash included: nothing between us and the store can fold "a/../b" or "a//b" there. Signed URLs, which other programs
+ * follow, do have the key as a path; that is why keys with "." and ".." as segments are not created here.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/gcs/gcs.h"
+
+static bool gcs_validate(const CfPlace *place, CfError *err);
+static void gcs_caps(const CfPlace *place, CfCaps *caps);
+static bool gcs_key_check(const CfPlace *place, const char *key, CfError *err);
+static void gcs_end(CfOp *op);
+static bool bucket_check(const CfPlace *place, CfError *err);
+static bool endpoint_check(const CfPlace *place, CfError *err);
+static bool class_check(const CfPlace *place, CfError *err);
+static size_t utf8_length(const unsigned char *s);
+
+static const char *const gcs_options[] = {"user_project", "credential_source", NULL};
+static const char *const gcs_credentials[] = {"service_account_key", "access_token", NULL};
+static const char *const gcs_classes[] = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", NULL};
+
+const CfDriver cf_storage_gcs_driver = {
+	.name = "gcs",
+	.validate = gcs_validate,
+	.caps = gcs_caps,
+	.key_check = gcs_key_check,
+	.stat = cf_gcs_stat,
+	.read = cf_gcs_read,
+	.put = cf_gcs_put,
+	.upload_begin = cf_gcs_upload_begin,
+	.upload_part = cf_gcs_upload_part,
+	.upload_seal = cf_gcs_upload_seal,
+	.upload_commit = cf_gcs_upload_commit,
+	.upload_abort = cf_gcs_upload_abort,
+	.uploads_find = cf_gcs_uploads_find,
+	.remove = cf_gcs_remove,
+	.list = cf_gcs_list,
+	.end = gcs_end,
+	.options = gcs_options,
+	.credentials = gcs_credentials,
+	.credential_next = cf_gcs_credential_next,
+	.copy = cf_gcs_copy,
+	.set_class = cf_gcs_set_class,
+	.presign = cf_gcs_presign,
+	.upload_read = cf_gcs_upload_read,
+};
+
+static bool
+gcs_validate(const CfPlace *place, CfError *err)
+{
+	const char *source = cf_storage_option(place, "credential_source");
+	const char *project = cf_storage_option(place, "user_project");
+
+	if (!bucket_check(place, err) || !endpoint_check(place, err) || !class_check(place, err))
+		return false;
+	if (source[0] != '\0' && strcmp(source, "metadata_server") != 0)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"credential_source\" of place \"%s\"", place->name);
+		return cf_error_hint(err, "It is metadata_server, or left away.");
+	}
+	if (strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != strlen(project))
+		return cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"user_project\" of place \"%s\"", place->name);
+	if (strlen(place->prefix) > CF_STORAGE_KEY_MAX - sizeof(CF_GCS_PARTS) - 128)
+		return cf_error_set(err, CF_ERR_INPUT, "prefix of place \"%s\" is too long", place->name);
+	return true;
+}
+
+/* bucket_check holds the bucket's name against Google's rules, so that it can stand in a URL as it is. */
+static bool
+bucket_check(const CfPlace *place, CfError *err)
+{
+	const char *bucket = place->bucket;
+	size_t		length = strlen(bucket);
+
+	if (length >= 3 && length <= 222 && strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == length &&
+		strchr("-_.", bucket[0]) == NULL && strchr("-_.", bucket[length - 1]) == NULL && strstr(bucket, "..") == NULL)
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "invalid bucket of place \"%s\"", place->name);
+	return cf_error_hint(err, "A bucket's name has 3 to 222 lower-case letters, digits, dashes, underscores and dots, "
+						 "and begins and ends with a letter or digit.");
+}
+
+static bool
+endpoint_check(const CfPlace *place, CfError *err)
+{
+	CfUrl		url;
+
+	if (place->endpoint[0] == '\0')
+		return true;
+	if (!cf_url_split(place->endpoint, &url, err))
+		return false;
+	if (strlen(place->endpoint) <= 512 && url.query[0] == '\0' &&
+		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "invalid endpoint of place \"%s\"", place->name);
+	return cf_error_hint(err, "It is a scheme, a host and perhaps a port: https://storage.googleapis.com");
+}
+
+static bool
+class_check(const CfPlace *place, CfError *err)
+{
+	if (place->storage_class[0] == '\0')
+		return true;
+	for (int i = 0; gcs_classes[i] != NULL; i++)
+	{
+		if (strcmp(gcs_classes[i], place->storage_class) == 0)
+			return true;
+	}
+	cf_error_set(err, CF_ERR_INPUT, "unknown storage class \"%s\" of place \"%s\"", place->storage_class, place->name);
+	return cf_error_hint(err, "Google's classes are STANDARD, NEARLINE, COLDLINE and ARCHIVE.");
+}
+
+static void
+gcs_caps(const CfPlace *place, CfCaps *caps)
+{
+	(void) place;
+	*caps = (CfCaps) {
+		.create_only = true,
+		.conditional_delete = true,
+		.list_sorted = true,
+		.storage_classes = true,
+		.server_side_copy = true,
+		.remote = true,
+		.list_utf8_safe = true,
+		.conditional_read = true,
+		.copy_conditional = true,
+		.parallel_parts = true,
+		.digests = CF_DIGEST_CRC32C | CF_DIGEST_MD5,
+		.put_max_bytes = CF_GCS_PUT_MAX,
+		.copy_max_bytes = INT64_C(5) << 40,
+		.max_object_bytes = INT64_C(5) << 40,
+		.max_key_bytes = CF_STORAGE_KEY_MAX,
+		.part_min_bytes = 1,
+		.part_max_bytes = INT64_C(1) << 30,
+		.parts_max = CF_GCS_PARTS_MAX,
+	};
+}
+
+static bool
+gcs_key_check(const CfPlace *place, const char *key, CfError *err)
+{
+	size_t		length = strnlen(key, CF_STORAGE_KEY_MAX + 1) + strlen(place->prefix);
+	char		shown[256];
+
+	cf_gcs_shown(key, shown, sizeof(shown));
+	if (key[0] == '\0')
+		return cf_error_set(err, CF_ERR_INPUT, "a key cannot be empty");
+	if (length > CF_STORAGE_KEY_MAX)
+		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: at most %d bytes with the prefix", shown,
+							CF_STORAGE_KEY_MAX);
+	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
+	{
+		size_t		sequence = utf8_length(s);
+
+		if (*s < 0x20 || *s == 0x7f)
+			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
+		if (sequence == 0)
+			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
+		s += sequence;
+	}
+	for (const char *segment = key;; segment++)
+	{
+		size_t		bytes = strcspn(segment, "/");
+
+		if (bytes >= 1 && bytes <= 2 && strncmp(segment, "..", bytes) == 0)
+			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" has \".\" or \"..\" as a segment", shown);
+		segment += bytes;
+		if (*segment == '\0')
+			break;
+	}
+	if (strncmp(key, CF_GCS_PRIVATE, strlen(CF_GCS_PRIVATE)) == 0 ||
+		(place->prefix[0] == '\0' && strncmp(key, ".well-known/acme-challenge/", 27) == 0))
+		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is reserved", shown);
+	return true;
+}
+
+/* utf8_length gives the bytes of the sequence at s; 0 = not valid (overlong, surrogate, beyond U+10FFFF, cut). */
+static size_t
+utf8_length(const unsigned char *s)
+{
+	static const unsigned char low[] = {0x00, 0xa0, 0x80, 0x80, 0x90};
+	size_t		length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	unsigned char first_low = s[0] == 0xe0 ? low[1] : s[0] == 0xf0 ? low[4] : 0x80;
+	unsigned char first_high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+
+	if (length >= 2 && (s[1] < first_low || s[1] > first_high))
+		return 0;
+	for (size_t i = 2; i < length; i++)
+	{
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return length;
+}
+
+static void
+gcs_end(CfOp *op)
+{
+	CfGcsState *state = op->state;
+
+	if (state == NULL)
+		return;
+	if (state->resource != NULL)
+		json_decref(state->resource);
+	cf_gcs_free(op, state->body);
+	cf_gcs_free(op, state->pieces);
+	cf_gcs_free(op, state->row);
+	cf_gcs_free(op, state->page_token);
+	cf_gcs_free(op, state->rewrite_token);
+	cf_gcs_free(op, state);
+	op->state = NULL;
+}
+
+/* cf_gcs_state gives what the op keeps between steps, made at its first use; NULL = out of memory, told in op->err. */
+CfGcsState *
+cf_gcs_state(CfOp *op)
+{
+	if (op->state == NULL && (op->state = cf_gcs_alloc(op, sizeof(CfGcsState))) != NULL)
+		memset(op->state, 0, sizeof(CfGcsState));
+	return op->state;
+}
+
+/* cf_gcs_alloc takes memory that outlives a reset of the arena; NULL = there is none, told in op->err. */
+void *
+cf_gcs_alloc(CfOp *op, size_t size)
+{
+	void	   *block = op->arena->allocator.alloc(op->arena->allocator.ctx, size);
+
+	if (block == NULL)
+		cf_gcs_memory(op);
+	return block;
+}
+
+void
+cf_gcs_free(CfOp *op, void *block)
+{
+	if (block != NULL)
+		op->arena->allocator.free(op->arena->allocator.ctx, block);
+}
+
+CfStep
+cf_gcs_memory(CfOp *op)
+{
+	op->phase = 0;
+	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for an operation on place \"%s\"", op->place->name);
+	op->err.retryable = true;
+	return CF_STEP_ERROR;
+}
+
+/*
+ * cf_gcs_keep_text keeps a text that the store gave, encoded as it goes into a URL, beyond its answer; what was kept before
+ * goes. NULL or "" = nothing.
+ */
+bool
+cf_gcs_keep_text(CfOp *op, char **kept, const char *text)
+{
+	size_t		length = text == NULL ? 0 : strlen(text);
+	char	   *encoded = length == 0 ? NULL : cf_url_encode(&op->request_arena, text, length, false);
+
+	cf_gcs_free(op, *kept);
+	*kept = NULL;
+	if (length == 0)
+		return true;
+	if (encoded == NULL)
+		return cf_gcs_memory(op) == CF_STEP_DONE;
+	length = strlen(encoded);
+	if ((*kept = cf_gcs_alloc(op, length + 1)) == NULL)
+		return false;
+	memcpy(*kept, encoded, length + 1);
+	return true;
+}
+
+/* cf_gcs_number reads a whole number of at most 18 digits, which is what sizes and generations are. */
+bool
+cf_gcs_number(const char *text, int64_t *number)
+{
+	size_t		digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != '\0')
+		return false;
+	*number = strtoll(text, NULL, 10);
+	return true;
+}
+
+/* cf_gcs_printf formats into an arena; NULL = out of memory. */
+char *
+cf_gcs_printf(CfArena *arena, const char *format, ...)
+{
+	char	   *text;
+	va_list		args;
+	int			length;
+
+	va_start(args, format);
+	length = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (length < 0 || (text = cf_arena_alloc(arena, (size_t) length + 1)) == NULL)
+		return NULL;
+	va_start(args, format);
+	vsnprintf(text, (size_t) length + 1, format, args);
+	va_end(args);
+	return text;
+}
+
+const char *
+cf_gcs_endpoint(const CfPlace *place)
+{
+	return place->endpoint[0] == '\0' ? CF_GCS_ENDPOINT : place->endpoint;
+}
+
+/* cf_gcs_path gives "/b/BUCKET/o/NAME" and the action behind it, NAME being raw bytes; NULL = out of memory. */
+char *
+cf_gcs_path(CfOp *op, const char *bucket, const char *name, const char *action)
+{
+	char	   *encoded = name == NULL ? NULL : cf_url_encode(&op->request_arena, name, strlen(name), false);
+
+	if (encoded == NULL || action == NULL)
+		return NULL;
+	return cf_gcs_printf(&op->request_arena, "/storage/v1/b/%s/o/%s%s", bucket, encoded, action);
+}
+
+/* cf_gcs_name gives the object's name for a key: the place's prefix comes first. It lives as long as the request. */
+char *
+cf_gcs_name(CfOp *op, const char *key)
+{
+	return cf_gcs_printf(&op->request_arena, "%s%s", op->place->prefix, key);
+}
+
+/*
+ * cf_gcs_send makes the URL of the request that cf_storage_op_request() began and has it sent; its answer is awaited in
+ * phase. A path that is NULL means that there was no memory for it, or for what the caller put into it.
+ */
+CfStep
+cf_gcs_send(CfOp *op, int phase, const char *path, const char *query, ...)
+{
+	const char *endpoint = cf_gcs_endpoint(op->place);
+	const char *project = cf_storage_option(op->place, "user_project");
+	size_t		endpoint_bytes = strlen(endpoint);
+	char		asked[4 * CF_GCS_NAME_MAX];
+	va_list		args;
+	int			length;
+
+	va_start(args, query);
+	length = vsnprintf(asked, sizeof(asked), query, args);
+	va_end(args);
+	if (path == NULL)
+		return cf_gcs_memory(op);
+	if (length < 0 || (size_t) length >= sizeof(asked))
+		return cf_gcs_fails(op, CF_ERR_INPUT, false, "request to place \"%s\" is too long", op->place->name);
+	if (endpoint[endpoint_bytes - 1] == '/')
+		endpoint_bytes--;
+	op->request.url = cf_gcs_printf(&op->request_arena, "%.*s%s%s%s%s%s", (int) endpoint_bytes, endpoint, path,
+									length > 0 || project[0] != '\0' ? "?" : "", asked,
+									project[0] == '\0' ? "" : length > 0 ? "&userProject=" : "userProject=", project);
+	if (op->request.url == NULL)
+		return cf_gcs_memory(op);
+	op->request.sign = cf_gcs_sign;
+	op->request.classify = cf_gcs_classify;
+	op->phase = phase;
+	return CF_STEP_SEND;
+}
+
+/* cf_gcs_send_json is cf_gcs_send with a JSON body, which it takes over; NULL = there was no memory for it. */
+CfStep
+cf_gcs_send_json(CfOp *op, int phase, json_t *body, const char *path, const char *query, ...)
+{
+	char	   *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+	char	   *kept = text == NULL ? NULL : cf_arena_strdup(&op->request_arena, text);
+	char		asked[4 * CF_GCS_NAME_MAX];
+	va_list		args;
+	int			length;
+
+	va_start(args, query);
+	length = vsnprintf(asked, sizeof(asked), query, args);
+	va_end(args);
+	json_decref(body);
+	free(text);
+	if (kept == NULL)
+		return cf_gcs_memory(op);
+	if (length < 0 || (size_t) length >= sizeof(asked))
+		return cf_gcs_fails(op, CF_ERR_INPUT, false, "request to place \"%s\" is too long", op->place->name);
+	op->request.body = kept;
+	op->request.body_bytes = strlen(kept);
+	if (!cf_net_header(&op->request, "Content-Type", "application/json; charset=UTF-8", &op->err))
+		return CF_STEP_ERROR;
+	return cf_gcs_send(op, phase, path, "%s", asked);
+}

@@ -1,0 +1,101 @@
+/*
+ * gcs_list.c
+ *		Pages of keys. The store lists in byte order of names, strongly consistent; what is private to us is left out.
+ *
+ * A token is the store's own, encoded as it goes into a URL, so it is printable whatever the store makes of it. A page may be
+ * empty and yet not be the last.
+ */
+#include <string.h>
+
+#include "storage/gcs/gcs.h"
+
+#define PAGE_MAX 1000			/* the store's own limit */
+#define TOKEN_MAX 4096
+#define TOKEN_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
+
+static CfStep list_ask(CfOp *op, const char *prefix, const char *token, int max_entries);
+static bool list_entry(CfOp *op, const json_t *item, CfListPage *page);
+
+enum
+{
+	BEGIN,
+	LISTED
+};
+
+CfStep
+cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page)
+{
+	CfGcsState *state = cf_gcs_state(op);
+	json_t	   *answer;
+	json_t	   *items;
+	json_t	   *item;
+	size_t		i;
+	bool		good;
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	if (op->phase == BEGIN)
+		return list_ask(op, prefix, token, max_entries);
+	op->phase = BEGIN;
+	memset(page, 0, sizeof(*page));
+	if (op->response.status != 200)
+		return cf_gcs_fail(op, "list", NULL);
+	if ((answer = cf_gcs_answer(op)) == NULL)
+		return CF_STEP_ERROR;
+	items = json_object_get(answer, "items");
+	page->entries = cf_arena_alloc(op->arena, (json_array_size(items) + 1) * sizeof(CfListEntry));
+	good = page->entries != NULL || cf_gcs_memory(op) == CF_STEP_DONE;
+	json_array_foreach(items, i, item)
+	{
+		if (!(good = good && list_entry(op, item, page)))
+			break;
+	}
+	if (good && cf_gcs_keep_text(op, &state->page_token, cf_gcs_text(answer, "nextPageToken")) && state->page_token != NULL)
+	{
+		page->next = cf_arena_strdup(op->arena, state->page_token);
+		good = page->next != NULL || cf_gcs_memory(op) == CF_STEP_DONE;
+	}
+	json_decref(answer);
+	return good ? CF_STEP_DONE : CF_STEP_ERROR;
+}
+
+static CfStep
+list_ask(CfOp *op, const char *prefix, const char *token, int max_entries)
+{
+	CfRequest  *request = cf_storage_op_request(op, "GET", "storage.objects.list");
+	char	   *name = cf_gcs_name(op, prefix);
+	char	   *encoded = name == NULL ? NULL : cf_url_encode(&op->request_arena, name, strlen(name), false);
+
+	if (encoded == NULL)
+		return cf_gcs_memory(op);
+	if (token != NULL && (strlen(token) > TOKEN_MAX || strspn(token, TOKEN_BYTES) != strlen(token)))
+		return cf_gcs_fails(op, CF_ERR_INPUT, false, "invalid token of a listing of place \"%s\"", op->place->name);
+	request->answer_max = CF_GCS_PAGE_BYTES;
+	return cf_gcs_send(op, LISTED, cf_gcs_printf(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
+					   "maxResults=%d&fields=items(" CF_GCS_FIELDS_BRIEF "),nextPageToken%s%s%s%s",
+					   max_entries < PAGE_MAX ? max_entries : PAGE_MAX, encoded[0] == '\0' ? "" : "&prefix=", encoded,
+					   token == NULL ? "" : "&pageToken=", token == NULL ? "" : token);
+}
+
+/* list_entry adds one object to the page; one that cannot be read is counted. */
+static bool
+list_entry(CfOp *op, const json_t *item, CfListPage *page)
+{
+	CfListEntry *entry = &page->entries[page->count];
+	const char *name = cf_gcs_text(item, "name");
+	size_t		prefix = strlen(op->place->prefix);
+
+	if (strncmp(name, op->place->prefix, prefix) != 0 || name[prefix] == '\0' ||
+		strncmp(name + prefix, CF_GCS_PRIVATE, strlen(CF_GCS_PRIVATE)) == 0)
+		return true;
+	if (!cf_gcs_object(op, item, &entry->stat))
+	{
+		page->unreadable++;
+		return op->err.kind != CF_ERR_MEMORY;
+	}
+	entry->key = cf_arena_strdup(op->arena, name + prefix);
+	if (entry->key == NULL)
+		return cf_gcs_memory(op) == CF_STEP_DONE;
+	page->count++;
+	return true;
+}

@@ -1,0 +1,265 @@
+/*
+ * gcs_token.c
+ *		Where the access token of a place comes from.
+ *
+ * With the credential service_account_key, the JSON text of a service account's key, we sign a short-lived JWT (RS256) and
+ * exchange it at the key's token_uri (RFC 7523). With the option credential_source = metadata_server the token is that of
+ * the machine the server runs on (Compute Engine, or GKE with workload identity); whoever may set that option lends out the machine's
+ * identity. A fixed access_token is used as it is, and without any credential requests go out unsigned, for emulators and public
+ * buckets; both need no exchange.
+ *
+ * The token goes into place->token, which all openings of the place in this process share. The JWT and the answer are wiped
+ * as soon as they were used; the engine redacts what it logs.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "storage/gcs/gcs.h"
+
+#define TOKEN_URI "https://oauth2.googleapis.com/token"
+#define METADATA_URL "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token?scopes="
+#define GRANT "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
+#define JWT_SECONDS 3600
+#define SIGNATURE_BYTES 1024
+#define TOKEN_SECONDS_MAX 86400
+#define ANSWER_BYTES (64 * 1024)
+
+enum
+{
+	TOKEN_BEGIN,
+	TOKEN_ASKED
+};
+
+static CfStep ask_metadata(CfOp *op);
+static CfStep ask_key(CfOp *op);
+static char *jwt_make(CfOp *op, const json_t *key, const char *token_uri);
+static char *jwt_part(CfArena *arena, json_t *value);
+static bool token_uri_check(const CfOp *op, const char *token_uri, CfError *err);
+static CfStep token_take(CfOp *op);
+static CfStep token_refused(CfOp *op);
+static CfNetVerdict token_classify(const CfRequest *request, const CfResponse *response, void *ctx);
+
+CfStep
+cf_gcs_credential_next(CfOp *op)
+{
+	if (op->phase == TOKEN_ASKED)
+		return op->response.status == 200 ? token_take(op) : token_refused(op);
+	if (cf_credential(op->place->credentials, "access_token") != NULL)
+		return CF_STEP_DONE;
+	if (cf_credential(op->place->credentials, "service_account_key") != NULL)
+		return ask_key(op);
+	if (strcmp(cf_storage_option(op->place, "credential_source"), "metadata_server") == 0)
+		return ask_metadata(op);
+	return CF_STEP_DONE;
+}
+
+/* ask_metadata asks the machine for its own token. The address is Google's, compiled in: a name could be made to lie. */
+static CfStep
+ask_metadata(CfOp *op)
+{
+	CfRequest  *request = cf_storage_op_request(op, "GET", "metadata.token");
+
+	request->url = cf_gcs_printf(&op->request_arena, METADATA_URL "%s", CF_GCS_SCOPE);
+	if (request->url == NULL)
+		return cf_gcs_memory(op);
+	if (!cf_net_header(request, "Metadata-Flavor", "Google", &op->err))
+		return CF_STEP_ERROR;
+	request->metadata_service = true;
+	request->answer_max = ANSWER_BYTES;
+	request->classify = token_classify;
+	op->phase = TOKEN_ASKED;
+	return CF_STEP_SEND;
+}
+
+/* ask_key exchanges a signed JWT for a token. */
+static CfStep
+ask_key(CfOp *op)
+{
+	CfRequest  *request = cf_storage_op_request(op, "POST", "oauth2.token");
+	const char *token_uri;
+	json_t	   *key;
+	char	   *jwt;
+
+	if (!cf_gcs_key_read(op->place, &key, &op->err))
+		return CF_STEP_ERROR;
+	token_uri = cf_gcs_text(key, "token_uri");
+	request->url = cf_arena_strdup(&op->request_arena, token_uri[0] == '\0' ? TOKEN_URI : token_uri);
+	if (request->url == NULL)
+	{
+		json_decref(key);
+		return cf_gcs_memory(op);
+	}
+	jwt = token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url) : NULL;
+	json_decref(key);
+	if (jwt == NULL)
+		return CF_STEP_ERROR;
+	request->body = cf_gcs_printf(&op->request_arena, "%s%s", GRANT, jwt);
+	explicit_bzero(jwt, strlen(jwt));
+	if (request->body == NULL)
+		return cf_gcs_memory(op);
+	request->body_bytes = strlen(request->body);
+	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
+		return CF_STEP_ERROR;
+	request->answer_max = ANSWER_BYTES;
+	request->classify = token_classify;
+	op->phase = TOKEN_ASKED;
+	return CF_STEP_SEND;
+}
+
+/*
+ * token_uri_check takes https only; plain http where the place itself is spoken to so, which is for emulators. Where such an
+ * address may lie is for the guard of net to say, as for any other.
+ */
+static bool
+token_uri_check(const CfOp *op, const char *token_uri, CfError *err)
+{
+	CfUrl		parts;
+	CfUrl		endpoint;
+
+	if (strlen(token_uri) > 1024 || !cf_url_split(token_uri, &parts, err))
+		return cf_error_set(err, CF_ERR_INPUT, "the key of place \"%s\" has no valid token_uri", op->place->name);
+	if (parts.https || (cf_url_split(cf_gcs_endpoint(op->place), &endpoint, err) && !endpoint.https))
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "the token_uri in the key of place \"%s\" is not https", op->place->name);
+	return cf_error_hint(err, "A key that Google made names " TOKEN_URI ".");
+}
+
+/* jwt_make makes the assertion (RFC 7519, RS256); NULL = failed, told in op->err. */
+static char *
+jwt_make(CfOp *op, const json_t *key, const char *token_uri)
+{
+	CfArena    *arena = &op->request_arena;
+	int64_t		now = cf_clock_now_us() / 1000000;
+	const char *id = cf_gcs_text(key, "private_key_id");
+	char	   *header = jwt_part(arena, json_pack("{s:s, s:s, s:s*}", "alg", "RS256", "typ", "JWT", "kid",
+												   id[0] == '\0' ? NULL : id));
+	char	   *claims = jwt_part(arena, json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", cf_gcs_text(key, "client_email"),
+												   "scope", CF_GCS_SCOPE, "aud", token_uri, "iat", (json_int_t) now,
+												   "exp", (json_int_t) (now + JWT_SECONDS)));
+	char	   *text = header == NULL || claims == NULL ? NULL : cf_gcs_printf(arena, "%s.%s", header, claims);
+	uint8_t		signature[SIGNATURE_BYTES];
+	size_t		length = sizeof(signature);
+	char		encoded[CF_BASE64_BYTES(SIGNATURE_BYTES)];
+	char	   *jwt;
+
+	if (text == NULL)
+	{
+		cf_gcs_memory(op);
+		return NULL;
+	}
+	if (!cf_rsa_sha256_sign(cf_gcs_text(key, "private_key"), text, strlen(text), signature, &length))
+	{
+		cf_gcs_fails(op, CF_ERR_DENIED, false, "the private key of place \"%s\" cannot sign", op->place->name);
+		cf_error_hint(&op->err, "The credential service_account_key is the JSON text of a key that Google made.");
+		return NULL;
+	}
+	cf_base64url_encode(signature, length, encoded);
+	jwt = cf_gcs_printf(arena, "%s.%s", text, encoded);
+	if (jwt == NULL)
+		cf_gcs_memory(op);
+	return jwt;
+}
+
+/* jwt_part encodes one JSON object, which it takes over; NULL = out of memory. */
+static char *
+jwt_part(CfArena *arena, json_t *value)
+{
+	char		text[8192];
+	size_t		length = value == NULL ? 0 : json_dumpb(value, text, sizeof(text), JSON_COMPACT);
+	char	   *encoded = length == 0 || length > sizeof(text) ? NULL : cf_arena_alloc(arena, CF_BASE64_BYTES(length));
+
+	if (encoded != NULL)
+		cf_base64url_encode(text, length, encoded);
+	json_decref(value);
+	return encoded;
+}
+
+/* cf_gcs_key_read takes the service account's key apart; the caller gives it back. */
+bool
+cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
+{
+	const char *text = cf_credential(place->credentials, "service_account_key");
+
+	if (text == NULL)
+	{
+		cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot sign URLs", place->name);
+		return cf_error_hint(err, "That takes the key of a service account, the credential service_account_key.");
+	}
+	*key = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	if (*key != NULL && cf_gcs_text(*key, "client_email")[0] != '\0' && cf_gcs_text(*key, "private_key")[0] != '\0')
+		return true;
+	json_decref(*key);
+	cf_error_set(err, CF_ERR_INPUT, "the credential service_account_key of place \"%s\" is not a service account's key",
+				 place->name);
+	return cf_error_hint(err, "It is the JSON text that Google gives out once, with client_email and private_key.");
+}
+
+/* token_take keeps the token of a good answer. */
+static CfStep
+token_take(CfOp *op)
+{
+	CfToken    *token = op->place->token;
+	json_t	   *answer = cf_gcs_answer(op);
+	const char *value = cf_gcs_text(answer, "access_token");
+	json_t	   *seconds = json_object_get(answer, "expires_in");
+	json_int_t	expires = json_integer_value(seconds);
+
+	op->phase = 0;
+	if (op->request.body != NULL)
+		explicit_bzero((void *) op->request.body, op->request.body_bytes);
+	if (answer == NULL)
+		return CF_STEP_ERROR;	/* told by cf_gcs_answer(), which shows nothing of it */
+	if (value[0] == '\0' || strlen(value) >= sizeof(token->value) || expires < 1 || expires > TOKEN_SECONDS_MAX ||
+		strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") != strlen(value) ||
+		(op->request.metadata_service && strcmp(cf_net_answer(&op->response, "metadata-flavor"), "Google") != 0))
+	{
+		json_decref(answer);
+		return cf_gcs_fails(op, CF_ERR_IO, true, "could not read the access token for place \"%s\"", op->place->name);
+	}
+	memcpy(token->value, value, strlen(value) + 1);
+	token->expires_us = cf_clock_now_us() + expires * INT64_C(1000000);
+	json_decref(answer);
+	if (op->response.body != NULL)
+		explicit_bzero((void *) op->response.body, op->response.body_bytes);
+	return CF_STEP_DONE;
+}
+
+/* token_refused tells why there is no token: the endpoint's own words, which hold no secret. */
+static CfStep
+token_refused(CfOp *op)
+{
+	int			status = op->response.status;
+	json_t	   *answer;
+	char		code[64];
+	char		text[400];
+
+	if (op->request.body != NULL)
+		explicit_bzero((void *) op->request.body, op->request.body_bytes);
+	if (status == 0)
+		return cf_gcs_fail(op, "authenticate for", NULL);
+	answer = json_loadb(op->response.body == NULL ? "" : op->response.body, op->response.body_bytes, 0, NULL);
+	cf_gcs_shown(cf_gcs_text(answer, "error"), code, sizeof(code));
+	cf_gcs_shown(cf_gcs_text(answer, "error_description"), text, sizeof(text));
+	json_decref(answer);
+	cf_gcs_fails(op, status >= 500 || status == 429 ? CF_ERR_IO : CF_ERR_DENIED, status >= 500 || status == 429,
+				 "could not get an access token for place \"%s\"", op->place->name);
+	cf_error_detail(&op->err, "%s answered %d%s%s%s%s.",
+					op->request.metadata_service ? "The metadata server" : "The token endpoint", status,
+					code[0] == '\0' ? "" : " ", code, text[0] == '\0' ? "" : ": ", text);
+	if (strcmp(code, "invalid_grant") == 0)
+		cf_error_hint(&op->err, "The key was deleted, its account is disabled, or the clock of this machine is wrong.");
+	else if (op->request.metadata_service && status == 404)
+		cf_error_hint(&op->err, "This machine has no service account.");
+	return CF_STEP_ERROR;
+}
+
+static CfNetVerdict
+token_classify(const CfRequest *request, const CfResponse *response, void *ctx)
+{
+	(void) request;
+	(void) ctx;
+	if (response->truncated || response->status >= 500 || response->status == 408)
+		return CF_NET_RETRY;
+	return response->status == 429 ? CF_NET_SLOW_DOWN : CF_NET_FINAL;
+}
