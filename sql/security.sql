@@ -47,3 +47,14 @@ GRANT cloudflux_viewer TO cloudflux_user;
 GRANT cloudflux_user TO cloudflux_admin;
 
 GRANT USAGE ON SCHEMA cloudflux TO cloudflux_viewer, cloudflux_worker;
+
+-- The keys that seal credentials, by their ids; nothing shows the keys.
+CREATE FUNCTION cloudflux.credential_keys() RETURNS TABLE (key_id text, is_current boolean)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_credential_keys';
+
+REVOKE ALL ON FUNCTION cloudflux.credential_keys() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cloudflux.credential_keys() TO cloudflux_admin;
+
+COMMENT ON FUNCTION cloudflux.credential_keys() IS
+	'Ids of the keys in cloudflux.key_file, or printed by cloudflux.key_command, and which of them seals. 55000 with the reason when there is none.';

@@ -167,3 +167,9 @@ cf_arena_context(MemoryContext context)
 
 	return allocator;
 }
+
+MemoryContext
+cf_arena_memory(const CfArena *arena)
+{
+	return arena->allocator.alloc == context_alloc ? (MemoryContext) arena->allocator.ctx : NULL;
+}

@@ -36,4 +36,7 @@ extern void cf_call_require_nonatomic(FunctionCallInfo fcinfo, const char *proce
 /* cf_arena_context is an allocator over a memory context; it never raises, it returns NULL. */
 extern CfAllocator cf_arena_context(MemoryContext context);
 
+/* cf_arena_memory gives the memory context that an arena takes its blocks from; NULL when it is none. */
+extern MemoryContext cf_arena_memory(const CfArena *arena);
+
 #endif							/* CF_CORE_ERROR_SQL_H */

@@ -4,7 +4,11 @@
  *
  * The validator runs inside CREATE and ALTER, and inside a restore on another machine: it looks at the options
  * and the catalog only, never at a file or the network. Secrets do not belong into options: they would stand in
- * pg_foreign_server and pg_user_mapping, in dumps and in the server's log.
+ * pg_foreign_server and pg_user_mapping, in dumps and in the server's log. So a user mapping has sealed values only.
+ *
+ * A name that is not in the table may be one that the provider's driver understands (CfDriver.options); its value goes into
+ * CfPlace.options as it is. Options that make the server read its files or use its own identity are a superuser's: the
+ * validator refuses them from others, and every use looks whether the place still belongs to a superuser.
  */
 #include "postgres.h"
 
@@ -15,9 +19,11 @@
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "core/error_sql.h"
+#include "security/security_sql.h"
 #include "storage/driver.h"
 #include "storage/options_sql.h"
 
@@ -28,14 +34,20 @@ typedef enum OptionKind
 	OPTION_CLOUD,				/* the provider whose prices apply */
 	OPTION_TIER,
 	OPTION_INT,
-	OPTION_INT64
+	OPTION_INT64,
+	OPTION_FILE,				/* of the server: a superuser's */
+	OPTION_SOURCE,				/* where credentials come from: a superuser's */
+	OPTION_BOOL
 } OptionKind;
+
+#define NOT_READ (-1)
+#define AMONG_OPTIONS (-2)
 
 static const struct
 {
 	const char *name;
 	OptionKind	kind;
-	int			offset;			/* in CfPlace; -1 = only SQL reads it */
+	int			offset;			/* in CfPlace; AMONG_OPTIONS, or NOT_READ: only SQL reads it */
 }			options_known[] = {
 	{"provider", OPTION_PROVIDER, offsetof(CfPlace, provider)},
 	{"bucket", OPTION_TEXT, offsetof(CfPlace, bucket)},
@@ -43,22 +55,34 @@ static const struct
 	{"endpoint", OPTION_TEXT, offsetof(CfPlace, endpoint)},
 	{"prefix", OPTION_TEXT, offsetof(CfPlace, prefix)},
 	{"storage_class", OPTION_TEXT, offsetof(CfPlace, storage_class)},
-	{"tier", OPTION_TIER, -1},
-	{"price_provider", OPTION_CLOUD, -1},
-	{"price_region", OPTION_TEXT, -1},
+	{"tier", OPTION_TIER, NOT_READ},
+	{"price_provider", OPTION_CLOUD, NOT_READ},
+	{"price_region", OPTION_TEXT, NOT_READ},
 	{"max_connections", OPTION_INT, offsetof(CfPlace, max_connections)},
 	{"bandwidth_limit", OPTION_INT64, offsetof(CfPlace, bandwidth_limit)},
 	{"requests_per_second", OPTION_INT, offsetof(CfPlace, requests_per_second)},
+	{"ca_file", OPTION_FILE, offsetof(CfPlace, net.ca_file)},
+	{"client_cert_file", OPTION_FILE, offsetof(CfPlace, net.client_cert_file)},
+	{"client_key_file", OPTION_FILE, offsetof(CfPlace, net.client_key_file)},
+	{"credential_source", OPTION_SOURCE, AMONG_OPTIONS},
+	{"accept_unconditional_delete", OPTION_BOOL, AMONG_OPTIONS},
 };
 
 #define OPTIONS_KNOWN (sizeof(options_known) / sizeof(options_known[0]))
 #define FIELD(place, i, type) (*(type *) ((char *) (place) + options_known[i].offset))
 
+static const char *const credential_sources[] = {
+	"environment", "web_identity", "imds", "pod_identity", "metadata_server", NULL};
+
 static int	option_find(const char *name);
+static bool option_trusted(const char *name);
+static bool option_keep(DefElem *def, CfArena *arena, CfPlace *place, CfError *err);
+static bool listed(const char *const *names, const char *name);
+static void net_read(CfPlace *place);
 static bool option_read(int i, const char *value, CfArena *arena, CfPlace *place, CfError *err);
 static bool number_read(const char *name, const char *value, int64_t max, int64_t *number, CfError *err);
-static void option_check_known(DefElem *def);
-static void option_check_value(int i, const char *value);
+static void option_check_known(DefElem *def, const CfDriver *driver);
+static void option_check_value(const char *name, OptionKind kind, const char *value);
 static void user_mapping_check(List *options);
 static void server_check(List *options);
 
@@ -73,17 +97,84 @@ cf_storage_options_read(List *options, CfArena *arena, CfPlace *place, CfError *
 			options_known[i].kind != OPTION_INT64)
 			FIELD(place, i, const char *) = "";
 	}
+	place->option_count = 0;
+	place->options = cf_arena_alloc(arena, sizeof(CfPlaceOption) * (list_length(options) + 1));
+	if (place->options == NULL)
+		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for the options of a place");
 	foreach(cell, options)
 	{
 		DefElem    *def = (DefElem *) lfirst(cell);
 		int			i = option_find(def->defname);
+		bool		read = true;
 
-		if (i >= 0 && options_known[i].offset >= 0 &&
-			!option_read(i, defGetString(def), arena, place, err))
+		if (i < 0 || options_known[i].offset == AMONG_OPTIONS)
+			read = option_keep(def, arena, place, err);
+		else if (options_known[i].offset >= 0)
+			read = option_read(i, defGetString(def), arena, place, err);
+		if (!read)
 			return false;
 	}
+	net_read(place);
 	place->driver = cf_storage_driver(place->provider);
 	return true;
+}
+
+/* net_read gives the engine what it needs of the place. */
+static void
+net_read(CfPlace *place)
+{
+	place->net.name = place->name;
+	place->net.max_connections = place->max_connections;
+	place->net.requests_per_second = place->requests_per_second;
+	place->net.bandwidth_limit = place->bandwidth_limit;
+}
+
+/* option_keep puts an option among those that the driver asks for by name. */
+static bool
+option_keep(DefElem *def, CfArena *arena, CfPlace *place, CfError *err)
+{
+	CfPlaceOption *option = (CfPlaceOption *) &place->options[place->option_count];
+
+	option->name = cf_arena_strdup(arena, def->defname);
+	option->value = cf_arena_strdup(arena, defGetString(def));
+	if (option->name == NULL || option->value == NULL)
+		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for the options of a place");
+	place->option_count++;
+	return true;
+}
+
+bool
+cf_storage_options_trusted(List *options, const char **name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		*name = ((DefElem *) lfirst(cell))->defname;
+		if (option_trusted(*name))
+			return true;
+	}
+	return false;
+}
+
+/* option_trusted tells whether an option is a superuser's. */
+static bool
+option_trusted(const char *name)
+{
+	int			i = option_find(name);
+
+	return i >= 0 && (options_known[i].kind == OPTION_FILE || options_known[i].kind == OPTION_SOURCE);
+}
+
+static bool
+listed(const char *const *names, const char *name)
+{
+	while (names != NULL && *names != NULL)
+	{
+		if (strcmp(*names++, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -164,16 +255,33 @@ server_check(List *options)
 	CfArena		arena;
 	CfAllocator allocator = cf_arena_context(CurrentMemoryContext);
 	CfPlace		place = {.name = "new place"};
+	const CfDriver *driver = NULL;
 	CfError		err = {0};
+	const char *trusted;
 	ListCell   *cell;
 
 	foreach(cell, options)
 	{
 		DefElem    *def = (DefElem *) lfirst(cell);
+		int			i = option_find(def->defname);
 
-		option_check_known(def);
-		option_check_value(option_find(def->defname), defGetString(def));
+		if (i >= 0 && options_known[i].kind == OPTION_PROVIDER)
+			driver = cf_storage_driver(defGetString(def));
 	}
+	foreach(cell, options)
+	{
+		DefElem    *def = (DefElem *) lfirst(cell);
+		int			i = option_find(def->defname);
+
+		option_check_known(def, driver);
+		option_check_value(def->defname, i < 0 ? OPTION_TEXT : options_known[i].kind, defGetString(def));
+	}
+	if (cf_storage_options_trusted(options, &trusted) && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\" of a place", trusted),
+				 errdetail("It lets the place use files or the identity of the database server."),
+				 errhint("Only a superuser may make or alter such a place.")));
 	cf_arena_init(&arena, &allocator, 1024, 0);
 	if (!cf_storage_options_read(options, &arena, &place, &err))
 		cf_error_raise(&err);
@@ -190,29 +298,38 @@ server_check(List *options)
 
 /* option_check_known refuses a name that no option has, and names those that there are. */
 static void
-option_check_known(DefElem *def)
+option_check_known(DefElem *def, const CfDriver *driver)
 {
+	const char *const *own = driver == NULL ? NULL : driver->options;
 	StringInfoData names;
 
-	if (option_find(def->defname) >= 0)
+	if (option_find(def->defname) >= 0 || listed(own, def->defname))
 		return;
 	initStringInfo(&names);
 	for (size_t i = 0; i < OPTIONS_KNOWN; i++)
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", options_known[i].name);
+	for (; own != NULL && *own != NULL; own++)
+	{
+		if (option_find(*own) < 0)
+			appendStringInfo(&names, ", %s", *own);
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\" of a place", def->defname),
+			 cf_storage_credential_known(def->defname) ?
+			 errdetail("It is a credential, and credentials are never options of a place: they would stand in the catalog and in dumps.") :
 			 errdetail("Secrets are never options: they would stand in the catalog and in dumps."),
-			 errhint("The options of a place are: %s.", names.data)));
+			 errhint("The options of a place are: %s.", names.data),
+			 errhidestmt(cf_storage_credential_known(def->defname))));
 }
 
 /* option_check_value refuses a value that its option cannot have. */
 static void
-option_check_value(int i, const char *value)
+option_check_value(const char *name, OptionKind kind, const char *value)
 {
 	const char *hint = NULL;
 
-	switch (options_known[i].kind)
+	switch (kind)
 	{
 		case OPTION_PROVIDER:
 			if (!cf_storage_provider_known(value))
@@ -225,6 +342,18 @@ option_check_value(int i, const char *value)
 		case OPTION_TIER:
 			if (strcmp(value, "HOT") != 0 && strcmp(value, "WARM") != 0 && strcmp(value, "COLD") != 0)
 				hint = "A tier is HOT, WARM or COLD.";
+			break;
+		case OPTION_SOURCE:
+			if (!listed(credential_sources, value))
+				hint = "A source is environment, web_identity, imds, pod_identity or metadata_server; sealed credentials need none.";
+			break;
+		case OPTION_BOOL:
+			if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+				hint = "It is true or false.";
+			break;
+		case OPTION_FILE:
+			if (value[0] != '/')
+				hint = "It is an absolute path on the machine of the database server.";
 			break;
 		default:
 			for (const char *s = value; *s != '\0' && hint == NULL; s++)
@@ -239,21 +368,33 @@ option_check_value(int i, const char *value)
 	if (hint != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value \"%s\" for option \"%s\" of a place", value, options_known[i].name),
+				 errmsg("invalid value \"%s\" for option \"%s\" of a place", value, name),
 				 errhint("%s", hint)));
 }
 
-/* user_mapping_check refuses secrets in clear; in this build no provider needs any. */
+/*
+ * user_mapping_check accepts sealed values under names that a driver takes. Neither a clear value nor the statement that holds
+ * it may reach the log.
+ */
 static void
 user_mapping_check(List *options)
 {
-	if (options == NIL)
-		return;
-	/* Neither the value nor the statement may reach the log once more. */
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("option \"%s\" of a user mapping cannot be set", ((DefElem *) linitial(options))->defname),
-			 errdetail("Credentials are never written in clear, and this version has no provider that needs them."),
-			 errhint("A user mapping without options is accepted; sealed credentials come with the drivers of the clouds."),
-			 errhidestmt(true)));
+	char		id[CF_SEAL_KEY_ID_MAX + 1];
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *def = (DefElem *) lfirst(cell);
+		bool		known = cf_storage_credential_known(def->defname);
+
+		if (known && cf_seal_key_id(defGetString(def), id))
+			continue;
+		ereport(ERROR,
+				(errcode(known ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_FDW_INVALID_OPTION_NAME),
+				 known ? errmsg("credential \"%s\" of a user mapping is not sealed", def->defname) :
+				 errmsg("invalid option of a user mapping"),
+				 errdetail("A user mapping holds sealed credentials only; in clear they would stand in the catalog, in dumps and in the log."),
+				 errhint("Use cloudflux.set_credentials(), which seals them at once."),
+				 errhidestmt(true)));
+	}
 }

@@ -17,4 +17,7 @@
  */
 extern bool cf_storage_options_read(List *options, CfArena *arena, CfPlace *place, CfError *err);
 
+/* cf_storage_options_trusted tells whether options are there that only a superuser's place may have; *name is the first. */
+extern bool cf_storage_options_trusted(List *options, const char **name);
+
 #endif							/* CF_STORAGE_OPTIONS_SQL_H */

@@ -29,6 +29,7 @@
 #include "core/core.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
+#include "storage/credentials_sql.h"
 #include "storage/driver.h"
 #include "storage/options_sql.h"
 #include "storage/place_sql.h"
@@ -41,8 +42,9 @@ static bool local_check(const ForeignServer *server, const CfPlace *place, bool 
 static bool root_check(const CfPlace *place, CfError *err);
 static bool root_apart(const CfPlace *place, const char *root, const char *server_path, CfError *err);
 static bool path_contains(const char *outer, const char *inner);
-static bool adopted_check(const CfPlace *place, CfError *err);
+static bool adopted_check(CfPlace *place, CfError *err);
 static bool home_check(const CfPlace *place, const char *home, CfError *err);
+static void probed_read(CfPlace *place, int column);
 
 void
 cf_storage_init(void)
@@ -62,6 +64,8 @@ cf_storage_place_open(const char *name, unsigned int role_oid, bool for_write, C
 	if (!cf_storage_place_read(name, role_oid, arena, place, &server, err))
 		return false;
 	if (!adopted_check(*place, err))
+		return false;
+	if (!cf_storage_credentials_open(server, role_oid, arena, *place, err))
 		return false;
 	if (strcmp((*place)->provider, "LOCAL") == 0)
 		return local_check(server, *place, for_write, err);
@@ -104,7 +108,7 @@ cf_storage_place_relimit(CfPlace *place)
 		return;
 	cf_arena_init(&arena, &allocator, 1024, 0);
 	if (cf_storage_options_read(server->options, &arena, &now, &err))
-		place->bandwidth_limit = now.bandwidth_limit;
+		place->bandwidth_limit = place->net.bandwidth_limit = now.bandwidth_limit;
 	cf_arena_free(&arena);
 }
 
@@ -256,13 +260,21 @@ path_contains(const char *outer, const char *inner)
 	return strncmp(outer, inner, length) == 0 && (inner[length] == '\0' || inner[length] == '/');
 }
 
-/* adopted_check compares the server with what was recorded when it was adopted. */
+/* adopted_check compares the server with what was recorded when it was adopted, and takes in what check_storage() found. */
 static bool
-adopted_check(const CfPlace *place, CfError *err)
+adopted_check(CfPlace *place, CfError *err)
 {
 	static CfSpiPlan recorded = {
-		"SELECT provider, endpoint, bucket, prefix, home FROM cloudflux.places"
-		" WHERE place OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}};
+		"SELECT p.provider, p.endpoint, p.bucket, p.prefix, p.home,"
+		"       p.checked_at IS NOT NULL AND COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'write')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional write')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional read')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional delete')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'copy')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional copy')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'tiers')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'digests')::pg_catalog.int4, 0)"
+		"  FROM cloudflux.places AS p WHERE p.place OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}};
 	static const char *const names[] = {"provider", "endpoint", "bucket", "prefix"};
 	const char *now[] = {place->provider, place->endpoint, place->bucket, place->prefix};
 	char	   *then[lengthof(names)] = {NULL};
@@ -275,7 +287,10 @@ adopted_check(const CfPlace *place, CfError *err)
 	for (int i = 0; found && i < lengthof(names); i++)
 		then[i] = cf_spi_text(0, i + 1);
 	if (found)
+	{
 		home = cf_spi_text(0, lengthof(names) + 1);
+		probed_read(place, lengthof(names) + 2);
+	}
 	cf_spi_end();
 	if (!found)
 	{
@@ -323,4 +338,23 @@ cloudflux_database_home(PG_FUNCTION_ARGS)
 {
 	CF_ABI_CHECK();
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId)));
+}
+
+/*
+ * probed_read takes what was proven out of the row at hand. What a check could not prove counts as missing; a check that could
+ * not even write an object has proven nothing, and counts as none.
+ */
+static void
+probed_read(CfPlace *place, int column)
+{
+	CfCaps	   *probed = &place->probed;
+
+	place->was_probed = cf_spi_bool(0, column++, NULL);
+	probed->create_only = cf_spi_bool(0, column++, NULL);
+	probed->conditional_read = cf_spi_bool(0, column++, NULL);
+	probed->conditional_delete = cf_spi_bool(0, column++, NULL);
+	probed->server_side_copy = cf_spi_bool(0, column++, NULL);
+	probed->copy_conditional = cf_spi_bool(0, column++, NULL);
+	probed->storage_classes = cf_spi_bool(0, column++, NULL);
+	probed->digests = (int) cf_spi_int64(0, column, NULL);
 }

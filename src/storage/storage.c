@@ -90,6 +90,22 @@ cf_storage_driver(const char *provider)
 }
 
 bool
+cf_storage_credential_known(const char *name)
+{
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
+	{
+		const char *const *known = providers[i].driver == NULL ? NULL : providers[i].driver->credentials;
+
+		for (; known != NULL && *known != NULL; known++)
+		{
+			if (strcmp(*known, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool
 cf_storage_provider_known(const char *provider)
 {
 	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
@@ -115,6 +131,26 @@ cf_storage_caps(const CfPlace *place, CfCaps *caps)
 	caps->server_side_copy &= place->probed.server_side_copy;
 	caps->storage_classes &= place->probed.storage_classes;
 	caps->digests &= place->probed.digests;
+}
+
+bool
+cf_storage_remove_allowed(const CfPlace *place, CfError *err)
+{
+	CfCaps		caps;
+
+	cf_storage_caps(place, &caps);
+	if ((caps.conditional_delete && (place->was_probed || !caps.remote)) ||
+		strcmp(cf_storage_option(place, "accept_unconditional_delete"), "true") == 0)
+		return true;
+	cf_error_set(err, CF_ERR_STATE, "sources at place \"%s\" cannot be deleted", place->name);
+	if (!place->was_probed && caps.conditional_delete)
+	{
+		cf_error_detail(err, "It was never seen to honour conditions of a delete.");
+		return cf_error_hint(err, "Prove it with cloudflux.check_storage(), then try again.");
+	}
+	cf_error_detail(err, "Its store does not honour conditions of a delete: somebody else's newer version could be removed.");
+	return cf_error_hint(err, "Move without deleting the source. Who is alone in writing to the place can accept the risk: "
+						 "ALTER SERVER … OPTIONS (ADD accept_unconditional_delete 'true').");
 }
 
 bool

@@ -110,7 +110,7 @@ typedef struct CfPlace
 	bool		fsync;			/* LOCAL: make files and folders durable (cloudflux.storage_fsync) */
 	const CfPlaceOption *options;	/* those that only the driver understands, see CfDriver.options */
 	int			option_count;
-	const CfCredentials *credentials;	/* NULL = none */
+	const CfCredentials *credentials;	/* NULL = none; wiped with the arena of the place, or its memory context */
 	CfToken    *token;			/* of drivers with credential_next: shared by all openings in this process; else NULL */
 	CfCaps		probed;			/* what check_storage() found; valid when was_probed */
 	bool		was_probed;
@@ -120,6 +120,9 @@ typedef struct CfPlace
 
 /* cf_storage_option gives the value of a driver's option, "" when it is unset. */
 extern const char *cf_storage_option(const CfPlace *place, const char *name);
+
+/* cf_storage_credential_known tells whether a driver of this build takes a secret of that name. */
+extern bool cf_storage_credential_known(const char *name);
 
 /* What travels with an object besides its bytes and content type; every text "" = unset. */
 typedef struct CfAttributes
@@ -259,6 +262,13 @@ extern CfRequest *cf_storage_op_request(CfOp *op, const char *method, const char
 extern const struct CfDriver *cf_storage_driver(const char *provider);
 extern bool cf_storage_provider_known(const char *provider);
 extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
+
+/*
+ * cf_storage_remove_allowed tells whether a source at this place may be deleted: its store was seen to remove an object only
+ * as the version that was asked for (LOCAL does by itself; others are proven by check_storage()), or the place has the
+ * option accept_unconditional_delete = 'true'. Whoever is about to delete what was moved asks first.
+ */
+extern bool cf_storage_remove_allowed(const CfPlace *place, CfError *err);
 
 /* cf_storage_place_check looks at the options of a place alone: no file, no network. */
 extern bool cf_storage_place_check(const CfPlace *place, CfError *err);

@@ -1,0 +1,29 @@
+/*
+ * credentials_sql.h
+ *		Credentials of a place, opened. Private to the room's doorways.
+ */
+#ifndef CF_STORAGE_CREDENTIALS_SQL_H
+#define CF_STORAGE_CREDENTIALS_SQL_H
+
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+
+#include "storage/storage.h"
+
+/*
+ * cf_storage_credentials_open fills place->credentials (NULL when there are none: anonymous) and place->token. They live
+ * until the arena is reset or its memory context goes, whichever comes first, and are wiped then.
+ */
+extern bool cf_storage_credentials_open(const ForeignServer *server, Oid role, CfArena *arena, CfPlace *place, CfError *err);
+
+/*
+ * cf_storage_source_read obtains one credential from the source that the place names ("environment", "web_identity"):
+ * *value is allocated in the current memory context, for the caller to wipe; NULL = the source has none of that name.
+ */
+extern bool cf_storage_source_read(const CfPlace *place, const char *source, const char *name, char **value, CfError *err);
+
+/* cf_storage_secret_file reads a text file of the server, for the caller to wipe; one newline at its end is left away. */
+extern bool cf_storage_secret_file(const char *path, char **text, CfError *err);
+
+#endif							/* CF_STORAGE_CREDENTIALS_SQL_H */
