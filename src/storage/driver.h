@@ -58,5 +58,6 @@ typedef struct CfDriver
 
 extern const CfDriver cf_storage_file_driver;
 extern const CfDriver cf_storage_gcs_driver;
+extern const CfDriver cf_storage_azure_driver;
 
 #endif							/* CF_STORAGE_DRIVER_H */

@@ -21,7 +21,7 @@ static const struct
 	const CfDriver *driver;
 }			providers[] = {
 	{"AWS", NULL},
-	{"Azure", NULL},
+	{"Azure", &cf_storage_azure_driver},
 	{"GCP", &cf_storage_gcs_driver},
 	{"S3", NULL},
 	{"LOCAL", &cf_storage_file_driver},

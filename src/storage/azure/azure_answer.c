@@ -1,0 +1,355 @@
+/*
+ * azure_answer.c
+ *		Reading answers: what they mean to the engine, what an error means to the user, what the headers say of a blob.
+ *
+ * The error code is in the header x-ms-error-code (HEAD has no body), else in the body's XML. A table turns codes into kinds;
+ * what it does not know is judged by the status. Texts of the service go into the detail, but never of 401 and 403: those
+ * repeat what was signed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/azure/azure.h"
+#include "storage/file/file.h"
+#include "storage/xml.h"
+
+#define SKEW_US INT64_C(300000000)	/* Azure refuses requests whose date is 15 minutes off */
+
+typedef struct ErrorTexts
+{
+	char		code[64];
+	char		message[256];
+} ErrorTexts;
+
+static const struct
+{
+	const char *code;
+	CfErrorKind kind;
+	bool		retryable;
+	const char *hint;
+}			codes[] = {
+	{"BlobNotFound", CF_ERR_NOT_FOUND, false, ""},
+	{"ResourceNotFound", CF_ERR_NOT_FOUND, false, ""},
+	{"ContainerNotFound", CF_ERR_STATE, false, "The container does not exist; create it, or correct the option bucket of the place."},
+	{"ContainerBeingDeleted", CF_ERR_STATE, true, "Somebody deletes the container."},
+	{"ContainerDisabled", CF_ERR_STATE, false, ""},
+	{"BlobAlreadyExists", CF_ERR_EXISTS, false, ""},
+	{"ConditionNotMet", CF_ERR_CHANGED, false, ""},
+	{"SourceConditionNotMet", CF_ERR_CHANGED, false, ""},
+	{"BlobArchived", CF_ERR_STATE, false, "Restore the object first; that takes hours."},
+	{"BlobBeingRehydrated", CF_ERR_STATE, true, "The object is being restored; that takes hours."},
+	{"BlobImmutableDueToPolicy", CF_ERR_STATE, false, "A retention policy or legal hold protects it."},
+	{"SnapshotsPresent", CF_ERR_STATE, false, "Snapshots hang on it; they are never deleted with it."},
+	{"LeaseIdMissing", CF_ERR_STATE, false, "Somebody holds a lease on it."},
+	{"LeaseAlreadyPresent", CF_ERR_STATE, false, "Somebody holds a lease on it."},
+	{"InvalidBlobOrBlock", CF_ERR_BUSY, true,
+	"Another program has begun an upload to this name, with block ids of another length. Wait until it is finished; Azure forgets what is not finished after a week."},
+	{"Md5Mismatch", CF_ERR_IO, true, "The bytes were damaged on their way."},
+	{"Crc64Mismatch", CF_ERR_IO, true, "The bytes were damaged on their way."},
+	{"InvalidBlockList", CF_ERR_STATE, false, "Blocks of the upload are gone: somebody else wrote to this name, or a week has passed."},
+	{"AuthenticationFailed", CF_ERR_DENIED, false, "Check account_key or sas_token: the service does not accept the signature, or it has expired."},
+	{"AuthorizationPermissionMismatch", CF_ERR_DENIED, false, "The SAS or the role does not allow this; see docs/storage.md for what is needed."},
+	{"AuthorizationFailure", CF_ERR_DENIED, false, "The firewall of the storage account, or the role, does not allow this."},
+	{"InsufficientAccountPermissions", CF_ERR_DENIED, false, "The SAS or the role does not allow this; see docs/storage.md for what is needed."},
+	{"KeyBasedAuthenticationNotPermitted", CF_ERR_DENIED, false, "The account refuses keys and SAS; use tenant_id, client_id and client_secret."},
+	{"CannotVerifyCopySource", CF_ERR_DENIED, false, "The destination's service could not read the source: look at the source's credentials and firewall."},
+	{"InvalidRange", CF_ERR_INPUT, false, ""},
+	{"InvalidMetadata", CF_ERR_INPUT, false, "Names of metadata in Azure are like those of C: letters, digits and \"_\", no digit first."},
+	{"MetadataTooLarge", CF_ERR_INPUT, false, "Azure holds 8 KiB of metadata at most."},
+	{"RequestBodyTooLarge", CF_ERR_RANGE, false, ""},
+	{"BlockCountExceedsLimit", CF_ERR_RANGE, false, ""},
+	{"FeatureVersionMismatch", CF_ERR_UNSUPPORTED, false, ""},
+	{"UnsupportedHeader", CF_ERR_UNSUPPORTED, false, ""},
+	{"AccessTierNotSupportedForBlobType", CF_ERR_UNSUPPORTED, false, "The storage account has no tiers of this kind."},
+	{"InvalidBlobTier", CF_ERR_UNSUPPORTED, false, "The storage account has no tiers of this kind."},
+};
+
+static bool take_error_text(void *ctx, const char *path, const char *text, size_t length);
+static void error_texts(CfOp *op, ErrorTexts *texts);
+static bool take_metadata(CfOp *op, CfObjectStat *stat);
+
+CfNetVerdict
+cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ctx)
+{
+	const char *code = cf_net_answer(response, "x-ms-error-code");
+	int64_t		ours;
+	int64_t		theirs;
+
+	(void) ctx;
+	if (response->status == 429 || (response->status == 503 && strcmp(code, "ServerBusy") == 0))
+		return CF_NET_SLOW_DOWN;
+	if (response->status == 408 || (response->status >= 500 && response->status != 501 && response->status != 505) ||
+		response->truncated)
+		return CF_NET_RETRY;
+	if (response->status == 401)
+		return CF_NET_REAUTHENTICATE;
+	if (response->status != 403 || strcmp(code, "AuthenticationFailed") != 0)
+		return CF_NET_FINAL;
+	for (int i = 0; i < request->header_count; i++)
+	{
+		if (strcmp(request->headers[i].name, "x-ms-date") == 0 && cf_azure_time_read(request->headers[i].value, &ours) &&
+			cf_azure_time_read(cf_net_answer(response, "date"), &theirs) && (ours - theirs > SKEW_US || theirs - ours > SKEW_US))
+			return CF_NET_CLOCK;
+	}
+	return CF_NET_FINAL;
+}
+
+/* take_error_text keeps code and message of an error's body. */
+static bool
+take_error_text(void *ctx, const char *path, const char *text, size_t length)
+{
+	ErrorTexts *texts = ctx;
+
+	(void) length;
+	if (strcmp(path, "Error/Code") == 0)
+		snprintf(texts->code, sizeof(texts->code), "%s", text);
+	else if (strcmp(path, "Error/Message") == 0)
+		cf_file_printable(texts->message, sizeof(texts->message), text);
+	return true;
+}
+
+/* error_texts finds code and message of an answer; what is malformed counts as absent. */
+static void
+error_texts(CfOp *op, ErrorTexts *texts)
+{
+	const char *code = cf_net_answer(&op->response, "x-ms-error-code");
+	CfError		ignored;
+	size_t		length;
+	char	   *line;
+
+	memset(texts, 0, sizeof(*texts));
+	if (op->response.body != NULL && op->response.body_bytes > 0)
+		(void) cf_xml_parse(op->response.body, op->response.body_bytes, take_error_text, texts, &ignored);
+	if (code[0] != '\0')
+		snprintf(texts->code, sizeof(texts->code), "%s", code);
+	length = strspn(texts->code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+	texts->code[length] = '\0';
+	/* The message's second line is the request id, which is told apart. */
+	if ((line = strstr(texts->message, "\\x0a")) != NULL)
+		*line = '\0';
+}
+
+/* cf_azure_code gives the error code of the answer, "" = none; it lives in the arena of the request. */
+const char *
+cf_azure_code(CfOp *op)
+{
+	ErrorTexts	texts;
+	char	   *code;
+
+	error_texts(op, &texts);
+	code = cf_arena_strdup(&op->request_arena, texts.code);
+	return code == NULL ? "" : code;
+}
+
+/* kind_of tells what a status means whose code is not known. */
+static CfErrorKind
+kind_of(int status)
+{
+	switch (status)
+	{
+		case 401:
+		case 403:
+			return CF_ERR_DENIED;
+		case 404:
+			return CF_ERR_NOT_FOUND;
+		case 409:
+			return CF_ERR_STATE;
+		case 412:
+			return CF_ERR_CHANGED;
+		case 413:
+			return CF_ERR_RANGE;
+		case 416:
+			return CF_ERR_INPUT;
+		case 501:
+			return CF_ERR_UNSUPPORTED;
+	}
+	return status >= 400 && status < 500 ? CF_ERR_INPUT : CF_ERR_IO;
+}
+
+/* cf_azure_fail ends an operation with what its answer says; `what` is the verb phrase, "could not read". */
+CfStep
+cf_azure_fail(CfOp *op, const char *what, const char *key)
+{
+	const CfResponse *response = &op->response;
+	ErrorTexts	texts;
+	char		shown[CF_AZURE_SHOWN];
+	char		request_id[80];
+	CfErrorKind kind = kind_of(response->status);
+	const char *hint = "";
+	bool		retryable = response->status == 408 || response->status == 429 || response->status >= 500;
+	bool		secretive = response->status == 401 || response->status == 403;
+
+	cf_file_printable(shown, sizeof(shown), key);
+	if (response->status == 0)
+	{
+		cf_error_set(&op->err, response->err.kind == CF_ERR_NONE ? CF_ERR_IO : response->err.kind,
+					 "%s object \"%s\" of place \"%s\"", what, shown, op->place->name);
+		op->err.retryable = response->err.retryable;
+		if (response->err.message[0] != '\0')
+			cf_error_detail(&op->err, "%s.%s%s", response->err.message, response->err.detail[0] != '\0' ? " " : "", response->err.detail);
+		if (response->err.hint[0] != '\0')
+			cf_error_hint(&op->err, "%s", response->err.hint);
+		return cf_azure_error(op);
+	}
+	error_texts(op, &texts);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	{
+		if (strcmp(codes[i].code, texts.code) != 0)
+			continue;
+		kind = codes[i].kind;
+		retryable = codes[i].retryable;
+		hint = codes[i].hint;
+	}
+	if (response->status >= 200 && response->status < 300)
+		snprintf(texts.code, sizeof(texts.code), "an answer that was not expected");
+	cf_file_printable(request_id, sizeof(request_id), cf_net_answer(response, "x-ms-request-id"));
+	cf_error_set(&op->err, kind, "%s object \"%s\" of place \"%s\": HTTP %d%s%s", what, shown, op->place->name, response->status,
+				 texts.code[0] != '\0' ? " " : "", texts.code);
+	op->err.retryable = retryable;
+	cf_error_detail(&op->err, "%s%sThe request id is %s.", secretive ? "" : texts.message,
+					secretive || texts.message[0] == '\0' ? "" : " ", request_id[0] != '\0' ? request_id : "not told");
+	if (hint[0] != '\0')
+		cf_error_hint(&op->err, "%s", hint);
+	if (response->status == 401 && cf_azure_token_wanted(op->place) && op->place->token != NULL)
+	{
+		op->place->token->expires_us = 0;
+		op->err.retryable = true;
+	}
+	return cf_azure_error(op);
+}
+
+/* cf_azure_missing: the container answers, and the blob is not there. */
+bool
+cf_azure_missing(CfOp *op)
+{
+	const char *code = op->response.status == 404 ? cf_azure_code(op) : NULL;
+
+	return code != NULL && (code[0] == '\0' || strcmp(code, "BlobNotFound") == 0 || strcmp(code, "ResourceNotFound") == 0);
+}
+
+/* cf_azure_taken: a create-only write met somebody. Azure says so by 409 or 412, and says other things by them, too. */
+bool
+cf_azure_taken(CfOp *op)
+{
+	const char *code;
+
+	if (op->response.status != 409 && op->response.status != 412)
+		return false;
+	code = cf_azure_code(op);
+	return (code[0] == '\0' && op->response.status == 412) || strcmp(code, "BlobAlreadyExists") == 0 || strcmp(code, "ConditionNotMet") == 0 || strcmp(code, "TargetConditionNotMet") == 0 ||
+		strcmp(code, "BlobArchived") == 0 || strcmp(code, "BlobImmutableDueToPolicy") == 0 || strcmp(code, "LeaseIdMissing") == 0;
+}
+
+/* cf_azure_etag makes a pin of an ETag: without quotes, which a listing leaves away, too. */
+bool
+cf_azure_etag(const char *etag, char version[CF_STORAGE_VERSION_MAX + 1])
+{
+	size_t		length;
+
+	if (strncmp(etag, "W/", 2) == 0)
+		etag += 2;
+	if (etag[0] == '"')
+		etag++;
+	length = strcspn(etag, "\"");
+	if (length == 0 || length > CF_STORAGE_VERSION_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++)
+	{
+		if (etag[i] <= 0x20 || etag[i] >= 0x7f)
+			return false;
+	}
+	memcpy(version, etag, length);
+	version[length] = '\0';
+	return true;
+}
+
+/* Azure's CRC64 is CRC-64/NVME, its eight bytes little-endian, in base64. */
+bool
+cf_azure_crc_read(const char *text, uint64_t *crc)
+{
+	uint8_t		bytes[9];
+
+	if (cf_base64_decode(text, bytes, sizeof(bytes)) != 8)
+		return false;
+	*crc = 0;
+	for (int i = 7; i >= 0; i--)
+		*crc = *crc << 8 | bytes[i];
+	return true;
+}
+
+void
+cf_azure_crc_write(uint64_t crc, char text[CF_BASE64_BYTES(8)])
+{
+	uint8_t		bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (uint8_t) (crc >> 8 * i);
+	cf_base64_encode(bytes, sizeof(bytes), text);
+}
+
+/* cf_azure_class_note tells from class and archive status whether the bytes can be read. */
+void
+cf_azure_class_note(CfObjectStat *stat, const char *archive_status)
+{
+	stat->restoring = strncmp(archive_status, "rehydrate-pending", 17) == 0;
+	stat->must_restore = stat->restoring || strcmp(stat->storage_class, "Archive") == 0;
+}
+
+/* keep copies a text into the arena of the op's results. */
+static bool
+keep(CfOp *op, const char *text, const char **kept)
+{
+	*kept = text[0] == '\0' ? "" : cf_arena_strdup(op->arena, text);
+	return *kept != NULL;
+}
+
+/* cf_azure_stat_fill reads the headers of HEAD; false = they are not what they must be, told in op->err. */
+bool
+cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
+{
+	const CfResponse *response = &op->response;
+	char		shown[CF_AZURE_SHOWN];
+
+	memset(stat, 0, sizeof(*stat));
+	stat->attributes.tags = "";
+	if (!cf_azure_etag(cf_net_answer(response, "etag"), stat->version) ||
+		!cf_azure_number(cf_net_answer(response, "content-length"), INT64_MAX, &stat->size_bytes) ||
+		!cf_azure_time_read(cf_net_answer(response, "last-modified"), &stat->mtime_us))
+	{
+		cf_file_printable(shown, sizeof(shown), key);
+		cf_error_set(&op->err, CF_ERR_IO, "answer about object \"%s\" of place \"%s\" is not what was expected", shown, op->place->name);
+		return cf_error_detail(&op->err, "It lacks ETag, Content-Length or Last-Modified.");
+	}
+	(void) cf_azure_time_read(cf_net_answer(response, "x-ms-last-access-time"), &stat->atime_us);
+	if (!keep(op, cf_net_answer(response, "x-ms-access-tier"), &stat->storage_class) ||
+		!keep(op, cf_net_answer(response, "content-type"), &stat->content_type) ||
+		!keep(op, cf_net_answer(response, "cache-control"), &stat->attributes.cache_control) ||
+		!keep(op, cf_net_answer(response, "content-disposition"), &stat->attributes.content_disposition) ||
+		!keep(op, cf_net_answer(response, "content-encoding"), &stat->attributes.content_encoding) ||
+		!keep(op, cf_net_answer(response, "content-language"), &stat->attributes.content_language) ||
+		!take_metadata(op, stat))
+		return cf_azure_memory(op), false;
+	cf_azure_class_note(stat, cf_net_answer(response, "x-ms-archive-status"));
+	return true;
+}
+
+/* take_metadata makes "name=value\n…" of the headers of user metadata. */
+static bool
+take_metadata(CfOp *op, CfObjectStat *stat)
+{
+	CfAzureText text = {.arena = op->arena};
+
+	for (int i = 0; i < op->response.header_count; i++)
+	{
+		const CfHeader *header = &op->response.headers[i];
+
+		if (strncmp(header->name, "x-ms-meta-", 10) != 0 || header->name[10] == '\0' || strchr(header->value, '\n') != NULL)
+			continue;
+		cf_azure_text_add(&text, header->name + 10);
+		cf_azure_text_add(&text, "=");
+		cf_azure_text_add(&text, header->value);
+		cf_azure_text_add(&text, "\n");
+	}
+	stat->attributes.metadata = text.data == NULL ? "" : text.data;
+	return !text.failed;
+}

@@ -1,0 +1,335 @@
+/*
+ * azure_copy.c
+ *		What the service does by itself: copies, changes of class, restores.
+ *
+ * A copy is one Put Blob From URL up to 5,000 MiB, and blocks from ranges of the source beyond, or where the service has no such
+ * call. The service reads the source on a URL of its own: with a SAS made of the source's account key, with the source's own
+ * SAS, or with a token in x-ms-copy-source-authorization. Every request pins the source; the destination is create-only.
+ *
+ * Set Blob Tier knows no If-Match and changes no ETag, so the version is compared before and after: a blob written in between
+ * may have got the class, and is reported as changed. Restoring is a change of class from Archive; there are no days, the blob
+ * stays what it was restored to.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/clock.h"
+#include "storage/azure/azure.h"
+#include "storage/file/file.h"
+
+#define MIB (INT64_C(1024) * 1024)
+#define COPY_BLOCK (256 * MIB)
+#define SAS_LIFE_US INT64_C(7200000000)
+#define TOKEN_FORMAT "blocks:%16[0-9a-f]:%lld:%d:%llx:%d"
+
+static CfStep copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
+						 char token[CF_STORAGE_COPY_TOKEN], const char *mark);
+static CfStep copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args);
+static CfStep copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
+						 const char *mark, CfObjectStat *stat);
+static bool copy_source(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version);
+static CfStep copy_fail(CfOp *op, const CfPlace *source, const char *source_key);
+static CfStep class_send(CfOp *op, const char *key, const char *tier, const char *priority);
+static CfStep class_changed(CfOp *op, const char *key);
+
+/* copy_mark tells one source from another in the ids of blocks. */
+static bool
+copy_mark(const char *source_version, int64_t size_bytes, char mark[CF_AZURE_MARK_TEXT], CfError *err)
+{
+	char		seed[CF_STORAGE_VERSION_MAX + 64];
+
+	snprintf(seed, sizeof(seed), "%lld:%s", (long long) size_bytes, source_version);
+	return cf_azure_mark(seed, mark, err);
+}
+
+CfStep
+cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
+			  char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
+{
+	CfAzureState *state = cf_azure_state(op);
+	char		mark[CF_AZURE_MARK_TEXT];
+	uint64_t	crc;
+	int64_t		bytes;
+	CfStep		step;
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	if (!copy_mark(source_version, args->size_bytes, mark, &op->err))
+		return cf_azure_error(op);
+	switch (op->phase)
+	{
+		case AZURE_START:
+			return copy_begin(op, source, source_key, source_version, args, token, mark);
+		case AZURE_ASKED_TOKEN:
+			if (!cf_azure_token_take(op, source))
+				return cf_azure_error(op);
+			return copy_begin(op, source, source_key, source_version, args, token, mark);
+		case AZURE_ASKED:
+			if (op->response.status == 501)	/* no Put Blob From URL here */
+				return copy_block(op, source, source_key, source_version, args, mark, stat);
+			if (op->response.status >= 400 && op->response.status < 500 && !cf_azure_taken(op))
+				return copy_fail(op, source, source_key);
+			step = cf_azure_created(op, args, true);
+			if (step != CF_STEP_DONE)
+				return step;
+			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after it was copied", args->key);
+			state->conflicted = false;
+			return cf_azure_look(op, args->key, AZURE_SETTLING);
+		case AZURE_ASKED_MORE:
+			if (op->response.status != 201)
+				return copy_fail(op, source, source_key);
+			bytes = args->size_bytes - (int64_t) (state->block - 1) * state->block_bytes;
+			bytes = bytes < state->block_bytes ? bytes : state->block_bytes;
+			state->copied_known &= cf_azure_crc_read(cf_net_answer(&op->response, "x-ms-content-crc64"), &crc);
+			if (state->copied_known)
+				state->copied_crc = cf_crc64nvme_combine(state->copied_crc, crc, bytes);
+			state->block++;
+			snprintf(token, CF_STORAGE_COPY_TOKEN, "blocks:%s:%lld:%d:%llx:%d", mark, (long long) state->block_bytes, state->block,
+					 (unsigned long long) state->copied_crc, state->copied_known);
+			return copy_block(op, source, source_key, source_version, args, mark, stat);
+		case AZURE_SETTLING:
+			step = cf_azure_settled(op, args, stat);
+			break;
+		default:
+			step = cf_azure_blocks_commit(op, args, NULL, mark, stat);
+			break;
+	}
+	if (step == CF_STEP_DONE && state->block > 0 && state->copied_known)
+	{
+		stat->digests.crc64nvme = state->copied_crc;
+		stat->digests.known |= CF_DIGEST_CRC64NVME;
+	}
+	return step;
+}
+
+/* copy_begin chooses the way and goes on where a checkpoint of the same copy ended. */
+static CfStep
+copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
+		   char token[CF_STORAGE_COPY_TOKEN], const char *mark)
+{
+	CfAzureState *state = op->state;
+	char		token_mark[CF_AZURE_MARK_TEXT] = "";
+	long long	block_bytes = 0;
+	unsigned long long crc = 0;
+	int			block = 0;
+	int			known = 0;
+
+	if (op->phase == AZURE_START)
+	{
+		if (!cf_azure_attributes_check(args, &op->err))
+			return cf_azure_error(op);
+		if (cf_azure_token_wanted(source) && source->token != NULL && !cf_azure_token_fresh(source))
+			return cf_azure_token_ask(op, source, AZURE_ASKED_TOKEN);
+	}
+	state->block = 0;
+	state->copied_crc = 0;
+	state->copied_known = true;
+	state->block_bytes = (args->size_bytes / CF_AZURE_BLOCKS_MAX / MIB + 1) * MIB;
+	if (state->block_bytes < COPY_BLOCK)
+		state->block_bytes = COPY_BLOCK;
+	if (sscanf(token, TOKEN_FORMAT, token_mark, &block_bytes, &block, &crc, &known) == 5 && strcmp(token_mark, mark) == 0 &&
+		block_bytes == state->block_bytes && block >= 1 && block - 1 <= (args->size_bytes - 1) / block_bytes + 1)
+	{
+		state->block = block;
+		state->copied_crc = crc;
+		state->copied_known = known == 1;
+	}
+	if (state->block == 0 && args->size_bytes <= CF_AZURE_COPY_MAX)
+		return copy_whole(op, source, source_key, source_version, args);
+	return copy_block(op, source, source_key, source_version, args, mark, NULL);
+}
+
+static CfStep
+copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args)
+{
+	CfAzureState *state = op->state;
+	CfRequest  *request = cf_azure_request(op, "PUT", "PutBlobFromURL", args->key, NULL);
+
+	if (request == NULL || !cf_azure_header(op, "x-ms-blob-type", "BlockBlob") || !cf_azure_header(op, "If-None-Match", "*") ||
+		!cf_azure_header(op, "x-ms-copy-source-blob-properties", "false") || !copy_source(op, source, source_key, source_version) ||
+		!cf_azure_describe(op, args, NULL))
+		return cf_azure_error(op);
+	state->body_is_object = true;
+	request->net_class = CF_NET_SLOW;
+	request->repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_azure_send(op, AZURE_ASKED);
+}
+
+/* copy_block has the next range copied into a block; after the last one the blocks are committed. */
+static CfStep
+copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args, const char *mark,
+		   CfObjectStat *stat)
+{
+	CfAzureState *state = op->state;
+	char		id[CF_AZURE_ID_TEXT];
+	char		query[CF_AZURE_BLOCK_QUERY];
+	char		range[64];
+	int64_t		from;
+	CfRequest  *request;
+
+	if (state->block == 0)
+		state->block = 1;
+	from = (int64_t) (state->block - 1) * state->block_bytes;
+	if (from >= args->size_bytes)
+	{
+		op->phase = AZURE_START;
+		return cf_azure_blocks_commit(op, args, NULL, mark, stat);
+	}
+	if (!cf_azure_block_id(args->owner_tag, mark, state->block, 0, id, &op->err))
+		return cf_azure_error(op);
+	cf_azure_block_query(id, query);
+	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from,
+			 (long long) (args->size_bytes - from < state->block_bytes ? args->size_bytes : from + state->block_bytes) - 1);
+	request = cf_azure_request(op, "PUT", "PutBlockFromURL", args->key, query);
+	if (request == NULL || !cf_azure_header(op, "x-ms-source-range", range) || !copy_source(op, source, source_key, source_version))
+		return cf_azure_error(op);
+	request->net_class = CF_NET_SLOW;
+	return cf_azure_send(op, AZURE_ASKED_MORE);
+}
+
+/* copy_source adds from where the service reads, on whose authority, and which version. */
+static bool
+copy_source(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version)
+{
+	int64_t		now_us = cf_clock_now_us();
+	char	   *query = NULL;
+	char	   *url;
+
+	if (cf_credential(source->credentials, "account_key") != NULL &&
+		!cf_azure_sas(source, &op->request_arena, source_key, "r", now_us, now_us + SAS_LIFE_US, &query, &op->err))
+		return false;
+	url = cf_azure_url(source, &op->request_arena, source_key, query);
+	if (url == NULL)
+		return cf_azure_memory(op), false;
+	if (cf_azure_token_wanted(source) && source->token != NULL)
+	{
+		CfAzureText text = {.arena = &op->request_arena};
+
+		cf_azure_text_add(&text, "Bearer ");
+		cf_azure_text_add(&text, source->token->value);
+		if (text.failed)
+			return cf_azure_memory(op), false;
+		if (!cf_net_header(&op->request, "x-ms-copy-source-authorization", text.data, &op->err))
+			return false;
+	}
+	return cf_net_header(&op->request, "x-ms-copy-source", url, &op->err) && cf_azure_pin(op, "x-ms-source-if-match", source_version);
+}
+
+/* copy_fail tells whose fault it is: what the service met at the source stands in headers of its own. */
+static CfStep
+copy_fail(CfOp *op, const CfPlace *source, const char *source_key)
+{
+	int64_t		status = 0;
+	char		shown[CF_AZURE_SHOWN];
+	char		code[64];
+
+	snprintf(code, sizeof(code), "%s", cf_azure_code(op));
+	if (!cf_azure_number(cf_net_answer(&op->response, "x-ms-copy-source-status-code"), 999, &status) &&
+		(strcmp(code, "CannotVerifyCopySource") == 0 || strcmp(code, "SourceConditionNotMet") == 0))
+		status = op->response.status;
+	cf_azure_fail(op, "could not copy", source_key);
+	cf_file_printable(shown, sizeof(shown), source_key);
+	if (status == 412 || strcmp(code, "SourceConditionNotMet") == 0)
+		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, source->name);
+	else if (status == 404)
+		cf_error_set(&op->err, CF_ERR_NOT_FOUND, "object \"%s\" of place \"%s\" is not there any more", shown, source->name);
+	else if (status == 409)
+	{
+		cf_error_set(&op->err, CF_ERR_STATE, "object \"%s\" of place \"%s\" cannot be read", shown, source->name);
+		cf_error_hint(&op->err, "It may be archived: restore it first.");
+	}
+	else if (status == 401 || status == 403)
+	{
+		op->err.kind = CF_ERR_DENIED;
+		cf_error_hint(&op->err, "The destination's service could not read the source: look at the credentials and the firewall of place \"%s\".",
+					  source->name);
+	}
+	return CF_STEP_ERROR;
+}
+
+CfStep
+cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+{
+	const char *tier = cf_azure_tier(storage_class);
+
+	if (op->phase == AZURE_START)
+	{
+		if (tier != NULL && tier[0] != '\0')
+			return cf_azure_look(op, key, AZURE_ASKED);
+		cf_error_set(&op->err, CF_ERR_INPUT, "objects of place \"%s\" cannot get storage class \"%.60s\"", op->place->name, storage_class);
+		cf_error_hint(&op->err, "Classes are Hot, Cool, Cold, Archive, or as in the price book (HOT_LRS, COOL_ZRS, …).");
+		return cf_azure_error(op);
+	}
+	if (op->phase == AZURE_ASKED_MORE)
+	{
+		if (op->response.status != 200 && op->response.status != 202)
+			return cf_azure_fail(op, "could not change the class of", key);
+		return cf_azure_look(op, key, AZURE_ASKED_LAST);
+	}
+	if (op->response.status != 200)
+		return cf_azure_fail(op, "could not look at", key);
+	if (!cf_azure_stat_fill(op, key, stat))
+		return cf_azure_error(op);
+	if (strcmp(stat->version, version) != 0)
+		return class_changed(op, key);
+	if (op->phase == AZURE_ASKED_LAST || strcmp(stat->storage_class, tier) == 0)
+		return cf_azure_done(op);
+	return class_send(op, key, tier, "");
+}
+
+/* cf_azure_restore makes an archived blob readable, in the class of the place's new objects, else Hot. */
+CfStep
+cf_azure_restore(CfOp *op, const char *key, const char *version, int days, const char *priority)
+{
+	const char *tier = cf_azure_tier(op->place->storage_class);
+	bool		high = strcasecmp(priority, "High") == 0;
+	CfObjectStat stat;
+
+	(void) days;
+	if (op->phase == AZURE_START)
+	{
+		if (high || priority[0] == '\0' || strcasecmp(priority, "Standard") == 0)
+			return cf_azure_look(op, key, AZURE_ASKED);
+		cf_error_set(&op->err, CF_ERR_INPUT, "objects of place \"%s\" cannot be restored with priority \"%.60s\"", op->place->name, priority);
+		cf_error_hint(&op->err, "Azure knows Standard (up to 15 hours) and High (often under one hour, dearer).");
+		return cf_azure_error(op);
+	}
+	if (op->phase == AZURE_ASKED_MORE)
+	{
+		if (op->response.status == 200 || op->response.status == 202 || strcmp(cf_azure_code(op), "BlobBeingRehydrated") == 0)
+			return cf_azure_done(op);
+		return cf_azure_fail(op, "could not restore", key);
+	}
+	if (op->response.status != 200)
+		return cf_azure_fail(op, "could not look at", key);
+	if (!cf_azure_stat_fill(op, key, &stat))
+		return cf_azure_error(op);
+	if (version != NULL && version[0] != '\0' && strcmp(stat.version, version) != 0)
+		return class_changed(op, key);
+	if (!stat.must_restore || (stat.restoring && !high))
+		return cf_azure_done(op);
+	if (tier == NULL || tier[0] == '\0' || strcmp(tier, "Archive") == 0)
+		tier = "Hot";
+	return class_send(op, key, tier, high ? "High" : "Standard");
+}
+
+static CfStep
+class_send(CfOp *op, const char *key, const char *tier, const char *priority)
+{
+	if (cf_azure_request(op, "PUT", "SetBlobTier", key, "comp=tier") == NULL || !cf_azure_header(op, "x-ms-access-tier", tier) ||
+		!cf_azure_header(op, "x-ms-rehydrate-priority", priority))
+		return cf_azure_error(op);
+	return cf_azure_send(op, AZURE_ASKED_MORE);
+}
+
+static CfStep
+class_changed(CfOp *op, const char *key)
+{
+	char		shown[CF_AZURE_SHOWN];
+
+	cf_file_printable(shown, sizeof(shown), key);
+	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, op->place->name);
+	cf_error_detail(&op->err, "It is no longer the version that was asked for.");
+	return cf_azure_error(op);
+}

@@ -1,0 +1,695 @@
+/*
+ * azure_upload.c
+ *		Writing an object: small ones in one Put Blob when they are sealed, large ones in blocks that a block list commits.
+ *
+ * A block is sent with its CRC-64, which the service checks, and may be sent again: same id, same bytes, same state. The commit
+ * first asks which blocks are there and names exactly ours, as <Uncommitted>: a stale worker's block can stand under our blob but
+ * never under our ids. The ids tell the CRCs, which combine into that of the object: it must be the one that the caller read.
+ * Where somebody else committed or cleared the blocks, or our own commit lost its answer, HEAD decides.
+ *
+ * Blocks that nobody commits vanish after a week, so there is nothing to abort or to find; nor can they be read back, so a
+ * resumed upload trusts the digests that were checkpointed when each block was taken.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/azure/azure.h"
+#include "storage/file/file.h"
+#include "storage/xml.h"
+
+#define BODY_BEGIN "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"
+#define BODY_END "</BlockList>"
+#define HANDLE_PUT "put"
+#define HANDLE_DONE "done"
+#define HANDLE_BLOCKS "blocks:"
+#define ID_OWNER_BYTES 24
+#define ID_PREFIX_BYTES 32
+#define LIST_ANSWER_MAX (CF_AZURE_BLOCKS_MAX * INT64_C(256))	/* a block takes some 120 bytes; so may another program's */
+
+typedef struct BlockList
+{
+	uint8_t		prefix[CF_AZURE_ID_BYTES];
+	int64_t    *sizes;			/* by number; 0 = not there */
+	uint64_t   *crcs;
+	int			present;		/* number of the block whose Name was read last; 0 = not ours */
+	uint64_t	crc;			/* of that block */
+	int			count;			/* ours */
+	bool		ambiguous;		/* two blocks have one number */
+} BlockList;
+
+static CfStep begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
+static CfStep part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t length);
+static CfStep part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data);
+static bool part_collect(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data, size_t length);
+static CfStep part_answer(CfOp *op, CfUpload *upload, CfPart *part);
+static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+static CfStep commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const BlockList *list);
+static bool commit_body(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list);
+static CfStep commit_send(CfOp *op, const CfUploadArgs *args);
+static CfStep commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail);
+static CfStep list_ask(CfOp *op, const char *key, int phase);
+static bool list_read(CfOp *op, const char *owner_tag, const char *mark, BlockList *list);
+static int64_t list_prefix(const BlockList *list, int *count);
+
+/* mark_of gives the mark inside a handle; NULL = the upload has no blocks. */
+static const char *
+mark_of(const char *handle)
+{
+	size_t		length = strlen(HANDLE_BLOCKS);
+
+	if (strncmp(handle, HANDLE_BLOCKS, length) != 0 || strspn(handle + length, "0123456789abcdef") != 16 || handle[length + 16] != '\0')
+		return NULL;
+	return handle + length;
+}
+
+/* handle_check refuses a handle that is not of this driver. */
+static bool
+handle_check(CfOp *op, const CfUpload *upload)
+{
+	if (strcmp(upload->handle, HANDLE_PUT) == 0 || strcmp(upload->handle, HANDLE_DONE) == 0 || mark_of(upload->handle) != NULL)
+		return true;
+	return cf_error_set(&op->err, CF_ERR_INPUT, "invalid handle of an upload at place \"%s\"", op->place->name);
+}
+
+CfStep
+cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
+{
+	CfAzureState *state = cf_azure_state(op);
+	char		mark[CF_AZURE_MARK_TEXT];
+	char		seed[96];
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	if (op->phase == AZURE_ASKED || op->phase == AZURE_ASKED_MORE)
+		return begin_answer(op, args, upload);
+	cf_azure_buffer_free(op);
+	if (!cf_azure_attributes_check(args, &op->err))
+		return cf_azure_error(op);
+	if (args->size_bytes <= CF_AZURE_PUT_MAX)
+	{
+		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
+		return cf_azure_done(op);
+	}
+	if (args->part_bytes < 1 || args->part_bytes > CF_AZURE_BLOCK_MAX ||
+		(args->size_bytes - 1) / args->part_bytes >= CF_AZURE_BLOCKS_MAX)
+	{
+		cf_error_set(&op->err, CF_ERR_RANGE, "object \"%.200s\" cannot go in parts of %lld bytes", args->key, (long long) args->part_bytes);
+		cf_error_detail(&op->err, "It has %lld bytes; Azure takes %d parts of %lld bytes at most.", (long long) args->size_bytes,
+						CF_AZURE_BLOCKS_MAX, (long long) CF_AZURE_BLOCK_MAX);
+		return cf_azure_error(op);
+	}
+	snprintf(seed, sizeof(seed), "%lld:%lld:%lld", (long long) args->size_bytes, (long long) args->part_bytes, (long long) args->mtime_us);
+	if (!cf_azure_mark(seed, mark, &op->err))
+		return cf_azure_error(op);
+	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);
+	return cf_azure_look(op, args->key, AZURE_ASKED);
+}
+
+/* begin_answer finds an occupied destination before the bytes are sent, and what an earlier attempt left. */
+static CfStep
+begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
+{
+	BlockList	list;
+	int			count;
+	char		shown[CF_AZURE_SHOWN];
+
+	if (op->phase == AZURE_ASKED)
+	{
+		if (op->response.status == 200 && !(args->resume && cf_azure_ours(op, args->owner_tag)))
+		{
+			cf_file_printable(shown, sizeof(shown), args->key);
+			cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", shown, op->place->name);
+			return cf_azure_error(op);
+		}
+		if (op->response.status != 200 && !cf_azure_missing(op))
+			return cf_azure_fail(op, "could not look for", args->key);
+		return args->resume ? list_ask(op, args->key, AZURE_ASKED_MORE) : cf_azure_done(op);
+	}
+	if (op->response.status != 200 && !cf_azure_missing(op))
+		return cf_azure_fail(op, "could not look for the blocks of", args->key);
+	if (op->response.status == 200)
+	{
+		if (!list_read(op, args->owner_tag, mark_of(upload->handle), &list))
+			return cf_azure_error(op);
+		upload->stored_bytes = list_prefix(&list, &count);
+	}
+	return cf_azure_done(op);
+}
+
+CfStep
+cf_azure_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
+{
+	if (cf_azure_state(op) == NULL)
+		return CF_STEP_ERROR;
+	if (op->phase != AZURE_START)
+		return part_answer(op, upload, part);
+	if (!handle_check(op, upload))
+		return cf_azure_error(op);
+	return part_take(op, upload, part, data, length);
+}
+
+/* part_take takes bytes of a part: a whole part of a large object is sent from where it lies, everything else is collected. */
+static CfStep
+part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t length)
+{
+	CfAzureState *state = op->state;
+	bool		blocks = mark_of(upload->handle) != NULL;
+
+	if (part->number > (blocks ? CF_AZURE_BLOCKS_MAX : CF_AZURE_PUT_PARTS) || part->length > CF_AZURE_BLOCK_MAX)
+	{
+		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" is beyond what Azure takes", part->number, upload->args.key);
+		return cf_azure_error(op);
+	}
+	if (strcmp(state->owner_tag, upload->args.owner_tag) != 0)
+	{
+		cf_azure_buffer_free(op);
+		snprintf(state->owner_tag, sizeof(state->owner_tag), "%s", upload->args.owner_tag);
+	}
+	if (state->part_number != part->number)
+	{
+		if (blocks && state->buffer != NULL)
+		{
+			op->arena->allocator.free(op->arena->allocator.ctx, state->buffer);
+			state->buffer = NULL;
+		}
+		state->part_number = part->number;
+		state->filled = 0;
+	}
+	if ((uint64_t) length > (uint64_t) (part->length - state->filled))
+	{
+		state->part_number = 0;
+		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" gets more bytes than it has", part->number, upload->args.key);
+		return cf_azure_error(op);
+	}
+	if (blocks && state->filled == 0 && (int64_t) length == part->length)
+		return part_send(op, upload, part, data);
+	if (!part_collect(op, upload, part, data, length))
+		return cf_azure_error(op);
+	if (state->filled < part->length)
+		return CF_STEP_AGAIN;
+	if (blocks)
+		return part_send(op, upload, part, state->buffer);
+	state->part_number = 0;
+	if ((state->parts[(part->number - 1) / 64] & UINT64_C(1) << (part->number - 1) % 64) == 0)
+		state->taken += part->length;
+	state->parts[(part->number - 1) / 64] |= UINT64_C(1) << (part->number - 1) % 64;
+	part->token[0] = '\0';
+	return cf_azure_done(op);
+}
+
+/* part_collect copies bytes to where they belong: into the buffer of one block, or of the whole small object. */
+static bool
+part_collect(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data, size_t length)
+{
+	CfAzureState *state = op->state;
+	bool		blocks = mark_of(upload->handle) != NULL;
+	int64_t		room = blocks ? part->length : upload->args.size_bytes;
+	int64_t		at = (blocks ? 0 : part->offset) + state->filled;
+
+	if (state->buffer == NULL)
+	{
+		state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, (size_t) room);
+		state->buffer_bytes = state->buffer == NULL ? 0 : room;
+		if (state->buffer == NULL)
+			return cf_azure_memory(op), false;
+	}
+	if (at > state->buffer_bytes || (int64_t) length > state->buffer_bytes - at)
+		return cf_error_set(&op->err, CF_ERR_INPUT, "part %d does not lie inside object \"%.200s\"", part->number, upload->args.key);
+	if (length > 0)
+		memcpy(state->buffer + at, data, length);
+	state->filled += (int64_t) length;
+	return true;
+}
+
+static CfStep
+part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data)
+{
+	CfAzureState *state = op->state;
+	char		id[CF_AZURE_ID_TEXT];
+	char		crc[CF_BASE64_BYTES(8)];
+	char		query[CF_AZURE_BLOCK_QUERY];
+	CfRequest  *request;
+
+	state->crc = cf_crc64nvme(0, data, (size_t) part->length);
+	cf_azure_crc_write(state->crc, crc);
+	if (!cf_azure_block_id(upload->args.owner_tag, mark_of(upload->handle), part->number, state->crc, id, &op->err))
+		return cf_azure_error(op);
+	cf_azure_block_query(id, query);
+	request = cf_azure_request(op, "PUT", "PutBlock", upload->args.key, query);
+	if (request == NULL || !cf_azure_header(op, "Content-Type", "application/octet-stream") || !cf_azure_header(op, "x-ms-content-crc64", crc))
+		return cf_azure_error(op);
+	request->body = data;
+	request->body_bytes = (size_t) part->length;
+	request->net_class = CF_NET_BODY;
+	return cf_azure_send(op, AZURE_ASKED);
+}
+
+static CfStep
+part_answer(CfOp *op, CfUpload *upload, CfPart *part)
+{
+	CfAzureState *state = op->state;
+	uint64_t	crc;
+
+	state->part_number = 0;
+	if (op->response.status != 201)
+		return cf_azure_fail(op, "could not send a part of", upload->args.key);
+	if (cf_azure_crc_read(cf_net_answer(&op->response, "x-ms-content-crc64"), &crc) && crc != state->crc)
+	{
+		cf_azure_fail(op, "could not send a part of", upload->args.key);
+		op->err.kind = CF_ERR_IO;
+		op->err.retryable = true;
+		cf_error_detail(&op->err, "The service holds other bytes than were sent.");
+		return CF_STEP_ERROR;
+	}
+	part->digests.crc64nvme = state->crc;
+	part->digests.known |= CF_DIGEST_CRC64NVME;
+	cf_azure_crc_write(state->crc, part->token);
+	cf_azure_buffer_free(op);
+	return cf_azure_done(op);
+}
+
+/* cf_azure_upload_seal sends a small object; blocks are durable already. */
+CfStep
+cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
+{
+	const CfUploadArgs *args = &upload->args;
+	CfAzureState *state = cf_azure_state(op);
+	CfStep		step;
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	if (!handle_check(op, upload))
+		return cf_azure_error(op);
+	if (strcmp(upload->handle, HANDLE_PUT) != 0)
+	{
+		memset(stat, 0, sizeof(*stat));
+		stat->size_bytes = args->size_bytes;
+		stat->storage_class = stat->content_type = "";
+		return cf_azure_done(op);
+	}
+	if (op->phase == AZURE_START)
+	{
+		if (args->size_bytes > CF_AZURE_PUT_MAX || (args->size_bytes > 0 && strcmp(state->owner_tag, args->owner_tag) != 0) ||
+			state->taken != args->size_bytes)
+		{
+			cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%.200s\" is not complete", args->key);
+			cf_error_detail(&op->err, "%lld of %lld bytes are there.", (long long) state->taken, (long long) args->size_bytes);
+			return cf_azure_error(op);
+		}
+		return cf_azure_put_send(op, args, &upload->digests, state->buffer, (size_t) args->size_bytes);
+	}
+	if (op->phase == AZURE_SETTLING)
+		step = cf_azure_settled(op, args, stat);
+	else
+	{
+		step = cf_azure_created(op, args, true);
+		if (step == CF_STEP_DONE && !cf_azure_put_stat(op, args, stat))
+			return cf_azure_memory(op);
+	}
+	if (step != CF_STEP_DONE)
+		return step;
+	memcpy(upload->sealed_version, state->version, sizeof(upload->sealed_version));
+	cf_azure_buffer_free(op);
+	state->sealed = true;
+	return cf_azure_done(op);
+}
+
+CfStep
+cf_azure_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
+{
+	const char *mark = mark_of(upload->handle);
+
+	if (cf_azure_state(op) == NULL)
+		return CF_STEP_ERROR;
+	if (!handle_check(op, upload))
+		return cf_azure_error(op);
+	if (mark != NULL)
+		return cf_azure_blocks_commit(op, &upload->args, &upload->digests, mark, stat);
+	return commit_put(op, upload, stat);
+}
+
+/* commit_put makes sure that what upload_seal made is still there; the same op knows without asking. */
+static CfStep
+commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
+{
+	CfAzureState *state = op->state;
+	char		shown[CF_AZURE_SHOWN];
+
+	cf_file_printable(shown, sizeof(shown), upload->args.key);
+	if (op->phase == AZURE_START && state->sealed && upload->sealed_version[0] != '\0' && strcmp(state->version, upload->sealed_version) == 0)
+	{
+		if (!cf_azure_put_stat(op, &upload->args, stat))
+			return cf_azure_memory(op);
+		snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
+		return cf_azure_done(op);
+	}
+	if (op->phase == AZURE_START)
+		return cf_azure_look(op, upload->args.key, AZURE_ASKED);
+	if (cf_azure_missing(op))
+	{
+		cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%s\" is gone", shown);
+		cf_error_detail(&op->err, "Neither the upload nor the object is in place \"%s\".", op->place->name);
+		return cf_azure_error(op);
+	}
+	if (op->response.status != 200)
+		return cf_azure_fail(op, "could not look at", upload->args.key);
+	if (!cf_azure_stat_fill(op, upload->args.key, stat))
+		return cf_azure_error(op);
+	if (!cf_azure_ours(op, upload->args.owner_tag) && strcmp(stat->version, upload->sealed_version) != 0)
+	{
+		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", shown, op->place->name);
+		return cf_azure_error(op);
+	}
+	if (upload->sealed_version[0] != '\0' && strcmp(stat->version, upload->sealed_version) != 0)
+	{
+		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed since it was created", shown, op->place->name);
+		return cf_azure_error(op);
+	}
+	snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
+	return cf_azure_done(op);
+}
+
+/*
+ * cf_azure_blocks_commit makes a blob of our blocks: it asks which are there, names them, and looks at the result. Repeating it
+ * finds our own blob.
+ */
+CfStep
+cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const char *mark, CfObjectStat *stat)
+{
+	CfAzureState *state = op->state;
+	BlockList	list;
+	CfStep		step;
+
+	switch (op->phase)
+	{
+		case AZURE_COMMIT_LISTING:
+			if (op->response.status != 200 && !cf_azure_missing(op))
+				return cf_azure_fail(op, "could not look for the blocks of", args->key);
+			if (!list_read(op, args->owner_tag, mark, &list))
+				return cf_azure_error(op);
+			step = commit_check(op, args, digests, &list);
+			if (step != CF_STEP_DONE)
+				return step;
+			if (!commit_body(op, args, mark, &list))
+				return cf_azure_error(op);
+			return commit_send(op, args);
+		case AZURE_COMMIT_SENT:
+			step = cf_azure_created(op, args, true);
+			if (step != CF_STEP_DONE)
+				return step;
+			state->digests = state->committing;
+			state->digests.known &= CF_DIGEST_CRC64NVME;	/* of an MD5 the service has our word alone */
+			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after its commit", args->key);
+			state->conflicted = false;
+			return cf_azure_look(op, args->key, AZURE_SETTLING);
+		case AZURE_SETTLING:
+			return cf_azure_settled(op, args, stat);
+		default:
+			return list_ask(op, args->key, AZURE_COMMIT_LISTING);
+	}
+}
+
+/* commit_check holds the blocks that are there against the object that they shall make; DONE = they do. */
+static CfStep
+commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const BlockList *list)
+{
+	CfAzureState *state = op->state;
+	bool		crcs = digests != NULL && args->size_bytes > 0;
+	uint64_t	crc = 0;
+	int			count = 0;
+
+	memset(&state->committing, 0, sizeof(state->committing));
+	if (digests != NULL)
+		state->committing = *digests;
+	if (args->size_bytes > 0 && list->count == 0)
+		return commit_doubt(op, args, "None of its blocks is there.");
+	if (list->ambiguous)
+		return commit_doubt(op, args, "One of its blocks was sent twice, with other bytes.");
+	if (list_prefix(list, &count) != args->size_bytes || count != list->count)
+		return commit_doubt(op, args, "Some of its blocks are missing, or have another size.");
+	for (int number = 1; crcs && number <= count; number++)
+		crc = cf_crc64nvme_combine(crc, list->crcs[number], list->sizes[number]);
+	if (crcs && (state->committing.known & CF_DIGEST_CRC64NVME) != 0 && state->committing.crc64nvme != crc)
+	{
+		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%.200s\" is not what was sent to place \"%s\"", args->key, op->place->name);
+		cf_error_detail(&op->err, "The CRC-64 of its parts is not that of its bytes.");
+		op->err.retryable = true;
+		return cf_azure_error(op);
+	}
+	if (crcs)
+	{
+		state->committing.crc64nvme = crc;
+		state->committing.known |= CF_DIGEST_CRC64NVME;
+	}
+	return CF_STEP_DONE;
+}
+
+/* commit_doubt looks whether an earlier attempt committed the blocks that are missing now. */
+static CfStep
+commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail)
+{
+	CfAzureState *state = op->state;
+
+	state->conflicted = false;
+	state->crc_known = (state->committing.known & CF_DIGEST_CRC64NVME) != 0;
+	state->crc = state->committing.crc64nvme;
+	memset(&state->digests, 0, sizeof(state->digests));
+	cf_error_set(&state->told, CF_ERR_STATE, "upload of object \"%.200s\" is gone or not complete", args->key);
+	cf_error_detail(&state->told, "%s", detail);
+	return cf_azure_look(op, args->key, AZURE_SETTLING);
+}
+
+/* commit_body writes the list of blocks into the op's buffer: the arena of the request is emptied before it is sent. */
+static bool
+commit_body(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list)
+{
+	CfAzureState *state = op->state;
+	size_t		room = sizeof(BODY_BEGIN) + sizeof(BODY_END) + (size_t) list->count * (sizeof("<Uncommitted></Uncommitted>") + CF_AZURE_ID_TEXT);
+	char		id[CF_AZURE_ID_TEXT];
+	char	   *to;
+
+	cf_azure_buffer_free(op);
+	state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, room);
+	if (state->buffer == NULL)
+		return cf_azure_memory(op), false;
+	to = stpcpy(state->buffer, BODY_BEGIN);
+	for (int number = 1; number <= list->count; number++)
+	{
+		if (!cf_azure_block_id(args->owner_tag, mark, number, list->crcs[number], id, &op->err))
+			return false;
+		to = stpcpy(stpcpy(stpcpy(to, "<Uncommitted>"), id), "</Uncommitted>");
+	}
+	to = stpcpy(to, BODY_END);
+	state->buffer_bytes = to - state->buffer;
+	return true;
+}
+
+/* commit_send names our blocks, create-only. */
+static CfStep
+commit_send(CfOp *op, const CfUploadArgs *args)
+{
+	CfAzureState *state = op->state;
+	CfRequest  *request = cf_azure_request(op, "PUT", "PutBlockList", args->key, "comp=blocklist");
+	char		crc[CF_BASE64_BYTES(8)];
+
+	cf_azure_crc_write(cf_crc64nvme(0, state->buffer, (size_t) state->buffer_bytes), crc);
+	if (request == NULL || !cf_azure_header(op, "If-None-Match", "*") || !cf_azure_header(op, "Content-Type", "application/xml") ||
+		!cf_azure_header(op, "x-ms-content-crc64", crc) || !cf_azure_describe(op, args, &state->committing))
+		return cf_azure_error(op);
+	request->body = state->buffer;
+	request->body_bytes = (size_t) state->buffer_bytes;
+	request->net_class = CF_NET_SLOW;
+	request->repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_azure_send(op, AZURE_COMMIT_SENT);
+}
+
+/*
+ * cf_azure_upload_abort removes a small object that was sealed and never committed, by its version. Blocks that nobody commits
+ * vanish by themselves, and clearing them would clear those of others, too.
+ */
+CfStep
+cf_azure_upload_abort(CfOp *op, CfUpload *upload)
+{
+	const char *key = upload->args.key;
+	char		version[CF_STORAGE_VERSION_MAX + 1];
+	int64_t		size_bytes;
+	CfRequest  *request;
+
+	if (op->phase == AZURE_START)
+	{
+		cf_azure_buffer_free(op);
+		if (upload->handle[0] != '\0' && !handle_check(op, upload))
+			return cf_azure_error(op);
+		if (key == NULL || upload->args.owner_tag == NULL || (upload->handle[0] != '\0' && strcmp(upload->handle, HANDLE_PUT) != 0))
+			return cf_azure_done(op);
+		return cf_azure_look(op, key, AZURE_ASKED);
+	}
+	if (op->phase == AZURE_ASKED)
+	{
+		if (cf_azure_missing(op))
+			return cf_azure_done(op);
+		if (op->response.status != 200)
+			return cf_azure_fail(op, "could not look at", key);
+		if (!cf_azure_ours(op, upload->args.owner_tag) || !cf_azure_etag(cf_net_answer(&op->response, "etag"), version) ||
+			!cf_azure_number(cf_net_answer(&op->response, "content-length"), CF_AZURE_PUT_MAX, &size_bytes))
+			return cf_azure_done(op);
+		request = cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL);
+		if (request == NULL || !cf_azure_pin(op, "If-Match", version))
+			return cf_azure_error(op);
+		request->repeat = CF_NET_REPEAT_CONDITIONAL;
+		return cf_azure_send(op, AZURE_ASKED_MORE);
+	}
+	if ((op->response.status >= 200 && op->response.status < 300) || cf_azure_missing(op) ||
+		(op->response.status == 412 && strcmp(cf_azure_code(op), "ConditionNotMet") == 0))
+		return cf_azure_done(op);
+	return cf_azure_fail(op, "could not remove the unfinished", key);
+}
+
+/* cf_azure_uploads_find finds nothing: what is not committed belongs to no upload that could be named, and vanishes after a week. */
+CfStep
+cf_azure_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
+{
+	(void) older_than_us;
+	(void) token;
+	memset(page, 0, sizeof(*page));
+	return cf_azure_done(op);
+}
+
+/* cf_azure_mark makes sixteen hexadecimal digits of what tells one source from another. */
+bool
+cf_azure_mark(const char *seed, char mark[CF_AZURE_MARK_TEXT], CfError *err)
+{
+	uint8_t		digest[32];
+
+	if (!cf_sha256(seed, strlen(seed), digest))
+		return cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
+	cf_hex_encode(digest, 8, mark);
+	return true;
+}
+
+/* id_prefix makes the bytes that all blocks of one upload begin with. */
+static bool
+id_prefix(const char *owner_tag, const char *mark, uint8_t bytes[CF_AZURE_ID_BYTES], CfError *err)
+{
+	uint8_t		digest[32];
+
+	memset(bytes, 0, CF_AZURE_ID_BYTES);
+	if (!cf_sha256(owner_tag, strlen(owner_tag), digest))
+		return cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
+	memcpy(bytes, digest, ID_OWNER_BYTES);
+	for (int i = 0; mark != NULL && i < 16 && mark[i] != '\0'; i++)
+		bytes[ID_OWNER_BYTES + i / 2] = (uint8_t) (bytes[ID_OWNER_BYTES + i / 2] << 4 | (mark[i] <= '9' ? mark[i] - '0' : mark[i] - 'a' + 10));
+	return true;
+}
+
+/* cf_azure_block_id makes the id of one block. */
+bool
+cf_azure_block_id(const char *owner_tag, const char *mark, int number, uint64_t crc, char id[CF_AZURE_ID_TEXT], CfError *err)
+{
+	uint8_t		bytes[CF_AZURE_ID_BYTES];
+
+	if (!id_prefix(owner_tag, mark, bytes, err))
+		return false;
+	for (int i = 0; i < 8; i++)
+	{
+		bytes[39 - i] = (uint8_t) ((uint64_t) number >> 8 * i);
+		bytes[47 - i] = (uint8_t) (crc >> 8 * i);
+	}
+	cf_base64_encode(bytes, sizeof(bytes), id);
+	return true;
+}
+
+/* cf_azure_block_query makes the query that names a block: base64 has three characters that a query does not. */
+void
+cf_azure_block_query(const char *id, char query[CF_AZURE_BLOCK_QUERY])
+{
+	char	   *to = stpcpy(query, "comp=block&blockid=");
+
+	for (; *id != '\0'; id++)
+	{
+		if (*id == '+')
+			to = stpcpy(to, "%2B");
+		else if (*id == '/')
+			to = stpcpy(to, "%2F");
+		else if (*id == '=')
+			to = stpcpy(to, "%3D");
+		else
+			*to++ = *id;
+	}
+	*to = '\0';
+}
+
+static CfStep
+list_ask(CfOp *op, const char *key, int phase)
+{
+	CfRequest  *request = cf_azure_request(op, "GET", "GetBlockList", key, "comp=blocklist&blocklisttype=uncommitted");
+
+	if (request == NULL)
+		return cf_azure_error(op);
+	request->answer_max = LIST_ANSWER_MAX;
+	return cf_azure_send(op, phase);
+}
+
+/* take_block notes a block that is ours. */
+static bool
+take_block(void *ctx, const char *path, const char *text, size_t length)
+{
+	BlockList  *list = ctx;
+	uint8_t		id[CF_AZURE_ID_BYTES + 1];
+	uint64_t	number = 0;
+	int64_t		size;
+
+	(void) length;
+	if (strcmp(path, "BlockList/UncommittedBlocks/Block/Name") == 0)
+	{
+		list->present = 0;
+		list->crc = 0;
+		if (cf_base64_decode(text, id, sizeof(id)) != CF_AZURE_ID_BYTES || memcmp(id, list->prefix, ID_PREFIX_BYTES) != 0)
+			return true;
+		for (int i = 0; i < 8; i++)
+		{
+			number = number << 8 | id[ID_PREFIX_BYTES + i];
+			list->crc = list->crc << 8 | id[ID_PREFIX_BYTES + 8 + i];
+		}
+		if (number <= CF_AZURE_BLOCKS_MAX)
+			list->present = (int) number;
+	}
+	else if (strcmp(path, "BlockList/UncommittedBlocks/Block/Size") == 0 && list->present > 0)
+	{
+		if (list->sizes[list->present] > 0)
+			list->ambiguous = true;
+		else if (cf_azure_number(text, CF_AZURE_BLOCK_MAX, &size) && size > 0)
+		{
+			list->sizes[list->present] = size;
+			list->crcs[list->present] = list->crc;
+			list->count++;
+		}
+		list->present = 0;
+	}
+	return true;
+}
+
+/* list_read finds our blocks in the answer to Get Block List; a blob that is not there has none. */
+static bool
+list_read(CfOp *op, const char *owner_tag, const char *mark, BlockList *list)
+{
+	memset(list, 0, sizeof(*list));
+	list->sizes = cf_arena_zalloc(&op->request_arena, (CF_AZURE_BLOCKS_MAX + 1) * sizeof(int64_t));
+	list->crcs = cf_arena_zalloc(&op->request_arena, (CF_AZURE_BLOCKS_MAX + 1) * sizeof(uint64_t));
+	if (list->sizes == NULL || list->crcs == NULL)
+		return cf_azure_memory(op), false;
+	if (!id_prefix(owner_tag, mark, list->prefix, &op->err))
+		return false;
+	return op->response.status != 200 || cf_xml_parse(op->response.body, op->response.body_bytes, take_block, list, &op->err);
+}
+
+/* list_prefix adds up the blocks from number 1 to the first gap. */
+static int64_t
+list_prefix(const BlockList *list, int *count)
+{
+	int64_t		bytes = 0;
+
+	for (*count = 0; *count < CF_AZURE_BLOCKS_MAX && list->sizes[*count + 1] > 0; (*count)++)
+		bytes += list->sizes[*count + 1];
+	return bytes;
+}
