@@ -363,11 +363,13 @@ BEGIN
 				  DETAIL = format('Job %s is in phase "%s".', v_clash.job_id, v_clash.phase),
 				  HINT = 'Wait for it with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
 	END IF;
+	-- In order of keys: two who submit the same objects wait for each other in one direction only.
 	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before)
 	SELECT j.file_id, j.job_id, j.phase, j.priority, j.id, COALESCE(j.size_bytes, 0), j.not_before
-	  FROM unnest(p_jobs) j;
+	  FROM unnest(p_jobs) j ORDER BY j.file_id;
 	INSERT INTO cloudflux.addresses (place, object_key, file_id, state)
 	SELECT j.dest_place, j.dest_key, j.file_id, 'claimed' FROM unnest(p_jobs) j WHERE j.dest_place IS NOT NULL
+	 ORDER BY j.dest_place, j.dest_key
 	ON CONFLICT (place, object_key) DO NOTHING;
 	SELECT j.dest_place, j.dest_key, a.file_id, a.state INTO v_clash
 	  FROM unnest(p_jobs) j JOIN cloudflux.addresses a ON a.place = j.dest_place AND a.object_key = j.dest_key
@@ -1080,7 +1082,7 @@ DECLARE
 	v_queue cloudflux.job_queue := cloudflux.lock_job(retry_migration.job_id);
 	v_job   cloudflux.migration_jobs;
 BEGIN
-	IF v_queue.phase <> 'grace' AND v_queue.claimed_by IS NULL AND v_queue.not_before > clock_timestamp() THEN
+	IF v_queue.phase <> 'grace' AND v_queue.claimed_by IS NULL AND (v_queue.not_before IS NOT NULL OR v_queue.attempt > 0) THEN
 		UPDATE cloudflux.job_queue q SET not_before = NULL WHERE q.job_id = v_id;	-- it waits for its next attempt: now
 		PERFORM cloudflux.wake_movers();
 		RETURN v_queue.phase;
@@ -1096,11 +1098,6 @@ BEGIN
 			SELECT FROM cloudflux.data_objects o
 			 WHERE o.file_id = v_job.file_id AND o.place = v_job.source_place AND o.object_key = v_job.source_key) THEN
 		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'The object is no longer where this job would find it; submit a new job.');
-	ELSIF v_job.kind = 'delete_replica' AND NOT EXISTS (
-			SELECT FROM cloudflux.addresses a
-			 WHERE a.file_id = v_job.file_id AND a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.state = 'replica') THEN
-		-- What it would delete may be the object itself by now.
-		PERFORM cloudflux.refuse_steering(v_id, 'retry', 'What lies there is no replica any more.');
 	END IF;
 	UPDATE cloudflux.migration_jobs j
 	   SET phase = cloudflux.migration_next(j.phase, 'restart'), status = 'pending', progress_pct = 0, completed_at = NULL,

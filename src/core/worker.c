@@ -111,6 +111,9 @@ cf_worker_begin(const char *activity)
 	became = false;
 	if (slot == NULL)
 	{
+		/* What another session does between two of our transactions must be seen, whatever the caller's default says. */
+		if (!FirstSnapshotSet)
+			XactIsoLevel = XACT_READ_COMMITTED;
 		EnsurePortalSnapshotExists();
 		return;
 	}

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "access/xact.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -210,6 +211,9 @@ cloudflux_run_migrations(PG_FUNCTION_ARGS)
 				 errhint("Leave it out to move everything that is pending.")));
 	PreventCommandIfReadOnly("CALL cloudflux.run_migrations()");
 	PreventCommandDuringRecovery("CALL cloudflux.run_migrations()");
+	/* The first transaction is the caller's and may have a snapshot for good; the next ones are read committed. */
+	if (IsolationUsesXactSnapshot())
+		cf_worker_commit();
 	while (left > 0 && (claimed = cf_engine_round((int) Min(left, INT_MAX))) > 0)
 		left -= claimed;
 	PG_RETURN_VOID();

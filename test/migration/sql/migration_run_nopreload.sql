@@ -136,12 +136,12 @@ CALL cloudflux.run_migrations();
 SELECT cloudflux.rollback_migration(:'job') = :'job' AS same_job;
 REVOKE ALL ON ALL TABLES IN SCHEMA cloudflux FROM regress_mover;
 DROP ROLE regress_mover;
-CALL cloudflux.run_migrations();
+CALL cloudflux.run_migrations(1);
 SELECT phase, status, error_sqlstate, replace(error_message, :'job', 'ID') AS error_message FROM cloudflux.migration_jobs WHERE job_id = :'job';
-SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations();
-SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations();
-SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations();
-SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations();
+SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations(1);
+SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations(1);
+SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations(1);
+SELECT cloudflux.retry_migration(:'job'); CALL cloudflux.run_migrations(1);
 SELECT phase, status, error_sqlstate, replace(error_message, :'job', 'ID') AS error_message FROM cloudflux.migration_jobs WHERE job_id = :'job';
 SELECT * FROM places_of WHERE file_id = 'stuck';
 
@@ -155,3 +155,17 @@ SELECT owner_tag FROM unnest('{fast,archive}'::text[]) p CROSS JOIN LATERAL clou
 UPDATE cloudflux.migration_jobs SET completed_at = now() - interval '2 years' WHERE phase = 'failed';
 SELECT cloudflux.forget_old_jobs();
 SELECT phase, count(*) FROM cloudflux.migration_jobs GROUP BY 1 ORDER BY 1;
+
+-- whatever the caller's default says, a mover sees what others have done between two of its transactions
+CREATE FUNCTION tell_isolation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE WARNING 'job %: %', NEW.phase, current_setting('transaction_isolation');
+	RETURN NULL;
+END $$;
+CREATE TRIGGER tell_isolation AFTER UPDATE ON cloudflux.migration_jobs FOR EACH ROW EXECUTE FUNCTION tell_isolation();
+SELECT object('strict', 'strict');
+SELECT length(cloudflux.migrate('strict', 'archive')) AS job;
+SET default_transaction_isolation = 'serializable';
+CALL cloudflux.run_migrations();
+RESET default_transaction_isolation;
+DROP TRIGGER tell_isolation ON cloudflux.migration_jobs;
