@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "events/events.h"
 #include "migration/migration.h"
+#include "net/net.h"
 #include "security/security.h"
 #include "storage/storage.h"
 
@@ -31,6 +32,7 @@ _PG_init(void)
 	cf_core_init();
 	cf_security_init();
 	cf_events_init();
+	cf_net_init();
 	cf_storage_init();
 	cf_migration_init();
 	MarkGUCPrefixReserved("cloudflux");

@@ -26,6 +26,13 @@
 #define CF_WAIT_EVENT(cache, name) ((void) (cache), PG_WAIT_EXTENSION)
 #endif
 
+/* CF_WAIT_EVENT_SET(n) makes a set of events that lives as long as the process. */
+#if PG_VERSION_NUM >= 170000
+#define CF_WAIT_EVENT_SET(n) CreateWaitEventSet(NULL, (n))
+#else
+#define CF_WAIT_EVENT_SET(n) CreateWaitEventSet(TopMemoryContext, (n))
+#endif
+
 /* Whether a role owns a database. */
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_database.h"

@@ -386,6 +386,26 @@ cf_guard_address(const CfAllow *allow, const CfUrl *url, bool metadata_service, 
 	return "no internet address";
 }
 
+bool
+cf_guard_proxy(const char *url, CfError *err)
+{
+	char		bare[1024];
+	const char *host = strstr(url, "://");
+	const char *at = strrchr(url, '@');
+	CfUrl		parts;
+
+	/* A user and a password may stand in front of the host; what is judged is the rest. */
+	if (host == NULL || strlen(url) >= sizeof(bare))
+		return cf_error_set(err, CF_ERR_INPUT, "the proxy is no URL");
+	host += 3;
+	snprintf(bare, sizeof(bare), "%.*s%s", (int) (host - url), url, at != NULL && at > host ? at + 1 : host);
+	if (!cf_url_split(bare, &parts, err))
+		return false;
+	if (parts.path_bytes > 1 || parts.query[0] != '\0')
+		return cf_error_set(err, CF_ERR_INPUT, "the proxy is a host and a port, without a path");
+	return true;
+}
+
 const char *
 cf_guard_proxied(const CfAllow *allow, const CfUrl *url)
 {

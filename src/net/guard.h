@@ -41,6 +41,7 @@ extern const char *cf_guard_address(const CfAllow *allow, const CfUrl *url, bool
  * A proxy resolves names itself, so no address can be judged: only https, only hosts and networks of the allow list.
  * cf_guard_bypass tells whether host is one of no_proxy ("*", host, .suffix, *.suffix, comma-separated).
  */
+extern bool cf_guard_proxy(const char *url, CfError *err);	/* is it one: http or https, host, port? */
 extern const char *cf_guard_proxied(const CfAllow *allow, const CfUrl *url);
 extern bool cf_guard_bypass(const char *no_proxy, const char *host);
 
