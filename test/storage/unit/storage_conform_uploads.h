@@ -16,12 +16,16 @@ typedef struct ConformUpload
 	int			parts;
 } ConformUpload;
 
+/* conform_part_bytes is a legal size of parts, large enough for three of them to be more than one request may carry. */
 static int64_t
 conform_part_bytes(void)
 {
-	int64_t		least = caps.part_min_bytes > 1 ? caps.part_min_bytes : 100000;
+	int64_t		mib = 1024 * 1024;
+	int64_t		least = caps.remote ? (caps.put_max_bytes / 3 / mib + 1) * mib : 100000;
 
-	return suite->part_bytes > 0 ? suite->part_bytes : least;
+	if (suite->part_bytes > 0)
+		return suite->part_bytes;
+	return least > caps.part_min_bytes ? least : caps.part_min_bytes;
 }
 
 static void

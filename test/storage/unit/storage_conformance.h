@@ -187,6 +187,32 @@ conform_same(const char *key, const char *version, const char *bytes, int64_t si
 	free(read);
 }
 
+/* conform_without tells why a case is left out for this server; NULL = it is not. */
+static TAP_UNUSED const char *
+conform_without(const char *name)
+{
+	size_t		length = strlen(name);
+
+	for (const char *const *w = suite->without; w != NULL && *w != NULL; w++)
+	{
+		if (strncmp(*w, name, length) == 0 && strncmp(*w + length, ": ", 2) == 0)
+			return *w + length + 2;
+	}
+	return NULL;
+}
+
+/* conform_skips says that a case does not run, when there is a reason. */
+static TAP_UNUSED bool
+conform_skips(const char *name, const char *why)
+{
+	if (why == NULL)
+		return false;
+	note("skipped %s: %s", name, why);
+	if (suite->skipped != NULL)
+		suite->skipped(name, why);
+	return true;
+}
+
 /* conform_remove removes what is there now; quietly, for cleaning up. */
 static TAP_UNUSED bool
 conform_remove(const char *key)
@@ -312,20 +338,6 @@ static const struct
 	{"clock off", if_skew, conform_clock_off},
 };
 
-/* conform_without tells why a case is left out for this server; NULL = it is not. */
-static const char *
-conform_without(const char *name)
-{
-	size_t		length = strlen(name);
-
-	for (const char *const *w = suite->without; w != NULL && *w != NULL; w++)
-	{
-		if (strncmp(*w, name, length) == 0 && strncmp(*w + length, ": ", 2) == 0)
-			return *w + length + 2;
-	}
-	return NULL;
-}
-
 static void
 conformance(const Conformance *what)
 {
@@ -335,21 +347,22 @@ conformance(const Conformance *what)
 	ok(caps.create_only, "the driver creates only");
 	for (size_t i = 0; i < sizeof(conform_cases) / sizeof(conform_cases[0]); i++)
 	{
+		const char *name = conform_cases[i].name;
 		const char *why = conform_cases[i].lacks == NULL ? NULL : conform_cases[i].lacks();
 		int			failed_before = tap_failed;
+		int64_t		begun_us = cf_clock_monotonic_us();
 
-		if (why == NULL)
-			why = conform_without(conform_cases[i].name);
-		if (why != NULL)
-		{
-			note("skipped %s: %s", conform_cases[i].name, why);
-			if (what->skipped != NULL)
-				what->skipped(conform_cases[i].name, why);
+		if (conform_skips(name, why == NULL ? conform_without(name) : why))
 			continue;
-		}
+		cop.err = (CfError) {0};
 		conform_cases[i].run();
 		if (tap_failed != failed_before)
-			note("  … in the case \"%s\"", conform_cases[i].name);
+		{
+			note("  … in the case \"%s\"; the last error was:", name);
+			conform_note();
+		}
+		if (cf_clock_monotonic_us() - begun_us > 2000000)
+			note("  %s took %d s", name, (int) ((cf_clock_monotonic_us() - begun_us) / 1000000));
 		cf_storage_op_end(&cop);
 		cf_arena_reset(what->arena);
 	}
