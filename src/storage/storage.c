@@ -243,8 +243,12 @@ cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 
 	if (!op_ready(op) || !check_upload_args(op, args))
 		return CF_STEP_ERROR;
-	memset(upload, 0, sizeof(*upload));
-	upload->args = wanted;
+	/* Later steps find what earlier ones put there. */
+	if (op->phase == 0)
+	{
+		memset(upload, 0, sizeof(*upload));
+		upload->args = wanted;
+	}
 	if ((step = op_authenticate(op)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_begin(op, &upload->args, upload);
