@@ -57,6 +57,7 @@ typedef struct CfDriver
 } CfDriver;
 
 extern const CfDriver cf_storage_file_driver;
+extern const CfDriver cf_storage_s3_driver;
 extern const CfDriver cf_storage_gcs_driver;
 extern const CfDriver cf_storage_azure_driver;
 

@@ -20,10 +20,10 @@ static const struct
 	const char *provider;
 	const CfDriver *driver;
 }			providers[] = {
-	{"AWS", NULL},
+	{"AWS", &cf_storage_s3_driver},
 	{"Azure", &cf_storage_azure_driver},
 	{"GCP", &cf_storage_gcs_driver},
-	{"S3", NULL},
+	{"S3", &cf_storage_s3_driver},
 	{"LOCAL", &cf_storage_file_driver},
 };
 

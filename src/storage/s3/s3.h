@@ -1,0 +1,309 @@
+/*
+ * s3.h
+ *		What the files of the driver of Amazon S3 and compatible stores share. Private to src/storage/s3.
+ *
+ * A place is a bucket. What differs between stores is a row of cf_s3_stores (s3_driver.c), chosen by the option preset; the
+ * name of the provider only says which row is the default.
+ *
+ * An object up to put_max bytes goes in one PUT, a larger one in a multipart upload. The handle of an upload is "put" (one
+ * request, made by upload_seal), "done" (a put that was committed) or "parts:<UploadId>". Every object that we create says
+ * whose it is: metadata cf_owner_tag. On the wire our names are written with "-" for "_", since many proxies drop headers
+ * that contain "_".
+ *
+ * A pin is what tells versions apart, in a printable line of fields:
+ *		e=<ETag without quotes>		always; survives a rewrite with equal bytes
+ *		v=<version id>				on versioned buckets, and generations of GCS
+ *		o=<owner tag>				without v, on objects of ours: what the answer to a create can tell already
+ *		m=<Last-Modified, Unix>		without v and o, and in listings
+ * Two pins are of the same version when the ETag is the same and no other field that both have differs; a stat knows all
+ * fields, so what is removed is compared in full. A value that is too long or not printable is "~" and 32 digits of its SHA-256.
+ */
+#ifndef CF_STORAGE_S3_H
+#define CF_STORAGE_S3_H
+
+#include "storage/driver.h"
+#include "storage/xml.h"
+
+#define CF_S3_PUT_MAX (INT64_C(16) * 1024 * 1024)	/* default of the option put_max_mb */
+#define CF_S3_PART_MIN (INT64_C(5) * 1024 * 1024)
+#define CF_S3_PART_MAX (INT64_C(5) * 1024 * 1024 * 1024)
+#define CF_S3_PARTS_MAX 10000
+#define CF_S3_PARTS_AIM 9900	/* parts grow so that a few remain to spare */
+#define CF_S3_COPY_MAX (INT64_C(5) * 1024 * 1024 * 1024)
+#define CF_S3_COPY_PART (INT64_C(512) * 1024 * 1024)
+#define CF_S3_METADATA_MAX 2048
+#define CF_S3_PAGE_BYTES (8 * 1024 * 1024)	/* of one page of a listing */
+#define CF_S3_ETAG_MAX 64		/* longer ones are hashed in pins */
+#define CF_S3_UPLOAD_ID_MAX 240
+#define CF_S3_SHOWN 256			/* bytes of a key in a message */
+
+typedef enum CfS3Checksum
+{
+	CF_S3_CHECKSUM_NONE,
+	CF_S3_CHECKSUM_MD5,			/* Content-MD5: every store knows it; says nothing of multipart objects */
+	CF_S3_CHECKSUM_CRC32C,
+	CF_S3_CHECKSUM_CRC64NVME
+} CfS3Checksum;
+
+/* The words that sign a request: AWS4, or GOOG4 of the XML API of GCS, which must not be mixed. */
+typedef struct CfS3Dialect
+{
+	const char *algorithm;		/* "AWS4-HMAC-SHA256" */
+	const char *key_prefix;		/* "AWS4" */
+	const char *terminator;		/* "aws4_request" */
+	const char *service;		/* "s3" */
+	const char *header;			/* prefix of header names: "x-amz-" */
+	const char *query;			/* prefix of names in a presigned URL: "X-Amz-" */
+} CfS3Dialect;
+
+extern const CfS3Dialect cf_s3_aws4;
+extern const CfS3Dialect cf_s3_goog4;
+
+/* A store as data: where it is, and what of S3 it honours. */
+typedef struct CfS3Store
+{
+	const char *preset;
+	const char *endpoint;		/* with %s for the region; NULL = the option endpoint must be there */
+	const char *region;			/* default; NULL = the option region must be there */
+	const CfS3Dialect *dialect;
+	bool		virtual_host;	/* addressing auto: the bucket goes into the host's name */
+	bool		classes;		/* objects have a class that a listing shows */
+	bool		restores;
+	bool		create_only;	/* If-None-Match on PUT */
+	bool		conditional_delete;
+	bool		conditional_read;
+	bool		copies;
+	bool		copy_create_only;	/* If-None-Match on CopyObject; else copies go by parts */
+	bool		copy_replace;	/* If-Match (of the destination) on CopyObject and Complete */
+	bool		multipart;
+	bool		join_create_only;	/* If-None-Match on Complete */
+	bool		list_sorted;
+	bool		list_exact;		/* encoding-type=url works, so every key is told exactly */
+	bool		etag_md5;		/* the ETag of a single PUT without KMS or customer keys is its MD5 */
+	CfS3Checksum checksum;
+	int			segment_max;	/* bytes between two slashes; 0 = no limit */
+} CfS3Store;
+
+/* What signs: texts live as long as the place or the arena that they were read into. */
+typedef struct CfS3Keys
+{
+	const CfS3Dialect *dialect;
+	const char *access_key;		/* NULL = anonymous */
+	const char *secret_key;
+	const char *session_token;	/* "" = none */
+	const char *region;
+	const char *service;
+} CfS3Keys;
+
+/* Text that grows in an arena; whoever adds the last piece looks at failed. */
+typedef struct CfS3Text
+{
+	CfArena    *arena;
+	char	   *data;			/* NUL-terminated once something was added */
+	size_t		length;
+	size_t		room;
+	bool		failed;
+} CfS3Text;
+
+/* Fields of a pin; "" = it does not have that one. */
+typedef struct CfS3Pin
+{
+	char		etag[CF_S3_ETAG_MAX + 1];
+	char		version[CF_S3_ETAG_MAX + 1];
+	char		owner[65];
+	int64_t		modified;		/* -1 = not told */
+} CfS3Pin;
+
+/* What a HEAD or GET told of an object besides its CfObjectStat. Texts live in op->arena. */
+typedef struct CfS3Head
+{
+	CfS3Pin		pin;			/* all fields that the answer has */
+	char		etag[256];		/* as it was told, with quotes, for conditions */
+	char		version_id[256];	/* "" = none */
+	char		owner_tag[65];
+	bool		locked;			/* a retention or a legal hold is on it */
+	int			tags;			/* how many there are */
+} CfS3Head;
+
+/* What a HEAD came to. */
+typedef enum CfS3Found
+{
+	CF_S3_FOUND,
+	CF_S3_MISSING,
+	CF_S3_FAILED				/* op->err tells why, and the operation is over */
+} CfS3Found;
+
+/* One part that the store has, for Complete. */
+typedef struct CfS3Part
+{
+	int			number;
+	int64_t		size_bytes;
+	char		etag[CF_S3_ETAG_MAX + 3];
+	char		checksum[16];	/* base64; "" = none */
+} CfS3Part;
+
+/* op->phase of every operation; 0 = not started. */
+enum
+{
+	S3_START,
+	S3_ASKED,					/* the operation's own first request was sent */
+	S3_ASKED_MORE,				/* its second */
+	S3_ASKED_LAST,
+	S3_SETTLING,				/* a create met somebody, or nobody knows: HEAD tells whether it is ours */
+	S3_PARTS_LISTED,			/* s3_upload.c, commit: what parts are there? */
+	S3_PARTS_JOINED,
+	S3_COPY_ONE,				/* s3_copy.c, in one request */
+	S3_COPY_BEGUN,				/* by parts */
+	S3_COPY_PART,
+	S3_COPY_NEXT,
+	S3_READ_MORE				/* nothing was sent; a range goes on */
+};
+
+/* What an op keeps between two steps; from the arena's allocator. */
+typedef struct CfS3State
+{
+	const CfPlace *asked;		/* the place that the present request goes to and is signed for; NULL = op->place */
+	int64_t		at;				/* read: next byte; copy: first byte of the next part */
+	int64_t		end;			/* read: one after the last, -1 = not known yet */
+	char		version[CF_STORAGE_VERSION_MAX + 1];	/* read: the pin, once it is known */
+	char	   *buffer;			/* bytes of a part, or of a whole small object, until they are sent */
+	int64_t		buffer_bytes;
+	int64_t		filled;
+	int			part_number;	/* whose bytes are in the buffer; 0 = the whole object's */
+	char		owner_tag[65];	/* of the upload that the buffer or the seal belongs to */
+	CfDigests	digests;		/* of the bytes that the present request sends */
+	bool		sealed;			/* stat is of what upload_seal made */
+	CfObjectStat stat;			/* its texts are not valid between two operations */
+	CfS3Part   *parts;			/* commit: as listed so far */
+	int			part_count;
+	int			part_room;
+	int			rounds;			/* abort: how often parts came back */
+	CfError		told;			/* settling: what to say when nothing is there; kind NONE = the usual */
+	CfS3Head	head;			/* of the object that was looked at last */
+	CfS3Head	source;			/* copy: of the pinned source */
+	CfUpload	copying;		/* copy by parts: the upload at the destination; no handle = in one request */
+	int64_t		copy_part_bytes;
+	bool		replacing;		/* the parts replace the pinned object instead of creating one */
+} CfS3State;
+
+/* s3_driver.c */
+extern const CfS3Store cf_s3_stores[];
+extern const CfS3Store *cf_s3_store(const CfPlace *place);
+extern CfS3Checksum cf_s3_checksum(const CfPlace *place);
+extern int64_t cf_s3_put_max(const CfPlace *place);
+extern const char *cf_s3_region(const CfPlace *place);
+extern bool cf_s3_accepts(const CfPlace *place, const char *option);
+extern char *cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query);
+extern CfS3State *cf_s3_state(CfOp *op);
+extern const CfPlace *cf_s3_asked(const CfOp *op);
+extern void cf_s3_buffer_free(CfOp *op);
+extern CfRequest *cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query);
+extern bool cf_s3_header(CfOp *op, const char *name, const char *value);
+extern bool cf_s3_amz_header(CfOp *op, const char *name, const char *value);
+extern bool cf_s3_body(CfOp *op, const void *body, size_t length);
+extern bool cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family);
+extern CfStep cf_s3_send(CfOp *op, int phase);
+extern CfStep cf_s3_done(CfOp *op);
+extern CfStep cf_s3_error(CfOp *op);
+extern CfStep cf_s3_memory(CfOp *op);
+
+/* s3_text.c */
+extern void cf_s3_text_add(CfS3Text *text, const char *piece);
+extern void cf_s3_text_add_bytes(CfS3Text *text, const char *bytes, size_t length);
+extern void cf_s3_text_add_number(CfS3Text *text, int64_t number);
+extern void cf_s3_text_encode(CfS3Text *text, const char *piece);
+extern bool cf_s3_line_next(const char **lines, char name[128], const char **value, size_t *value_bytes);
+extern bool cf_s3_number(const char *text, int64_t max, int64_t *number);
+extern bool cf_s3_time_read(const char *text, int64_t *time_us);
+extern void cf_s3_time_write(int64_t time_us, char text[17]);
+extern char *cf_s3_word_encode(CfArena *arena, const char *text);
+extern char *cf_s3_word_decode(CfArena *arena, const char *text);
+extern void cf_s3_printable(char *shown, size_t room, const char *bytes);
+extern void cf_s3_pin_write(const CfS3Pin *pin, char version[CF_STORAGE_VERSION_MAX + 1]);
+extern bool cf_s3_pin_read(const char *version, CfS3Pin *pin);
+extern void cf_s3_pin_value(char *to, size_t room, const char *value);
+extern bool cf_s3_pin_same(const CfS3Pin *a, const CfS3Pin *b);
+extern bool cf_s3_version_same(const char *a, const char *b);
+
+/* s3_sign.c */
+extern bool cf_s3_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err);
+extern bool cf_s3_sign_request(CfRequest *request, const CfS3Keys *keys, CfArena *arena, int64_t now_us, CfError *err);
+extern bool cf_s3_presign(const CfPlace *place, CfArena *arena, const char *method, const char *key, int64_t now_us,
+						  int64_t expires_us, char **url, CfError *err);
+extern bool cf_s3_presign_url(const char *method, const char *url, const CfS3Keys *keys, CfArena *arena, int64_t now_us,
+							  int64_t seconds, char **signed_url, CfError *err);
+extern bool cf_s3_keys(const CfPlace *place, CfArena *arena, CfS3Keys *keys, CfError *err);
+
+/* s3_object.c */
+extern CfStep cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat);
+extern CfStep cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+extern CfStep cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
+extern CfStep cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
+extern CfStep cf_s3_look(CfOp *op, const char *key, int phase);
+extern CfS3Found cf_s3_looked(CfOp *op, const char *key, CfObjectStat *stat);
+extern CfStep cf_s3_missing(CfOp *op, const char *key);
+extern CfStep cf_s3_changed(CfOp *op, const char *key);
+extern CfStep cf_s3_exists(CfOp *op, const char *key);
+extern bool cf_s3_pinned(const CfOp *op, const char *version);
+extern CfStep cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase);
+extern CfStep cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+extern bool cf_s3_writable(CfOp *op);
+extern bool cf_s3_describe_check(CfOp *op, const CfUploadArgs *args);
+extern bool cf_s3_describe(CfOp *op, const CfUploadArgs *args);
+extern bool cf_s3_condition(CfOp *op, const CfS3Head *head);
+extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length);
+extern bool cf_s3_checksum_told(CfOp *op, const char *what, const char *key);
+extern bool cf_s3_encryption_kept(CfOp *op, const char *key);
+extern CfStep cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+extern bool cf_s3_delete_allowed(CfOp *op, const char *key);
+extern CfStep cf_s3_delete(CfOp *op, const char *key, int phase);
+
+/* s3_upload.c */
+extern CfStep cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
+extern CfStep cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length);
+extern CfStep cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern CfStep cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern CfStep cf_s3_upload_abort(CfOp *op, CfUpload *upload);
+extern CfStep cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page);
+extern CfStep cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase);
+extern bool cf_s3_upload_created(CfOp *op, CfUpload *upload);
+extern char *cf_s3_upload_query(CfOp *op, const char *handle, int number);
+extern bool cf_s3_joinable(CfOp *op);
+
+/* s3_parts.c */
+extern CfStep cf_s3_parts_ask(CfOp *op, const CfUpload *upload, int phase);
+extern CfStep cf_s3_parts_take(CfOp *op, const CfUpload *upload, bool *more, int phase);
+extern CfStep cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+
+/* s3_list.c */
+extern CfStep cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page);
+
+/* s3_copy.c */
+extern CfStep cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
+extern CfStep cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
+extern CfStep cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
+
+/* s3_answer.c */
+typedef struct CfS3Field
+{
+	const char *path;			/* of an element in the answer */
+	char	   *text;
+	size_t		room;
+} CfS3Field;
+
+extern CfNetVerdict cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx);
+extern CfStep cf_s3_fail(CfOp *op, const char *what, const char *key);
+extern bool cf_s3_fields(const CfResponse *response, CfS3Field *fields, int count, CfError *err);
+extern void cf_s3_code(const CfResponse *response, char code[64]);
+extern const char *cf_s3_answer(const CfOp *op, const char *name);
+extern bool cf_s3_success(const CfOp *op);
+extern bool cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head);
+extern bool cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head);
+extern void cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests);
+extern bool cf_s3_class_archived(const char *storage_class);
+extern CfStep cf_s3_unexpected(CfOp *op, const char *what, const char *key, const char *why);
+extern void cf_s3_crc64_write(uint64_t crc, char text[16]);
+extern void cf_s3_crc32_write(uint32_t crc, char text[16]);
+
+#endif							/* CF_STORAGE_S3_H */

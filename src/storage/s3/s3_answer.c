@@ -1,0 +1,600 @@
+/*
+ * s3_answer.c
+ *		What answers of S3 mean: for the engine (may it be sent again?), for the user (errors), and of an object (headers).
+ *
+ * Stores give different codes for the same fault, so a code only refines what the HTTP status says. A 200 of Complete and of
+ * the copies may hold an error, and counts only with the ETag that ends it. Nothing of a body reaches a message but the code, the region and
+ * the request's id, each of harmless characters: a body may echo what was signed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "storage/s3/s3.h"
+
+#define SKEW_US (INT64_C(15) * 60 * 1000000)
+#define CODE_BYTES 64
+#define ID_BYTES 128
+
+/* Codes that say more than the status; in what kind of error they end, and what helps. */
+static const struct
+{
+	const char *code;
+	CfErrorKind kind;
+	CfNetVerdict verdict;
+	const char *hint;
+}			codes[] = {
+	{"NoSuchKey", CF_ERR_NOT_FOUND, CF_NET_FINAL, ""},
+	{"NoSuchVersion", CF_ERR_NOT_FOUND, CF_NET_FINAL, ""},
+	{"NoSuchUpload", CF_ERR_STATE, CF_NET_FINAL, ""},
+	{"NoSuchBucket", CF_ERR_STATE, CF_NET_FINAL, "Create the bucket, or correct the options bucket and endpoint of the place."},
+	{"AccessDenied", CF_ERR_DENIED, CF_NET_FINAL,
+	"The credentials lack a permission; docs/storage.md has a policy with all that is needed."},
+	{"AllAccessDisabled", CF_ERR_DENIED, CF_NET_FINAL, ""},
+	{"InvalidAccessKeyId", CF_ERR_DENIED, CF_NET_FINAL, "Set valid credentials with cloudflux.set_credentials()."},
+	{"SignatureDoesNotMatch", CF_ERR_DENIED, CF_NET_FINAL,
+	"The secret access key is wrong, or a proxy changes requests; set credentials with cloudflux.set_credentials()."},
+	{"InvalidToken", CF_ERR_DENIED, CF_NET_FINAL, "Set valid credentials with cloudflux.set_credentials()."},
+	{"ExpiredToken", CF_ERR_DENIED, CF_NET_REAUTHENTICATE, "The session has ended; set new credentials with cloudflux.set_credentials()."},
+	{"ExpiredTokenException", CF_ERR_DENIED, CF_NET_REAUTHENTICATE, ""},
+	{"TokenRefreshRequired", CF_ERR_DENIED, CF_NET_REAUTHENTICATE, ""},
+	{"RequestTimeTooSkewed", CF_ERR_STATE, CF_NET_CLOCK, "Set the clock of the server by NTP."},
+	{"RequestExpired", CF_ERR_STATE, CF_NET_CLOCK, "Set the clock of the server by NTP."},
+	{"InvalidObjectState", CF_ERR_STATE, CF_NET_FINAL, "The object is archived: it must be restored before it can be read."},
+	{"KMS.DisabledException", CF_ERR_DENIED, CF_NET_FINAL, "The KMS key of the object is disabled."},
+	{"KMS.NotFoundException", CF_ERR_DENIED, CF_NET_FINAL, "The KMS key does not exist; see the option sse_kms_key_id."},
+	{"EntityTooLarge", CF_ERR_RANGE, CF_NET_FINAL, ""},
+	{"InvalidStorageClass", CF_ERR_INPUT, CF_NET_FINAL, "The store has no such storage class."},
+	{"QuotaExceeded", CF_ERR_FULL, CF_NET_FINAL, "Raise the quota of the bucket; the job is tried again by itself."},
+	{"XMinioStorageFull", CF_ERR_FULL, CF_NET_FINAL, ""},
+	{"InsufficientCapacity", CF_ERR_FULL, CF_NET_FINAL, ""},
+	{"GlacierExpeditedRetrievalNotAvailable", CF_ERR_BUSY, CF_NET_FINAL, "Restore with priority Standard or Bulk."},
+	{"NotImplemented", CF_ERR_UNSUPPORTED, CF_NET_FINAL, "The store does not know this call; a preset tells what a store can do."},
+	{"InternalError", CF_ERR_IO, CF_NET_RETRY, ""},
+	{"ServiceUnavailable", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"SlowDown", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"SlowDownRead", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"SlowDownWrite", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"TooManyRequests", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"Throttling", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"RequestLimitExceeded", CF_ERR_IO, CF_NET_SLOW_DOWN, ""},
+	{"RequestTimeout", CF_ERR_IO, CF_NET_RETRY, ""},
+	{"IncompleteBody", CF_ERR_IO, CF_NET_RETRY, ""},
+	{"BadDigest", CF_ERR_IO, CF_NET_RETRY, "Bytes were changed on their way to the store."},
+	{"InvalidDigest", CF_ERR_IO, CF_NET_FINAL, ""},
+	{"XAmzContentSHA256Mismatch", CF_ERR_IO, CF_NET_RETRY, "Bytes were changed on their way to the store."},
+	{"XAmzContentChecksumMismatch", CF_ERR_IO, CF_NET_RETRY, "Bytes were changed on their way to the store."},
+	{"ConditionalRequestConflict", CF_ERR_BUSY, CF_NET_RETRY, ""},
+	{"OperationAborted", CF_ERR_BUSY, CF_NET_RETRY, ""},
+	{"PreconditionFailed", CF_ERR_CHANGED, CF_NET_FINAL, ""},
+};
+
+/* What a status says without a code. */
+static const struct
+{
+	int			status;
+	CfErrorKind kind;
+}			statuses[] = {
+	{400, CF_ERR_INPUT}, {401, CF_ERR_DENIED}, {403, CF_ERR_DENIED}, {404, CF_ERR_NOT_FOUND}, {405, CF_ERR_UNSUPPORTED},
+	{409, CF_ERR_BUSY}, {412, CF_ERR_CHANGED}, {413, CF_ERR_RANGE}, {416, CF_ERR_INPUT}, {501, CF_ERR_UNSUPPORTED},
+	{507, CF_ERR_FULL}
+};
+
+typedef struct FieldVisit
+{
+	CfS3Field  *fields;
+	int			count;
+} FieldVisit;
+
+static bool field_visit(void *ctx, const char *path, const char *text, size_t length);
+static CfNetVerdict verdict_inside(const CfRequest *request, const CfResponse *response);
+static CfNetVerdict verdict_of_code(const char *code, CfNetVerdict otherwise);
+static bool clock_is_wrong(const CfResponse *response);
+static void harmless(char *text, const char *more);
+static bool wrong_region(CfOp *op, char region[CODE_BYTES]);
+static bool attributes_fill(CfOp *op, CfObjectStat *stat);
+static char *metadata_of(CfOp *op);
+static void archive_fill(const CfOp *op, CfObjectStat *stat);
+static char *keep(CfOp *op, const char *text);
+
+/* cf_s3_classify tells the engine what an answer means. */
+CfNetVerdict
+cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx)
+{
+	CfNetVerdict otherwise = CF_NET_FINAL;
+	char		code[CODE_BYTES];
+
+	(void) ctx;
+	if (response->truncated)
+		return CF_NET_RETRY;
+	if (response->status == 200)
+		return verdict_inside(request, response);
+	if (response->status < 300 && response->status != 0)
+		return CF_NET_FINAL;
+	cf_s3_code(response, code);
+	if (response->status == 429 || (response->status == 503 && code[0] == '\0'))
+		otherwise = CF_NET_SLOW_DOWN;
+	else if (response->status == 500 || response->status == 502 || response->status == 503 || response->status == 504 ||
+			 response->status == 408)
+		otherwise = CF_NET_RETRY;
+	/* A HEAD has no body that tells why. */
+	else if (response->status == 403 && code[0] == '\0' && clock_is_wrong(response))
+		return CF_NET_CLOCK;
+	else if (response->status == 401)
+		otherwise = CF_NET_REAUTHENTICATE;
+	/* What lost against another writer must begin again from the first part; its caller finds out how it stands. */
+	if (response->status == 409 && strcmp(request->verb, "CompleteMultipartUpload") == 0)
+		return CF_NET_FINAL;
+	return verdict_of_code(code, otherwise);
+}
+
+/* verdict_inside looks into the 200 of calls that work for long before they know their outcome. */
+static CfNetVerdict
+verdict_inside(const CfRequest *request, const CfResponse *response)
+{
+	char		code[CODE_BYTES] = "";
+	char		etag[3] = "";
+	CfS3Field	fields[] = {
+		{"Error/Code", code, sizeof(code)},
+		{"CompleteMultipartUploadResult/ETag", etag, sizeof(etag)},
+		{"CopyObjectResult/ETag", etag, sizeof(etag)},
+		{"CopyPartResult/ETag", etag, sizeof(etag)},
+	};
+	CfError		ignored;
+
+	if (strcmp(request->verb, "CompleteMultipartUpload") != 0 && strcmp(request->verb, "CopyObject") != 0 &&
+		strcmp(request->verb, "UploadPartCopy") != 0)
+		return CF_NET_FINAL;
+	if (!cf_s3_fields(response, fields, 4, &ignored) || (code[0] == '\0' && etag[0] == '\0'))
+		return CF_NET_RETRY;
+	return code[0] == '\0' ? CF_NET_FINAL : verdict_of_code(code, CF_NET_FINAL);
+}
+
+static CfNetVerdict
+verdict_of_code(const char *code, CfNetVerdict otherwise)
+{
+	for (size_t i = 0; code[0] != '\0' && i < sizeof(codes) / sizeof(codes[0]); i++)
+	{
+		if (strcmp(codes[i].code, code) == 0)
+			return codes[i].verdict;
+	}
+	return otherwise;
+}
+
+/* clock_is_wrong compares our time with the answer's. */
+static bool
+clock_is_wrong(const CfResponse *response)
+{
+	int64_t		theirs;
+
+	if (!cf_net_date(cf_net_answer(response, "date"), &theirs))
+		return false;
+	theirs -= cf_clock_now_us();
+	return theirs > SKEW_US || theirs < -SKEW_US;
+}
+
+/* cf_s3_fields reads the texts of a few elements, each cut to its room; of several the first. */
+bool
+cf_s3_fields(const CfResponse *response, CfS3Field *fields, int count, CfError *err)
+{
+	FieldVisit	visit = {fields, count};
+
+	return cf_xml_parse(response->body == NULL ? "" : response->body, response->body_bytes, field_visit, &visit, err);
+}
+
+static bool
+field_visit(void *ctx, const char *path, const char *text, size_t length)
+{
+	FieldVisit *visit = ctx;
+
+	(void) length;
+	for (int i = 0; i < visit->count; i++)
+	{
+		if (strcmp(visit->fields[i].path, path) == 0 && visit->fields[i].text[0] == '\0')
+			snprintf(visit->fields[i].text, visit->fields[i].room, "%s", text);
+	}
+	return true;
+}
+
+/* cf_s3_code reads the store's code for an error; "" = there is none. */
+void
+cf_s3_code(const CfResponse *response, char code[64])
+{
+	CfS3Field	field = {"Error/Code", code, CODE_BYTES};
+	CfError		ignored;
+
+	code[0] = '\0';
+	if (response->body_bytes > 0)
+		(void) cf_s3_fields(response, &field, 1, &ignored);
+	harmless(code, ".");
+}
+
+/* harmless cuts a text at the first character that is no letter, digit or one of more. */
+static void
+harmless(char *text, const char *more)
+{
+	while ((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9') ||
+		   (*text != '\0' && strchr(more, *text) != NULL))
+		text++;
+	*text = '\0';
+}
+
+/* cf_s3_answer gives a header of the dialect's own family. */
+const char *
+cf_s3_answer(const CfOp *op, const char *name)
+{
+	char		full[96];
+
+	snprintf(full, sizeof(full), "%s%s", cf_s3_store(cf_s3_asked(op))->dialect->header, name);
+	return cf_net_answer(&op->response, full);
+}
+
+bool
+cf_s3_success(const CfOp *op)
+{
+	return op->response.status >= 200 && op->response.status < 300 && !op->response.truncated;
+}
+
+/* cf_s3_fail turns the answer into an error and ends the operation. */
+CfStep
+cf_s3_fail(CfOp *op, const char *what, const char *key)
+{
+	const CfPlace *place = cf_s3_asked(op);
+	const CfResponse *response = &op->response;
+	CfErrorKind kind = CF_ERR_IO;
+	const char *hint = "";
+	CfError		told = response->err;
+	CfNetVerdict verdict = cf_s3_classify(&op->request, response, op);
+	char		code[CODE_BYTES];
+	char		region[CODE_BYTES];
+	char		id[ID_BYTES];
+	char		shown[CF_S3_SHOWN];
+
+	cf_s3_printable(shown, sizeof(shown), key == NULL ? "" : key);
+	cf_s3_code(response, code);
+	snprintf(id, sizeof(id), "%s", cf_s3_answer(op, "request-id"));
+	harmless(id, "+/=:-_");
+	if (response->status == 0)
+	{
+		cf_error_set(&op->err, told.kind == CF_ERR_NONE ? CF_ERR_IO : told.kind, "could not %s%s%s%s in place \"%s\": %.200s", what,
+					 key == NULL ? "" : " \"", shown, key == NULL ? "" : "\"", place->name,
+					 told.message[0] == '\0' ? "no answer" : told.message);
+		op->err.retryable = told.kind == CF_ERR_NONE || told.retryable;
+		cf_error_detail(&op->err, "%s", told.detail);
+		cf_error_hint(&op->err, "%s", told.hint);
+		return cf_s3_error(op);
+	}
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		kind = statuses[i].status == response->status ? statuses[i].kind : kind;
+	for (size_t i = 0; code[0] != '\0' && i < sizeof(codes) / sizeof(codes[0]); i++)
+	{
+		if (strcmp(codes[i].code, code) != 0)
+			continue;
+		kind = codes[i].kind;
+		hint = codes[i].hint;
+	}
+	cf_error_set(&op->err, kind, "could not %s%s%s%s in place \"%s\": HTTP %d%s%s", what, key == NULL ? "" : " \"", shown,
+				 key == NULL ? "" : "\"", place->name, response->status, code[0] == '\0' ? "" : " ", code);
+	op->err.retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN || verdict == CF_NET_REAUTHENTICATE ||
+		(op->err.retryable && kind != CF_ERR_IO);
+	if (id[0] != '\0')
+		cf_error_detail(&op->err, "The store's id of the request is %s.", id);
+	cf_error_hint(&op->err, "%s", hint);
+	if (verdict == CF_NET_REAUTHENTICATE && place->token != NULL)
+		place->token->expires_us = 0;
+	if (wrong_region(op, region))
+	{
+		op->err.kind = CF_ERR_INPUT;
+		op->err.retryable = false;
+		cf_error_hint(&op->err, "The bucket is in region %s: ALTER SERVER … OPTIONS (SET region '%s').", region, region);
+	}
+	return cf_s3_error(op);
+}
+
+/* wrong_region finds the region that the store names when it is not ours. */
+static bool
+wrong_region(CfOp *op, char region[CODE_BYTES])
+{
+	const CfResponse *response = &op->response;
+	const char *ours = cf_s3_region(cf_s3_asked(op));
+	CfS3Field	field = {"Error/Region", region, CODE_BYTES};
+	CfError		ignored;
+
+	snprintf(region, CODE_BYTES, "%s", cf_s3_answer(op, "bucket-region"));
+	if (region[0] == '\0' && response->body_bytes > 0)
+		(void) cf_s3_fields(response, &field, 1, &ignored);
+	harmless(region, "-");
+	return (response->status == 301 || response->status == 307 || response->status == 400 || response->status == 403) &&
+		region[0] != '\0' && ours != NULL && strcmp(region, ours) != 0;
+}
+
+/* cf_s3_unexpected ends an operation whose answer is a success that cannot be one. */
+CfStep
+cf_s3_unexpected(CfOp *op, const char *what, const char *key, const char *why)
+{
+	char		shown[CF_S3_SHOWN];
+
+	cf_s3_printable(shown, sizeof(shown), key == NULL ? "" : key);
+	cf_error_set(&op->err, CF_ERR_IO, "could not %s%s%s%s in place \"%s\": %s", what, key == NULL ? "" : " \"", shown,
+				 key == NULL ? "" : "\"", cf_s3_asked(op)->name, why);
+	return cf_s3_error(op);
+}
+
+/* cf_s3_head_fill reads what identifies a version; false = the answer has no ETag. */
+bool
+cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
+{
+	const char *etag = cf_net_answer(&op->response, "etag");
+	const char *version = cf_s3_answer(op, "version-id");
+	const char *owner = cf_s3_answer(op, "meta-cf-owner-tag");
+	char		bare[256];
+	int64_t		modified_us;
+	int64_t		tags;
+
+	memset(head, 0, sizeof(*head));
+	head->pin.modified = -1;
+	if (version[0] == '\0')
+		version = cf_s3_answer(op, "generation");
+	if (etag[0] == '\0' || strlen(etag) >= sizeof(head->etag) || strlen(version) >= sizeof(head->version_id))
+	{
+		cf_s3_unexpected(op, "look at object", key, "the answer has no ETag");
+		return false;
+	}
+	strcpy(head->etag, etag);
+	strcpy(bare, etag);
+	if (bare[0] == '"' && strlen(bare) > 2 && bare[strlen(bare) - 1] == '"')
+	{
+		bare[strlen(bare) - 1] = '\0';
+		memmove(bare, bare + 1, strlen(bare));
+	}
+	cf_s3_pin_value(head->pin.etag, sizeof(head->pin.etag), bare);
+	if (strcmp(version, "null") != 0 && version[0] != '\0')
+	{
+		strcpy(head->version_id, version);
+		cf_s3_pin_value(head->pin.version, sizeof(head->pin.version), version);
+	}
+	if (strlen(owner) < sizeof(head->owner_tag) &&
+		strspn(owner, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(owner))
+	{
+		strcpy(head->owner_tag, owner);
+		strcpy(head->pin.owner, owner);
+	}
+	if (cf_net_date(cf_net_answer(&op->response, "last-modified"), &modified_us) && modified_us >= 0)
+		head->pin.modified = modified_us / 1000000;
+	head->locked = strcmp(cf_s3_answer(op, "object-lock-legal-hold"), "ON") == 0 ||
+		cf_s3_answer(op, "object-lock-retain-until-date")[0] != '\0';
+	head->tags = cf_s3_number(cf_s3_answer(op, "tagging-count"), 1000, &tags) ? (int) tags : 0;
+	return true;
+}
+
+/* cf_s3_stat_fill reads all that a HEAD tells; texts live in op->arena. */
+bool
+cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head)
+{
+	const char *length = cf_s3_answer(op, "stored-content-length");
+	const char *storage_class = cf_s3_answer(op, "storage-class");
+
+	memset(stat, 0, sizeof(*stat));
+	if (!cf_s3_head_fill(op, key, head))
+		return false;
+	if (length[0] == '\0')
+		length = cf_net_answer(&op->response, "content-length");
+	if (!cf_s3_number(length, INT64_MAX, &stat->size_bytes))
+	{
+		cf_s3_unexpected(op, "look at object", key, "the answer has no size");
+		return false;
+	}
+	cf_s3_pin_write(&head->pin, stat->version);
+	if (head->pin.modified >= 0)
+		stat->mtime_us = head->pin.modified * 1000000;
+	stat->storage_class = storage_class[0] != '\0' ? keep(op, storage_class) : cf_s3_store(cf_s3_asked(op))->classes ? "STANDARD" : "";
+	stat->content_type = keep(op, cf_net_answer(&op->response, "content-type"));
+	if (!attributes_fill(op, stat) || stat->storage_class == NULL || stat->content_type == NULL)
+	{
+		cf_s3_memory(op);
+		return false;
+	}
+	cf_s3_digests_fill(op, head->etag, &stat->digests);
+	archive_fill(op, stat);
+	return true;
+}
+
+/* attributes_fill reads what travels with an object. */
+static bool
+attributes_fill(CfOp *op, CfObjectStat *stat)
+{
+	const CfResponse *response = &op->response;
+	CfAttributes *attributes = &stat->attributes;
+	char	   *encoding = keep(op, cf_net_answer(response, "content-encoding"));
+	char	   *chunked;
+
+	attributes->cache_control = keep(op, cf_net_answer(response, "cache-control"));
+	attributes->content_disposition = keep(op, cf_net_answer(response, "content-disposition"));
+	attributes->content_language = keep(op, cf_net_answer(response, "content-language"));
+	attributes->metadata = metadata_of(op);
+	attributes->tags = "";
+	if (encoding == NULL || attributes->cache_control == NULL || attributes->content_disposition == NULL ||
+		attributes->content_language == NULL || attributes->metadata == NULL)
+		return false;
+	/* Some stores keep how an upload was framed as if it were a property of the bytes. */
+	if ((chunked = strstr(encoding, "aws-chunked")) != NULL)
+	{
+		char	   *rest = chunked + strlen("aws-chunked");
+
+		rest += strspn(rest, ", ");
+		memmove(chunked, rest, strlen(rest) + 1);
+		for (size_t end = strlen(encoding); end > 0 && strchr(", ", encoding[end - 1]) != NULL; end--)
+			encoding[end - 1] = '\0';
+	}
+	attributes->content_encoding = encoding;
+	return true;
+}
+
+/* metadata_of collects the metadata as lines; names of ours get their "_" back. */
+static char *
+metadata_of(CfOp *op)
+{
+	const char *header = cf_s3_store(cf_s3_asked(op))->dialect->header;
+	size_t		header_bytes = strlen(header);
+	CfS3Text	text = {.arena = op->arena};
+
+	for (int i = 0; i < op->response.header_count; i++)
+	{
+		const CfHeader *at = &op->response.headers[i];
+		char		name[128];
+		char	   *value;
+
+		if (strncmp(at->name, header, header_bytes) != 0 || strncmp(at->name + header_bytes, "meta-", 5) != 0 ||
+			strlen(at->name + header_bytes + 5) >= sizeof(name) || at->name[header_bytes + 5] == '\0')
+			continue;
+		strcpy(name, at->name + header_bytes + 5);
+		for (char *c = name; strncmp(name, "cf", 2) == 0 && (name[2] == '-' || name[2] == '_') && *c != '\0'; c++)
+			*c = *c == '-' ? '_' : *c;
+		if ((value = cf_s3_word_decode(op->arena, at->value)) == NULL)
+			return NULL;
+		cf_s3_text_add(&text, name);
+		cf_s3_text_add(&text, "=");
+		cf_s3_text_add(&text, value);
+		cf_s3_text_add(&text, "\n");
+	}
+	cf_s3_text_add(&text, "");
+	return text.failed ? NULL : text.data;
+}
+
+/* cf_s3_class_archived tells whether objects of a class cannot be read at once. */
+bool
+cf_s3_class_archived(const char *storage_class)
+{
+	return strcmp(storage_class, "GLACIER") == 0 || strcmp(storage_class, "DEEP_ARCHIVE") == 0;
+}
+
+/* archive_fill tells whether an object must be restored, or is being restored. */
+static void
+archive_fill(const CfOp *op, CfObjectStat *stat)
+{
+	const char *restore = cf_s3_answer(op, "restore");
+
+	stat->restoring = strstr(restore, "ongoing-request=\"true\"") != NULL;
+	stat->must_restore = (cf_s3_class_archived(stat->storage_class) || cf_s3_answer(op, "archive-status")[0] != '\0') &&
+		strstr(restore, "ongoing-request=\"false\"") == NULL;
+}
+
+/* crc_read decodes the base64 of a CRC, big-endian; a composite one ("…-3") says nothing of the object. */
+static bool
+crc_read(const char *text, size_t bytes, uint64_t *crc)
+{
+	uint8_t		raw[33];
+
+	if (text[0] == '\0' || cf_base64_decode(text, raw, sizeof(raw)) != (long) bytes)
+		return false;
+	*crc = 0;
+	for (size_t i = 0; i < bytes; i++)
+		*crc = *crc << 8 | raw[i];
+	return true;
+}
+
+/* hex_read decodes 32 hexadecimal digits. */
+static bool
+hex_read(const char *text, uint8_t digest[16])
+{
+	for (int i = 0; i < 16; i++)
+	{
+		char		pair[3] = {text[2 * i], text[2 * i] == '\0' ? '\0' : text[2 * i + 1], '\0'};
+
+		if (strspn(pair, "0123456789abcdefABCDEF") != 2)
+			return false;
+		digest[i] = (uint8_t) strtoul(pair, NULL, 16);
+	}
+	return text[32] == '\0';
+}
+
+/*
+ * cf_s3_digests_fill reads the digests of a whole object that the store vouches for: its checksums, and the ETag where that
+ * is the MD5 of a single PUT. Whether a PUT was single shows in the ETag of a multipart object ("…-3").
+ */
+void
+cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests)
+{
+	const char *type = cf_s3_answer(op, "checksum-type");
+	const char *encryption = cf_s3_answer(op, "server-side-encryption");
+	char		bare[40];
+	uint8_t		sha256[33];
+	uint64_t	crc;
+
+	memset(digests, 0, sizeof(*digests));
+	if (type[0] == '\0' || strcmp(type, "FULL_OBJECT") == 0)
+	{
+		if (crc_read(cf_s3_answer(op, "checksum-crc64nvme"), 8, &crc))
+		{
+			digests->crc64nvme = crc;
+			digests->known |= CF_DIGEST_CRC64NVME;
+		}
+		if (crc_read(cf_s3_answer(op, "checksum-crc32c"), 4, &crc))
+		{
+			digests->crc32c = (uint32_t) crc;
+			digests->known |= CF_DIGEST_CRC32C;
+		}
+		if (cf_base64_decode(cf_s3_answer(op, "checksum-sha256"), sha256, sizeof(sha256)) == 32)
+		{
+			memcpy(digests->sha256, sha256, 32);
+			digests->known |= CF_DIGEST_SHA256;
+		}
+	}
+	for (int i = 0; i < op->response.header_count; i++)
+	{
+		const CfHeader *at = &op->response.headers[i];
+
+		/* GCS: "crc32c=n03x6A==" and "md5=…", in one header or in two */
+		if (strcmp(at->name, "x-goog-hash") != 0 || (at = &op->response.headers[i]) == NULL)
+			continue;
+		for (const char *word = at->value; word != NULL; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL)
+		{
+			char		value[32];
+
+			word += strspn(word, " ");
+			if (sscanf(word, "crc32c=%15[A-Za-z0-9+/=]", value) == 1 && crc_read(value, 4, &crc))
+			{
+				digests->crc32c = (uint32_t) crc;
+				digests->known |= CF_DIGEST_CRC32C;
+			}
+			else if (sscanf(word, "md5=%31[A-Za-z0-9+/=]", value) == 1 && cf_base64_decode(value, sha256, sizeof(sha256)) == 16)
+			{
+				memcpy(digests->md5, sha256, 16);
+				digests->known |= CF_DIGEST_MD5;
+			}
+		}
+	}
+	if (!cf_s3_store(cf_s3_asked(op))->etag_md5 || (encryption[0] != '\0' && strcmp(encryption, "AES256") != 0) ||
+		cf_s3_answer(op, "server-side-encryption-customer-algorithm")[0] != '\0' ||
+		sscanf(etag, "\"%33[0-9a-f]", bare) != 1 || strlen(etag) != 34)
+		return;
+	if (hex_read(bare, digests->md5))
+		digests->known |= CF_DIGEST_MD5;
+}
+
+/* cf_s3_crc64_write writes a CRC as S3 does: base64 of big-endian bytes. */
+void
+cf_s3_crc64_write(uint64_t crc, char text[16])
+{
+	uint8_t		bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (uint8_t) (crc >> (56 - 8 * i));
+	cf_base64_encode(bytes, 8, text);
+}
+
+void
+cf_s3_crc32_write(uint32_t crc, char text[16])
+{
+	uint8_t		bytes[4] = {(uint8_t) (crc >> 24), (uint8_t) (crc >> 16), (uint8_t) (crc >> 8), (uint8_t) crc};
+
+	cf_base64_encode(bytes, 4, text);
+}
+
+/* keep copies a text of an answer to where results live; NULL = out of memory. */
+static char *
+keep(CfOp *op, const char *text)
+{
+	return cf_arena_strdup(op->arena, text);
+}

@@ -1,0 +1,404 @@
+/*
+ * s3_copy.c
+ *		What the store does by itself: copies from another place, changes of the class, restores of archived objects.
+ *
+ * A copy is of the pinned source (copy-source-if-match) and creates only. Where CopyObject has no such condition, and above
+ * 5 GiB, the object is copied by parts, because Complete has it. A copy by parts tells a token after each part: the upload, the next byte
+ * and the size of parts.
+ *
+ * A change of the class is a copy onto itself. It must not undo what somebody writes meanwhile: with a condition on the
+ * destination where the store has one, else only on versioned buckets, where nothing is lost.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/s3/s3.h"
+
+static CfStep copy_looked(CfOp *op, const char *source_key, const char *source_version, const CfUploadArgs *args,
+						  const CfPlace *source, const char *token);
+static CfStep copy_one(CfOp *op, const CfPlace *source, const char *source_key, const CfUploadArgs *args);
+static bool copy_source(CfOp *op, const CfPlace *source, const char *source_key);
+static CfStep copy_one_answer(CfOp *op, const char *key, const char *source_key);
+static CfStep copy_begin(CfOp *op, const CfUploadArgs *args, const char *token);
+static CfStep copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *token, CfObjectStat *stat);
+static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source_key);
+static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
+static bool same_store(const CfPlace *a, const CfPlace *b);
+static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
+static CfStep class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat);
+
+CfStep
+cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
+		   const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
+{
+	CfS3State  *state = cf_s3_state(op);
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	switch (op->phase)
+	{
+		case S3_START:
+			state->replacing = false;
+			state->told.kind = CF_ERR_NONE;
+			state->digests.known = 0;
+			memset(&state->copying, 0, sizeof(state->copying));
+			if (!cf_s3_store(op->place)->copies || !same_store(source, op->place))
+			{
+				cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot copy from place \"%s\" by itself", op->place->name,
+							 source->name);
+				return cf_s3_error(op);
+			}
+			if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
+				return cf_s3_error(op);
+			state->asked = source;
+			return cf_s3_look(op, source_key, S3_ASKED);
+		case S3_ASKED:
+			return copy_looked(op, source_key, source_version, args, source, token);
+		case S3_ASKED_MORE:
+			return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
+		case S3_ASKED_LAST:
+			return cf_s3_put_answer(op, args, stat);
+		case S3_COPY_ONE:
+			return copy_one_answer(op, args->key, source_key);
+		case S3_SETTLING:
+			if (state->copying.handle[0] == '\0')
+				return cf_s3_settled(op, args, stat);
+			break;
+		default:
+			break;
+	}
+	return copy_by_parts(op, source, source_key, token, stat);
+}
+
+/* copy_looked compares the source with its pin and chooses the way. */
+static CfStep
+copy_looked(CfOp *op, const char *source_key, const char *source_version, const CfUploadArgs *args, const CfPlace *source,
+			const char *token)
+{
+	CfS3State  *state = op->state;
+	const CfS3Store *store = cf_s3_store(op->place);
+	CfObjectStat stat;
+
+	switch (cf_s3_looked(op, source_key, &stat))
+	{
+		case CF_S3_MISSING:
+			return cf_s3_missing(op, source_key);
+		case CF_S3_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			break;
+	}
+	if (!cf_s3_pinned(op, source_version) || stat.size_bytes != args->size_bytes)
+		return cf_s3_changed(op, source_key);
+	if (stat.must_restore)
+	{
+		cf_s3_unexpected(op, "copy object", source_key, "it is archived");
+		op->err.kind = CF_ERR_STATE;
+		op->err.retryable = false;
+		return CF_STEP_ERROR;
+	}
+	state->source = state->head;
+	state->asked = NULL;
+	state->copying.args = *args;
+	if (stat.size_bytes == 0)
+		return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
+	if (store->copy_create_only && stat.size_bytes <= CF_S3_COPY_MAX)
+		return copy_one(op, source, source_key, args);
+	return copy_begin(op, args, token);
+}
+
+/* copy_one copies with one request. */
+static CfStep
+copy_one(CfOp *op, const CfPlace *source, const char *source_key, const CfUploadArgs *args)
+{
+	CfS3Checksum checksum = cf_s3_checksum(op->place);
+
+	if (cf_s3_request(op, "PUT", "CopyObject", args->key, "") == NULL || !copy_source(op, source, source_key) ||
+		!cf_s3_amz_header(op, "metadata-directive", "REPLACE") || !cf_s3_amz_header(op, "tagging-directive", "REPLACE") ||
+		(checksum >= CF_S3_CHECKSUM_CRC32C &&
+		 !cf_s3_amz_header(op, "checksum-algorithm", checksum == CF_S3_CHECKSUM_CRC32C ? "CRC32C" : "CRC64NVME")) ||
+		!cf_s3_describe(op, args) || !cf_s3_condition(op, NULL))
+		return cf_s3_error(op);
+	op->request.net_class = CF_NET_SLOW;
+	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_s3_send(op, S3_COPY_ONE);
+}
+
+/* copy_source names the pinned source of a copy. */
+static bool
+copy_source(CfOp *op, const CfPlace *source, const char *source_key)
+{
+	const CfS3State *state = op->state;
+	CfArena    *arena = &op->request_arena;
+	char	   *prefix = cf_url_encode(arena, source->prefix, strlen(source->prefix), true);
+	char	   *key = cf_url_encode(arena, source_key, strlen(source_key), true);
+	CfS3Text	text = {.arena = arena};
+
+	cf_s3_text_add(&text, "/");
+	cf_s3_text_encode(&text, source->bucket);
+	cf_s3_text_add(&text, "/");
+	cf_s3_text_add(&text, prefix == NULL ? "" : prefix);
+	cf_s3_text_add(&text, key == NULL ? "" : key);
+	if (text.failed || prefix == NULL || key == NULL)
+	{
+		cf_s3_memory(op);
+		return false;
+	}
+	return cf_s3_amz_header(op, "copy-source", text.data) &&
+		cf_s3_amz_header(op, "copy-source-if-match", state->source.etag) && cf_s3_customer_key(op, source, "copy-source-");
+}
+
+/* copy_one_answer looks at what is there now: ours, somebody else's, or nothing, because the source changed. */
+static CfStep
+copy_one_answer(CfOp *op, const char *key, const char *source_key)
+{
+	CfS3State  *state = op->state;
+	char		code[64];
+
+	cf_s3_code(&op->response, code);
+	if (!(cf_s3_success(op) && code[0] == '\0') && op->response.status != 412)
+		return cf_s3_fail(op, "copy object", key);
+	if (op->response.status == 412)
+	{
+		cf_s3_changed(op, source_key);
+		state->told = op->err;
+	}
+	return cf_s3_look(op, key, S3_SETTLING);
+}
+
+/* copy_begin takes the upload of the token up, or makes a new one. */
+static CfStep
+copy_begin(CfOp *op, const CfUploadArgs *args, const char *token)
+{
+	CfS3State  *state = op->state;
+	const int64_t mib = 1024 * 1024;
+	int64_t		least = (args->size_bytes + CF_S3_PARTS_AIM - 1) / CF_S3_PARTS_AIM;
+	char		numbers[2][24];
+	int			used = 0;
+
+	if (!cf_s3_joinable(op))
+		return cf_s3_error(op);
+	state->part_count = 0;
+	state->at = 0;
+	state->copy_part_bytes = least > CF_S3_COPY_PART ? (least + mib - 1) / mib * mib : CF_S3_COPY_PART;
+	if (sscanf(token, "%23[0-9] %23[0-9] parts:%n", numbers[0], numbers[1], &used) == 2 && used > 0 &&
+		cf_s3_number(numbers[0], args->size_bytes, &state->at) &&
+		cf_s3_number(numbers[1], CF_S3_PART_MAX, &state->copy_part_bytes) && state->copy_part_bytes >= CF_S3_PART_MIN &&
+		(state->at % state->copy_part_bytes == 0 || state->at == args->size_bytes) &&
+		strlen(token + used) > 0 && strlen(token + used) <= CF_S3_UPLOAD_ID_MAX)
+	{
+		snprintf(state->copying.handle, sizeof(state->copying.handle), "parts:%s", token + used);
+		op->phase = S3_COPY_NEXT;
+		return CF_STEP_AGAIN;
+	}
+	state->at = 0;
+	return cf_s3_upload_create(op, args, S3_COPY_BEGUN);
+}
+
+/* copy_by_parts drives a copy by parts, of which state->copying tells the destination. */
+static CfStep
+copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *token, CfObjectStat *stat)
+{
+	CfS3State  *state = op->state;
+
+	if (op->phase == S3_COPY_BEGUN && !cf_s3_upload_created(op, &state->copying))
+		return CF_STEP_ERROR;
+	if (op->phase == S3_COPY_PART)
+		return copy_part_answer(op, token, source_key);
+	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == S3_SETTLING)
+		return cf_s3_parts_join(op, &state->copying, stat);
+	if (state->at < state->copying.args.size_bytes)
+		return copy_part_send(op, source, source_key);
+	return cf_s3_parts_ask(op, &state->copying, S3_PARTS_LISTED);
+}
+
+static CfStep
+copy_part_send(CfOp *op, const CfPlace *source, const char *source_key)
+{
+	const CfS3State *state = op->state;
+	int64_t		left = state->copying.args.size_bytes - state->at;
+	int64_t		length = left < state->copy_part_bytes ? left : state->copy_part_bytes;
+	char	   *query = cf_s3_upload_query(op, state->copying.handle, (int) (state->at / state->copy_part_bytes) + 1);
+	char		range[64];
+
+	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) state->at, (long long) (state->at + length - 1));
+	if (query == NULL || cf_s3_request(op, "PUT", "UploadPartCopy", state->copying.args.key, query) == NULL ||
+		!copy_source(op, source, source_key) || !cf_s3_amz_header(op, "copy-source-range", range))
+		return cf_s3_error(op);
+	op->request.net_class = CF_NET_SLOW;
+	return cf_s3_send(op, S3_COPY_PART);
+}
+
+/* copy_part_answer goes on to the next part, and lets the caller checkpoint the token before. */
+static CfStep
+copy_part_answer(CfOp *op, char *token, const char *source_key)
+{
+	CfS3State  *state = op->state;
+	CfUpload   *copying = &state->copying;
+	int64_t		left = copying->args.size_bytes - state->at;
+	char		code[64];
+
+	cf_s3_code(&op->response, code);
+	if (op->response.status == 412)
+		return cf_s3_changed(op, source_key);
+	if (op->response.status == 404 && token != NULL && token[0] != '\0' && strcmp(code, "NoSuchKey") != 0)
+	{
+		/* The upload of the token is gone: from the beginning. */
+		token[0] = copying->handle[0] = '\0';
+		state->at = 0;
+		return cf_s3_upload_create(op, &copying->args, S3_COPY_BEGUN);
+	}
+	if (!cf_s3_success(op) || code[0] != '\0')
+		return cf_s3_fail(op, "copy a part of object", copying->args.key);
+	state->at += left < state->copy_part_bytes ? left : state->copy_part_bytes;
+	if (token != NULL)
+		snprintf(token, CF_STORAGE_COPY_TOKEN, "%lld %lld %s", (long long) state->at, (long long) state->copy_part_bytes,
+				 copying->handle);
+	op->phase = S3_COPY_NEXT;
+	return CF_STEP_AGAIN;
+}
+
+/* same_store tells whether one request can name both places: the same endpoint, or regions of one partition of AWS. */
+static bool
+same_store(const CfPlace *a, const CfPlace *b)
+{
+	return cf_s3_store(a) == cf_s3_store(b) && strcmp(a->endpoint, b->endpoint) == 0 &&
+		(strncmp(a->region, "cn-", 3) == 0) == (strncmp(b->region, "cn-", 3) == 0) &&
+		(strncmp(a->region, "us-gov-", 7) == 0) == (strncmp(b->region, "us-gov-", 7) == 0) &&
+		(strncmp(a->region, "us-iso", 6) == 0) == (strncmp(b->region, "us-iso", 6) == 0) &&
+		(strncmp(a->region, "eusc-", 5) == 0) == (strncmp(b->region, "eusc-", 5) == 0);
+}
+
+CfStep
+cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+{
+	CfS3State  *state = cf_s3_state(op);
+	CfStep		step;
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	switch (op->phase)
+	{
+		case S3_START:
+			state->told.kind = CF_ERR_NONE;
+			memset(&state->copying, 0, sizeof(state->copying));
+			return cf_s3_stat(op, key, stat);
+		case S3_ASKED:
+		case S3_ASKED_MORE:
+			step = cf_s3_stat(op, key, stat);
+			return step == CF_STEP_DONE ? class_looked(op, key, version, storage_class, stat) : step;
+		case S3_COPY_ONE:
+			if (op->response.status == 412)
+				return cf_s3_changed(op, key);
+			return copy_one_answer(op, key, key);
+		case S3_SETTLING:
+			if (state->copying.handle[0] == '\0')
+				return class_changed(op, key, storage_class, stat);
+			break;
+		default:
+			break;
+	}
+	return copy_by_parts(op, op->place, key, NULL, stat);
+}
+
+/* class_looked copies the object onto itself, if it still is the pinned version and that can be done safely. */
+static CfStep
+class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+{
+	CfS3State  *state = op->state;
+	bool		replaces = cf_s3_store(op->place)->copy_replace;
+	CfUploadArgs args = {.key = key, .owner_tag = state->head.owner_tag, .size_bytes = stat->size_bytes,
+		.content_type = stat->content_type, .storage_class = storage_class, .metadata = stat->attributes.metadata,
+		.attributes = stat->attributes};
+
+	if (!cf_s3_pinned(op, version))
+		return cf_s3_changed(op, key);
+	if (strcmp(stat->storage_class, storage_class) == 0)
+		return cf_s3_done(op);
+	if (stat->must_restore || !cf_s3_store(op->place)->copies || (!replaces && state->head.version_id[0] == '\0'))
+	{
+		cf_s3_unexpected(op, "change the class of object", key, stat->must_restore ? "it is archived" : "the store cannot do it safely");
+		op->err.kind = stat->must_restore ? CF_ERR_STATE : CF_ERR_UNSUPPORTED;
+		op->err.retryable = false;
+		cf_error_hint(&op->err, "%s", stat->must_restore ? "Restore it first." :
+					  "It would overwrite what somebody writes meanwhile; turn versioning of the bucket on, or move the object to another key.");
+		return CF_STEP_ERROR;
+	}
+	state->source = state->head;
+	if (stat->size_bytes > CF_S3_COPY_MAX)
+	{
+		/* The owner tag must stay where it is while the state is used. */
+		args.owner_tag = state->source.owner_tag;
+		args.attributes.metadata = "";
+		state->copying.args = args;
+		state->replacing = true;
+		return copy_begin(op, &state->copying.args, "");
+	}
+	if (cf_s3_request(op, "PUT", "CopyObject", key, "") == NULL || !copy_source(op, op->place, key) ||
+		!cf_s3_amz_header(op, "metadata-directive", "COPY") || !cf_s3_amz_header(op, "storage-class", storage_class) ||
+		(cf_storage_option(op->place, "sse")[0] != '\0' &&
+		 !cf_s3_amz_header(op, "server-side-encryption", cf_storage_option(op->place, "sse"))) ||
+		(cf_storage_option(op->place, "sse_kms_key_id")[0] != '\0' &&
+		 !cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", cf_storage_option(op->place, "sse_kms_key_id"))) ||
+		(replaces && !cf_s3_condition(op, &state->source)))
+		return cf_s3_error(op);
+	op->request.net_class = CF_NET_SLOW;
+	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_s3_send(op, S3_COPY_ONE);
+}
+
+/* class_changed ends a change of the class: the object has its size and the class that was asked for. */
+static CfStep
+class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat)
+{
+	switch (cf_s3_looked(op, key, stat))
+	{
+		case CF_S3_MISSING:
+			return cf_s3_missing(op, key);
+		case CF_S3_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			break;
+	}
+	if (strcmp(stat->storage_class, storage_class) != 0)
+		return cf_s3_unexpected(op, "change the class of object", key, "the store left it as it was");
+	return cf_s3_done(op);
+}
+
+CfStep
+cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const char *priority)
+{
+	CfS3Text	body = {.arena = op->arena};
+	CfObjectStat stat;
+	char	   *tier;
+
+	if (op->phase == S3_START)
+		return cf_s3_look(op, key, S3_ASKED);
+	if (op->phase == S3_ASKED_MORE)
+		return cf_s3_success(op) || op->response.status == 409 ? cf_s3_done(op) : cf_s3_fail(op, "restore object", key);
+	switch (cf_s3_looked(op, key, &stat))
+	{
+		case CF_S3_MISSING:
+			return cf_s3_missing(op, key);
+		case CF_S3_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			break;
+	}
+	if (!cf_s3_pinned(op, version))
+		return cf_s3_changed(op, key);
+	if (!stat.must_restore || stat.restoring)
+		return cf_s3_done(op);
+	tier = cf_xml_escape(op->arena, priority == NULL || priority[0] == '\0' ? "Bulk" : priority);
+	cf_s3_text_add(&body, "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>");
+	cf_s3_text_add_number(&body, days < 1 ? 1 : days);
+	cf_s3_text_add(&body, "</Days><GlacierJobParameters><Tier>");
+	cf_s3_text_add(&body, tier == NULL ? "" : tier);
+	cf_s3_text_add(&body, "</Tier></GlacierJobParameters></RestoreRequest>");
+	if (body.failed || tier == NULL)
+		return cf_s3_memory(op);
+	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length) ||
+		!cf_s3_header(op, "Content-Type", "application/xml"))
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_ASKED_MORE);
+}

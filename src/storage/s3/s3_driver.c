@@ -1,0 +1,722 @@
+/*
+ * s3_driver.c
+ *		Driver of Amazon S3 and compatible stores (providers AWS and S3): stores as data, options, what a place can do, keys, URLs,
+ *		and what every request has in common; and the table of the driver.
+ *
+ * A row of cf_s3_stores tells what a store honours, as documented or seen. Where nobody knows, it claims what check_storage()
+ * can try out and take away; where a store is known to ignore a condition, nothing can bring it back but an option by which
+ * a person accepts the risk.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/s3/s3.h"
+
+#define SIGNED_BODY_MAX (1024 * 1024)	/* over https a larger body is left to TLS and to its checksum */
+
+static bool s3_validate(const CfPlace *place, CfError *err);
+static void s3_caps(const CfPlace *place, CfCaps *caps);
+static bool s3_key_check(const CfPlace *place, const char *key, CfError *err);
+static void s3_end(CfOp *op);
+static bool option_check(const CfPlace *place, CfError *err);
+static bool endpoint_check(const CfPlace *place, CfError *err);
+static bool bucket_check(const CfPlace *place, CfError *err);
+static bool segments_check(const char *text, int segment_max);
+static size_t utf8_sequence(const unsigned char *s);
+static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
+static bool bucket_in_host(const CfPlace *place);
+static bool carries_key(const char *verb);
+
+/*
+ * What stores honour. Unknown is claimed (true) and left to check_storage(); false is what was seen or is documented to be
+ * missing, ignored or refused. Stores that keep objects in a file system cannot have segments of more than 255 bytes.
+ */
+const CfS3Store cf_s3_stores[] = {
+	{.preset = "aws", .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4, .virtual_host = true, .classes = true,
+		.restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true,
+		.copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true, .list_sorted = true,
+		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME},
+	{.preset = "generic", .region = "us-east-1", .dialect = &cf_s3_aws4, .classes = true, .restores = true, .create_only = true,
+		.conditional_delete = true, .conditional_read = true, .copies = true, .multipart = true, .join_create_only = true,
+		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "minio", .region = "us-east-1", .dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true,
+		.copies = true, .multipart = true, .join_create_only = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
+		.checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255},
+	{.preset = "ceph", .region = "default", .dialect = &cf_s3_aws4, .classes = true, .restores = true, .create_only = true,
+		.conditional_read = true, .copies = true, .multipart = true, .join_create_only = true, .list_sorted = true,
+		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "r2", .region = "auto", .dialect = &cf_s3_aws4, .classes = true, .create_only = true, .conditional_read = true,
+		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
+		.checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "b2", .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .conditional_read = true, .copies = true,
+		.multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "oracle", .dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "ibm", .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4, .restores = true,
+		.create_only = true, .conditional_read = true, .copies = true, .multipart = true, .list_sorted = true,
+		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "alibaba", .endpoint = "https://s3.oss-%s.aliyuncs.com", .dialect = &cf_s3_aws4, .virtual_host = true,
+		.classes = true, .restores = true, .conditional_read = true, .copies = true, .multipart = true, .list_sorted = true,
+		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "wasabi", .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .conditional_read = true,
+		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
+		.checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "seaweedfs", .region = "us-east-1", .dialect = &cf_s3_aws4, .classes = true, .create_only = true,
+		.conditional_delete = true, .conditional_read = true, .copies = true, .copy_create_only = true, .multipart = true,
+		.join_create_only = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
+		.segment_max = 255},
+	{.preset = "versitygw", .region = "us-east-1", .dialect = &cf_s3_aws4, .create_only = true, .conditional_delete = true,
+		.conditional_read = true, .copies = true, .multipart = true, .join_create_only = true, .list_sorted = true,
+		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255},
+	{.preset = "garage", .region = "garage", .dialect = &cf_s3_aws4, .conditional_read = true, .copies = true, .multipart = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "gcs", .endpoint = "https://storage.googleapis.com", .region = "auto", .dialect = &cf_s3_goog4, .classes = true,
+		.create_only = true, .conditional_delete = true, .conditional_read = true, .list_sorted = true, .list_exact = true,
+		.checksum = CF_S3_CHECKSUM_MD5},
+};
+
+#define STORES (sizeof(cf_s3_stores) / sizeof(cf_s3_stores[0]))
+
+/* Regions whose hosts end differently: other partitions of AWS. */
+static const struct
+{
+	const char *region;			/* how it begins */
+	const char *endpoint;
+}			partitions[] = {
+	{"cn-", "https://s3.%s.amazonaws.com.cn"},
+	{"us-isob-", "https://s3.%s.sc2s.sgov.gov"},
+	{"us-iso-", "https://s3.%s.c2s.ic.gov"},
+	{"eusc-", "https://s3.%s.amazonaws.eu"},
+};
+
+static const char *const option_names[] = {
+	"preset", "addressing", "payload_signing", "checksum", "put_max_mb", "sse", "sse_kms_key_id", "request_payer",
+	"expected_bucket_owner", "accept_unconditional_create", "accept_unconditional_delete", NULL
+};
+
+static const char *const credential_names[] = {
+	"access_key_id", "secret_access_key", "session_token", "sse_customer_key", NULL
+};
+
+/* Options with few values. */
+static const struct
+{
+	const char *name;
+	const char *values[6];
+}			choices[] = {
+	{"addressing", {"auto", "path", "virtual"}},
+	{"payload_signing", {"auto", "always"}},
+	{"checksum", {"none", "md5", "crc32c", "crc64nvme"}},
+	{"sse", {"AES256", "aws:kms", "aws:kms:dsse"}},
+	{"request_payer", {"requester"}},
+	{"accept_unconditional_create", {"false", "true"}},
+	{"accept_unconditional_delete", {"false", "true"}},
+};
+
+const CfDriver cf_storage_s3_driver = {
+	.name = "s3",
+	.validate = s3_validate,
+	.caps = s3_caps,
+	.key_check = s3_key_check,
+	.stat = cf_s3_stat,
+	.read = cf_s3_read,
+	.put = cf_s3_put,
+	.upload_begin = cf_s3_upload_begin,
+	.upload_part = cf_s3_upload_part,
+	.upload_seal = cf_s3_upload_seal,
+	.upload_commit = cf_s3_upload_commit,
+	.upload_abort = cf_s3_upload_abort,
+	.uploads_find = cf_s3_uploads_find,
+	.remove = cf_s3_remove,
+	.list = cf_s3_list,
+	.end = s3_end,
+	.options = option_names,
+	.credentials = credential_names,
+	.copy = cf_s3_copy,
+	.set_class = cf_s3_set_class,
+	.restore = cf_s3_restore,
+	.presign = cf_s3_presign,
+	.version_same = cf_s3_version_same,
+};
+
+/* s3_validate looks at the options of a place. */
+static bool
+s3_validate(const CfPlace *place, CfError *err)
+{
+	size_t		prefix_bytes = strlen(place->prefix);
+	const CfS3Store *store;
+	const char *region;
+
+	if (!option_check(place, err))
+		return false;
+	store = cf_s3_store(place);
+	region = cf_s3_region(place);
+	if (!bucket_check(place, err) || !endpoint_check(place, err))
+		return false;
+	if (region == NULL || strlen(region) > 64 ||
+		strspn(region, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != strlen(region))
+	{
+		cf_error_set(err, CF_ERR_INPUT, "place \"%s\" has no valid region", place->name);
+		return cf_error_hint(err, "Set the option region, as in region 'eu-central-1'.");
+	}
+	if (prefix_bytes > 0 && (place->prefix[prefix_bytes - 1] != '/' || prefix_bytes > CF_STORAGE_KEY_MAX / 2 ||
+							 !segments_check(place->prefix, store->segment_max)))
+	{
+		cf_error_set(err, CF_ERR_INPUT, "prefix \"%s\" of place \"%s\" cannot be used", place->prefix, place->name);
+		return cf_error_hint(err, "It ends in \"/\", has at most %d bytes, and no segment that is empty, \".\" or \"..\".",
+							 CF_STORAGE_KEY_MAX / 2);
+	}
+	return true;
+}
+
+/* option_check looks at the options that only this driver understands. */
+static bool
+option_check(const CfPlace *place, CfError *err)
+{
+	const char *preset = cf_storage_option(place, "preset");
+	const char *owner = cf_storage_option(place, "expected_bucket_owner");
+	const char *put_max = cf_storage_option(place, "put_max_mb");
+	int64_t		number;
+	bool		found = preset[0] == '\0';
+
+	for (size_t i = 0; i < STORES; i++)
+		found |= strcmp(cf_s3_stores[i].preset, preset) == 0;
+	if (!found)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "invalid value \"%s\" for option \"preset\" of place \"%s\"", preset, place->name);
+		return cf_error_hint(err, "It is aws, minio, ceph, r2, b2, oracle, ibm, alibaba, wasabi, seaweedfs, versitygw, garage, gcs or generic.");
+	}
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+	{
+		const char *value = cf_storage_option(place, choices[i].name);
+
+		found = value[0] == '\0';
+		for (const char *const *choice = choices[i].values; *choice != NULL; choice++)
+			found |= strcmp(*choice, value) == 0;
+		if (found)
+			continue;
+		cf_error_set(err, CF_ERR_INPUT, "invalid value \"%s\" for option \"%s\" of place \"%s\"", value, choices[i].name,
+					 place->name);
+		return cf_error_hint(err, "It is %s%s%s%s%s.", choices[i].values[0], choices[i].values[1] ? " or " : "",
+							 choices[i].values[1] ? choices[i].values[1] : "", choices[i].values[2] ? " or " : "",
+							 choices[i].values[2] ? choices[i].values[2] : "");
+	}
+	if (put_max[0] != '\0' && (!cf_s3_number(put_max, 1024, &number) || number < 1))
+		return cf_error_set(err, CF_ERR_INPUT, "option \"put_max_mb\" of place \"%s\" is a number from 1 to 1024", place->name);
+	if (owner[0] != '\0' && (strlen(owner) != 12 || strspn(owner, "0123456789") != 12))
+		return cf_error_set(err, CF_ERR_INPUT, "option \"expected_bucket_owner\" of place \"%s\" is an account number of 12 digits",
+							place->name);
+	return true;
+}
+
+/* bucket_check accepts names of buckets; what needs other requests or other signatures is refused. */
+static bool
+bucket_check(const CfPlace *place, CfError *err)
+{
+	size_t		length = strlen(place->bucket);
+
+	if (strncmp(place->bucket, "arn:", 4) == 0 || (length > 6 && strcmp(place->bucket + length - 6, "--x-s3") == 0) ||
+		(length > 5 && strcmp(place->bucket + length - 5, ".mrap") == 0) ||
+		(length > 8 && strcmp(place->bucket + length - 8, "-s3alias") == 0))
+	{
+		cf_error_set(err, CF_ERR_UNSUPPORTED, "bucket \"%s\" of place \"%s\" is an access point or a directory bucket",
+					 place->bucket, place->name);
+		return cf_error_hint(err, "Access points, multi-region access points and S3 Express are not supported; name the bucket itself.");
+	}
+	if (length >= 3 && length <= 255 && strcmp(place->bucket, "..") != 0 &&
+		strspn(place->bucket, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == length)
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "bucket \"%s\" of place \"%s\" is not the name of a bucket", place->bucket, place->name);
+	return cf_error_hint(err, "It consists of lower-case letters, digits, \"-\" and \".\".");
+}
+
+/* endpoint_check looks at the option endpoint: a scheme and a host, nothing behind. */
+static bool
+endpoint_check(const CfPlace *place, CfError *err)
+{
+	CfError		ignored;
+	CfUrl		url;
+
+	if (place->endpoint[0] == '\0')
+	{
+		if (cf_s3_store(place)->endpoint != NULL)
+			return true;
+		cf_error_set(err, CF_ERR_INPUT, "place \"%s\" has no endpoint", place->name);
+		return cf_error_hint(err, "Set the option endpoint, as in endpoint 'https://s3.example.com', or a preset that knows it.");
+	}
+	if (cf_url_split(place->endpoint, &url, &ignored) && url.query[0] == '\0' &&
+		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "endpoint \"%s\" of place \"%s\" cannot be used", place->endpoint, place->name);
+	return cf_error_hint(err, "It is https://HOST or https://HOST:PORT, without a path; the bucket has an option of its own.");
+}
+
+static void
+s3_caps(const CfPlace *place, CfCaps *caps)
+{
+	const CfS3Store *store = cf_s3_store(place);
+	CfS3Checksum checksum = cf_s3_checksum(place);
+
+	caps->create_only = store->create_only;
+	caps->conditional_delete = store->conditional_delete;
+	caps->conditional_read = store->conditional_read;
+	caps->list_sorted = store->list_sorted;
+	caps->list_utf8_safe = store->list_exact;
+	caps->storage_classes = store->classes;
+	caps->restores = store->restores;
+	caps->remote = true;
+	caps->server_side_copy = store->copies;
+	caps->copy_conditional = store->copies && (store->copy_create_only || store->join_create_only);
+	caps->parallel_parts = store->multipart;
+	caps->digests = (checksum == CF_S3_CHECKSUM_CRC64NVME ? CF_DIGEST_CRC64NVME : 0) |
+		(checksum == CF_S3_CHECKSUM_CRC32C ? CF_DIGEST_CRC32C : 0) |
+		(store->etag_md5 && cf_storage_option(place, "sse")[0] != 'a' ? CF_DIGEST_MD5 : 0);
+	caps->put_max_bytes = cf_s3_put_max(place);
+	caps->copy_max_bytes = CF_S3_COPY_MAX;
+	caps->max_object_bytes = store->multipart ? CF_S3_PARTS_MAX * CF_S3_PART_MAX : caps->put_max_bytes;
+	caps->max_key_bytes = CF_STORAGE_KEY_MAX;
+	caps->max_segment_bytes = store->segment_max;
+	caps->part_min_bytes = CF_S3_PART_MIN;
+	caps->part_max_bytes = CF_S3_PART_MAX;
+	caps->parts_max = store->multipart ? CF_S3_PARTS_MAX : 1;
+}
+
+/*
+ * s3_key_check accepts keys that mean the same on every store: some fold "//", "." and "..", cut a leading "/", or take a
+ * trailing one for a folder, and would overwrite another object.
+ */
+static bool
+s3_key_check(const CfPlace *place, const char *key, CfError *err)
+{
+	size_t		length = strlen(place->prefix) + strlen(key);
+	int			segment_max = cf_s3_store(place)->segment_max;
+	char		shown[CF_S3_SHOWN];
+
+	cf_s3_printable(shown, sizeof(shown), key);
+	if (length > CF_STORAGE_KEY_MAX)
+		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: %zu bytes with the prefix, at most %d", shown, length,
+							CF_STORAGE_KEY_MAX);
+	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
+	{
+		size_t		sequence = utf8_sequence(s);
+
+		if (*s < 0x20 || *s == 0x7f)
+			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
+		if (sequence == 0)
+			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
+		s += sequence;
+	}
+	if (key[0] != '\0' && key[strlen(key) - 1] != '/' && segments_check(key, segment_max))
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "key \"%s\" cannot be written to place \"%s\"", shown, place->name);
+	if (segment_max > 0)
+		return cf_error_detail(err, "A segment between two slashes is empty, \".\", \"..\", or has more than %d bytes.", segment_max);
+	return cf_error_detail(err, "A segment between two slashes is empty, \".\" or \"..\".");
+}
+
+/* segments_check looks at each segment; an empty one may only be the last, after a trailing slash. */
+static bool
+segments_check(const char *text, int segment_max)
+{
+	do
+	{
+		size_t		length = strcspn(text, "/");
+
+		if ((length == 0 && *text == '/') || (length == 1 && text[0] == '.') ||
+			(length == 2 && text[0] == '.' && text[1] == '.') || (segment_max > 0 && length > (size_t) segment_max))
+			return false;
+		text += length;
+	} while (*text++ != '\0' && *text != '\0');
+	return true;
+}
+
+/* utf8_sequence gives the length of the UTF-8 sequence at s, 0 if it is none: overlong, a surrogate, beyond U+10FFFF. */
+static size_t
+utf8_sequence(const unsigned char *s)
+{
+	size_t		length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < length; i++)
+	{
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+		(s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return length;
+}
+
+/* cf_s3_store gives the row of a place: its preset's, else its provider's. */
+const CfS3Store *
+cf_s3_store(const CfPlace *place)
+{
+	const char *preset = cf_storage_option(place, "preset");
+
+	for (size_t i = 0; i < STORES && preset[0] != '\0'; i++)
+	{
+		if (strcmp(cf_s3_stores[i].preset, preset) == 0)
+			return &cf_s3_stores[i];
+	}
+	return &cf_s3_stores[strcmp(place->provider, "AWS") == 0 ? 0 : 1];
+}
+
+/* cf_s3_checksum tells by which digest the store checks what it gets. */
+CfS3Checksum
+cf_s3_checksum(const CfPlace *place)
+{
+	static const char *const names[] = {"none", "md5", "crc32c", "crc64nvme"};
+	const char *value = cf_storage_option(place, "checksum");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (strcmp(names[i], value) == 0)
+			return (CfS3Checksum) i;
+	}
+	return cf_s3_store(place)->checksum;
+}
+
+/* cf_s3_put_max gives the size up to which an object goes in one request. */
+int64_t
+cf_s3_put_max(const CfPlace *place)
+{
+	int64_t		mb;
+
+	return cf_s3_number(cf_storage_option(place, "put_max_mb"), 1024, &mb) && mb > 0 ? mb * 1024 * 1024 : CF_S3_PUT_MAX;
+}
+
+/* cf_s3_region gives the region to sign for; NULL = none is known. */
+const char *
+cf_s3_region(const CfPlace *place)
+{
+	return place->region[0] != '\0' ? place->region : cf_s3_store(place)->region;
+}
+
+/* cf_s3_accepts tells whether a person accepted a risk by an option. */
+bool
+cf_s3_accepts(const CfPlace *place, const char *option)
+{
+	return strcmp(cf_storage_option(place, option), "true") == 0;
+}
+
+/* endpoint_of gives scheme and host of a place, without a slash at the end. */
+static const char *
+endpoint_of(const CfPlace *place, char *room, size_t room_bytes)
+{
+	const char *endpoint = cf_s3_store(place)->endpoint;
+	const char *region = cf_s3_region(place);
+	size_t		length;
+
+	if (place->endpoint[0] != '\0')
+		endpoint = place->endpoint;
+	else if (endpoint == cf_s3_stores[0].endpoint)
+	{
+		for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++)
+		{
+			if (strncmp(region == NULL ? "" : region, partitions[i].region, strlen(partitions[i].region)) == 0)
+				endpoint = partitions[i].endpoint;
+		}
+	}
+	if (endpoint == NULL)
+		endpoint = "";
+	length = strcspn(endpoint, "%");
+	if (place->endpoint[0] != '\0' || endpoint[length] == '\0')
+		snprintf(room, room_bytes, "%s", endpoint);
+	else
+		snprintf(room, room_bytes, "%.*s%s%s", (int) length, endpoint, region == NULL ? "" : region, endpoint + length + 2);
+	length = strlen(room);
+	while (length > 0 && room[length - 1] == '/')
+		room[--length] = '\0';
+	return room;
+}
+
+/* bucket_in_host tells whether the bucket goes into the host's name; one with dots would not match a certificate. */
+static bool
+bucket_in_host(const CfPlace *place)
+{
+	const char *addressing = cf_storage_option(place, "addressing");
+
+	if (strcmp(addressing, "path") == 0 || strcmp(addressing, "virtual") == 0)
+		return addressing[0] == 'v';
+	return cf_s3_store(place)->virtual_host && (place->endpoint[0] == '\0' || strcmp(place->provider, "AWS") == 0) &&
+		strlen(place->bucket) <= 63 &&
+		strspn(place->bucket, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(place->bucket);
+}
+
+/* cf_s3_url makes the URL of an object (key), or of the bucket (key NULL), each byte encoded once; NULL = out of memory. */
+char *
+cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query)
+{
+	char		room[512];
+	const char *endpoint = endpoint_of(place, room, sizeof(room));
+	const char *host = strstr(endpoint, "://");
+	CfS3Text	text = {.arena = arena};
+
+	host = host == NULL ? endpoint : host + 3;
+	cf_s3_text_add_bytes(&text, endpoint, (size_t) (host - endpoint));
+	if (bucket_in_host(place))
+	{
+		cf_s3_text_add(&text, place->bucket);
+		cf_s3_text_add(&text, ".");
+		cf_s3_text_add(&text, host);
+	}
+	else
+	{
+		cf_s3_text_add(&text, host);
+		cf_s3_text_add(&text, "/");
+		cf_s3_text_encode(&text, place->bucket);
+	}
+	if (key != NULL || bucket_in_host(place))
+		cf_s3_text_add(&text, "/");
+	if (key != NULL)
+	{
+		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
+		char	   *name = cf_url_encode(arena, key, strlen(key), true);
+
+		if (prefix == NULL || name == NULL)
+			return NULL;
+		cf_s3_text_add(&text, prefix);
+		cf_s3_text_add(&text, name);
+	}
+	if (query[0] != '\0')
+	{
+		cf_s3_text_add(&text, "?");
+		cf_s3_text_add(&text, query);
+	}
+	return text.failed ? NULL : text.data;
+}
+
+/* cf_s3_state gives what the op remembers; NULL = out of memory, and op->err says so. */
+CfS3State *
+cf_s3_state(CfOp *op)
+{
+	CfS3State  *state = op->state;
+	const CfAllocator *allocator = &op->arena->allocator;
+
+	if (state != NULL)
+		return state;
+	state = allocator->alloc(allocator->ctx, sizeof(*state));
+	if (state == NULL)
+	{
+		cf_s3_memory(op);
+		return NULL;
+	}
+	memset(state, 0, sizeof(*state));
+	op->state = state;
+	return state;
+}
+
+/* cf_s3_asked gives the place that the present request goes to: the op's, or the source of a copy. */
+const CfPlace *
+cf_s3_asked(const CfOp *op)
+{
+	const CfS3State *state = op->state;
+
+	return state != NULL && state->asked != NULL ? state->asked : op->place;
+}
+
+/* cf_s3_buffer_free gives the bytes back that wait to be sent. */
+void
+cf_s3_buffer_free(CfOp *op)
+{
+	CfS3State  *state = op->state;
+
+	if (state->buffer != NULL)
+		op->arena->allocator.free(op->arena->allocator.ctx, state->buffer);
+	state->buffer = NULL;
+	state->buffer_bytes = state->filled = 0;
+}
+
+static void
+s3_end(CfOp *op)
+{
+	CfS3State  *state = op->state;
+
+	if (state == NULL)
+		return;
+	cf_s3_buffer_free(op);
+	if (state->parts != NULL)
+		op->arena->allocator.free(op->arena->allocator.ctx, state->parts);
+	op->arena->allocator.free(op->arena->allocator.ctx, state);
+	op->state = NULL;
+}
+
+/*
+ * cf_s3_request begins the request of an operation, to the place that the state names, with what all requests have in
+ * common. NULL = op->err tells why.
+ */
+CfRequest *
+cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query)
+{
+	CfRequest  *request;
+	const CfPlace *place;
+
+	if (cf_s3_state(op) == NULL)
+		return NULL;
+	place = cf_s3_asked(op);
+	request = cf_storage_op_request(op, method, verb);
+	request->url = cf_s3_url(place, &op->request_arena, key, query);
+	request->sign = cf_s3_sign;
+	request->classify = cf_s3_classify;
+	request->place = &place->net;
+	if (request->url == NULL)
+	{
+		cf_s3_memory(op);
+		return NULL;
+	}
+	if ((cf_storage_option(place, "request_payer")[0] != '\0' &&
+		 !cf_s3_amz_header(op, "request-payer", cf_storage_option(place, "request_payer"))) ||
+		(cf_storage_option(place, "expected_bucket_owner")[0] != '\0' &&
+		 !cf_s3_amz_header(op, "expected-bucket-owner", cf_storage_option(place, "expected_bucket_owner"))) ||
+		(carries_key(verb) && !cf_s3_customer_key(op, place, "")) || !cf_s3_body(op, NULL, 0))
+		return NULL;
+	return request;
+}
+
+/* carries_key tells whether a call carries bytes of an object or looks at them, so that it needs the customer's key. */
+static bool
+carries_key(const char *verb)
+{
+	static const char *const verbs[] = {
+		"HeadObject", "GetObject", "PutObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CopyObject"
+	};
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+	{
+		if (strcmp(verbs[i], verb) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* cf_s3_customer_key adds the customer's key of a place (SSE-C), if it has one; family is "" or "copy-source-". */
+bool
+cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family)
+{
+	const char *key = cf_credential(place->credentials, "sse_customer_key");
+	char		digest[CF_BASE64_BYTES(16)];
+	char		names[3][80];
+	uint8_t		bytes[33];
+	uint8_t		md5[16];
+	bool		good;
+
+	if (key == NULL)
+		return true;
+	if (strncmp(op->request.url, "https://", 8) != 0)
+	{
+		cf_error_set(&op->err, CF_ERR_INPUT, "place \"%s\" cannot be used with a key of the customer over http", place->name);
+		return cf_error_hint(&op->err, "The key goes with every request; use an endpoint with https.");
+	}
+	good = cf_base64_decode(key, bytes, sizeof(bytes)) == 32 && cf_md5(bytes, 32, md5);
+	explicit_bzero(bytes, sizeof(bytes));
+	if (!good)
+		return cf_error_set(&op->err, CF_ERR_INPUT, "the credential sse_customer_key of place \"%s\" is not the base64 of 32 bytes",
+							place->name);
+	cf_base64_encode(md5, sizeof(md5), digest);
+	snprintf(names[0], sizeof(names[0]), "%sserver-side-encryption-customer-algorithm", family);
+	snprintf(names[1], sizeof(names[1]), "%sserver-side-encryption-customer-key", family);
+	snprintf(names[2], sizeof(names[2]), "%sserver-side-encryption-customer-key-MD5", family);
+	return cf_s3_amz_header(op, names[0], "AES256") && cf_s3_amz_header(op, names[1], key) &&
+		cf_s3_amz_header(op, names[2], digest);
+}
+
+/* cf_s3_header adds a header whose value may be gone later: it is copied. false = op->err tells why. */
+bool
+cf_s3_header(CfOp *op, const char *name, const char *value)
+{
+	char	   *copy = cf_arena_strdup(&op->request_arena, value);
+
+	if (copy == NULL)
+	{
+		cf_s3_memory(op);
+		return false;
+	}
+	return cf_net_header(&op->request, name, copy, &op->err);
+}
+
+/* cf_s3_amz_header adds a header of the dialect's own family: x-amz-…, or x-goog-…. */
+bool
+cf_s3_amz_header(CfOp *op, const char *name, const char *value)
+{
+	CfS3Text	text = {.arena = &op->request_arena};
+
+	cf_s3_text_add(&text, cf_s3_store(cf_s3_asked(op))->dialect->header);
+	cf_s3_text_add(&text, name);
+	if (text.failed)
+	{
+		cf_s3_memory(op);
+		return false;
+	}
+	return cf_s3_header(op, text.data, value);
+}
+
+/* cf_s3_body gives the request its body and tells the digest that is signed. */
+bool
+cf_s3_body(CfOp *op, const void *body, size_t length)
+{
+	CfRequest  *request = &op->request;
+	const CfPlace *place = cf_s3_asked(op);
+	bool		sign = strncmp(request->url, "https://", 8) != 0 || length <= SIGNED_BODY_MAX ||
+		strcmp(cf_storage_option(place, "payload_signing"), "always") == 0;
+	char		hex[CF_HEX_BYTES(32)] = "UNSIGNED-PAYLOAD";
+	uint8_t		digest[32];
+	CfS3Text	name = {.arena = &op->request_arena};
+
+	if (sign && !cf_sha256(body == NULL ? "" : body, length, digest))
+	{
+		cf_s3_memory(op);
+		return false;
+	}
+	if (sign)
+		cf_hex_encode(digest, sizeof(digest), hex);
+	/* The one of an empty body is there from the beginning. */
+	cf_s3_text_add(&name, cf_s3_store(place)->dialect->header);
+	cf_s3_text_add(&name, "content-sha256");
+	for (int i = 0; !name.failed && i < request->header_count; i++)
+	{
+		if (strcmp(request->headers[i].name, name.data) == 0)
+			request->headers[i] = request->headers[--request->header_count];
+	}
+	request->body = body;
+	request->body_bytes = length;
+	if (name.failed)
+	{
+		cf_s3_memory(op);
+		return false;
+	}
+	return cf_s3_header(op, name.data, hex);
+}
+
+/* cf_s3_send hands the request over; the answer is awaited in phase. */
+CfStep
+cf_s3_send(CfOp *op, int phase)
+{
+	op->phase = phase;
+	return CF_STEP_SEND;
+}
+
+CfStep
+cf_s3_done(CfOp *op)
+{
+	CfS3State  *state = op->state;
+
+	if (state != NULL)
+		state->asked = NULL;
+	op->phase = S3_START;
+	return CF_STEP_DONE;
+}
+
+/* cf_s3_error ends an operation whose op->err is set. */
+CfStep
+cf_s3_error(CfOp *op)
+{
+	cf_s3_done(op);
+	return CF_STEP_ERROR;
+}
+
+CfStep
+cf_s3_memory(CfOp *op)
+{
+	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for a request to place \"%s\"", op->place->name);
+	return cf_s3_error(op);
+}

@@ -1,0 +1,365 @@
+/*
+ * s3_text.c
+ *		Texts of S3: growing ones, lists of names and values, times, RFC 2047 words, and pins.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "storage/s3/s3.h"
+
+#define TEXT_FIRST 256
+#define PIN_VALUE_MAX 56		/* two of them and an owner tag fit into a pin */
+
+static bool word_plain(const char *text);
+static long word_bytes(const char *word, char *to, const char **after);
+static long quoted_bytes(const char *from, size_t length, char *to);
+
+/* cf_s3_text_add appends a piece. */
+void
+cf_s3_text_add(CfS3Text *text, const char *piece)
+{
+	cf_s3_text_add_bytes(text, piece, strlen(piece));
+}
+
+/* cf_s3_text_add_bytes appends length bytes; when memory is short it says so in text->failed and keeps what there was. */
+void
+cf_s3_text_add_bytes(CfS3Text *text, const char *bytes, size_t length)
+{
+	if (text->failed || length >= SIZE_MAX / 4 - text->length)
+	{
+		text->failed = true;
+		return;
+	}
+	if (text->length + length >= text->room)
+	{
+		size_t		room = text->room == 0 ? TEXT_FIRST : text->room;
+		char	   *grown;
+
+		while (room <= text->length + length)
+			room *= 2;
+		grown = cf_arena_alloc(text->arena, room);
+		if (grown == NULL)
+		{
+			text->failed = true;
+			return;
+		}
+		if (text->length > 0)
+			memcpy(grown, text->data, text->length);
+		text->data = grown;
+		text->room = room;
+	}
+	memcpy(text->data + text->length, bytes, length);
+	text->length += length;
+	text->data[text->length] = '\0';
+}
+
+/* cf_s3_text_add_number appends a number in decimal digits. */
+void
+cf_s3_text_add_number(CfS3Text *text, int64_t number)
+{
+	char		digits[24];
+
+	snprintf(digits, sizeof(digits), "%lld", (long long) number);
+	cf_s3_text_add(text, digits);
+}
+
+/* cf_s3_text_encode appends a piece with every byte encoded that a query's value cannot hold. */
+void
+cf_s3_text_encode(CfS3Text *text, const char *piece)
+{
+	char	   *encoded = cf_url_encode(text->arena, piece, strlen(piece), false);
+
+	if (encoded == NULL)
+		text->failed = true;
+	else
+		cf_s3_text_add(text, encoded);
+}
+
+/* cf_s3_line_next takes the next "name=value\n" off lines; a name that is too long or missing comes as "". */
+bool
+cf_s3_line_next(const char **lines, char name[128], const char **value, size_t *value_bytes)
+{
+	const char *line = *lines;
+	size_t		length;
+	size_t		name_bytes;
+
+	if (line == NULL || *line == '\0')
+		return false;
+	length = strcspn(line, "\n");
+	*lines = line + length + (line[length] == '\n' ? 1 : 0);
+	name_bytes = strcspn(line, "=\n");
+	name[0] = '\0';
+	*value = "";
+	*value_bytes = 0;
+	if (name_bytes == 0 || name_bytes >= 128 || line[name_bytes] != '=')
+		return true;
+	memcpy(name, line, name_bytes);
+	name[name_bytes] = '\0';
+	*value = line + name_bytes + 1;
+	*value_bytes = length - name_bytes - 1;
+	return true;
+}
+
+/* cf_s3_number reads a decimal number from 0 to max, nothing around it. */
+bool
+cf_s3_number(const char *text, int64_t max, int64_t *number)
+{
+	int64_t		value = 0;
+
+	if (*text == '\0')
+		return false;
+	for (; *text != '\0'; text++)
+	{
+		if (*text < '0' || *text > '9' || value > (max - (*text - '0')) / 10)
+			return false;
+		value = value * 10 + (*text - '0');
+	}
+	*number = value;
+	return true;
+}
+
+/* cf_s3_time_read reads "2009-10-12T17:50:30.000Z", as XML answers tell times, or a date of HTTP. */
+bool
+cf_s3_time_read(const char *text, int64_t *time_us)
+{
+	struct tm	tm = {0};
+	int			used = 0;
+	int64_t		fraction = 0;
+	int64_t		unit = 100000;
+
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+			   &tm.tm_sec, &used) != 6 || used != 19)
+		return cf_net_date(text, time_us);
+	text += used;
+	if (*text == '.')
+	{
+		for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+			fraction += (*text - '0') * unit;
+	}
+	if (strcmp(text, "Z") != 0 || tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+		tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 ||
+		tm.tm_sec > 60)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*time_us = (int64_t) timegm(&tm) * 1000000 + fraction;
+	return true;
+}
+
+/* cf_s3_time_write writes "20130524T000000Z". */
+void
+cf_s3_time_write(int64_t time_us, char text[17])
+{
+	time_t		seconds = (time_t) (time_us / 1000000);
+	struct tm	tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL || strftime(text, 17, "%Y%m%dT%H%M%SZ", &tm) != 16)
+		strcpy(text, "19700101T000000Z");
+}
+
+/* word_plain tells whether a header carries a value as it is. */
+static bool
+word_plain(const char *text)
+{
+	size_t		length = strlen(text);
+
+	for (const char *c = text; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < 0x20 || (unsigned char) *c > 0x7e)
+			return false;
+	}
+	return strstr(text, "=?") == NULL && (length == 0 || (text[0] != ' ' && text[length - 1] != ' '));
+}
+
+/* cf_s3_word_encode writes a value of metadata as S3 gives it back: plain, or as one word of RFC 2047. */
+char *
+cf_s3_word_encode(CfArena *arena, const char *text)
+{
+	static const char head[] = "=?UTF-8?B?";
+	size_t		length = strlen(text);
+	char	   *word;
+
+	if (word_plain(text))
+		return cf_arena_strdup(arena, text);
+	word = cf_arena_alloc(arena, sizeof(head) + CF_BASE64_BYTES(length) + 2);
+	if (word == NULL)
+		return NULL;
+	memcpy(word, head, sizeof(head) - 1);
+	cf_base64_encode(text, length, word + sizeof(head) - 1);
+	strcat(word, "?=");
+	return word;
+}
+
+/* cf_s3_word_decode undoes words of RFC 2047 in UTF-8; what it does not know stays as it is. */
+char *
+cf_s3_word_decode(CfArena *arena, const char *text)
+{
+	char	   *plain = cf_arena_alloc(arena, strlen(text) + 1);
+	char	   *to = plain;
+	bool		after_word = false;
+
+	if (plain == NULL)
+		return NULL;
+	while (*text != '\0')
+	{
+		const char *after;
+		const char *blank = text + strspn(text, " \t");
+		long		length = word_bytes(after_word ? blank : text, to, &after);
+
+		if (length < 0)
+		{
+			*to++ = *text++;
+			after_word = false;
+			continue;
+		}
+		to += length;
+		text = after;
+		after_word = true;
+	}
+	*to = '\0';
+	return plain;
+}
+
+/* word_bytes decodes one word of RFC 2047; -1 = there is none, or it is not ours to read. */
+static long
+word_bytes(const char *word, char *to, const char **after)
+{
+	const char *text = word + 10;
+	const char *end;
+	char	   *copy;
+	long		length;
+
+	if (strncasecmp(word, "=?utf-8?", 8) != 0 || strchr("bBqQ", word[8]) == NULL || word[8] == '\0' || word[9] != '?' ||
+		(end = strstr(text, "?=")) == NULL)
+		return -1;
+	*after = end + 2;
+	if (word[8] == 'q' || word[8] == 'Q')
+		length = quoted_bytes(text, (size_t) (end - text), to);
+	else
+	{
+		copy = strndup(text, (size_t) (end - text));
+		length = copy == NULL ? -1 : cf_base64_decode(copy, to, (size_t) (end - text));
+		free(copy);
+	}
+	return length >= 0 && memchr(to, '\0', (size_t) length) == NULL && memchr(to, '\n', (size_t) length) == NULL ? length : -1;
+}
+
+/* quoted_bytes decodes the Q encoding: "_" is a blank, "=C3" a byte. */
+static long
+quoted_bytes(const char *from, size_t length, char *to)
+{
+	char	   *start = to;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		unsigned	byte;
+		int			used = 0;
+
+		if (from[i] == '=')
+		{
+			char		digits[3] = {from[i + 1], i + 2 < length ? from[i + 2] : '\0', '\0'};
+
+			if (i + 2 >= length || sscanf(digits, "%2x%n", &byte, &used) != 1 || used != 2)
+				return -1;
+			*to++ = (char) byte;
+			i += 2;
+		}
+		else
+			*to++ = from[i] == '_' ? ' ' : from[i];
+	}
+	return to - start;
+}
+
+/* cf_s3_printable copies bytes for a message: what is not printable becomes "?", what is too long is cut. */
+void
+cf_s3_printable(char *shown, size_t room, const char *bytes)
+{
+	size_t		i;
+
+	for (i = 0; i + 4 < room && bytes[i] != '\0'; i++)
+		shown[i] = (unsigned char) bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i];
+	/* Not in the middle of a character. */
+	while (bytes[i] != '\0' && i > 0 && ((unsigned char) bytes[i] & 0xc0) == 0x80)
+		i--;
+	strcpy(shown + i, bytes[i] != '\0' ? "..." : "");
+}
+
+/* cf_s3_pin_value brings a value into the form that it has in pins. */
+void
+cf_s3_pin_value(char *to, size_t room, const char *value)
+{
+	size_t		length = strlen(value);
+	bool		plain = length <= PIN_VALUE_MAX && length < room && value[0] != '~';
+
+	for (const char *c = value; plain && *c != '\0'; c++)
+		plain = *c > 0x20 && *c < 0x7f && *c != ';' && *c != '"' && *c != '\\';
+	if (plain)
+		memcpy(to, value, length + 1);
+	else
+		snprintf(to, room, "~%016llx%08x", (unsigned long long) cf_crc64nvme(0, value, length), cf_crc32c(0, value, length));
+}
+
+/* cf_s3_pin_write makes the text of a pin of the fields that identify a version best. */
+void
+cf_s3_pin_write(const CfS3Pin *pin, char version[CF_STORAGE_VERSION_MAX + 1])
+{
+	if (pin->version[0] != '\0')
+		snprintf(version, CF_STORAGE_VERSION_MAX + 1, "e=%.56s;v=%.56s", pin->etag, pin->version);
+	else if (pin->owner[0] != '\0')
+		snprintf(version, CF_STORAGE_VERSION_MAX + 1, "e=%.56s;o=%.64s", pin->etag, pin->owner);
+	else if (pin->modified >= 0)
+		snprintf(version, CF_STORAGE_VERSION_MAX + 1, "e=%s;m=%lld", pin->etag, (long long) pin->modified);
+	else
+		snprintf(version, CF_STORAGE_VERSION_MAX + 1, "e=%s", pin->etag);
+}
+
+/* cf_s3_pin_read takes the text of a pin apart; false = it is none of ours. */
+bool
+cf_s3_pin_read(const char *version, CfS3Pin *pin)
+{
+	memset(pin, 0, sizeof(*pin));
+	pin->modified = -1;
+	while (*version != '\0')
+	{
+		size_t		length = strcspn(version, ";");
+		char		value[CF_S3_ETAG_MAX + 1];
+
+		if (length < 3 || version[1] != '=' || length - 2 >= sizeof(value))
+			return false;
+		memcpy(value, version + 2, length - 2);
+		value[length - 2] = '\0';
+		if (version[0] == 'e')
+			strcpy(pin->etag, value);
+		else if (version[0] == 'v')
+			strcpy(pin->version, value);
+		else if (version[0] == 'o' && length - 2 < sizeof(pin->owner))
+			strcpy(pin->owner, value);
+		else if (version[0] != 'm' || !cf_s3_number(value, INT64_MAX / 1000000, &pin->modified))
+			return false;
+		version += length + (version[length] == ';' ? 1 : 0);
+	}
+	return pin->etag[0] != '\0';
+}
+
+/* cf_s3_pin_same compares what both pins tell; the ETag must be in both. */
+bool
+cf_s3_pin_same(const CfS3Pin *a, const CfS3Pin *b)
+{
+	return a->etag[0] != '\0' && strcmp(a->etag, b->etag) == 0 &&
+		(a->version[0] == '\0' || b->version[0] == '\0' || strcmp(a->version, b->version) == 0) &&
+		(a->owner[0] == '\0' || b->owner[0] == '\0' || strcmp(a->owner, b->owner) == 0) &&
+		(a->modified < 0 || b->modified < 0 || a->modified == b->modified);
+}
+
+/* cf_s3_version_same compares two pins as texts. */
+bool
+cf_s3_version_same(const char *a, const char *b)
+{
+	CfS3Pin		pin_a;
+	CfS3Pin		pin_b;
+
+	return strcmp(a, b) == 0 ||
+		(cf_s3_pin_read(a, &pin_a) && cf_s3_pin_read(b, &pin_b) && cf_s3_pin_same(&pin_a, &pin_b));
+}
