@@ -2,10 +2,10 @@
  * s3_upload.c
  *		Uploads: a small object is gathered and put at the seal, a large one goes in parts; what nobody finished is found again.
  *
- * S3 keeps no metadata of an unfinished upload that it would list, so only its id, the handle, tells whose it is: whoever
- * loses it before it was checkpointed leaves an upload without parts behind, which costs nothing and is found by
- * uploads_find. That one reports every unfinished upload below the place's prefix with owner_tag "": it is ours only if the
- * catalog knows the handle, or has claimed the key; others share buckets with us.
+ * S3 keeps no metadata of an unfinished upload that it would list, so only its id, the handle, tells whose it is. Therefore
+ * uploads_find reports every unfinished upload below the place's prefix, with owner_tag "": it is ours only if the catalog
+ * knows the handle or has claimed the key, for others share buckets with us. An abort whose caller has lost the handle goes by the
+ * key, which that caller has claimed: all unfinished uploads of exactly this key are aborted.
  *
  * A part comes whole from the caller's memory, or is gathered in a buffer of the op; it is never larger than its caller chose.
  */
@@ -19,6 +19,7 @@
 
 static CfStep begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 static CfStep begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
+static bool resumes(const CfUploadArgs *args);
 static bool parts_sized(CfOp *op, CfUpload *upload);
 static bool gather(CfOp *op, CfUpload *upload, const CfPart *part, const void *data, size_t length, bool *whole);
 static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data);
@@ -28,6 +29,9 @@ static CfStep upload_gone(CfOp *op, const char *key);
 static CfStep abort_parts(CfOp *op, const CfUpload *upload);
 static CfStep abort_put(CfOp *op, const CfUpload *upload);
 static CfStep abort_version(CfOp *op, const CfUpload *upload);
+static CfStep abort_unknown(CfOp *op, const CfUpload *upload);
+static CfStep abort_listed(CfOp *op, const CfUpload *upload);
+static CfStep find_send(CfOp *op, const char *key, const char *token, int phase);
 static CfStep find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page);
 static bool find_visit(void *ctx, const char *path, const char *text, size_t length);
 static bool token_valid(const char *token);
@@ -60,7 +64,7 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	}
 	if (!cf_s3_joinable(op) || !parts_sized(op, upload))
 		return cf_s3_error(op);
-	if (args->resume && args->handle != NULL && is_parts(args->handle) && strlen(args->handle) < sizeof(upload->handle))
+	if (resumes(args))
 	{
 		strcpy(upload->handle, args->handle);
 		return cf_s3_parts_ask(op, upload, S3_ASKED);
@@ -68,12 +72,25 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	return cf_s3_look(op, args->key, S3_ASKED_MORE);
 }
 
-/* begin_parts goes on with the upload of a large object: resumed, or new where nobody is yet. */
+/* resumes tells whether args name an upload in parts that an earlier attempt made. */
+static bool
+resumes(const CfUploadArgs *args)
+{
+	return args->resume && args->handle != NULL && is_parts(args->handle) &&
+		strlen(args->handle) <= strlen(HANDLE_PARTS) + CF_S3_UPLOAD_ID_MAX;
+}
+
+/*
+ * begin_parts goes on with the upload of a large object: resumed, or new where nobody is yet. The upload comes empty at each
+ * step, so what was found out about it is said again.
+ */
 static CfStep
 begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	CfObjectStat stat;
 
+	if (!parts_sized(op, upload))
+		return cf_s3_error(op);
 	if (op->phase == S3_ASKED)
 		return begin_resumed(op, args, upload);
 	if (op->phase == S3_ASKED_LAST)
@@ -98,10 +115,8 @@ begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	CfStep		step;
 
 	if (op->response.status == 404)
-	{
-		upload->handle[0] = '\0';
 		return cf_s3_look(op, args->key, S3_ASKED_MORE);
-	}
+	strcpy(upload->handle, args->handle);
 	step = cf_s3_parts_take(op, upload, &more, S3_ASKED);
 	if (step != CF_STEP_DONE || more)
 		return step;
@@ -470,7 +485,7 @@ abort_parts(CfOp *op, const CfUpload *upload)
 	return cf_s3_send(op, S3_ASKED);
 }
 
-/* abort_put removes what the seal made under this owner tag; nothing of anybody else. */
+/* abort_put removes what the seal made under this owner tag, nothing of anybody else; and parts whose handle was lost. */
 static CfStep
 abort_put(CfOp *op, const CfUpload *upload)
 {
@@ -479,28 +494,77 @@ abort_put(CfOp *op, const CfUpload *upload)
 
 	if (op->phase == S3_START)
 		return cf_s3_look(op, upload->args.key, S3_ASKED);
+	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED)
+		return abort_listed(op, upload);
 	if (op->phase != S3_ASKED)
 	{
 		/* Not allowed to remove versions: then a marker, as for every removal. */
 		if (op->phase == S3_ASKED_MORE && op->response.status == 403 && cf_s3_delete_allowed(op, upload->args.key))
 			return cf_s3_delete(op, upload->args.key, S3_ASKED_LAST);
-		return cf_s3_success(op) || op->response.status == 404 || op->response.status == 412 ? cf_s3_done(op) :
+		return cf_s3_success(op) || op->response.status == 404 || op->response.status == 412 ? abort_unknown(op, upload) :
 			cf_s3_fail(op, "remove object", upload->args.key);
 	}
 	switch (cf_s3_looked(op, upload->args.key, &stat))
 	{
 		case CF_S3_MISSING:
-			return cf_s3_done(op);
+			return abort_unknown(op, upload);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
 	}
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0 || !cf_s3_pinned(op, upload->sealed_version))
-		return cf_s3_done(op);
+		return abort_unknown(op, upload);
 	if (state->head.version_id[0] != '\0' && cf_s3_store(op->place)->dialect == &cf_s3_aws4)
 		return abort_version(op, upload);
 	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, S3_ASKED_LAST) : cf_s3_error(op);
+}
+
+/*
+ * abort_unknown goes on where the handle was lost: the job has claimed this very key, so unfinished uploads of it are its
+ * own, or those of a worker that lost its fence.
+ */
+static CfStep
+abort_unknown(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+
+	if (upload->handle[0] != '\0' || !cf_s3_store(op->place)->multipart)
+		return cf_s3_done(op);
+	state->rounds = 0;
+	return find_send(op, upload->args.key, NULL, S3_PARTS_LISTED);
+}
+
+/* abort_listed aborts the first upload of the key that is listed, until there is none. */
+static CfStep
+abort_listed(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+	CfStalePage page;
+	char	   *query;
+
+	if (op->phase == S3_PARTS_JOINED)
+	{
+		if (!cf_s3_success(op) && op->response.status != 404)
+			return cf_s3_fail(op, "abort the upload of object", upload->args.key);
+		if (++state->rounds < ABORT_ROUNDS)
+			return find_send(op, upload->args.key, NULL, S3_PARTS_LISTED);
+		cf_s3_unexpected(op, "abort the upload of object", upload->args.key, "there are ever more uploads");
+		op->err.kind = CF_ERR_BUSY;
+		return CF_STEP_ERROR;
+	}
+	if (find_answer(op, INT64_MAX, &page) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	for (int i = 0; i < page.count; i++)
+	{
+		if (strcmp(page.uploads[i].key, upload->args.key) != 0)
+			continue;
+		query = cf_s3_upload_query(op, page.uploads[i].handle, 0);
+		if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
+			return cf_s3_error(op);
+		return cf_s3_send(op, S3_PARTS_JOINED);
+	}
+	return cf_s3_done(op);
 }
 
 /*
@@ -525,24 +589,26 @@ abort_version(CfOp *op, const CfUpload *upload)
 CfStep
 cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
 {
-	CfS3Text	query = {.arena = op->arena};
-
 	if (op->phase != S3_START)
 		return find_answer(op, older_than_us, page);
 	memset(page, 0, sizeof(*page));
 	if (!cf_s3_store(op->place)->multipart)
 		return cf_s3_done(op);
-	cf_s3_text_add(&query, "uploads=&encoding-type=url&max-uploads=1000");
-	if (op->place->prefix[0] != '\0')
-	{
-		cf_s3_text_add(&query, "&prefix=");
-		cf_s3_text_encode(&query, op->place->prefix);
-	}
-	if (token != NULL && !token_valid(token))
-	{
-		cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of uploads");
-		return cf_s3_error(op);
-	}
+	if (token == NULL || token_valid(token))
+		return find_send(op, "", token, S3_ASKED);
+	cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of uploads");
+	return cf_s3_error(op);
+}
+
+/* find_send asks for the unfinished uploads of keys that begin with key. */
+static CfStep
+find_send(CfOp *op, const char *key, const char *token, int phase)
+{
+	CfS3Text	query = {.arena = op->arena};
+
+	cf_s3_text_add(&query, "uploads=&encoding-type=url&max-uploads=1000&prefix=");
+	cf_s3_text_encode(&query, op->place->prefix);
+	cf_s3_text_encode(&query, key);
 	cf_s3_text_add(&query, token == NULL ? "" : "&");
 	cf_s3_text_add(&query, token == NULL ? "" : token);
 	if (query.failed)
@@ -550,7 +616,7 @@ cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePa
 	if (cf_s3_request(op, "GET", "ListMultipartUploads", NULL, query.data) == NULL)
 		return cf_s3_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_s3_send(op, S3_ASKED);
+	return cf_s3_send(op, phase);
 }
 
 /* token_valid accepts what find_answer gave: two parameters of a query, encoded. */
