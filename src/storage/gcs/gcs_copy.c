@@ -201,7 +201,7 @@ cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *sto
 			break;
 	}
 	op->phase = BEGIN;
-	if (op->response.status == 412)
+	if (op->response.status == 412 || (op->response.status == 404 && !cf_gcs_no_bucket(op)))
 	{
 		state->lost_answer |= op->response.sends > 1;
 		return cf_gcs_look(op, LOOKED, key);

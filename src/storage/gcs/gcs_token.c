@@ -24,16 +24,18 @@
 #define SIGNATURE_BYTES 1024
 #define TOKEN_SECONDS_MAX 86400
 #define ANSWER_BYTES (64 * 1024)
+#define SKEW_US INT64_C(60000000)	/* clocks that are nearer than this are not why a JWT is refused */
 
 enum
 {
 	TOKEN_BEGIN,
-	TOKEN_ASKED
+	TOKEN_ASKED,
+	TOKEN_CORRECTED				/* asked again, with the endpoint's time in the JWT */
 };
 
 static CfStep ask_metadata(CfOp *op);
-static CfStep ask_key(CfOp *op);
-static char *jwt_make(CfOp *op, const json_t *key, const char *token_uri);
+static CfStep ask_key(CfOp *op, int phase, int64_t now_us);
+static char *jwt_make(CfOp *op, const json_t *key, const char *token_uri, int64_t now_s);
 static char *jwt_part(CfArena *arena, json_t *value);
 static bool token_uri_check(const CfOp *op, const char *token_uri, CfError *err);
 static CfStep token_take(CfOp *op);
@@ -43,12 +45,12 @@ static CfNetVerdict token_classify(const CfRequest *request, const CfResponse *r
 CfStep
 cf_gcs_credential_next(CfOp *op)
 {
-	if (op->phase == TOKEN_ASKED)
+	if (op->phase != TOKEN_BEGIN)
 		return op->response.status == 200 ? token_take(op) : token_refused(op);
 	if (cf_credential(op->place->credentials, "access_token") != NULL)
 		return CF_STEP_DONE;
 	if (cf_credential(op->place->credentials, "service_account_key") != NULL)
-		return ask_key(op);
+		return ask_key(op, TOKEN_ASKED, cf_clock_now_us());
 	if (strcmp(cf_storage_option(op->place, "credential_source"), "metadata_server") == 0)
 		return ask_metadata(op);
 	return CF_STEP_DONE;
@@ -72,9 +74,9 @@ ask_metadata(CfOp *op)
 	return CF_STEP_SEND;
 }
 
-/* ask_key exchanges a signed JWT for a token. */
+/* ask_key exchanges a JWT that was signed at now_us for a token. */
 static CfStep
-ask_key(CfOp *op)
+ask_key(CfOp *op, int phase, int64_t now_us)
 {
 	CfRequest  *request = cf_storage_op_request(op, "POST", "oauth2.token");
 	const char *token_uri;
@@ -90,7 +92,7 @@ ask_key(CfOp *op)
 		json_decref(key);
 		return cf_gcs_memory(op);
 	}
-	jwt = token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url) : NULL;
+	jwt = token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url, now_us / 1000000) : NULL;
 	json_decref(key);
 	if (jwt == NULL)
 		return CF_STEP_ERROR;
@@ -103,7 +105,7 @@ ask_key(CfOp *op)
 		return CF_STEP_ERROR;
 	request->answer_max = ANSWER_BYTES;
 	request->classify = token_classify;
-	op->phase = TOKEN_ASKED;
+	op->phase = phase;
 	return CF_STEP_SEND;
 }
 
@@ -127,16 +129,15 @@ token_uri_check(const CfOp *op, const char *token_uri, CfError *err)
 
 /* jwt_make makes the assertion (RFC 7519, RS256); NULL = failed, told in op->err. */
 static char *
-jwt_make(CfOp *op, const json_t *key, const char *token_uri)
+jwt_make(CfOp *op, const json_t *key, const char *token_uri, int64_t now_s)
 {
 	CfArena    *arena = &op->request_arena;
-	int64_t		now = cf_clock_now_us() / 1000000;
 	const char *id = cf_gcs_text(key, "private_key_id");
 	char	   *header = jwt_part(arena, json_pack("{s:s, s:s, s:s*}", "alg", "RS256", "typ", "JWT", "kid",
 												   id[0] == '\0' ? NULL : id));
 	char	   *claims = jwt_part(arena, json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", cf_gcs_text(key, "client_email"),
-												   "scope", CF_GCS_SCOPE, "aud", token_uri, "iat", (json_int_t) now,
-												   "exp", (json_int_t) (now + JWT_SECONDS)));
+												   "scope", CF_GCS_SCOPE, "aud", token_uri, "iat", (json_int_t) now_s,
+												   "exp", (json_int_t) (now_s + JWT_SECONDS)));
 	char	   *text = header == NULL || claims == NULL ? NULL : cf_gcs_printf(arena, "%s.%s", header, claims);
 	uint8_t		signature[SIGNATURE_BYTES];
 	size_t		length = sizeof(signature);
@@ -225,11 +226,16 @@ token_take(CfOp *op)
 	return CF_STEP_DONE;
 }
 
-/* token_refused tells why there is no token: the endpoint's own words, which hold no secret. */
+/*
+ * token_refused tells why there is no token: the endpoint's own words, which hold no secret. A JWT that is refused while our
+ * clock and the endpoint's differ is made once more, with its time.
+ */
 static CfStep
 token_refused(CfOp *op)
 {
 	int			status = op->response.status;
+	int64_t		now_us = cf_clock_now_us();
+	int64_t		date_us;
 	json_t	   *answer;
 	char		code[64];
 	char		text[400];
@@ -242,6 +248,10 @@ token_refused(CfOp *op)
 	cf_gcs_shown(cf_gcs_text(answer, "error"), code, sizeof(code));
 	cf_gcs_shown(cf_gcs_text(answer, "error_description"), text, sizeof(text));
 	json_decref(answer);
+	if (op->phase == TOKEN_ASKED && status == 400 && !op->request.metadata_service &&
+		cf_net_date(cf_net_answer(&op->response, "date"), &date_us) &&
+		(date_us > now_us + SKEW_US || date_us < now_us - SKEW_US))
+		return ask_key(op, TOKEN_CORRECTED, date_us);
 	cf_gcs_fails(op, status >= 500 || status == 429 ? CF_ERR_IO : CF_ERR_DENIED, status >= 500 || status == 429,
 				 "could not get an access token for place \"%s\"", op->place->name);
 	cf_error_detail(&op->err, "%s answered %d%s%s%s%s.",
