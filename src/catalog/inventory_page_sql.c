@@ -297,7 +297,7 @@ cf_catalog_page_look_up(CfInventory *inv, CfInventoryPage *page, CfInventoryFate
 		if (strcmp(SPI_getvalue(tuple, desc, 3), "primary") != 0 ||
 			DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull)))
 			set_fate(page, i, CF_FATE_LEAVE);
-		else if (version == NULL || strcmp(version, page->list->entries[i].stat.version) != 0 ||
+		else if (version == NULL || !cf_storage_version_same(inv->import.place, version, page->list->entries[i].stat.version) ||
 				 DatumGetBool(SPI_getbinval(tuple, desc, 6, &isnull)))
 			set_fate(page, i, CF_FATE_CHANGED);
 		else

@@ -28,7 +28,7 @@
 #include "core/error_sql.h"
 #include "core/interrupt.h"
 #include "core/spi_sql.h"
-#include "storage/storage.h"
+#include "storage/storage_sql.h"
 
 #define PAGE_ENTRIES 5000
 #define CANDIDATES 1000			/* looked at once more per transaction */
@@ -246,6 +246,17 @@ save(CfInventory *inv, const char *status, const char *message)
 	cf_catalog_owner_end(&rights);
 }
 
+/* let_go ends the snapshot of what was asked last, before a wait for the network. */
+static void
+let_go(CfInventory *inv)
+{
+	CfCaps		caps;
+
+	cf_storage_caps(inv->import.place, &caps);
+	if (caps.remote)
+		cf_catalog_import_commit(&inv->import);
+}
+
 /* list_page gets the next page from the store; when it cannot, the run is recorded as failed first. */
 static void
 list_page(CfInventory *inv, CfListPage *page)
@@ -254,16 +265,12 @@ list_page(CfInventory *inv, CfListPage *page)
 
 	memset(page, 0, sizeof(*page));
 	inv->movers_seen = movers_at_work(inv);
+	let_go(inv);
 	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		step = cf_storage_list(&inv->op, inv->prefix, inv->cursor, PAGE_ENTRIES, page);
-	} while (step == CF_STEP_AGAIN);
+		step = cf_storage_await(&inv->op, cf_storage_list(&inv->op, inv->prefix, inv->cursor, PAGE_ENTRIES, page));
+	while (step == CF_STEP_AGAIN);
 	if (step == CF_STEP_DONE && !CF_FAULT("catalog_page_listed", &inv->op.err))
 		return;
-	if (step == CF_STEP_SEND)
-		cf_error_set(&inv->op.err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot be listed by this build",
-					 inv->import.place->name);
 	save(inv, "failed", inv->op.err.message);
 	cf_catalog_import_commit(&inv->import);
 	cf_error_raise(&inv->op.err);
@@ -335,10 +342,8 @@ ask_again(CfInventory *inv, const char *key, CfObjectStat *stat, bool *gone)
 	CfStep		step;
 
 	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		step = cf_storage_stat(&inv->op, key, stat);
-	} while (step == CF_STEP_AGAIN);
+		step = cf_storage_await(&inv->op, cf_storage_stat(&inv->op, key, stat));
+	while (step == CF_STEP_AGAIN);
 	*gone = step == CF_STEP_ERROR && inv->op.err.kind == CF_ERR_NOT_FOUND;
 	return step;
 }
@@ -375,7 +380,7 @@ drop_moved(CfInventory *inv, CfInventoryPage *page, bool all)
 		if (fate != CF_FATE_CHANGED && !(all && fate == CF_FATE_NEW))
 			continue;
 		if (ask_again(inv, entry->key, &stat, &gone) == CF_STEP_DONE ?
-			strcmp(stat.version, entry->stat.version) == 0 : !gone)
+			cf_storage_version_same(inv->import.place, stat.version, entry->stat.version) : !gone)
 			continue;
 		if (fate == CF_FATE_NEW)
 			keys[released++] = CStringGetTextDatum(entry->key);
@@ -459,6 +464,7 @@ find_vanished(CfInventory *inv)
 		}
 		cf_spi_end();
 		cf_catalog_owner_end(&rights);
+		let_go(inv);
 		for (row = 0; row < found; row++)
 		{
 			char	   *key = TextDatumGetCString(keys[row]);

@@ -64,15 +64,16 @@ static const struct
 	{"ca_file", OPTION_FILE, offsetof(CfPlace, net.ca_file)},
 	{"client_cert_file", OPTION_FILE, offsetof(CfPlace, net.client_cert_file)},
 	{"client_key_file", OPTION_FILE, offsetof(CfPlace, net.client_key_file)},
-	{"credential_source", OPTION_SOURCE, AMONG_OPTIONS},
+	{"credential_source", OPTION_SOURCE, offsetof(CfPlace, credential_source)},
 	{"accept_unconditional_delete", OPTION_BOOL, AMONG_OPTIONS},
 };
 
 #define OPTIONS_KNOWN (sizeof(options_known) / sizeof(options_known[0]))
 #define FIELD(place, i, type) (*(type *) ((char *) (place) + options_known[i].offset))
 
-static const char *const credential_sources[] = {
-	"environment", "web_identity", "imds", "pod_identity", "metadata_server", NULL};
+/* Where credentials come from, beside user mappings: what place_open reads, and what drivers ask over the network. */
+static const char *const sources_read[] = {"environment", "web_identity", NULL};
+static const char *const sources_asked[] = {"imds", "pod_identity", "metadata_server", NULL};
 
 static int	option_find(const char *name);
 static bool option_trusted(const char *name);
@@ -107,7 +108,8 @@ cf_storage_options_read(List *options, CfArena *arena, CfPlace *place, CfError *
 		int			i = option_find(def->defname);
 		bool		read = true;
 
-		if (i < 0 || options_known[i].offset == AMONG_OPTIONS)
+		if (i < 0 || options_known[i].offset == AMONG_OPTIONS ||
+			(options_known[i].kind == OPTION_SOURCE && listed(sources_asked, defGetString(def))))
 			read = option_keep(def, arena, place, err);
 		else if (options_known[i].offset >= 0)
 			read = option_read(i, defGetString(def), arena, place, err);
@@ -344,7 +346,7 @@ option_check_value(const char *name, OptionKind kind, const char *value)
 				hint = "A tier is HOT, WARM or COLD.";
 			break;
 		case OPTION_SOURCE:
-			if (!listed(credential_sources, value))
+			if (!listed(sources_read, value) && !listed(sources_asked, value))
 				hint = "A source is environment, web_identity, imds, pod_identity or metadata_server; sealed credentials need none.";
 			break;
 		case OPTION_BOOL:

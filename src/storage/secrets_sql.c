@@ -195,7 +195,7 @@ read_mapping(Secrets *secrets, const CfPlace *place, List *options, const char *
 static bool
 read_source(Secrets *secrets, const CfPlace *place, CfError *err)
 {
-	const char *source = cf_storage_option(place, "credential_source");
+	const char *source = place->credential_source;
 	const char *const *name = place->driver->credentials;
 
 	for (; source[0] != '\0' && name != NULL && *name != NULL; name++)
@@ -272,6 +272,7 @@ fingerprint(const CfPlace *place, const CfCredentials *credentials, uint8 digest
 	FEED(binding.endpoint);
 	FEED(binding.bucket);
 	FEED(binding.addresses);
+	FEED(place->credential_source);
 	FEED(cf_storage_option(place, "credential_source"));
 	for (int i = 0; credentials != NULL && i < credentials->count; i++)
 	{

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "core/error_sql.h"
+#include "net/net_sql.h"
 #include "storage/session_sql.h"
 
 #define SESSION_DESCRIPTORS 2	/* what a LOCAL op holds between two steps; more only for an instant */
@@ -22,6 +23,7 @@ cf_storage_session_open(MemoryContext parent, const char *name, Oid role, bool f
 	CfStorageSession *session = MemoryContextAllocZero(context, sizeof(CfStorageSession));
 	CfAllocator allocator = cf_arena_context(context);
 	CfError		err = {0};
+	CfCaps		caps;
 
 	session->context = context;
 	cf_arena_init(&session->place_arena, &allocator, 1024, 0);
@@ -32,7 +34,9 @@ cf_storage_session_open(MemoryContext parent, const char *name, Oid role, bool f
 	session->callback.func = session_released;
 	session->callback.arg = session;
 	MemoryContextRegisterResetCallback(context, &session->callback);
-	while (session->descriptors < SESSION_DESCRIPTORS)
+	/* A remote place has sockets only, and the engine accounts for those. */
+	cf_storage_caps(session->place, &caps);
+	while (!caps.remote && session->descriptors < SESSION_DESCRIPTORS)
 	{
 		if (!AcquireExternalFD())
 			ereport(ERROR,
@@ -64,8 +68,18 @@ session_released(void *arg)
 bool
 cf_storage_step(CfStorageSession *session, CfStep step)
 {
-	CHECK_FOR_INTERRUPTS();
+	step = cf_storage_await(&session->op, step);
 	if (step == CF_STEP_ERROR)
 		cf_error_raise(&session->op.err);
 	return step == CF_STEP_AGAIN;
+}
+
+CfStep
+cf_storage_await(CfOp *op, CfStep step)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (step != CF_STEP_SEND)
+		return step;
+	cf_net_perform(&op->request, &op->response, &op->request_arena);
+	return CF_STEP_AGAIN;
 }

@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "storage/storage.h"
+#include "storage/storage_sql.h"
 
 typedef struct CfStorageSession
 {

@@ -110,6 +110,7 @@ typedef struct CfPlace
 	bool		fsync;			/* LOCAL: make files and folders durable (cloudflux.storage_fsync) */
 	const CfPlaceOption *options;	/* those that only the driver understands, see CfDriver.options */
 	int			option_count;
+	const char *credential_source;	/* "" or one that the doorway reads: environment, web_identity; others are among options */
 	const CfCredentials *credentials;	/* NULL = none; wiped with the arena of the place, or its memory context */
 	CfToken    *token;			/* of drivers with credential_next: shared by all openings in this process; else NULL */
 	CfCaps		probed;			/* what check_storage() found; valid when was_probed */
