@@ -312,8 +312,8 @@ $$;
 
 -- ---------------------------------------------------------------- does it work
 
-CREATE FUNCTION cloudflux.probe_place(p_place text, p_tag text)
-RETURNS TABLE (check_name text, ok boolean, detail text, hint text)
+CREATE FUNCTION cloudflux.probe_place(p_place text, p_tag text, p_other_class text)
+RETURNS TABLE (check_name text, ok boolean, detail text, hint text, found int)
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'cloudflux_probe_place';
 
@@ -326,10 +326,20 @@ AS $$
 DECLARE
 	v_row record;
 	v_found jsonb := '{}';
+	v_class text;
 BEGIN
 	PERFORM cloudflux.require_place(check_storage.place);
-	FOR v_row IN SELECT p.* FROM cloudflux.probe_place(check_storage.place, cloudflux.new_id()) AS p LOOP
-		v_found := v_found || jsonb_build_object(v_row.check_name, v_row.ok);
+	SELECT t.storage_class INTO v_class
+	  FROM cloudflux.storage_places AS s
+	  JOIN cloudflux.storage_tiers AS t ON t.cloud = s.provider
+	 WHERE s.place = check_storage.place AND s.provider <> 'LOCAL'
+	   AND t.tier = 'WARM' AND t.preferred AND (t.place = s.place OR t.place IS NULL)
+	 ORDER BY t.place IS NULL, t.builtin, t.id LIMIT 1;
+	FOR v_row IN SELECT p.* FROM cloudflux.probe_place(check_storage.place, cloudflux.new_id(), COALESCE(v_class, '')) AS p LOOP
+		-- What a check could neither prove nor disprove is null, and counts as missing where it matters.
+		v_found := v_found || jsonb_build_object(v_row.check_name,
+			CASE WHEN v_row.check_name = 'digests' THEN to_jsonb(v_row.found) ELSE to_jsonb(v_row.found = 1) END);
+		CONTINUE WHEN v_row.check_name = 'digests';
 		check_name := v_row.check_name;
 		ok := v_row.ok;
 		detail := v_row.detail;
@@ -567,7 +577,7 @@ REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oi
 	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
 	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
 	cloudflux.set_credentials(text, jsonb, text), cloudflux.forget_credentials(text, text), cloudflux.rotate_credentials(),
-	cloudflux.probe_place(text, text), cloudflux.check_storage(text), cloudflux.places_health(),
+	cloudflux.probe_place(text, text, text), cloudflux.check_storage(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.write_object(text, text, bytea, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb),
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
@@ -582,7 +592,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, 
 	cloudflux.forget_credentials(text, text) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION cloudflux.rotate_credentials(), cloudflux.database_home(), cloudflux.adopt_storage(text),
 	cloudflux.add_storage(text, text, text, jsonb),
-	cloudflux.drop_storage(text), cloudflux.probe_place(text, text), cloudflux.check_storage(text) TO cloudflux_admin;
+	cloudflux.drop_storage(text), cloudflux.probe_place(text, text, text), cloudflux.check_storage(text) TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval),
 	cloudflux.abort_upload(text, text) TO cloudflux_admin, cloudflux_worker;
 
@@ -601,7 +611,7 @@ COMMENT ON COLUMN cloudflux.places.bucket IS 'Bucket or container; for LOCAL the
 COMMENT ON COLUMN cloudflux.places.prefix IS 'Stands in front of every key; empty, or ends in a slash.';
 COMMENT ON COLUMN cloudflux.places.region IS 'Region of the bucket; empty = none given.';
 COMMENT ON COLUMN cloudflux.places.url IS 'URL of the place, ends in a slash (with prefix: in the prefix). url || object_key is the storage_location of an object.';
-COMMENT ON COLUMN cloudflux.places.capabilities IS 'What check_storage() found: name of each check and whether it passed. Empty = not checked since it was adopted.';
+COMMENT ON COLUMN cloudflux.places.capabilities IS 'What check_storage() found: name of each check and whether it was proven (true), disproven (false) or neither (null); digests as bits. Empty = not checked since it was adopted.';
 COMMENT ON COLUMN cloudflux.places.checked_at IS 'When check_storage() last ran; NULL = not since it was adopted.';
 COMMENT ON COLUMN cloudflux.places.adopted_at IS 'When this description was confirmed, by add_storage() or adopt_storage().';
 COMMENT ON COLUMN cloudflux.places.home IS 'Database that adopted the place (system identifier of the server / oid). In a copy of that database on the same server the place is refused until adopt_storage() says that it belongs to the copy; after a restore elsewhere it is taken as it is.';
@@ -661,9 +671,9 @@ COMMENT ON COLUMN cloudflux.credentials.place IS 'Name of the place.';
 COMMENT ON COLUMN cloudflux.credentials.role_name IS 'Role whose credentials they are; public = all roles that have none of their own.';
 COMMENT ON COLUMN cloudflux.credentials.credential IS 'Name of the credential.';
 COMMENT ON COLUMN cloudflux.credentials.key_id IS 'Key that it is sealed under, of cloudflux.credential_keys().';
-COMMENT ON FUNCTION cloudflux.probe_place(text, text) IS 'The checks of check_storage(); p_tag names the throw-away object.';
+COMMENT ON FUNCTION cloudflux.probe_place(text, text, text) IS 'The checks of check_storage(); p_tag names the throw-away objects, p_other_class is a storage class to be tried. found is 1 (proven), 0 (disproven) or NULL; of the row digests it holds bits.';
 COMMENT ON FUNCTION cloudflux.check_storage(text) IS
-	'Proves what a place can do, with throw-away objects that it removes again, a row per check: reachable, authenticated, list, write, conditional write, checksums, conditional delete, tiers, clock. The result is kept in places.capabilities.';
+	'Proves what a place can do, with throw-away objects that it removes again, a row per check: reachable, authenticated, list, write, conditional write, checksums, conditional read, conditional delete, copy, conditional copy, keys (is one taken for another), tiers, clock. What it proves is kept in places.capabilities and limits what moves do: a place that was not seen to honour conditional deletes keeps its sources. The objects are named cloudflux-check/…; they cost a few requests.';
 COMMENT ON FUNCTION cloudflux.places_health() IS
 	'Health check of the component storage: ok when every place can be read, degraded or failed with the reasons otherwise.';
 COMMENT ON FUNCTION cloudflux.list_objects(text, text) IS

@@ -1,0 +1,51 @@
+/*
+ * probe_sql.h
+ *		The checks of check_storage(), one after the other. Private to the room's doorways.
+ */
+#ifndef CF_STORAGE_PROBE_SQL_H
+#define CF_STORAGE_PROBE_SQL_H
+
+#include "postgres.h"
+
+#include "storage/storage_sql.h"
+
+#define CF_PROBE_MADE_MAX 12
+
+/* What a check found about a capability; a check that could not be made has found nothing. */
+typedef enum CfProbeFound
+{
+	CF_PROBE_NOTHING = -1,
+	CF_PROBE_NO,
+	CF_PROBE_YES
+} CfProbeFound;
+
+typedef struct CfProbe
+{
+	MemoryContext context;
+	MemoryContextCallback release;
+	CfArena		arena;
+	CfPlace    *place;
+	CfOp		op;
+	CfCaps		caps;
+	const char *tag;			/* of this call: names the throw-away objects */
+	const char *other_class;	/* a storage class that is not the default, to be tried; "" = none */
+	char		key[128];		/* the object that most checks are about */
+	char		old_version[CF_STORAGE_VERSION_MAX + 1];	/* its first version, replaced since */
+	CfObjectStat stat;			/* as it is now; version "" = it is not there */
+	int64		skew_us;		/* of the store's clock */
+	bool		skew_known;
+	char	   *made[CF_PROBE_MADE_MAX];	/* keys that were written, to be removed */
+	int			made_count;
+
+	/* told adds a row to the result; the hint is given only when good is false. */
+	void		(*told) (struct CfProbe *probe, const char *name, CfProbeFound found, bool good, const char *detail, const char *hint);
+	void	   *told_arg;
+} CfProbe;
+
+/* cf_probe_run makes all checks, whatever fails, and removes what it made. An interrupt raises. */
+extern void cf_probe_run(CfProbe *probe);
+
+/* cf_probe_failed tells of a check that ended with the error of the op. */
+extern void cf_probe_failed(CfProbe *probe, const char *name);
+
+#endif							/* CF_STORAGE_PROBE_SQL_H */
