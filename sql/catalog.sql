@@ -608,7 +608,7 @@ END
 $$;
 
 CREATE FUNCTION cloudflux.object_url(file_id text, expires interval DEFAULT '1 hour') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	at       record;
@@ -617,12 +617,11 @@ DECLARE
 BEGIN
 	SELECT * INTO at FROM cloudflux.object_address($1);
 	SELECT p.provider, p.url INTO provider, url FROM cloudflux.places p WHERE p.place = at.place;
-	IF provider IS DISTINCT FROM 'LOCAL' THEN
-		RAISE EXCEPTION 'a presigned URL for place "%" of provider % is not supported', at.place, provider
-			USING ERRCODE = '0A000', HINT = 'cloudflux.get_object() reads the bytes where a driver is there.';
+	IF provider = 'LOCAL' THEN
+		-- A file has no door that closes: expires means nothing here.
+		RETURN url || at.object_key;
 	END IF;
-	-- A file has no door that closes: expires means nothing here.
-	RETURN url || at.object_key;
+	RETURN cloudflux.presign_object(at.place, at.object_key, clock_timestamp() + $2);
 END
 $$;
 
@@ -913,7 +912,7 @@ COMMENT ON FUNCTION cloudflux.object_address(text) IS 'Where the bytes of an obj
 COMMENT ON FUNCTION cloudflux.get_object(text) IS 'Bytes of an object, exactly the version that the catalog has (40001 when the store has another one by now); objects up to what bytea holds. Errors: 02000, 55000, and those of the place.';
 COMMENT ON FUNCTION cloudflux.copy_object(text, text, text, text) IS 'Copies an object to another address as a new object; returns its file_id. Create-only, for objects that fit bytea; move larger ones with migrate(). dest_key NULL = the same key. A ROLLBACK leaves the bytes for the next inventory. Errors: as put_object() and get_object().';
 COMMENT ON FUNCTION cloudflux.object_metadata(text) IS 'What the store says of an object now, with what the catalog remembers: size_bytes, version, modified_at, accessed_at, storage_class, content_type, metadata, and as_catalogued (the version is the one that the catalog has). Errors: 02000, 55000, and those of the place.';
-COMMENT ON FUNCTION cloudflux.object_url(text, interval) IS 'A URL that reads the object. LOCAL: its file:// URL, whatever expires says. Other providers: 0A000 as long as their driver cannot presign.';
+COMMENT ON FUNCTION cloudflux.object_url(text, interval) IS 'A URL that reads the object where it lies now, for whoever has it, until expires is over (at most 7 days): signed with the credentials that the current role has at the place. LOCAL: its file:// URL, whatever expires says.';
 COMMENT ON VIEW cloudflux.import_progress IS 'Imports, running and past: how far they are. A row that stays running without a session behind it was cut off; calling the import again resumes it.';
 COMMENT ON COLUMN cloudflux.import_progress.kind IS 'inventory, or access log.';
 COMMENT ON COLUMN cloudflux.import_progress.place IS 'Place.';

@@ -329,7 +329,8 @@ DECLARE
 	v_class text;
 BEGIN
 	PERFORM cloudflux.require_place(check_storage.place);
-	SELECT t.storage_class INTO v_class
+	-- Azure tells the class without the redundancy that its price has.
+	SELECT CASE s.provider WHEN 'Azure' THEN 'Cool' ELSE t.storage_class END INTO v_class
 	  FROM cloudflux.storage_places AS s
 	  JOIN cloudflux.storage_tiers AS t ON t.cloud = s.provider
 	 WHERE s.place = check_storage.place AND s.provider <> 'LOCAL'
@@ -405,6 +406,10 @@ BEGIN ATOMIC
 		   FROM jsonb_each_text(COALESCE(p_metadata, '{}')) AS e),
 		'put-' || cloudflux.new_id()) AS w;
 END;
+
+CREATE FUNCTION cloudflux.presign_object(p_place text, p_key text, p_expires timestamptz) RETURNS text
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_presign_object';
 
 CREATE FUNCTION cloudflux.find_uploads(p_place text, p_older_than timestamptz)
 RETURNS TABLE (handle text, owner_tag text, written_at timestamptz, size_bytes bigint)
@@ -580,12 +585,14 @@ REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oi
 	cloudflux.probe_place(text, text, text), cloudflux.check_storage(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.write_object(text, text, bytea, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb),
+	cloudflux.presign_object(text, text, timestamptz),
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text),
 	cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux.place_of_location(text),
 	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
+	cloudflux.presign_object(text, text, timestamptz),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text),
 	cloudflux.store_object(text, text, bytea, text, jsonb), cloudflux.set_credentials(text, jsonb, text),
@@ -686,6 +693,8 @@ COMMENT ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text) 
 	'What store_object() calls: p_metadata is lines of name=value, p_owner_tag names the temporary file.';
 COMMENT ON FUNCTION cloudflux.store_object(text, text, bytea, text, jsonb) IS
 	'Creates an object in a place and returns its version, size and time; 42710 when somebody is there already. It acts at once: a ROLLBACK does not take it back.';
+COMMENT ON FUNCTION cloudflux.presign_object(text, text, timestamptz) IS
+	'A URL with which anybody can read an object of a place until p_expires (at most 7 days), signed with the credentials of the current role. No request is sent, so it is not known whether the object is there. 0A000 where the place cannot presign.';
 COMMENT ON FUNCTION cloudflux.find_uploads(text, timestamptz) IS 'Unfinished uploads of a place that were last written before a moment.';
 COMMENT ON FUNCTION cloudflux.stale_uploads(text, interval) IS
 	'Unfinished uploads of a place that nobody has written to for p_age: handle, owner_tag (job and fence), time and size in bytes. Acts on the authority of the place''s owner.';

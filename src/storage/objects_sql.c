@@ -24,6 +24,7 @@
 
 #define LIST_PAGE 1000
 #define READ_CHUNK (1024 * 1024)
+#define PRESIGN_MAX_US ((int64) 7 * USECS_PER_DAY)
 
 /* Microseconds between the Unix epoch and the server's. */
 #define EPOCH_SHIFT_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
@@ -34,6 +35,7 @@ PG_FUNCTION_INFO_V1(cloudflux_fetch_object);
 PG_FUNCTION_INFO_V1(cloudflux_write_object);
 PG_FUNCTION_INFO_V1(cloudflux_find_uploads);
 PG_FUNCTION_INFO_V1(cloudflux_abort_upload);
+PG_FUNCTION_INFO_V1(cloudflux_presign_object);
 
 /* Where a listing stands between two rows. */
 typedef struct Listing
@@ -236,6 +238,32 @@ cloudflux_write_object(PG_FUNCTION_ARGS)
 	row = stat_row(fcinfo, &stat);
 	cf_storage_session_close(session);
 	return row;
+}
+
+/* cloudflux_presign_object makes a URL that reads an object until expires; no request is sent. */
+Datum
+cloudflux_presign_object(PG_FUNCTION_ARGS)
+{
+	char	   *key = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int64		now_us = GetCurrentTimestamp() + EPOCH_SHIFT_US;
+	int64		expires_us = PG_GETARG_TIMESTAMPTZ(2) + EPOCH_SHIFT_US;
+	CfStorageSession *session;
+	CfError		err = {0};
+	char	   *url;
+	Datum		result;
+
+	CF_ABI_CHECK();
+	if (expires_us <= now_us || expires_us - now_us > PRESIGN_MAX_US)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a URL of object \"%s\" cannot expire then", key),
+				 errhint("It works for at least a moment and at most 7 days.")));
+	session = cf_storage_session_open(CurrentMemoryContext, text_to_cstring(PG_GETARG_TEXT_PP(0)), GetUserId(), false);
+	if (!cf_storage_presign(session->place, &session->arena, "GET", key, now_us, expires_us, &url, &err))
+		cf_error_raise(&err);
+	result = CStringGetTextDatum(url);
+	cf_storage_session_close(session);
+	PG_RETURN_DATUM(result);
 }
 
 /* cloudflux_find_uploads lists what unfinished uploads left behind; bounded by a page, since the pages are few. */

@@ -3,11 +3,11 @@
 \set VERBOSITY default
 SELECT cloud, tier, storage_class, first_byte_ms FROM cloudflux.storage_tiers WHERE preferred ORDER BY cloud, tier, storage_class;
 
-SELECT cloudflux.add_storage('aws', 'AWS', 'b');
-SELECT cloudflux.add_storage('ia', 'AWS', 'c', '{"storage_class": "ONEZONE_IA"}');
-SELECT cloudflux.add_storage('lrs', 'Azure', 'c', '{"endpoint": "https://one.blob.core.windows.net"}');
-SELECT cloudflux.add_storage('zrs', 'Azure', 'c', '{"endpoint": "https://two.blob.core.windows.net", "storage_class": "HOT_ZRS"}');
-SELECT cloudflux.add_storage('gcp', 'GCP', 'b');
+SELECT cloudflux.add_storage('aws', 'AWS', 'bucket');
+SELECT cloudflux.add_storage('ia', 'AWS', 'container', '{"storage_class": "ONEZONE_IA"}');
+SELECT cloudflux.add_storage('lrs', 'Azure', 'container', '{"endpoint": "https://one.blob.core.windows.net"}');
+SELECT cloudflux.add_storage('zrs', 'Azure', 'container', '{"endpoint": "https://two.blob.core.windows.net", "storage_class": "HOT_ZRS"}');
+SELECT cloudflux.add_storage('gcp', 'GCP', 'bucket');
 CREATE SERVER disk FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/no/such/a');
 CREATE SERVER tape FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'LOCAL', bucket '/no/such/b', tier 'COLD', storage_class 'DEEP_ARCHIVE', price_provider 'AWS');
 
