@@ -197,6 +197,11 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 
 		if (*s < 0x20 || *s == 0x7f)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
+		if (*s == '\\')
+		{
+			cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a backslash", shown);
+			return cf_error_hint(err, "Azure takes it for a slash, and two keys would become one.");
+		}
 		if (length == 0)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
 		s += length;

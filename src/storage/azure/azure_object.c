@@ -179,7 +179,7 @@ read_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	if (!cf_azure_etag(cf_net_answer(response, "etag"), version) ||
 		!(response->status == 206 ? content_range(cf_net_answer(response, "content-range"), &total) :
 		  cf_azure_number(cf_net_answer(response, "content-length"), INT64_MAX, &total)) ||
-		total <= from || (int64_t) response->sink_bytes != (asked < total - from ? asked : total - from))
+		total < from || (int64_t) response->sink_bytes != (asked < total - from ? asked : total - from))
 	{
 		cf_azure_fail(op, "could not read", args->key);
 		op->err.kind = CF_ERR_IO;
@@ -279,13 +279,9 @@ cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, co
 
 	if (state == NULL || !cf_azure_attributes_check(args, &op->err))
 		return cf_azure_error(op);
-	if (known != NULL)
-		digests = *known;
-	if ((digests.known & CF_DIGEST_CRC64NVME) == 0)
-	{
-		digests.crc64nvme = cf_crc64nvme(0, data, length);
-		digests.known |= CF_DIGEST_CRC64NVME;
-	}
+	/* Beside a CRC the service takes no MD5; it computes one itself. */
+	digests.known = CF_DIGEST_CRC64NVME;
+	digests.crc64nvme = known != NULL && (known->known & CF_DIGEST_CRC64NVME) != 0 ? known->crc64nvme : cf_crc64nvme(0, data, length);
 	cf_azure_crc_write(digests.crc64nvme, crc);
 	request = cf_azure_request(op, "PUT", "PutBlob", args->key, NULL);
 	if (request == NULL || !cf_azure_header(op, "x-ms-blob-type", "BlockBlob") || !cf_azure_header(op, "If-None-Match", "*") ||
@@ -335,11 +331,15 @@ cf_azure_created(CfOp *op, const CfUploadArgs *args, bool always_settle)
 	if (response->status == 201 && cf_azure_etag(cf_net_answer(response, "etag"), state->version) &&
 		cf_azure_time_read(cf_net_answer(response, "last-modified"), &state->mtime_us))
 	{
-		if (!state->body_is_object || !cf_azure_crc_read(cf_net_answer(response, "x-ms-content-crc64"), &crc))
-			return CF_STEP_DONE;
-		state->digests.crc64nvme = crc;
-		state->digests.known = CF_DIGEST_CRC64NVME;
-		if (!state->crc_known || crc == state->crc)
+		bool		told = state->body_is_object && cf_azure_crc_read(cf_net_answer(response, "x-ms-content-crc64"), &crc);
+
+		/* A service that got our CRC and said 201 has checked it, whether it says so or not. */
+		if (told || (state->body_is_object && state->crc_known))
+		{
+			state->digests.crc64nvme = told ? crc : state->crc;
+			state->digests.known = CF_DIGEST_CRC64NVME;
+		}
+		if (!told || !state->crc_known || crc == state->crc)
 			return CF_STEP_DONE;
 		cf_azure_fail(op, "could not create", args->key);
 		op->err.kind = CF_ERR_IO;
@@ -548,7 +548,10 @@ describe_tags(CfOp *op, const char *lines)
 	return cf_azure_header(op, "x-ms-tags", text.data);
 }
 
-/* cf_azure_remove deletes under the pin. What snapshots, leases or policies protect stays, with the reason. */
+/*
+ * cf_azure_remove deletes under the pin. What snapshots, leases or policies protect stays, with the reason. The condition fails for
+ * another version and for no object alike, so HEAD tells which.
+ */
 CfStep
 cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
 {
@@ -566,12 +569,16 @@ cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owne
 		return cf_azure_send(op, AZURE_ASKED);
 	}
 	code = cf_azure_code(op);
-	if (op->response.status >= 200 && op->response.status < 300)
-		*removed = CF_REMOVED_DELETED;
-	else if (cf_azure_missing(op))
+	if (cf_azure_missing(op))
 		*removed = CF_REMOVED_GONE;
-	else if (op->response.status == 412 && (code[0] == '\0' || strcmp(code, "ConditionNotMet") == 0))
+	else if (op->phase == AZURE_ASKED_MORE && op->response.status == 200)
 		*removed = CF_REMOVED_CHANGED;
+	else if (op->phase == AZURE_ASKED_MORE)
+		return cf_azure_fail(op, "could not look at", key);
+	else if (op->response.status >= 200 && op->response.status < 300)
+		*removed = CF_REMOVED_DELETED;
+	else if (op->response.status == 412 && (code[0] == '\0' || strcmp(code, "ConditionNotMet") == 0))
+		return cf_azure_look(op, key, AZURE_ASKED_MORE);
 	else if (op->response.status == 409 || op->response.status == 412)
 	{
 		cf_azure_fail(op, "could not remove", key);

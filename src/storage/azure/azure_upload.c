@@ -80,16 +80,23 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
-	if (op->phase == AZURE_ASKED || op->phase == AZURE_ASKED_MORE)
+	if (args->size_bytes <= CF_AZURE_PUT_MAX)
+	{
+		cf_azure_buffer_free(op);
+		if (!cf_azure_attributes_check(args, &op->err))
+			return cf_azure_error(op);
+		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
+		return cf_azure_done(op);
+	}
+	snprintf(seed, sizeof(seed), "%lld:%lld:%lld", (long long) args->size_bytes, (long long) args->part_bytes, (long long) args->mtime_us);
+	if (!cf_azure_mark(seed, mark, &op->err))
+		return cf_azure_error(op);
+	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);	/* *upload is made anew at each step */
+	if (op->phase != AZURE_START)
 		return begin_answer(op, args, upload);
 	cf_azure_buffer_free(op);
 	if (!cf_azure_attributes_check(args, &op->err))
 		return cf_azure_error(op);
-	if (args->size_bytes <= CF_AZURE_PUT_MAX)
-	{
-		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
-		return cf_azure_done(op);
-	}
 	if (args->part_bytes < 1 || args->part_bytes > CF_AZURE_BLOCK_MAX ||
 		(args->size_bytes - 1) / args->part_bytes >= CF_AZURE_BLOCKS_MAX)
 	{
@@ -98,10 +105,6 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 						CF_AZURE_BLOCKS_MAX, (long long) CF_AZURE_BLOCK_MAX);
 		return cf_azure_error(op);
 	}
-	snprintf(seed, sizeof(seed), "%lld:%lld:%lld", (long long) args->size_bytes, (long long) args->part_bytes, (long long) args->mtime_us);
-	if (!cf_azure_mark(seed, mark, &op->err))
-		return cf_azure_error(op);
-	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);
 	return cf_azure_look(op, args->key, AZURE_ASKED);
 }
 
