@@ -517,11 +517,11 @@ set_trust(CfCall *call)
 	curl_easy_setopt(easy, CURLOPT_PROXY, is_proxied(call) ? call->net->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, is_proxied(call) ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	if (call->request->metadata_service)
-	{
+	/* On a new connection libcurl repeats nothing by itself. */
+	if (call->request->metadata_service || call->request->repeat == CF_NET_REPEAT_NEVER)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	if (call->request->metadata_service)
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-	}
 }
 
 /* set_options sets everything on a handle that was reset; only allocation can fail in these calls, and the first two tell. */
