@@ -365,8 +365,9 @@ cf_gcs_resource(CfOp *op, const CfUploadArgs *args, const char *storage_class)
 		{"contentLanguage", args->attributes.content_language},
 		{"storageClass", storage_class == NULL || storage_class[0] == '\0' ? op->place->storage_class : storage_class},
 	};
-	json_t	   *resource = json_object();
-	json_t	   *metadata = json_object();
+	/* Not json_object(): the server exports a function of that name, and its own would be called. */
+	json_t	   *resource = json_pack("{}");
+	json_t	   *metadata = json_pack("{}");
 	bool		good = json_object_set_new(resource, "metadata", metadata) == 0 &&
 		resource_metadata(metadata, args->attributes.metadata, false) && resource_metadata(metadata, args->metadata, true) &&
 		json_object_set_new(metadata, CF_GCS_TAG, json_string(args->owner_tag)) == 0;
@@ -409,7 +410,7 @@ cf_gcs_description(const json_t *resource, const char *class)
 	static const char *const names[] = {"contentType", "cacheControl", "contentDisposition", "contentEncoding",
 	"contentLanguage", "customTime"};
 	json_t	   *metadata = json_copy(json_object_get(resource, "metadata"));
-	json_t	   *object = json_object();
+	json_t	   *object = json_pack("{}");
 
 	if (metadata != NULL)
 	{
