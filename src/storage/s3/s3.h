@@ -82,6 +82,7 @@ typedef struct CfS3Store
 	bool		etag_md5;		/* the ETag of a single PUT without KMS or customer keys is its MD5 */
 	CfS3Checksum checksum;
 	int			segment_max;	/* bytes between two slashes; 0 = no limit */
+	bool		no_backslash;	/* takes a backslash for a slash, so two keys would be one object */
 } CfS3Store;
 
 /* What signs: texts live as long as the place or the arena that they were read into. */
@@ -156,6 +157,7 @@ enum
 	S3_COPY_BEGUN,				/* by parts */
 	S3_COPY_PART,
 	S3_COPY_NEXT,
+	S3_COPY_ABORTED,
 	S3_READ_MORE				/* nothing was sent; a range goes on */
 };
 

@@ -23,6 +23,7 @@ static CfStep copy_begin(CfOp *op, const CfUploadArgs *args, const char *token);
 static CfStep copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *token, CfObjectStat *stat);
 static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
+static CfStep copy_abort(CfOp *op, char *token, const char *source_key);
 static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
 static CfStep class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat);
@@ -205,6 +206,11 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 		return CF_STEP_ERROR;
 	if (op->phase == S3_COPY_PART)
 		return copy_part_answer(op, token, source_key);
+	if (op->phase == S3_COPY_ABORTED)
+	{
+		op->err = state->told;
+		return cf_s3_error(op);
+	}
 	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == S3_SETTLING)
 		return cf_s3_parts_join(op, &state->copying, stat);
 	if (state->at < state->copying.args.size_bytes)
@@ -240,7 +246,7 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 
 	cf_s3_code(&op->response, code);
 	if (op->response.status == 412)
-		return cf_s3_changed(op, source_key);
+		return copy_abort(op, token, source_key);
 	if (op->response.status == 404 && token != NULL && token[0] != '\0' && strcmp(code, "NoSuchKey") != 0)
 	{
 		/* The upload of the token is gone: from the beginning. */
@@ -256,6 +262,22 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 				 copying->handle);
 	op->phase = S3_COPY_NEXT;
 	return CF_STEP_AGAIN;
+}
+
+/* copy_abort gives the parts back whose source has changed: they will never be an object. */
+static CfStep
+copy_abort(CfOp *op, char *token, const char *source_key)
+{
+	CfS3State  *state = op->state;
+	char	   *query = cf_s3_upload_query(op, state->copying.handle, 0);
+
+	cf_s3_changed(op, source_key);
+	state->told = op->err;
+	if (token != NULL)
+		token[0] = '\0';
+	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", state->copying.args.key, query) == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_COPY_ABORTED);
 }
 
 /* same_store tells whether one request can name both places: the same endpoint, or regions of one partition of AWS. */

@@ -21,7 +21,7 @@ static void s3_end(CfOp *op);
 static bool option_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool bucket_check(const CfPlace *place, CfError *err);
-static bool segments_check(const char *text, int segment_max);
+static bool segments_check(const char *text, const CfS3Store *store);
 static size_t utf8_sequence(const unsigned char *s);
 static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
 static bool bucket_in_host(const CfPlace *place);
@@ -62,9 +62,9 @@ const CfS3Store cf_s3_stores[] = {
 		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5},
 	{.preset = "seaweedfs", .region = "us-east-1", .dialect = &cf_s3_aws4, .classes = true, .create_only = true,
-		.conditional_delete = true, .conditional_read = true, .copies = true, .copy_create_only = true, .multipart = true,
-		.join_create_only = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
-		.segment_max = 255},
+		.conditional_delete = true, .conditional_read = true, .copies = true, .copy_create_only = true, .copy_replace = true,
+		.multipart = true, .join_create_only = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
+		.segment_max = 255, .no_backslash = true},
 	{.preset = "versitygw", .region = "us-east-1", .dialect = &cf_s3_aws4, .create_only = true, .conditional_delete = true,
 		.conditional_read = true, .copies = true, .multipart = true, .join_create_only = true, .list_sorted = true,
 		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255},
@@ -160,7 +160,7 @@ s3_validate(const CfPlace *place, CfError *err)
 		return cf_error_hint(err, "Set the option region, as in region 'eu-central-1'.");
 	}
 	if (prefix_bytes > 0 && (place->prefix[prefix_bytes - 1] != '/' || prefix_bytes > CF_STORAGE_KEY_MAX / 2 ||
-							 !segments_check(place->prefix, store->segment_max)))
+							 !segments_check(place->prefix, store)))
 	{
 		cf_error_set(err, CF_ERR_INPUT, "prefix \"%s\" of place \"%s\" cannot be used", place->prefix, place->name);
 		return cf_error_hint(err, "It ends in \"/\", has at most %d bytes, and no segment that is empty, \".\" or \"..\".",
@@ -306,24 +306,27 @@ s3_key_check(const CfPlace *place, const char *key, CfError *err)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
 		s += sequence;
 	}
-	if (key[0] != '\0' && key[strlen(key) - 1] != '/' && segments_check(key, segment_max))
+	if (key[0] != '\0' && key[strlen(key) - 1] != '/' && segments_check(key, cf_s3_store(place)))
 		return true;
 	cf_error_set(err, CF_ERR_INPUT, "key \"%s\" cannot be written to place \"%s\"", shown, place->name);
 	if (segment_max > 0)
-		return cf_error_detail(err, "A segment between two slashes is empty, \".\", \"..\", or has more than %d bytes.", segment_max);
+		return cf_error_detail(err, "A segment between two slashes is empty, \".\", \"..\", or has more than %d bytes%s.", segment_max,
+							   cf_s3_store(place)->no_backslash ? ", or a backslash" : "");
 	return cf_error_detail(err, "A segment between two slashes is empty, \".\" or \"..\".");
 }
 
 /* segments_check looks at each segment; an empty one may only be the last, after a trailing slash. */
 static bool
-segments_check(const char *text, int segment_max)
+segments_check(const char *text, const CfS3Store *store)
 {
+	if (store->no_backslash && strchr(text, '\\') != NULL)
+		return false;
 	do
 	{
 		size_t		length = strcspn(text, "/");
 
 		if ((length == 0 && *text == '/') || (length == 1 && text[0] == '.') ||
-			(length == 2 && text[0] == '.' && text[1] == '.') || (segment_max > 0 && length > (size_t) segment_max))
+			(length == 2 && text[0] == '.' && text[1] == '.') || (store->segment_max > 0 && length > (size_t) store->segment_max))
 			return false;
 		text += length;
 	} while (*text++ != '\0' && *text != '\0');

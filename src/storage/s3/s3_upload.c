@@ -4,8 +4,8 @@
  *
  * S3 keeps no metadata of an unfinished upload that it would list, so only its id, the handle, tells whose it is. Therefore
  * uploads_find reports every unfinished upload below the place's prefix, with owner_tag "": it is ours only if the catalog
- * knows the handle or has claimed the key, for others share buckets with us. An abort whose caller has lost the handle goes by the
- * key, which that caller has claimed: all unfinished uploads of exactly this key are aborted.
+ * knows the handle or has claimed the key, for others share buckets with us. Who aborts or resumes and has lost the handle
+ * goes by the key, which he has claimed: all unfinished uploads of exactly this key are aborted.
  *
  * A part comes whole from the caller's memory, or is gathered in a buffer of the op; it is never larger than its caller chose.
  */
@@ -69,7 +69,8 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		strcpy(upload->handle, args->handle);
 		return cf_s3_parts_ask(op, upload, S3_ASKED);
 	}
-	return cf_s3_look(op, args->key, S3_ASKED_MORE);
+	state->rounds = 0;
+	return args->resume ? find_send(op, args->key, NULL, S3_PARTS_LISTED) : cf_s3_look(op, args->key, S3_ASKED_MORE);
 }
 
 /* resumes tells whether args name an upload in parts that an earlier attempt made. */
@@ -93,6 +94,13 @@ begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return cf_s3_error(op);
 	if (op->phase == S3_ASKED)
 		return begin_resumed(op, args, upload);
+	/* An earlier attempt may have lost its handle: what it stored is not taken up blindly. */
+	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED)
+	{
+		CfStep		step = abort_listed(op, upload);
+
+		return step == CF_STEP_DONE ? cf_s3_look(op, args->key, S3_ASKED_MORE) : step;
+	}
 	if (op->phase == S3_ASKED_LAST)
 		return cf_s3_upload_created(op, upload) ? cf_s3_done(op) : CF_STEP_ERROR;
 	switch (cf_s3_looked(op, args->key, &stat))
