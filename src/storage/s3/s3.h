@@ -75,6 +75,7 @@ typedef struct CfS3Store
 	bool		copies;
 	bool		copy_create_only;	/* If-None-Match on CopyObject; else copies go by parts */
 	bool		copy_replace;	/* If-Match (of the destination) on CopyObject and Complete */
+	bool		class_by_replace;	/* a new class alone does not make a copy onto itself legal */
 	bool		multipart;
 	bool		join_create_only;	/* If-None-Match on Complete */
 	bool		list_sorted;

@@ -26,6 +26,7 @@ static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
 static CfStep copy_abort(CfOp *op, char *token, const char *source_key);
 static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
+static CfStep class_send(CfOp *op, const CfUploadArgs *args);
 static CfStep class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat);
 
 CfStep
@@ -329,7 +330,7 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 {
 	CfS3State  *state = op->state;
 	bool		replaces = cf_s3_store(op->place)->copy_replace;
-	CfUploadArgs args = {.key = key, .owner_tag = state->head.owner_tag, .size_bytes = stat->size_bytes,
+	CfUploadArgs args = {.key = key, .size_bytes = stat->size_bytes,
 		.content_type = stat->content_type, .storage_class = storage_class, .metadata = stat->attributes.metadata,
 		.attributes = stat->attributes};
 
@@ -347,22 +348,42 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 		return CF_STEP_ERROR;
 	}
 	state->source = state->head;
+	/* The owner tag must stay where it is while the state is used, and the lines of metadata go all in one. */
+	args.owner_tag = state->source.owner_tag;
+	args.attributes.metadata = "";
+	state->copying.args = args;
 	if (stat->size_bytes > CF_S3_COPY_MAX)
 	{
-		/* The owner tag must stay where it is while the state is used. */
-		args.owner_tag = state->source.owner_tag;
-		args.attributes.metadata = "";
-		state->copying.args = args;
 		state->replacing = true;
 		return copy_begin(op, &state->copying.args, "");
 	}
-	if (cf_s3_request(op, "PUT", "CopyObject", key, "") == NULL || !copy_source(op, op->place, key) ||
-		!cf_s3_amz_header(op, "metadata-directive", "COPY") || !cf_s3_amz_header(op, "storage-class", storage_class) ||
-		(cf_storage_option(op->place, "sse")[0] != '\0' &&
-		 !cf_s3_amz_header(op, "server-side-encryption", cf_storage_option(op->place, "sse"))) ||
-		(cf_storage_option(op->place, "sse_kms_key_id")[0] != '\0' &&
-		 !cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", cf_storage_option(op->place, "sse_kms_key_id"))) ||
-		(replaces && !cf_s3_condition(op, &state->source)))
+	return class_send(op, &state->copying.args);
+}
+
+/* class_send asks for the copy of an object onto itself. */
+static CfStep
+class_send(CfOp *op, const CfUploadArgs *args)
+{
+	const CfS3State *state = op->state;
+	const CfS3Store *store = cf_s3_store(op->place);
+	const char *sse = cf_storage_option(op->place, "sse");
+	const char *kms = cf_storage_option(op->place, "sse_kms_key_id");
+	bool		good;
+
+	good = cf_s3_request(op, "PUT", "CopyObject", args->key, "") != NULL && copy_source(op, op->place, args->key) &&
+		(!store->copy_replace || cf_s3_condition(op, &state->source));
+	if (good && store->class_by_replace)
+	{
+		CfUploadArgs untagged = *args;
+
+		untagged.attributes.tags = "";	/* they stay with the object */
+		good = cf_s3_amz_header(op, "metadata-directive", "REPLACE") && cf_s3_describe(op, &untagged);
+	}
+	else if (good)
+		good = cf_s3_amz_header(op, "metadata-directive", "COPY") && cf_s3_amz_header(op, "storage-class", args->storage_class) &&
+			(sse[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption", sse)) &&
+			(sse[0] != 'a' || kms[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", kms));
+	if (!good)
 		return cf_s3_error(op);
 	op->request.net_class = CF_NET_SLOW;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;

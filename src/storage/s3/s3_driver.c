@@ -64,7 +64,7 @@ const CfS3Store cf_s3_stores[] = {
 	{.preset = "seaweedfs", .region = "us-east-1", .dialect = &cf_s3_aws4, .classes = true, .create_only = true,
 		.conditional_delete = true, .conditional_read = true, .copies = true, .copy_create_only = true, .copy_replace = true,
 		.multipart = true, .join_create_only = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
-		.segment_max = 255, .no_backslash = true},
+		.segment_max = 255, .no_backslash = true, .class_by_replace = true},
 	{.preset = "versitygw", .region = "us-east-1", .dialect = &cf_s3_aws4, .create_only = true, .conditional_delete = true,
 		.conditional_read = true, .copies = true, .multipart = true, .join_create_only = true, .list_sorted = true,
 		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255},
