@@ -163,7 +163,7 @@ extern CfStep cf_azure_restore(CfOp *op, const char *key, const char *version, i
 
 /* azure_answer.c */
 extern CfNetVerdict cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ctx);
-extern const char *cf_azure_code(CfOp *op);
+extern bool cf_azure_code_is(CfOp *op, const char *code);
 extern CfStep cf_azure_fail(CfOp *op, const char *what, const char *key);
 extern bool cf_azure_missing(CfOp *op);
 extern bool cf_azure_taken(CfOp *op);

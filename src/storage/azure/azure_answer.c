@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "storage/azure/azure.h"
 #include "storage/file/file.h"
 #include "storage/xml.h"
@@ -75,6 +76,7 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 	int64_t		ours;
 	int64_t		theirs;
 
+	(void) request;
 	(void) ctx;
 	if (response->status == 429 || (response->status == 503 && strcmp(code, "ServerBusy") == 0))
 		return CF_NET_SLOW_DOWN;
@@ -83,15 +85,12 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 		return CF_NET_RETRY;
 	if (response->status == 401)
 		return CF_NET_REAUTHENTICATE;
-	if (response->status != 403 || strcmp(code, "AuthenticationFailed") != 0)
+	if (response->status != 403 || strcmp(code, "AuthenticationFailed") != 0 ||
+		!cf_azure_time_read(cf_net_answer(response, "date"), &theirs))
 		return CF_NET_FINAL;
-	for (int i = 0; i < request->header_count; i++)
-	{
-		if (strcmp(request->headers[i].name, "x-ms-date") == 0 && cf_azure_time_read(request->headers[i].value, &ours) &&
-			cf_azure_time_read(cf_net_answer(response, "date"), &theirs) && (ours - theirs > SKEW_US || theirs - ours > SKEW_US))
-			return CF_NET_CLOCK;
-	}
-	return CF_NET_FINAL;
+	/* The service does not say that it was the date: the engine signed with its clock and what it knows of the skew. */
+	ours = cf_clock_now_us() + response->clock_skew_us;
+	return ours - theirs > SKEW_US || theirs - ours > SKEW_US ? CF_NET_CLOCK : CF_NET_FINAL;
 }
 
 /* take_error_text keeps code and message of an error's body. */
@@ -129,16 +128,14 @@ error_texts(CfOp *op, ErrorTexts *texts)
 		*line = '\0';
 }
 
-/* cf_azure_code gives the error code of the answer, "" = none; it lives in the arena of the request. */
-const char *
-cf_azure_code(CfOp *op)
+/* cf_azure_code_is tells whether the error code of the answer is this one; "" = it has none. */
+bool
+cf_azure_code_is(CfOp *op, const char *code)
 {
 	ErrorTexts	texts;
-	char	   *code;
 
 	error_texts(op, &texts);
-	code = cf_arena_strdup(&op->request_arena, texts.code);
-	return code == NULL ? "" : code;
+	return strcmp(texts.code, code) == 0;
 }
 
 /* kind_of tells what a status means whose code is not known. */
@@ -222,22 +219,24 @@ cf_azure_fail(CfOp *op, const char *what, const char *key)
 bool
 cf_azure_missing(CfOp *op)
 {
-	const char *code = op->response.status == 404 ? cf_azure_code(op) : NULL;
-
-	return code != NULL && (code[0] == '\0' || strcmp(code, "BlobNotFound") == 0 || strcmp(code, "ResourceNotFound") == 0);
+	return op->response.status == 404 && (cf_azure_code_is(op, "") || cf_azure_code_is(op, "BlobNotFound") ||
+										  cf_azure_code_is(op, "ResourceNotFound"));
 }
 
 /* cf_azure_taken: a create-only write met somebody. Azure says so by 409 or 412, and says other things by them, too. */
 bool
 cf_azure_taken(CfOp *op)
 {
-	const char *code;
+	static const char *const taken[] = {
+		"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "BlobArchived", "BlobImmutableDueToPolicy", "LeaseIdMissing"
+	};
 
-	if (op->response.status != 409 && op->response.status != 412)
-		return false;
-	code = cf_azure_code(op);
-	return (code[0] == '\0' && op->response.status == 412) || strcmp(code, "BlobAlreadyExists") == 0 || strcmp(code, "ConditionNotMet") == 0 || strcmp(code, "TargetConditionNotMet") == 0 ||
-		strcmp(code, "BlobArchived") == 0 || strcmp(code, "BlobImmutableDueToPolicy") == 0 || strcmp(code, "LeaseIdMissing") == 0;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+	{
+		if ((op->response.status == 409 || op->response.status == 412) && cf_azure_code_is(op, taken[i]))
+			return true;
+	}
+	return op->response.status == 412 && cf_azure_code_is(op, "");
 }
 
 /* cf_azure_etag makes a pin of an ETag: without quotes, which a listing leaves away, too. */

@@ -222,15 +222,14 @@ copy_fail(CfOp *op, const CfPlace *source, const char *source_key)
 {
 	int64_t		status = 0;
 	char		shown[CF_AZURE_SHOWN];
-	char		code[64];
+	bool		changed = cf_azure_code_is(op, "SourceConditionNotMet");
 
-	snprintf(code, sizeof(code), "%s", cf_azure_code(op));
 	if (!cf_azure_number(cf_net_answer(&op->response, "x-ms-copy-source-status-code"), 999, &status) &&
-		(strcmp(code, "CannotVerifyCopySource") == 0 || strcmp(code, "SourceConditionNotMet") == 0))
+		cf_azure_code_is(op, "CannotVerifyCopySource"))
 		status = op->response.status;
 	cf_azure_fail(op, "could not copy", source_key);
 	cf_file_printable(shown, sizeof(shown), source_key);
-	if (status == 412 || strcmp(code, "SourceConditionNotMet") == 0)
+	if (status == 412 || changed)
 		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, source->name);
 	else if (status == 404)
 		cf_error_set(&op->err, CF_ERR_NOT_FOUND, "object \"%s\" of place \"%s\" is not there any more", shown, source->name);
@@ -297,7 +296,7 @@ cf_azure_restore(CfOp *op, const char *key, const char *version, int days, const
 	}
 	if (op->phase == AZURE_ASKED_MORE)
 	{
-		if (op->response.status == 200 || op->response.status == 202 || strcmp(cf_azure_code(op), "BlobBeingRehydrated") == 0)
+		if (op->response.status == 200 || op->response.status == 202 || cf_azure_code_is(op, "BlobBeingRehydrated"))
 			return cf_azure_done(op);
 		return cf_azure_fail(op, "could not restore", key);
 	}

@@ -169,6 +169,8 @@ cf_azure_account(const CfPlace *place, char account[64])
 		{
 			from = url.host;
 			length = strcspn(from, ".");
+			if (strspn(from, "0123456789.") == strlen(from))
+				return false;	/* an address is nobody's account */
 		}
 	}
 	if (length == 0 || length > 63 || strspn(from, "abcdefghijklmnopqrstuvwxyz0123456789-") < length)

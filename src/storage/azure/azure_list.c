@@ -106,6 +106,21 @@ list_answer(CfOp *op, int max_entries, CfListPage *page)
 	return cf_azure_done(op);
 }
 
+/* encoded_well tells whether each percent sign stands before two hexadecimal digits that are not those of NUL. */
+static bool
+encoded_well(const char *text)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	while ((text = strchr(text, '%')) != NULL)
+	{
+		text++;
+		if (strspn(text, digits) < 2 || memcmp(text, "00", 2) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* take visits one element of the listing. */
 static bool
 take(void *ctx, const char *path, const char *text, size_t length)
@@ -118,10 +133,12 @@ take(void *ctx, const char *path, const char *text, size_t length)
 		visit->name_encoded = strcmp(text, "true") == 0;
 	else if (strcmp(path, BLOB "/Name") == 0)
 	{
-		if (length > NAME_MAX_BYTES || (visit->name_encoded && !cf_url_decode(visit->op->arena, text, length, false, &visit->name)))
+		if (length > NAME_MAX_BYTES || (visit->name_encoded && !encoded_well(text)))
 			visit->bad = true;
-		else if (!visit->name_encoded && (visit->name = cf_arena_strndup(visit->op->arena, text, length)) == NULL)
-			visit->failed = true;
+		else if (visit->name_encoded)
+			visit->failed = !cf_url_decode(visit->op->arena, text, length, false, &visit->name);
+		else
+			visit->failed = (visit->name = cf_arena_strndup(visit->op->arena, text, length)) == NULL;
 	}
 	else if (strcmp(path, BLOB) == 0)
 		return take_entry(visit);

@@ -347,7 +347,7 @@ cf_azure_created(CfOp *op, const CfUploadArgs *args, bool always_settle)
 		return CF_STEP_ERROR;
 	}
 	state->conflicted = cf_azure_taken(op);
-	committed = strcmp(cf_azure_code(op), "InvalidBlockList") == 0;	/* perhaps by ourselves, a moment ago */
+	committed = cf_azure_code_is(op, "InvalidBlockList");	/* perhaps by ourselves, a moment ago */
 	cf_azure_fail(op, "could not create", args->key);
 	if (state->conflicted)
 	{
@@ -556,7 +556,6 @@ CfStep
 cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
 {
 	CfRequest  *request;
-	const char *code;
 
 	(void) owner_tag;
 	if (op->phase == AZURE_START)
@@ -568,7 +567,6 @@ cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owne
 		request->repeat = CF_NET_REPEAT_CONDITIONAL;
 		return cf_azure_send(op, AZURE_ASKED);
 	}
-	code = cf_azure_code(op);
 	if (cf_azure_missing(op))
 		*removed = CF_REMOVED_GONE;
 	else if (op->phase == AZURE_ASKED_MORE && op->response.status == 200)
@@ -577,7 +575,7 @@ cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owne
 		return cf_azure_fail(op, "could not look at", key);
 	else if (op->response.status >= 200 && op->response.status < 300)
 		*removed = CF_REMOVED_DELETED;
-	else if (op->response.status == 412 && (code[0] == '\0' || strcmp(code, "ConditionNotMet") == 0))
+	else if (op->response.status == 412 && (cf_azure_code_is(op, "") || cf_azure_code_is(op, "ConditionNotMet")))
 		return cf_azure_look(op, key, AZURE_ASKED_MORE);
 	else if (op->response.status == 409 || op->response.status == 412)
 	{

@@ -543,7 +543,7 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 		return cf_azure_send(op, AZURE_ASKED_MORE);
 	}
 	if ((op->response.status >= 200 && op->response.status < 300) || cf_azure_missing(op) ||
-		(op->response.status == 412 && strcmp(cf_azure_code(op), "ConditionNotMet") == 0))
+		(op->response.status == 412 && cf_azure_code_is(op, "ConditionNotMet")))
 		return cf_azure_done(op);
 	return cf_azure_fail(op, "could not remove the unfinished", key);
 }

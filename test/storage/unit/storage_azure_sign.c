@@ -175,6 +175,7 @@ places(void)
 		{"a prefix that begins with a slash", "box", "/a/", "", "acct", "", "", false},
 		{"an endpoint that is no URL", "box", "", "acct.blob", "acct", "", "", false},
 		{"an endpoint with a query", "box", "", "https://acct.blob.core.windows.net/?x=1", "acct", "", "", false},
+		{"an address instead of an account", "box", "", "http://127.0.0.1:10000", "", "", "", false},
 		{"no account", "box", "", "", "", "", "", false},
 		{"an account with a dot", "box", "", "", "a.b", "", "", false},
 		{"a class of S3", "box", "", "", "acct", "STANDARD_IA", "", false},
