@@ -1,0 +1,101 @@
+# Requests of a session and of the movers to a scripted S3: settings at a reload, the guard, cancelling, counting.
+use CloudFlux::Test;
+use FindBin;
+use HTTP::Tiny;
+use IPC::Run ();
+use JSON::PP;
+use MIME::Base64;
+use Time::HiRes qw(time);
+
+my $c = cluster('requests', 'cloudflux.net_attempts' => 3);
+
+# The peer; it ends when its standard input does.
+my ($in, $out, $log) = ('', '', '');
+my $folder = $c->place('peer');
+my $peer = IPC::Run::start([ 'python3', '-B', "$FindBin::Bin/../../storage/peer/peer.py", 's3', '--dir', $folder, '--bucket', 'bucket', '--follow' ], '<pipe', \*PEER, '>', \$out, '2>', \$log);
+await { $peer->pump_nb; $out =~ /\n/ } 30, 'the peer is ready';
+my $info = decode_json($out);
+my ($port) = $info->{endpoint} =~ /:(\d+)$/;
+sub control
+{
+	my ($name, $what) = @_;
+	my $answer = HTTP::Tiny->new->post("http://127.0.0.1:$port/_peer/$name", { content => encode_json($what) });
+	die "$name: $answer->{content}" unless $answer->{success};
+	return decode_json($answer->{content});
+}
+sub requests { return decode_json(HTTP::Tiny->new->get("http://127.0.0.1:$port/_peer/log")->{content})->{requests} }
+
+# Credentials are sealed under a key of this server.
+$c->write('peer/key', 'k1 ' . encode_base64('k' x 32, '') . "\n");
+chmod 0600, "$folder/key";
+$c->set('cloudflux.key_file' => "$folder/key");
+$c->sql(qq{SELECT cloudflux.add_storage('s', 'S3', 'bucket', '{"endpoint": "http://127.0.0.1:$port", "region": "us-east-1"}')});
+$c->sql(qq{SELECT cloudflux.set_credentials('s', '{"access_key_id": "$info->{access_key_id}", "secret_access_key": "$info->{secret_access_key}"}')});
+
+my $e = $c->error(q{SELECT cloudflux.store_object('s', 'a/b c', 'hello')});
+is($e->{sqlstate}, '42501', 'a place on loopback is out of reach at first') or diag(explain($e));
+like($e->{message}, qr/place "s".*"127\.0\.0\.1" is a loopback address/, 'the error tells why');
+like($e->{hint}, qr/cloudflux\.net_allow/, 'and what helps');
+is(scalar @{ requests() }, 0, 'nothing was sent');
+$c->set('cloudflux.net_allow' => "127.0.0.1:$port");
+ok($c->poll(q{SELECT size_bytes = 5 FROM cloudflux.store_object('s', 'a/b c', 'hello')}, 10), 'a superuser opens it by a reload');
+is($c->value(q{SELECT convert_from(cloudflux.fetch_object('s', 'a/b c'), 'UTF8')}), 'hello', 'what was stored is read');
+
+# Failures that pass are repeated; all of it is counted.
+control(rules => { rules => [ { match => { method => 'GET', path => 'a/b' }, fault => { kind => 'status', status => 500, code => 'InternalError' }, times => 2 } ] });
+is($c->value(q{SELECT convert_from(cloudflux.fetch_object('s', 'a/b c'), 'UTF8')}), 'hello', 'two failures in a row are not seen');
+$c->sql(q{CALL cloudflux.run_chores('flush_request_metrics')});
+is($c->value(q{SELECT sum(requests), sum(repeated) FROM cloudflux.request_metrics WHERE place = 's' AND verb = 'GetObject' AND status_class = '5xx'}), '2|1',
+	'both are counted, the second as a repetition');
+is($c->value(q{SELECT sum(requests) FROM cloudflux.request_metrics WHERE place = 's'}), scalar @{ requests() }, 'as many requests are counted as the store got');
+is($c->value(q{SELECT bool_and(sent_bytes > 0 AND received_bytes > 0 AND duration_ms >= 0) FROM cloudflux.request_metrics WHERE place = 's'}), 't', 'with their bytes');
+
+# A transaction that aborts hides nothing; a chore that fails loses nothing.
+my $before = $c->value(q{SELECT sum(requests) FROM cloudflux.request_metrics WHERE place = 's'});
+my $sent = @{ requests() };
+$c->sql(q{BEGIN READ ONLY; SELECT cloudflux.fetch_object('s', 'a/b c'); ROLLBACK});
+$sent = @{ requests() } - $sent;
+$c->sql(q{BEGIN; SELECT cloudflux.flush_request_metrics(); ROLLBACK});
+$c->sql(q{BEGIN; SAVEPOINT x; SELECT cloudflux.flush_request_metrics(); ROLLBACK TO x; COMMIT});
+$c->sql(q{BEGIN; SAVEPOINT x; SELECT cloudflux.flush_request_metrics(); RELEASE x; SAVEPOINT y; ROLLBACK TO y; COMMIT});
+is($c->value(q{SELECT sum(requests) FROM cloudflux.request_metrics WHERE place = 's'}), $before + $sent, 'requests of a transaction that rolled back are counted, once');
+$c->sql(q{CALL cloudflux.run_chores('flush_request_metrics')});
+is($c->value(q{SELECT sum(requests) FROM cloudflux.request_metrics WHERE place = 's'}), $before + $sent, 'and not again');
+
+# A call that hangs is cancelled at once, and what it held is free.
+control(rules => { rules => [ { match => { method => 'GET', path => 'a/b' }, fault => { kind => 'dribble', pieces => 60, pause_ms => 1000 }, times => 0 } ] });
+my $s = $c->session;
+$s->send(q{SELECT cloudflux.fetch_object('s', 'a/b c')});
+ok($c->poll(q{SELECT in_flight = 1 FROM cloudflux.network_status WHERE place = 's'}, 30), 'a call that hangs is under way');
+my $begin = time;
+$c->sql('SELECT pg_cancel_backend(' . $s->pid . ')');
+my ($rows, $said) = $s->finish;
+cmp_ok(time - $begin, '<', 10, 'it is cancelled');
+ok($c->poll(q{SELECT in_flight = 0 FROM cloudflux.network_status WHERE place = 's'}, 10), 'and holds nothing any more');
+$s->send(q{SELECT cloudflux.fetch_object('s', 'a/b c')});
+ok($c->poll(q{SELECT in_flight = 1 FROM cloudflux.network_status WHERE place = 's'}, 30), 'another one');
+$c->sql('SELECT pg_terminate_backend(' . $s->pid . ')');
+ok($c->poll(q{SELECT in_flight = 0 FROM cloudflux.network_status WHERE place = 's'}, 10), 'gives back what it held when its session ends');
+
+# A store that is down is left alone after a while, and found again.
+control(rules => { rules => [ { match => {}, fault => { kind => 'status', status => 500, code => 'InternalError' }, times => 0 } ] });
+$c->error(q{SELECT cloudflux.fetch_object('s', 'a/b c')}) foreach 1 .. 4;
+isnt($c->value(q{SELECT breaker FROM cloudflux.network_status WHERE place = 's'}), 'closed', 'ten failures in a row open the breaker');
+control(rules => { rules => [] });
+ok($c->poll(q{SELECT cloudflux.fetch_object('s', 'a/b c') = 'hello'}, 30), 'it is tried again by itself');
+is($c->value(q{SELECT breaker, until IS NULL FROM cloudflux.network_status WHERE place = 's'}), 'closed|t', 'and used as before');
+
+# Settings are checked when they are written.
+throws($c, q{ALTER SYSTEM SET cloudflux.net_allow = '10.0.0.1/8'}, '22023', qr/net_allow/, 'a network with bits beyond its mask is refused');
+throws($c, q{ALTER SYSTEM SET cloudflux.net_proxy = 'socks5://p'}, '22023', qr/net_proxy/, 'a proxy of another kind is refused');
+throws($c, q{ALTER SYSTEM SET cloudflux.net_ca_file = 'ca.pem'}, '22023', qr/net_ca_file/, 'a file without its full path is refused');
+
+# Nothing that is secret is in the log, however much is logged.
+$c->set('log_min_messages' => 'debug2');
+$c->sql(q{SELECT cloudflux.fetch_object('s', 'a/b c')});
+my $told = $c->log_since;
+like($told, qr{cloudflux net: GET http://127\.0\.0\.1:$port/bucket/a/b%20c}, 'the log tells of requests');
+unlike($told, qr/Signature=[0-9a-f]{8}|\Q$info->{secret_access_key}\E/, 'without signatures and keys');
+close PEER;
+$peer->finish;
+done_testing;
