@@ -35,7 +35,8 @@ CREATE TABLE cloudflux.migration_jobs (
 	dest_class             text,
 	dest_version           text,
 	sha256                 bytea,
-	verified               text,                                       -- how: 'readback', 'digest', 'store'
+	copy_digests           text,                                       -- other digests of the same bytes
+	verified               text,                                       -- how: 'readback', or the digest that the store told
 	delete_source          boolean NOT NULL DEFAULT false,
 	grace                  interval NOT NULL DEFAULT '0' CHECK (grace >= interval '0'),
 	source_kept            text,                                       -- why the source was not deleted although asked
@@ -76,6 +77,8 @@ CREATE TABLE cloudflux.job_queue (
 	outcome       text CHECK (outcome IN ('failed', 'cancelled')),     -- where cleaning leads to
 	upload_tag    text,                                                -- owner tag of what lies half-written at the destination
 	upload_handle text,
+	part_bytes    bigint,                                              -- of that upload
+	remote        boolean NOT NULL DEFAULT false,                      -- one of its ends is reached by requests
 	bytes_done    bigint NOT NULL DEFAULT 0,
 	rate_bps      double precision,
 	progress_at   timestamptz
@@ -88,7 +91,8 @@ CREATE TABLE cloudflux.job_parts (
 	part_number int NOT NULL,
 	byte_offset bigint NOT NULL,
 	length      bigint NOT NULL,
-	sha256      bytea NOT NULL,                                        -- of the object's bytes from its start to the end of this part
+	sha256      bytea,                                                 -- of the object's bytes from its start to the end of this part
+	digests     text,                                                  -- others of the same bytes
 	source_version text NOT NULL,
 	PRIMARY KEY (file_id, job_id, part_number)
 );
@@ -279,6 +283,7 @@ BEGIN
 	v_job.completed_at := NULL;
 	v_job.dest_version := NULL;
 	v_job.sha256 := NULL;
+	v_job.copy_digests := NULL;
 	v_job.verified := NULL;
 	v_job.source_kept := NULL;
 	v_job.error_message := NULL;
@@ -364,8 +369,9 @@ BEGIN
 				  HINT = 'Wait for it with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
 	END IF;
 	-- In order of keys: two who submit the same objects wait for each other in one direction only.
-	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before)
-	SELECT j.file_id, j.job_id, j.phase, j.priority, j.id, COALESCE(j.size_bytes, 0), j.not_before
+	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before, remote)
+	SELECT j.file_id, j.job_id, j.phase, j.priority, j.id, COALESCE(j.size_bytes, 0), j.not_before,
+		   COALESCE(j.source_cloud <> 'LOCAL', false) OR COALESCE(j.dest_cloud <> 'LOCAL', false)
 	  FROM unnest(p_jobs) j ORDER BY j.file_id;
 	INSERT INTO cloudflux.addresses (place, object_key, file_id, state)
 	SELECT j.dest_place, j.dest_key, j.file_id, 'claimed' FROM unnest(p_jobs) j WHERE j.dest_place IS NOT NULL
@@ -487,12 +493,12 @@ $$;
  * returned was lost to another mover; the caller drops it without touching anything.
  */
 
-CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_lease interval)
+CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_at_once int, p_lease interval)
 RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, attempt int, crashes int, outcome text,
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
 			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text,
-			   source_is_primary boolean)
+			   source_is_primary boolean, copy_digests text, part_bytes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -512,12 +518,13 @@ BEGIN
 		 LIMIT p_limit FOR UPDATE SKIP LOCKED),
 	ranked AS (
 		SELECT c.*, row_number() OVER w AS rn, sum(c.size_bytes) OVER w AS running,
-			   first_value(c.crashes) OVER w AS first_crashes
+			   first_value(c.crashes) OVER w AS first_crashes, bool_and(c.remote) OVER w AS all_remote
 		  FROM candidates c WINDOW w AS (ORDER BY c.priority DESC, c.seq)),
-	-- A job that took movers down with it is worked on alone, so that it can hurt nobody else.
+	-- A job that took movers down with it is worked on alone, so that it can hurt nobody else. Large objects come one by
+	-- one where they are copied one by one, and as many as are on their way at once where they wait for a network.
 	picked AS (
 		SELECT r.* FROM ranked r
-		 WHERE r.rn = 1 OR (r.first_crashes < 3 AND r.crashes < 3 AND r.running <= p_max_bytes)),
+		 WHERE r.rn = 1 OR (r.first_crashes < 3 AND r.crashes < 3 AND (r.running <= p_max_bytes OR (r.all_remote AND r.rn <= p_at_once)))),
 	claimed AS (
 		UPDATE cloudflux.job_queue q
 		   SET claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
@@ -538,14 +545,16 @@ BEGIN
 		-- All that is wanted goes on from here: two CTEs joined would cost the square of the batch.
 		RETURNING c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome, c.took_over, c.upload_tag,
 				  c.upload_handle, j.size_bytes, j.source_place, j.source_key, j.source_version, j.dest_place, j.dest_key,
-				  j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, c.request, c.priority, c.seq)
+				  j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, c.request, c.priority, c.seq,
+				  j.copy_digests, c.part_bytes)
 	SELECT h.file_id, h.job_id, h.kind, h.phase, h.fence, h.attempt, h.crashes, h.outcome,
 		   h.took_over, h.upload_tag, h.upload_handle, h.size_bytes, h.source_place, h.source_key,
 		   h.source_version, h.dest_place, h.dest_key, h.dest_class, h.dest_version,
 		   h.sha256, h.delete_source, h.requested_by, o.content_type,
 		   CASE WHEN o.version = h.source_version THEN o.sha256 END, h.request,
 		   EXISTS (SELECT FROM cloudflux.addresses a
-					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary')
+					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary'),
+		   h.copy_digests, COALESCE(h.part_bytes, 0)
 	  FROM history h
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = h.file_id
 	 ORDER BY h.priority DESC, h.seq;
@@ -586,35 +595,45 @@ BEGIN ATOMIC
 	RETURNING q.file_id;
 END;
 
-CREATE FUNCTION cloudflux.record_part(p_file_id text, p_fence bigint, p_part_number int, p_byte_offset bigint, p_length bigint,
-									  p_sha256 bytea, p_source_version text)
+-- The store's name of an upload in parts.
+CREATE FUNCTION cloudflux.record_handle(p_file_id text, p_fence bigint, p_handle text)
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	INSERT INTO cloudflux.job_parts (file_id, job_id, part_number, byte_offset, length, sha256, source_version)
-	SELECT q.file_id, q.job_id, p_part_number, p_byte_offset, p_length, p_sha256, p_source_version
+	UPDATE cloudflux.job_queue q SET upload_handle = p_handle WHERE q.file_id = p_file_id AND q.fence = p_fence
+	RETURNING q.file_id;
+END;
+
+CREATE FUNCTION cloudflux.record_part(p_file_id text, p_fence bigint, p_part_number int, p_byte_offset bigint, p_length bigint,
+									  p_sha256 bytea, p_source_version text, p_digests text)
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO cloudflux.job_parts (file_id, job_id, part_number, byte_offset, length, sha256, source_version, digests)
+	SELECT q.file_id, q.job_id, p_part_number, p_byte_offset, p_length, p_sha256, p_source_version, p_digests
 	  FROM cloudflux.job_queue q WHERE q.file_id = p_file_id AND q.fence = p_fence
 	ON CONFLICT (file_id, job_id, part_number) DO UPDATE
 	   SET byte_offset = excluded.byte_offset, length = excluded.length, sha256 = excluded.sha256,
-		   source_version = excluded.source_version
+		   source_version = excluded.source_version, digests = excluded.digests
 	RETURNING job_parts.file_id;
 END;
 
 CREATE FUNCTION cloudflux.record_copied(p_file_ids text[], p_fences bigint[], p_source_versions text[], p_sealed_versions text[],
-										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[])
+										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[],
+										p_digests text[], p_part_bytes bigint[])
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	WITH u AS (
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_source_versions), unnest(p_sealed_versions),
-			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started))
-			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started)),
+			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started), unnest(p_digests), unnest(p_part_bytes))
+			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started, digests, part_bytes)),
 	-- Each step hands on all that the next one needs: two CTEs joined would cost the square of the batch.
 	free AS (
 		SELECT u.*, q.job_id FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
 		   FOR UPDATE OF q SKIP LOCKED),
 	q AS (
-		UPDATE cloudflux.job_queue q SET phase = 'verifying', upload_handle = f.handle, bytes_done = f.size_bytes
+		UPDATE cloudflux.job_queue q SET phase = 'verifying', upload_handle = f.handle, bytes_done = f.size_bytes, part_bytes = f.part_bytes
 		  FROM free f
 		 WHERE q.file_id = f.file_id AND q.fence = f.fence AND q.phase = 'copying'
 		RETURNING f.*)
@@ -629,7 +648,7 @@ END;
 -- Points the catalog at the destination: addresses, object, versions, job and event in one transaction. What is still the
 -- caller's and did not switch comes back with the reason: somebody cancelled it, the object is elsewhere by now, or somebody
 -- has its row locked (busy): then another attempt switches it, and meanwhile nobody else's object waits.
-CREATE FUNCTION cloudflux.record_switched(p_file_ids text[], p_fences bigint[], p_dest_versions text[], p_verified text)
+CREATE FUNCTION cloudflux.record_switched(p_file_ids text[], p_fences bigint[], p_dest_versions text[], p_verified text[])
 RETURNS TABLE (file_id text, phase text, refused text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -663,10 +682,10 @@ BEGIN
 	WITH moved AS (
 		UPDATE cloudflux.migration_jobs j
 		   SET phase = CASE WHEN NOT j.delete_source THEN 'done' WHEN j.grace > interval '0' THEN 'grace' ELSE 'deleting_source' END,
-			   status = 'completed', progress_pct = 100, verified = p_verified, switched_at = clock_timestamp(),
+			   status = 'completed', progress_pct = 100, verified = u.verified, switched_at = clock_timestamp(),
 			   dest_version = u.dest_version, completed_at = clock_timestamp(),
 			   error_message = NULL, error_sqlstate = NULL, error_detail = NULL, error_hint = NULL
-		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_dest_versions)) AS u(file_id, dest_version)
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_dest_versions), unnest(p_verified)) AS u(file_id, dest_version, verified)
 		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id
 		 WHERE u.file_id = ANY (v_ids) AND j.file_id = q.file_id AND j.job_id = q.job_id
 		RETURNING j.*)
@@ -768,6 +787,7 @@ BEGIN ATOMIC
 			   attempt = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.attempt + (v.message IS NOT NULL)::int END,
 			   crashes = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.crashes END,
 			   upload_tag = CASE WHEN v.next_phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_tag END,
+			   upload_handle = CASE WHEN v.next_phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_handle END,
 			   not_before = clock_timestamp() + CASE WHEN v.next_phase = v.phase THEN v.delay_ms ELSE 0 END * interval '1 ms', rate_bps = NULL
 		  FROM v WHERE q.file_id = v.file_id AND q.fence = v.fence
 		RETURNING q.file_id, q.job_id, q.phase, v.sent, v.sqlstate, v.message, v.detail, v.hint)
@@ -1600,12 +1620,12 @@ REVOKE ALL ON FUNCTION
 	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
 	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval),
 	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
-	cloudflux.claim_jobs(int, bigint, interval),
+	cloudflux.claim_jobs(int, bigint, int, interval),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
-	cloudflux.record_upload(text[], bigint[], text[]),
-	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text),
-	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[]),
-	cloudflux.record_switched(text[], bigint[], text[], text), cloudflux.end_jobs(cloudflux.migration_jobs[]),
+	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
+	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
+	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]),
+	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
 	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
@@ -1638,12 +1658,12 @@ GRANT EXECUTE ON FUNCTION
 	TO cloudflux_user;
 GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION
-	cloudflux.claim_jobs(int, bigint, interval),
+	cloudflux.claim_jobs(int, bigint, int, interval),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
-	cloudflux.record_upload(text[], bigint[], text[]),
-	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text),
-	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[]),
-	cloudflux.record_switched(text[], bigint[], text[], text), cloudflux.end_jobs(cloudflux.migration_jobs[]),
+	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
+	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
+	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]),
+	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
 	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
@@ -1682,8 +1702,9 @@ COMMENT ON COLUMN cloudflux.migration_jobs.dest_place IS 'Place that the object 
 COMMENT ON COLUMN cloudflux.migration_jobs.dest_key IS 'Key at the destination; the source''s where it is left out.';
 COMMENT ON COLUMN cloudflux.migration_jobs.dest_class IS 'Storage class at the destination.';
 COMMENT ON COLUMN cloudflux.migration_jobs.dest_version IS 'Version that the copy has, or will have when it appears; NULL = nothing is sealed there yet.';
-COMMENT ON COLUMN cloudflux.migration_jobs.sha256 IS 'SHA-256 of the bytes as they were read from the source.';
-COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), digest (the store''s digest) or store (the store says so). NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_jobs.sha256 IS 'SHA-256 of the bytes as they were read from the source; NULL = not known: they were not read in order from the first byte, or not at all (the store copied by itself).';
+COMMENT ON COLUMN cloudflux.migration_jobs.copy_digests IS 'Other digests of these bytes, of the kinds that the destination tells: crc64nvme=…, crc32c=…, md5=… in hexadecimal. NULL = none were needed.';
+COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), or the kind of the digest that the store told of it (sha256, crc64nvme, crc32c, md5). NULL = not yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.delete_source IS 'Whether the source is deleted after the move. Otherwise it stays, as a replica that is billed.';
 COMMENT ON COLUMN cloudflux.migration_jobs.grace IS 'How long after the arrival the source is kept before it is deleted.';
 COMMENT ON COLUMN cloudflux.migration_jobs.source_kept IS 'Why the source was not deleted although that was asked for; NULL = it was, or was not to be.';
@@ -1720,6 +1741,8 @@ COMMENT ON COLUMN cloudflux.job_queue.crashes IS 'Movers that died or fell silen
 COMMENT ON COLUMN cloudflux.job_queue.outcome IS 'What cleaning leads to: failed or cancelled.';
 COMMENT ON COLUMN cloudflux.job_queue.upload_tag IS 'Name of what may lie half-written at the destination; recorded before the first byte.';
 COMMENT ON COLUMN cloudflux.job_queue.upload_handle IS 'The store''s own name for it.';
+COMMENT ON COLUMN cloudflux.job_queue.part_bytes IS 'Size of that upload''s parts; NULL = it has not been finished yet.';
+COMMENT ON COLUMN cloudflux.job_queue.remote IS 'Whether one of its ends is reached by requests: then many such jobs are on their way at once.';
 COMMENT ON COLUMN cloudflux.job_queue.bytes_done IS 'Bytes of the object that are at the destination.';
 COMMENT ON COLUMN cloudflux.job_queue.rate_bps IS 'Bytes per second of the running attempt.';
 COMMENT ON COLUMN cloudflux.job_queue.progress_at IS 'When the mover last gave a sign of life: it claimed the job, or told of its progress.';
@@ -1731,7 +1754,8 @@ COMMENT ON COLUMN cloudflux.job_parts.job_id IS 'Its job.';
 COMMENT ON COLUMN cloudflux.job_parts.part_number IS 'Number of the part, from 1.';
 COMMENT ON COLUMN cloudflux.job_parts.byte_offset IS 'Where the part begins in the object.';
 COMMENT ON COLUMN cloudflux.job_parts.length IS 'Bytes of the part.';
-COMMENT ON COLUMN cloudflux.job_parts.sha256 IS 'SHA-256 of the object from its first byte to the end of this part.';
+COMMENT ON COLUMN cloudflux.job_parts.sha256 IS 'SHA-256 of the object from its first byte to the end of this part; NULL = not known.';
+COMMENT ON COLUMN cloudflux.job_parts.digests IS 'Other digests of the same bytes, as in migration_jobs.copy_digests.';
 COMMENT ON COLUMN cloudflux.job_parts.source_version IS 'Version of the source that the part is of.';
 
 COMMENT ON TABLE cloudflux.plans IS
@@ -1810,17 +1834,19 @@ COMMENT ON FUNCTION cloudflux.delete_object(text, timestamptz) IS
 	'Submits a job that deletes an object: its bytes in every place where they are the catalogued version, then its row. Returns the job_id. It begins after COMMIT (not_before: then), so a ROLLBACK leaves row and bytes, and can be cancelled until it has begun. Bytes that have changed or that the store locks are left alone: then the job fails and says why. 02000 unknown object, 55006 being worked on, 42501 no USAGE on its place.';
 COMMENT ON FUNCTION cloudflux.delete_replica(text, text) IS
 	'Submits a job that deletes the replica of an object in a place, and returns its job_id. 02000 when it has none there; else as delete_object().';
-COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval) IS
-	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
+COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, int, interval) IS
+	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or p_at_once of any size that are all remote) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
 COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
 	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';
 COMMENT ON FUNCTION cloudflux.record_upload(text[], bigint[], text[]) IS
 	'Records the names of uploads before they begin, so that a crash leaves nothing that nobody knows. Returns the jobs that the caller still has.';
-COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text) IS
+COMMENT ON FUNCTION cloudflux.record_handle(text, bigint, text) IS
+	'Records the store''s name of an upload in parts before its first part. Returns the object if the caller still has its job.';
+COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text) IS
 	'Checkpoints a part that is at the destination. Returns the object if the caller still has its job.';
-COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[]) IS
+COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]) IS
 	'Records that all bytes are at the destination, not yet visible: from copying to verifying. Returns the jobs that the caller still has.';
-COMMENT ON FUNCTION cloudflux.record_switched(text[], bigint[], text[], text) IS
+COMMENT ON FUNCTION cloudflux.record_switched(text[], bigint[], text[], text[]) IS
 	'Points the catalog to verified copies, in one transaction with versions, job and event. Returns the jobs that the caller still has, with the phase that follows.';
 COMMENT ON FUNCTION cloudflux.end_jobs(cloudflux.migration_jobs[]) IS 'Tells of jobs that ended in events, and marks the job that a rollback has undone.';
 COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[]) IS

@@ -2,19 +2,17 @@
  * copying_sql.c
  *		The way there: copy, verify, switch; for every job of a round that is in these phases.
  *
- * Bytes flow outside of transactions; what they came to is said in one statement per step for all jobs together.
+ * Bytes flow outside of transactions; what they came to is said in one statement per step for many jobs together.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "storage/latch.h"
 #include "utils/timestamp.h"
 
 #include "core/clock.h"
 #include "migration/round_sql.h"
 
-#define SETTLE_WAIT_MS 5
+#define READ_BACK_BYTES (INT64CONST(4) * 1024 * 1024)	/* asked for in one request */
 
 static bool
 is_copied(const CfJob *job)
@@ -30,44 +28,99 @@ is_verified(const CfJob *job)
 
 /*
  * metadata_of is what the destination will say of itself: who it is, so that a catalog can be built again. More
- * would not fit into an inode of ext4 beside the rest, and cost a block of 4 KiB for each object.
+ * would not fit into an inode of ext4 beside the rest, and cost a block of 4 KiB for each object. The names of what a
+ * store keeps beside its users' own begin with cf_.
  */
 static char *
 metadata_of(const CfJob *job)
 {
-	return psprintf("file_id=%s\n", job->file_id);
+	CfCaps		caps;
+
+	cf_storage_caps(job->dest, &caps);
+	return psprintf(caps.remote ? "cf_file_id=%s\n" : "file_id=%s\n", job->file_id);
 }
 
 /* checkpoint makes a finished part known, so that a crash does not copy it again. */
 static void
-checkpoint(CfRound *round, CfJob *job)
+checkpoint(CfRound *round, CfLane *lane)
 {
 	MemoryContext old;
 
 	HOLD_INTERRUPTS();
 	cf_queue_begin("recording a part of a migration job");
 	old = MemoryContextSwitchTo(round->context);
-	cf_queue_record_part(job, &round->transfer.part, round->transfer.source_stat.version);
+	cf_queue_record_part(lane->job, &lane->transfer.part, lane->transfer.source_stat.version);
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(false);
 	RESUME_INTERRUPTS();
 	TRIP("migration_part_recorded");
 }
 
+/* keep_handle makes the store's name of an upload known: without it no part could be taken up, and nothing be aborted. */
+static void
+keep_handle(CfRound *round, CfLane *lane)
+{
+	CfJob	   *job = lane->job;
+	MemoryContext old;
+
+	if (strcmp(job->upload_handle, lane->transfer.upload.handle) == 0)
+		return;
+	HOLD_INTERRUPTS();
+	cf_queue_begin("recording an upload");
+	old = MemoryContextSwitchTo(round->context);
+	job->upload_handle = pstrdup(lane->transfer.upload.handle);
+	cf_queue_record_handle(job, job->upload_handle);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(true);
+	RESUME_INTERRUPTS();
+	TRIP("migration_handle_recorded");
+}
+
+/* known_digest tells whether an earlier move has recorded the SHA-256 of the version that was read now. */
+static bool
+known_digest(const CfJob *job, const CfTransfer *transfer)
+{
+	return job->known_sha256 != NULL && VARSIZE_ANY_EXHDR(job->known_sha256) == CF_HASH_SHA256_BYTES &&
+		cf_storage_version_same(job->source, job->source_version, transfer->source_stat.version);
+}
+
+/* keep_upload keeps what the store wants to hear again at the commit. */
+static void
+keep_upload(CfJob *job, const CfTransfer *transfer)
+{
+	CfUploadArgs *args = &job->upload;
+	CfAttributes *kept = &args->attributes;
+	const char **texts[] = {&args->content_type, &kept->cache_control, &kept->content_disposition, &kept->content_encoding,
+		&kept->content_language, &kept->metadata, &kept->tags};
+
+	cf_transfer_upload_args(transfer, args);
+	for (int i = 0; i < lengthof(texts); i++)
+		*texts[i] = pstrdup(*texts[i] == NULL ? "" : *texts[i]);
+	job->upload_complete = true;
+}
+
 /* take_copy keeps what a finished copy told, and refuses bytes that are not those of an earlier move of this version. */
 static void
 take_copy(CfJob *job, const CfTransfer *transfer)
 {
+	bool		known = known_digest(job, transfer);
+
 	job->size_bytes = transfer->source_stat.size_bytes;
 	job->sealed_version = pstrdup(transfer->sealed_version);
-	job->upload_handle = pstrdup(transfer->upload.handle);
-	memcpy(job->digest, transfer->sha256, CF_HASH_SHA256_BYTES);
-	job->ready = true;
-	if (job->known_sha256 == NULL || strcmp(job->source_version, transfer->source_stat.version) != 0)
-		job->known_sha256 = NULL;
+	job->upload_handle = pstrdup(transfer->copied_by_store ? "" : transfer->upload.handle);
+	job->digests = transfer->digests;
+	job->part_bytes = transfer->plan.part_bytes;
+	keep_upload(job, transfer);
 	job->source_version = pstrdup(transfer->source_stat.version);
-	if (job->known_sha256 != NULL && VARSIZE_ANY_EXHDR(job->known_sha256) == CF_HASH_SHA256_BYTES &&
-		memcmp(VARDATA_ANY(job->known_sha256), job->digest, CF_HASH_SHA256_BYTES) != 0)
+	job->ready = true;
+	if (!known)
+		return;
+	if ((job->digests.known & CF_DIGEST_SHA256) == 0)
+	{
+		memcpy(job->digests.sha256, VARDATA_ANY(job->known_sha256), CF_HASH_SHA256_BYTES);
+		job->digests.known |= CF_DIGEST_SHA256;
+	}
+	else if (memcmp(VARDATA_ANY(job->known_sha256), job->digests.sha256, CF_HASH_SHA256_BYTES) != 0)
 	{
 		cf_error_set(&job->err, CF_ERR_IO, "object \"%s\" in place \"%s\" is damaged", job->source_key, job->source_place);
 		cf_error_detail(&job->err, "Its version has not changed, but its SHA-256 is not the one recorded when it came here.");
@@ -77,62 +130,116 @@ take_copy(CfJob *job, const CfTransfer *transfer)
 	}
 }
 
-static void
-copy_one(CfRound *round, CfJob *job)
+/* begin_copy prepares a job's copy; what a mover that lost the job has left behind goes first. */
+static bool
+begin_copy(CfRound *round, CfLane *lane)
 {
+	CfJob	   *job = lane->job;
+	bool		resume = job->stale_tag == NULL;
 	CfTransferArgs args = {
 		.source = job->source, .dest = job->dest, .source_key = job->source_key, .dest_key = job->dest_key,
 		.dest_class = job->dest_class, .content_type = job->content_type, .metadata = metadata_of(job),
-		.owner_tag = job->upload_tag, .resume = job->stale_tag == NULL, .part_bytes = (int64) cf_migration_part_kb * 1024,
+		.owner_tag = job->upload_tag, .handle = resume ? job->upload_handle : "", .resume = resume,
+		.server_side = job->attempt == 0,	/* whatever went wrong then, the next attempt sees the bytes itself */
 		.parts = job->parts, .part_count = job->part_count, .parts_version = job->parts_version,
-		.buffer = round->buffer, .buffer_bytes = CF_ROUND_BUFFER_BYTES,
 	};
-	int64		start_us = cf_clock_monotonic_us();
 	CfError		ignored;
-	CfStep		step;
 
-	if (job->stale_tag != NULL && job->stale_tag[0] != '\0')
-		cf_round_abort_upload(round, job->dest, job->dest_key, job->stale_tag, job->upload_handle, &ignored);
-	job->started = GetCurrentTimestamp();
-	cf_transfer_begin(&round->transfer, &args, &round->op_arena);
-	do
+	lane->transfer.line_count = 0;
+	if (!cf_round_still_held(round, job))
+		return false;
+	if (!resume && job->stale_tag[0] != '\0')
 	{
-		round->transfer.args.buffer_bytes = cf_round_buffer_bytes(job->source, job->dest);
-		round->transfer.args.now_us = cf_clock_now_us();
-		step = cf_transfer_copy(&round->transfer, &job->err);
-		job->bytes_done = round->transfer.done_bytes;
-		job->sent_bytes = round->transfer.sent_bytes;
-		job->rate_bps = job->sent_bytes * 1e6 / Max(cf_clock_monotonic_us() - start_us, 1);
-		if (step == CF_STEP_AGAIN && round->transfer.part_finished)
-			checkpoint(round, job);
-		if (round->transfer.settling)
-		{
-			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SETTLE_WAIT_MS, PG_WAIT_EXTENSION);
-			ResetLatch(MyLatch);
-		}
-	} while (step == CF_STEP_AGAIN && cf_round_pulse(round, job, round->transfer.step_bytes));
-	if (step == CF_STEP_DONE)
-		take_copy(job, &round->transfer);
-	else if (step == CF_STEP_ERROR)
-		cf_job_fail(job, &job->err);
-	cf_transfer_end(&round->transfer);
-	cf_arena_reset(&round->op_arena);
+		cf_round_abort_upload(round, job->dest, job->dest_key, job->stale_tag, job->upload_handle, &ignored);
+		job->upload_handle = "";
+	}
+	job->started = GetCurrentTimestamp();
+	cf_transfer_begin(&lane->transfer, &args, &lane->arena);
+	return true;
 }
 
-void
-cf_round_copy(CfRound *round)
+/* outfit gives a pinned transfer its buffers; false = there are none just now, or an error. */
+static bool
+outfit(CfRound *round, CfLane *lane)
 {
-	MemoryContext old = MemoryContextSwitchTo(round->context);
+	CfTransfer *transfer = &lane->transfer;
+	CfJob	   *job = lane->job;
+	CfTransferPlan plan;
+	char	   *buffer = round->buffer;
+	int			lines;
 
-	for (int i = 0; i < round->jobs.count && !cf_round_stopping(round); i++)
+	if (!cf_transfer_plan(transfer, (int64) cf_migration_part_kb * 1024, (int64) cf_migration_memory_mb * 1024 * 1024, &plan,
+						  &job->err))
 	{
-		if (cf_job_mine(&round->jobs.jobs[i]) && round->jobs.jobs[i].phase == CF_PHASE_COPYING &&
-			cf_round_still_held(round, &round->jobs.jobs[i]))
-			copy_one(round, &round->jobs.jobs[i]);
+		cf_job_fail(job, &job->err);
+		return false;
 	}
-	MemoryContextSwitchTo(old);
+	lines = cf_round_lines(round, &plan);
+	if (plan.in_parts)
+		buffer = cf_lane_memory(round, lane, lines * plan.line_bytes, lines * plan.memory_bytes);
+	if (buffer == NULL)
+		return false;
+	cf_transfer_outfit(transfer, &plan, lines, buffer, CF_ROUND_BUFFER_BYTES);
+	return true;
+}
+
+static CfStep
+step_copy(CfRound *round, CfLane *lane)
+{
+	CfTransfer *transfer = &lane->transfer;
+	CfJob	   *job = lane->job;
+	CfStep		step;
+
+	transfer->buffer_bytes = cf_round_buffer_bytes(job->source, job->dest);
+	transfer->args.now_us = cf_clock_now_us();
+	step = cf_transfer_copy(transfer, &job->err);
+	lane->settling = transfer->settling;
+	job->bytes_done = transfer->done_bytes;
+	job->sent_bytes = transfer->sent_bytes;
+	job->rate_bps = job->sent_bytes * 1e6 / Max(cf_clock_monotonic_us() - lane->start_us, 1);
+	if (step != CF_STEP_AGAIN)
+		return step;
+	if (transfer->opened)
+		keep_handle(round, lane);
+	if (transfer->part_finished)
+		checkpoint(round, lane);
+	if (transfer->unfitted && !outfit(round, lane))
+		return job->failed ? CF_STEP_ERROR : CF_STEP_SEND;
+	return step;
+}
+
+static CfPort *
+copy_port(CfLane *lane, int i)
+{
+	return cf_transfer_port(&lane->transfer, i);
+}
+
+static int64
+copy_moved(const CfLane *lane)
+{
+	return lane->transfer.step_bytes;
+}
+
+static void
+end_copy(CfRound *round, CfLane *lane, CfStep step)
+{
+	if (step == CF_STEP_DONE)
+		take_copy(lane->job, &lane->transfer);
+	else if (step == CF_STEP_ERROR)
+		cf_job_fail(lane->job, &lane->job->err);
+	cf_transfer_end(&lane->transfer);
+}
+
+const CfLaneWork cf_copy_work = {true, begin_copy, step_copy, copy_port, copy_moved, end_copy};
+
+/* cf_round_record_copied says which objects lie whole at the destination; false = none. */
+bool
+cf_round_record_copied(CfRound *round)
+{
+	MemoryContext old;
+
 	if (!cf_round_any(&round->jobs, is_copied))
-		return;
+		return false;
 	TRIP("migration_copied");
 	HOLD_INTERRUPTS();
 	cf_queue_begin("recording copied objects");
@@ -144,38 +251,84 @@ cf_round_copy(CfRound *round)
 	RESUME_INTERRUPTS();
 	for (int i = 0; i < round->jobs.count; i++)
 	{
-		if (round->jobs.jobs[i].sealed_version != NULL)
-			round->jobs.jobs[i].dest_version = round->jobs.jobs[i].sealed_version;
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		if (job->ready && job->phase == CF_PHASE_COPYING && job->sealed_version != NULL)
+			job->dest_version = job->sealed_version;
 	}
 	cf_round_move_on(&round->jobs, CF_PHASE_COPYING, CF_PHASE_VERIFYING);
 	TRIP("migration_copied_recorded");
+	return true;
 }
 
-static void
-verify_one(CfRound *round, CfJob *job)
+/* begin_verify prepares the comparison of a copy. After a crash the source is asked again for what is not kept. */
+static bool
+begin_verify(CfRound *round, CfLane *lane)
 {
+	CfJob	   *job = lane->job;
+	CfCaps		caps;
 	CfVerifyArgs args = {
 		.source = job->source, .dest = job->dest, .source_key = job->source_key,
-		.source_version = job->source_version, .dest_key = job->dest_key,
-		.sealed_version = job->dest_version, .owner_tag = job->upload_tag, .handle = job->upload_handle,
-		.size_bytes = job->size_bytes, .sha256 = job->digest,
-		.buffer = round->buffer, .buffer_bytes = CF_ROUND_BUFFER_BYTES,
+		.source_version = job->source_version, .sealed_version = job->dest_version, .digests = &job->digests,
+		.readback = cf_migration_verify == CF_VERIFY_READBACK,
 	};
-	CfError		undo_err;
-	CfStep		step;
 
-	cf_verify_begin(&round->verify, &args, &round->op_arena);
-	do
+	cf_storage_caps(job->dest, &caps);
+	args.upload = (CfUploadArgs) {.content_type = job->content_type, .attributes = job->upload.attributes,
+		.mtime_us = job->upload.mtime_us};
+	if (job->upload_complete)
+		args.upload.content_type = job->upload.content_type;
+	args.upload.key = job->dest_key;
+	args.upload.owner_tag = job->upload_tag;
+	args.upload.handle = job->upload_handle;
+	args.upload.size_bytes = job->size_bytes;
+	args.upload.part_bytes = job->part_bytes;
+	args.upload.storage_class = job->dest_class;
+	args.upload.metadata = metadata_of(job);
+	args.upload.resume = true;
+	args.upload_complete = job->upload_complete || !caps.remote;
+	cf_verify_begin(&lane->verify, &args, &lane->arena);
+	if (!caps.remote)
 	{
-		step = cf_verify_step(&round->verify, &job->err);
-	} while (step == CF_STEP_AGAIN && cf_round_pulse(round, job, 0));
+		lane->verify.buffer = round->buffer;
+		lane->verify.buffer_bytes = CF_ROUND_BUFFER_BYTES;
+	}
+	return true;
+}
+
+static CfStep
+step_verify(CfRound *round, CfLane *lane)
+{
+	CfVerify   *verify = &lane->verify;
+	CfStep		step = cf_verify_step(verify, &lane->job->err);
+
+	if (step != CF_STEP_AGAIN || !verify->unfitted)
+		return step;
+	verify->buffer_bytes = Max(Min(lane->job->size_bytes, READ_BACK_BYTES), 1);
+	verify->buffer = cf_lane_memory(round, lane, verify->buffer_bytes, verify->buffer_bytes);
+	return verify->buffer == NULL ? CF_STEP_SEND : CF_STEP_AGAIN;
+}
+
+static CfPort *
+verify_port(CfLane *lane, int i)
+{
+	return i == 0 ? &lane->verify.port : NULL;
+}
+
+/* end_verify also removes a copy that is of no use. */
+static void
+end_verify(CfRound *round, CfLane *lane, CfStep step)
+{
+	CfJob	   *job = lane->job;
+	CfError		undo_err;
+
 	if (step == CF_STEP_DONE)
 	{
-		job->dest_version = pstrdup(round->verify.dest_stat.version);
+		job->dest_version = pstrdup(lane->verify.dest_stat.version);
+		job->verified = lane->verify.verified;
 		job->ready = true;
 	}
-	cf_verify_end(&round->verify);
-	cf_arena_reset(&round->op_arena);
+	cf_verify_end(&lane->verify);
 	if (step != CF_STEP_ERROR)
 		return;
 	cf_job_fail(job, &job->err);
@@ -185,23 +338,19 @@ verify_one(CfRound *round, CfJob *job)
 		job->recopy = false;
 }
 
-void
-cf_round_verify(CfRound *round)
+const CfLaneWork cf_verify_work = {true, begin_verify, step_verify, verify_port, NULL, end_verify};
+
+/* cf_round_record_switched points the catalog to verified copies; false = there are none. */
+bool
+cf_round_record_switched(CfRound *round)
 {
-	MemoryContext old = MemoryContextSwitchTo(round->context);
+	MemoryContext old;
 	bool		durable = false;
 
-	for (int i = 0; i < round->jobs.count && !cf_round_stopping(round); i++)
-	{
-		CfJob	   *job = &round->jobs.jobs[i];
-
-		if (cf_job_mine(job) && job->phase == CF_PHASE_VERIFYING)
-			verify_one(round, job);
-		durable |= job->ready && job->delete_source;
-	}
-	MemoryContextSwitchTo(old);
 	if (!cf_round_any(&round->jobs, is_verified))
-		return;
+		return false;
+	for (int i = 0; i < round->jobs.count; i++)
+		durable |= is_verified(&round->jobs.jobs[i]) && round->jobs.jobs[i].delete_source;
 	TRIP("migration_before_switch");
 	HOLD_INTERRUPTS();
 	cf_queue_begin("switching the catalog to moved objects");
@@ -223,4 +372,5 @@ cf_round_verify(CfRound *round)
 			job->ready = false;
 	}
 	TRIP("migration_switched");
+	return true;
 }

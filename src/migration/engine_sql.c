@@ -3,7 +3,7 @@
  *		Rounds: claim a batch, bring every job as far as it gets, say so in one transaction per step.
  *
  * A round of small objects costs four transactions however many they are: claim; copied; switched; removed. No
- * transaction, snapshot or lock is held while bytes flow. Between two steps of a transfer cf_round_pulse() pays the
+ * transaction, snapshot or lock is held while bytes flow. Between two steps the round pays the
  * bandwidth limits, renews leases, hears requests, and notices interrupts: a cancel or shutdown is not raised
  * inside a round; the round stops, gives its jobs back with interrupts held, and only then lets it happen. So
  * nobody waits for a lease to end after an orderly stop. After a crash or an ERROR the leases do their work.
@@ -27,6 +27,7 @@
 #include "migration/round_sql.h"
 
 #define BATCH_BYTES (64 * 1024 * 1024)	/* of objects claimed together; a larger one comes alone */
+#define OP_DESCRIPTORS 2		/* of an operation between two steps */
 #define RETRY_MAX_MS 300000
 #define BUSY_MS 1000			/* until a switch is tried again that somebody's lock was in the way of */
 
@@ -49,9 +50,7 @@ cf_engine_round(int max_jobs)
 	claimed = round->jobs.count;
 	if (claimed > 0)
 	{
-		cf_round_copy(round);
-		cf_round_verify(round);
-		cf_round_remove(round);
+		cf_round_work(round);
 		cf_round_clean(round);
 		cf_round_roll_back(round);
 		give_back(round);
@@ -77,12 +76,9 @@ release_round(void *arg)
 {
 	CfRound	   *round = arg;
 
-	cf_transfer_end(&round->transfer);
-	cf_verify_end(&round->verify);
-	cf_storage_op_end(&round->op);
-	for (int i = 0; round->fds_reserved && i < 4; i++)
+	cf_round_stop_lanes(round);
+	for (; round->descriptors > 0; round->descriptors--)
 		ReleaseExternalFD();
-	round->fds_reserved = false;
 	if (current == round)
 		current = NULL;
 }
@@ -106,9 +102,8 @@ begin_round(void)
 	round->release.func = release_round;
 	round->release.arg = round;
 	MemoryContextRegisterResetCallback(context, &round->release);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < OP_DESCRIPTORS; i++, round->descriptors++)
 		ReserveExternalFD();
-	round->fds_reserved = true;
 	current = round;
 	return round;
 }
@@ -160,7 +155,7 @@ claim(CfRound *round, int max_jobs)
 
 	cf_queue_begin("claiming migration jobs");
 	old = MemoryContextSwitchTo(round->context);
-	round->jobs = cf_queue_claim(limit, BATCH_BYTES, cf_migration_lease_sec);
+	round->jobs = cf_queue_claim(limit, BATCH_BYTES, cf_migration_transfers, cf_migration_lease_sec);
 	open_places(round);
 	for (int i = 0; i < round->jobs.count; i++)
 	{
@@ -219,6 +214,17 @@ open_job_places(CfRound *round, CfJob *job)
 		cf_job_fail(job, &job->err);
 }
 
+static bool
+is_remote(const CfPlace *place)
+{
+	CfCaps		caps;
+
+	if (place == NULL)
+		return false;
+	cf_storage_caps(place, &caps);
+	return caps.remote;
+}
+
 /* open_places also sorts out the jobs that have taken too many movers down with them. */
 static void
 open_places(CfRound *round)
@@ -247,6 +253,7 @@ open_places(CfRound *round)
 		}
 		else
 			open_job_places(round, job);
+		job->remote = is_remote(job->source) || is_remote(job->dest);
 	}
 }
 

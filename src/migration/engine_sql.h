@@ -15,6 +15,17 @@ extern int	cf_migration_part_kb;
 extern int	cf_migration_bandwidth_kb;
 extern int	cf_migration_retry_ms;
 extern int	cf_migration_batch;
+extern int	cf_migration_transfers;
+extern int	cf_migration_memory_mb;
+extern int	cf_migration_verify;	/* CfMigrationVerify */
+
+#define CF_LANES_MAX 256
+
+typedef enum CfMigrationVerify
+{
+	CF_VERIFY_STORE,			/* a digest that the store tells is enough */
+	CF_VERIFY_READBACK
+} CfMigrationVerify;
 
 /* Token buckets in shared memory; NULL without preload. */
 extern struct CfBuckets *cf_migration_buckets;

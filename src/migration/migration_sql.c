@@ -34,6 +34,9 @@ int			cf_migration_part_kb = 65536;
 int			cf_migration_bandwidth_kb = 0;
 int			cf_migration_retry_ms = 1000;
 int			cf_migration_batch = 256;
+int			cf_migration_transfers = 16;
+int			cf_migration_memory_mb = 64;
+int			cf_migration_verify = CF_VERIFY_STORE;
 static int	grace_sec = 7 * 86400;
 
 CfBuckets  *cf_migration_buckets = NULL;
@@ -45,7 +48,13 @@ PG_FUNCTION_INFO_V1(cloudflux_check_destination);
 PG_FUNCTION_INFO_V1(cloudflux_wake_movers);
 PG_FUNCTION_INFO_V1(cloudflux_run_migrations);
 
-/* Every setting of the room is an integer that a reload changes. */
+static const struct config_enum_entry verify_words[] = {
+	{"store", CF_VERIFY_STORE, false},
+	{"readback", CF_VERIFY_READBACK, false},
+	{NULL, 0, false}
+};
+
+/* All settings but one are integers; a reload changes them. */
 static const struct
 {
 	const char *name;
@@ -72,6 +81,12 @@ static const struct
 	NULL, &cf_migration_retry_ms, 1, 300000, GUC_UNIT_MS},
 	{"cloudflux.migration_batch", "Jobs that a mover claims together.", NULL,
 	&cf_migration_batch, 1, 1000, 0},
+	{"cloudflux.migration_transfers", "Objects that a mover moves at the same time, where one of their ends is remote.",
+	"Few objects are moved in several parts at the same time instead.",
+	&cf_migration_transfers, 1, CF_LANES_MAX, 0},
+	{"cloudflux.migration_memory", "Memory that a mover uses for bytes on their way.",
+	"Objects wait for each other when it is used up. It must hold two parts of the largest object.",
+	&cf_migration_memory_mb, 16, 1024 * 1024, GUC_UNIT_MB},
 	{"cloudflux.migration_grace", "How long a policy's moves keep the source before it is deleted.",
 	"A person who asks for deletion in the call gives the grace there; it is 0 by default.",
 	&grace_sec, 0, 3650 * 86400, GUC_UNIT_S},
@@ -90,6 +105,9 @@ cf_migration_init(void)
 		DefineCustomIntVariable(settings[i].name, settings[i].short_desc, settings[i].long_desc,
 								settings[i].value, *settings[i].value, settings[i].min, settings[i].max,
 								PGC_SIGHUP, settings[i].flags, NULL, NULL, NULL);
+	DefineCustomEnumVariable("cloudflux.migration_verify", "How a copy is compared with what was read.",
+							 "store: by a digest that the store tells, where it tells one that was computed; else, and with readback always, every byte is read back.",
+							 &cf_migration_verify, cf_migration_verify, verify_words, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	cf_shmem_register("cloudflux migration", sizeof(CfBuckets), init_buckets, (void **) &cf_migration_buckets);
 	cf_migration_register_worker();
 }

@@ -8,15 +8,12 @@
 
 #include "migration/round_sql.h"
 
-/* drive runs one storage operation to its end; all operations but reading and writing bytes are a few steps. */
-
-
 /* take_op_error keeps what an operation said; one that was left in the middle was interrupted. */
 static void
 take_op_error(CfRound *round, CfStep step, const char *key, CfError *err)
 {
 	if (step == CF_STEP_DONE || step == CF_STEP_ERROR)
-		*err = round->op.err;
+		*err = round->port.op.err;
 	else
 		cf_error_set(err, CF_ERR_CANCELLED, "work on \"%s\" was interrupted", key);
 }
@@ -34,11 +31,10 @@ cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char
 	upload.args.owner_tag = tag;
 	upload.args.content_type = upload.args.storage_class = upload.args.metadata = "";
 	strlcpy(upload.handle, handle, sizeof(upload.handle));
-	cf_storage_op_init(&round->op, dest, &round->op_arena);
-	DRIVE(round, step, cf_storage_upload_abort(&round->op, &upload));
+	cf_round_open_port(round, dest);
+	DRIVE(round, step, cf_storage_upload_abort(&round->port.op, &upload));
 	take_op_error(round, step, key, err);
-	cf_storage_op_end(&round->op);
-	cf_arena_reset(&round->op_arena);
+	cf_round_close_port(round);
 	return step == CF_STEP_DONE;
 }
 
@@ -49,11 +45,10 @@ cf_round_remove_object(CfRound *round, CfPlace *place, const char *key, const ch
 {
 	CfStep		step;
 
-	cf_storage_op_init(&round->op, place, &round->op_arena);
-	DRIVE(round, step, cf_storage_remove(&round->op, key, version, tag, removed));
+	cf_round_open_port(round, place);
+	DRIVE(round, step, cf_storage_remove(&round->port.op, key, version, tag, removed));
 	take_op_error(round, step, key, err);
-	cf_storage_op_end(&round->op);
-	cf_arena_reset(&round->op_arena);
+	cf_round_close_port(round);
 	return step == CF_STEP_DONE;
 }
 
@@ -64,14 +59,13 @@ cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char vers
 	CfObjectStat stat;
 	CfStep		step;
 
-	cf_storage_op_init(&round->op, place, &round->op_arena);
-	DRIVE(round, step, cf_storage_stat(&round->op, key, &stat));
+	cf_round_open_port(round, place);
+	DRIVE(round, step, cf_storage_stat(&round->port.op, key, &stat));
 	take_op_error(round, step, key, err);
 	version[0] = '\0';
 	if (step == CF_STEP_DONE)
 		strlcpy(version, stat.version, CF_STORAGE_VERSION_MAX + 1);
-	cf_storage_op_end(&round->op);
-	cf_arena_reset(&round->op_arena);
+	cf_round_close_port(round);
 	return step == CF_STEP_DONE || (step == CF_STEP_ERROR && err->kind == CF_ERR_NOT_FOUND);
 }
 

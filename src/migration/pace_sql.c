@@ -8,10 +8,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
 #include "storage/pmsignal.h"
 #include "utils/guc.h"
 
@@ -21,6 +19,7 @@
 #include "migration/round_sql.h"
 
 #define RENEW_US 1000000
+#define HEAR_US 100000
 
 /* Without preload there is no shared memory: then the limit is this backend's own. */
 static CfBuckets own_buckets;
@@ -78,16 +77,30 @@ renew(CfRound *round)
 	relimit(round);
 	cf_queue_commit(false);
 	RESUME_INTERRUPTS();
-	round->renewed_us = cf_clock_monotonic_us();
+	round->renewed_us = round->heard_us = cf_clock_monotonic_us();
+}
+
+/* local_rate is the limit of a place that this room keeps: `net` keeps those of remote places, over all their requests. */
+static int64
+local_rate(const CfPlace *place)
+{
+	CfCaps		caps;
+
+	cf_storage_caps(place, &caps);
+	return caps.remote ? 0 : place->bandwidth_limit;
 }
 
 /* limit_rate is the lowest bandwidth limit in force for a pair of places; 0 = none. */
 static int64
 limit_rate(const CfPlace *source, const CfPlace *dest)
 {
-	int64		rates[3] = {(int64) cf_migration_bandwidth_kb * 1024, source->bandwidth_limit, dest->bandwidth_limit};
+	int64		rates[3] = {(int64) cf_migration_bandwidth_kb * 1024, 0, 0};
 	int64		lowest = 0;
 
+	if (source != NULL && source->bandwidth_limit > 0)
+		rates[1] = local_rate(source);
+	if (dest != NULL && dest->bandwidth_limit > 0)
+		rates[2] = local_rate(dest);
 	for (int i = 0; i < 3; i++)
 	{
 		if (rates[i] > 0 && (lowest == 0 || rates[i] < lowest))
@@ -107,29 +120,30 @@ cf_round_buffer_bytes(const CfPlace *source, const CfPlace *dest)
 	return rate / 8 < 4096 ? 4096 : (size_t) (rate / 8);
 }
 
-/* throttle waits until the bytes of the last step are paid for. */
-static void
-throttle(CfRound *round, const CfPlace *source, const CfPlace *dest, int64 bytes)
+/* cf_lane_pay charges the bytes of a step; the lane goes on when they are paid for. What is remote, `net` limits by itself. */
+void
+cf_lane_pay(CfLane *lane, int64 bytes)
 {
 	CfBuckets  *buckets = cf_migration_buckets != NULL ? cf_migration_buckets : &own_buckets;
+	const CfPlace *source = lane->job->source;
+	const CfPlace *dest = lane->job->dest;
 	int64		rate = (int64) cf_migration_bandwidth_kb * 1024;
-	int64		now_us = cf_clock_monotonic_us();
+	int64		now_us;
 	int64		until_us;
 
 	if (bytes <= 0 || limit_rate(source, dest) == 0)
 		return;
-	until_us = cf_limit_take(buckets, source->name, rate, source->bandwidth_limit, bytes, now_us);
-	until_us = now_us + Max(until_us, cf_limit_take(buckets, dest->name, 0, dest->bandwidth_limit, bytes, now_us));
-	while (!cf_round_stopping(round) && (now_us = cf_clock_monotonic_us()) < until_us &&
-		   limit_rate(source, dest) > 0)
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min((until_us - now_us) / 1000 + 1, 50), PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		/* A step at a very low limit waits longer than a lease. */
-		if (now_us - round->renewed_us >= RENEW_US)
-			renew(round);
-	}
+	now_us = cf_clock_monotonic_us();
+	until_us = cf_limit_take(buckets, source->name, rate, local_rate(source), bytes, now_us);
+	until_us = Max(until_us, cf_limit_take(buckets, dest->name, 0, local_rate(dest), bytes, now_us));
+	lane->pay_until_us = now_us + until_us;
+}
+
+/* cf_lane_paid tells whether a lane may go on; a limit that was lifted meanwhile holds nobody. */
+bool
+cf_lane_paid(const CfLane *lane, int64 now_us)
+{
+	return lane->pay_until_us <= now_us || limit_rate(lane->job->source, lane->job->dest) == 0;
 }
 
 /*
@@ -144,14 +158,30 @@ cf_round_still_held(CfRound *round, const CfJob *job)
 	return cf_job_held(job);
 }
 
-/* cf_round_pulse is called between two steps of a transfer; false = leave this job now. */
-bool
-cf_round_pulse(CfRound *round, CfJob *job, int64 limited_bytes)
+/* hear listens for requests alone, without a word about progress. */
+static void
+hear(CfRound *round)
 {
-	throttle(round, job->source, job->dest, limited_bytes);
-	if (cf_round_stopping(round))
-		return false;
-	if (cf_clock_monotonic_us() - round->renewed_us >= RENEW_US)
+	MemoryContext old;
+
+	HOLD_INTERRUPTS();
+	cf_queue_begin("listening for requests");
+	old = MemoryContextSwitchTo(round->context);
+	cf_queue_hear(&round->jobs, cf_job_held);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(false);
+	RESUME_INTERRUPTS();
+	round->heard_us = cf_clock_monotonic_us();
+}
+
+/* cf_round_attend is called between two steps: it renews leases, and hears in time who wants something of a remote job. */
+void
+cf_round_attend(CfRound *round)
+{
+	int64		now_us = cf_clock_monotonic_us();
+
+	if (now_us - round->renewed_us >= RENEW_US)
 		renew(round);
-	return !job->lost && job->request == CF_REQUEST_NONE;
+	else if (round->net != NULL && now_us - round->heard_us >= HEAR_US)
+		hear(round);
 }

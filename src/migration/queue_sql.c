@@ -72,6 +72,42 @@ cf_queue_commit(bool durable)
 	cf_worker_commit();
 }
 
+/* Digests as they are kept: SHA-256 by itself, the others as text; NULL where there is none. */
+static Datum
+sha256_datum(const CfDigests *digests, bool *isnull)
+{
+	bytea	   *digest = palloc(VARHDRSZ + CF_HASH_SHA256_BYTES);
+
+	*isnull = (digests->known & CF_DIGEST_SHA256) == 0;
+	SET_VARSIZE(digest, VARHDRSZ + CF_HASH_SHA256_BYTES);
+	memcpy(VARDATA(digest), digests->sha256, CF_HASH_SHA256_BYTES);
+	return PointerGetDatum(digest);
+}
+
+static Datum
+digests_datum(const CfDigests *digests, bool *isnull)
+{
+	char		text[CF_SUMS_TEXT_BYTES];
+
+	cf_digests_print(digests, text);
+	*isnull = text[0] == '\0';
+	return CStringGetTextDatum(text);
+}
+
+/* read_digests takes them in again. */
+static void
+read_digests(CfDigests *digests, const bytea *sha256, const char *text)
+{
+	memset(digests, 0, sizeof(*digests));
+	if (sha256 != NULL && VARSIZE_ANY_EXHDR(sha256) == CF_HASH_SHA256_BYTES)
+	{
+		memcpy(digests->sha256, VARDATA_ANY(sha256), CF_HASH_SHA256_BYTES);
+		digests->known = CF_DIGEST_SHA256;
+	}
+	if (text != NULL)
+		cf_digests_parse(text, digests);
+}
+
 /* The values that jobs give to arrays. */
 static void
 value_file_id(const CfJob *job, Datum *value, bool *isnull)
@@ -116,13 +152,27 @@ value_dest_version(const CfJob *job, Datum *value, bool *isnull)
 }
 
 static void
-value_digest(const CfJob *job, Datum *value, bool *isnull)
+value_sha256(const CfJob *job, Datum *value, bool *isnull)
 {
-	bytea	   *digest = palloc(VARHDRSZ + CF_HASH_SHA256_BYTES);
+	*value = sha256_datum(&job->digests, isnull);
+}
 
-	SET_VARSIZE(digest, VARHDRSZ + CF_HASH_SHA256_BYTES);
-	memcpy(VARDATA(digest), job->digest, CF_HASH_SHA256_BYTES);
-	*value = PointerGetDatum(digest);
+static void
+value_digests(const CfJob *job, Datum *value, bool *isnull)
+{
+	*value = digests_datum(&job->digests, isnull);
+}
+
+static void
+value_part_bytes(const CfJob *job, Datum *value, bool *isnull)
+{
+	*value = Int64GetDatum(job->part_bytes);
+}
+
+static void
+value_verified(const CfJob *job, Datum *value, bool *isnull)
+{
+	*value = CStringGetTextDatum(job->verified);
 }
 
 static void
@@ -337,25 +387,24 @@ read_job(CfJob *job, uint64 row)
 	job->dest_key = text_or_empty(row, 17);
 	job->dest_class = text_or_empty(row, 18);
 	job->dest_version = text_or_empty(row, 19);
-	job->sha256 = bytea_or_null(row, 20);
+	read_digests(&job->digests, bytea_or_null(row, 20), cf_spi_text(row, 27));
+	job->part_bytes = cf_spi_int64(row, 28, NULL);
 	job->delete_source = cf_spi_bool(row, 21, NULL);
 	job->requested_by = text_or_empty(row, 22);
 	job->content_type = text_or_empty(row, 23);
 	job->known_sha256 = bytea_or_null(row, 24);
 	job->request = request_of(text_or_empty(row, 25));
 	job->source_is_primary = cf_spi_bool(row, 26, NULL);
-	if (job->sha256 != NULL && VARSIZE_ANY_EXHDR(job->sha256) == CF_HASH_SHA256_BYTES)
-		memcpy(job->digest, VARDATA_ANY(job->sha256), CF_HASH_SHA256_BYTES);
 }
 
 CfJobs
-cf_queue_claim(int limit, int64 max_bytes, int lease_sec)
+cf_queue_claim(int limit, int64 max_bytes, int at_once, int lease_sec)
 {
 	static CfSpiPlan plan = {
-		"SELECT * FROM cloudflux.claim_jobs($1, $2, pg_catalog.make_interval(secs => $3))",
-		3, {INT4OID, INT8OID, FLOAT8OID}
+		"SELECT * FROM cloudflux.claim_jobs($1, $2, $3, pg_catalog.make_interval(secs => $4))",
+		4, {INT4OID, INT8OID, INT4OID, FLOAT8OID}
 	};
-	Datum		values[3] = {Int32GetDatum(limit), Int64GetDatum(max_bytes), Float8GetDatum(lease_sec)};
+	Datum		values[4] = {Int32GetDatum(limit), Int64GetDatum(max_bytes), Int32GetDatum(at_once), Float8GetDatum(lease_sec)};
 	CfJobs		jobs;
 
 	cf_spi_begin();
@@ -372,7 +421,7 @@ void
 cf_queue_load_parts(CfJob *job)
 {
 	static CfSpiPlan plan = {
-		"SELECT part_number, byte_offset, length, sha256, source_version FROM cloudflux.job_parts"
+		"SELECT part_number, byte_offset, length, sha256, source_version, digests FROM cloudflux.job_parts"
 		" WHERE file_id OPERATOR(pg_catalog.=) $1 AND job_id OPERATOR(pg_catalog.=) $2 ORDER BY part_number", 2, {TEXTOID, TEXTOID}
 	};
 	Datum		values[2] = {CStringGetTextDatum(job->file_id), CStringGetTextDatum(job->job_id)};
@@ -383,14 +432,11 @@ cf_queue_load_parts(CfJob *job)
 	for (int i = 0; i < job->part_count; i++)
 	{
 		CfTransferPart *part = &job->parts[i];
-		bytea	   *digest = bytea_or_null(i, 4);
 
 		part->number = (int) cf_spi_int64(i, 1, NULL);
 		part->offset = cf_spi_int64(i, 2, NULL);
 		part->length = cf_spi_int64(i, 3, NULL);
-		memset(part->sha256, 0, sizeof(part->sha256));
-		if (digest != NULL && VARSIZE_ANY_EXHDR(digest) == CF_HASH_SHA256_BYTES)
-			memcpy(part->sha256, VARDATA_ANY(digest), CF_HASH_SHA256_BYTES);
+		read_digests(&part->digests, bytea_or_null(i, 4), cf_spi_text(i, 6));
 		job->parts_version = cf_spi_text(i, 5);
 	}
 	cf_spi_end();
@@ -453,28 +499,63 @@ cf_queue_renew(CfJobs *jobs, CfJobFilter filter, int lease_sec)
 	cf_spi_end();
 }
 
+/* cf_queue_hear only listens for requests; nothing is written, so it may be done often. */
+void
+cf_queue_hear(CfJobs *jobs, CfJobFilter filter)
+{
+	static CfSpiPlan plan = {
+		"SELECT q.file_id, q.request"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u(file_id, fence)"
+		" JOIN cloudflux.job_queue q ON q.file_id OPERATOR(pg_catalog.=) u.file_id AND q.fence OPERATOR(pg_catalog.=) u.fence"
+		" WHERE q.request IS NOT NULL", 2, {TEXTARRAYOID, INT8ARRAYOID}
+	};
+	Datum		values[2];
+
+	if (jobs_count(jobs, filter) == 0)
+		return;
+	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
+	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
+	cf_spi_begin();
+	read_requests(jobs, cf_spi_run(&plan, values, NULL));
+	cf_spi_end();
+}
+
+/* cf_queue_record_handle keeps the store's name of an upload in parts, before its first part; false = the job is lost. */
+bool
+cf_queue_record_handle(CfJob *job, const char *handle)
+{
+	static CfSpiPlan plan = {
+		"SELECT cloudflux.record_handle($1, $2, $3)", 3, {TEXTOID, INT8OID, TEXTOID}
+	};
+	Datum		values[3] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence), CStringGetTextDatum(handle)};
+
+	cf_spi_begin();
+	job->lost = cf_spi_run(&plan, values, NULL) == 0;
+	cf_spi_end();
+	return !job->lost;
+}
+
 bool
 cf_queue_record_part(CfJob *job, const CfTransferPart *part, const char *source_version)
 {
 	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_part($1, $2, $3, $4, $5, $6, $7)",
-		7, {TEXTOID, INT8OID, INT4OID, INT8OID, INT8OID, BYTEAOID, TEXTOID}
+		"SELECT cloudflux.record_part($1, $2, $3, $4, $5, $6, $7, $8)",
+		8, {TEXTOID, INT8OID, INT4OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTOID}
 	};
-	bytea	   *digest = palloc(VARHDRSZ + CF_HASH_SHA256_BYTES);
-	Datum		values[7];
+	Datum		values[8];
+	bool		nulls[8] = {false};
 	bool		ours;
 
-	SET_VARSIZE(digest, VARHDRSZ + CF_HASH_SHA256_BYTES);
-	memcpy(VARDATA(digest), part->sha256, CF_HASH_SHA256_BYTES);
 	values[0] = CStringGetTextDatum(job->file_id);
 	values[1] = Int64GetDatum(job->fence);
 	values[2] = Int32GetDatum(part->number);
 	values[3] = Int64GetDatum(part->offset);
 	values[4] = Int64GetDatum(part->length);
-	values[5] = PointerGetDatum(digest);
+	values[5] = sha256_datum(&part->digests, &nulls[5]);
 	values[6] = CStringGetTextDatum(source_version);
+	values[7] = digests_datum(&part->digests, &nulls[7]);
 	cf_spi_begin();
-	ours = cf_spi_run(&plan, values, NULL) > 0;
+	ours = cf_spi_run(&plan, values, nulls) > 0;
 	cf_spi_end();
 	job->lost = !ours;
 	return ours;
@@ -484,21 +565,23 @@ void
 cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter)
 {
 	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_copied($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9,
+		"SELECT cloudflux.record_copied($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11,
 		{TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
-		INT8ARRAYOID, TIMESTAMPTZARRAYOID}
+		INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
 	};
-	Datum		values[9];
+	Datum		values[11];
 
 	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
 	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
 	values[2] = jobs_array(jobs, filter, TEXTOID, value_source_version);
 	values[3] = jobs_array(jobs, filter, TEXTOID, value_sealed_version);
-	values[4] = jobs_array(jobs, filter, BYTEAOID, value_digest);
+	values[4] = jobs_array(jobs, filter, BYTEAOID, value_sha256);
 	values[5] = jobs_array(jobs, filter, INT8OID, value_size);
 	values[6] = jobs_array(jobs, filter, TEXTOID, value_handle);
 	values[7] = jobs_array(jobs, filter, INT8OID, value_sent);
 	values[8] = jobs_array(jobs, filter, TIMESTAMPTZOID, value_started);
+	values[9] = jobs_array(jobs, filter, TEXTOID, value_digests);
+	values[10] = jobs_array(jobs, filter, INT8OID, value_part_bytes);
 	cf_spi_begin();
 	mark_lost(jobs, filter, cf_spi_run(&plan, values, NULL));
 	cf_spi_end();
@@ -528,16 +611,17 @@ void
 cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter)
 {
 	static CfSpiPlan plan = {
-		"SELECT file_id, phase, refused FROM cloudflux.record_switched($1, $2, $3, 'readback')", 3,
-		{TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID}
+		"SELECT file_id, phase, refused FROM cloudflux.record_switched($1, $2, $3, $4)", 4,
+		{TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 	};
-	Datum		values[3];
+	Datum		values[4];
 	uint64		rows;
 	int			last = -1;
 
 	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
 	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
 	values[2] = jobs_array(jobs, filter, TEXTOID, value_dest_version);
+	values[3] = jobs_array(jobs, filter, TEXTOID, value_verified);
 	cf_spi_begin();
 	rows = cf_spi_run(&plan, values, NULL);
 	mark_lost(jobs, filter, rows);

@@ -44,7 +44,8 @@ typedef struct CfJob
 	char	   *dest_key;
 	char	   *dest_class;
 	char	   *dest_version;
-	bytea	   *sha256;			/* NULL = not known yet */
+	CfDigests	digests;		/* of the bytes as they were read; none = not known yet */
+	int64		part_bytes;		/* of the upload */
 	bool		delete_source;
 	char	   *requested_by;
 	char	   *content_type;
@@ -72,7 +73,12 @@ typedef struct CfJob
 	int64		sent_bytes;		/* really sent */
 	double		rate_bps;
 	char	   *sealed_version;
-	uint8		digest[CF_HASH_SHA256_BYTES];
+	const char *verified;		/* how */
+	bool		remote;			/* one of its ends is reached by requests */
+	bool		in_lane;
+	bool		tried;			/* its source's removal was, in this round */
+	CfUploadArgs upload;		/* as it was begun in this round */
+	bool		upload_complete;	/* else a verification asks the source for what is missing */
 } CfJob;
 
 typedef struct CfJobs
@@ -88,10 +94,12 @@ typedef bool (*CfJobFilter) (const CfJob *job);
 extern void cf_queue_begin(const char *activity);
 extern void cf_queue_commit(bool durable);
 
-extern CfJobs cf_queue_claim(int limit, int64 max_bytes, int lease_sec);
+extern CfJobs cf_queue_claim(int limit, int64 max_bytes, int at_once, int lease_sec);
 extern void cf_queue_load_parts(CfJob *job);
 extern void cf_queue_record_tags(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_renew(CfJobs *jobs, CfJobFilter filter, int lease_sec);
+extern void cf_queue_hear(CfJobs *jobs, CfJobFilter filter);
+extern bool cf_queue_record_handle(CfJob *job, const char *handle);
 extern bool cf_queue_record_part(CfJob *job, const CfTransferPart *part, const char *source_version);
 extern void cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter);

@@ -49,6 +49,17 @@ pin_address(CfRound *round, CfJob *job, CfPlace *place, CfAddress *address)
 	return !job->lost;
 }
 
+/* note_kept says why something was not removed. */
+static void
+note_kept(CfJob *job, const CfPlace *place, const char *key, CfRemoved removed)
+{
+	if (removed == CF_REMOVED_CHANGED)
+		job->kept = psprintf("\"%s\" in place \"%s\" changed since it was catalogued or copied; it was left alone",
+							 key, place->name);
+	else if (removed == CF_REMOVED_KEPT)
+		job->kept = pstrdup(job->err.message);
+}
+
 /* remove_address removes one address of an object, and notes why when it must stay. The tag is the address's own. */
 static bool
 remove_address(CfRound *round, CfJob *job, CfPlace *place, CfAddress *address, const char *tag)
@@ -62,11 +73,7 @@ remove_address(CfRound *round, CfJob *job, CfPlace *place, CfAddress *address, c
 		return true;
 	if (!cf_round_remove_object(round, place, key, address->version, tag, &removed, &job->err))
 		return false;
-	if (removed == CF_REMOVED_CHANGED)
-		job->kept = psprintf("\"%s\" in place \"%s\" changed since it was catalogued or copied; it was left alone",
-							 key, place->name);
-	else if (removed == CF_REMOVED_KEPT)
-		job->kept = pstrdup(job->err.message);
+	note_kept(job, place, key, removed);
 	return true;
 }
 
@@ -123,32 +130,105 @@ keep_primary(CfJob *job)
 	return true;
 }
 
-void
-cf_round_remove(CfRound *round)
+/* may_delete refuses where the store would delete another version than ours: then the source stays, as a replica. */
+static bool
+may_delete(CfJob *job)
 {
-	MemoryContext old = MemoryContextSwitchTo(round->context);
+	CfCaps		caps;
 
-	for (int i = 0; i < round->jobs.count && !cf_round_stopping(round); i++)
+	cf_storage_caps(job->source, &caps);
+	if (caps.conditional_delete)
+		return true;
+	job->kept = psprintf("place \"%s\" does not delete on condition that the version is the one that was copied",
+						 job->source->name);
+	return false;
+}
+
+/*
+ * begin_remove does what takes more than one operation at once; the removal of one source, the common case, is left to
+ * the lane. What cannot be removed in all attempts is kept.
+ */
+static bool
+begin_remove(CfRound *round, CfLane *lane)
+{
+	CfJob	   *job = lane->job;
+	CfAddress	source = {job->source_place, job->source_key, job->source_version};
+	bool		whole = strcmp(job->kind, "delete") == 0;
+
+	job->tried = true;
+	lane->port.op.place = NULL;
+	lane->port.traffic = CF_PORT_QUIET;
+	if (!cf_round_still_held(round, job))
 	{
-		CfJob	   *job = &round->jobs.jobs[i];
-		CfAddress	source = {job->source_place, job->source_key, job->source_version};
-		bool		ok;
-
-		if (job->phase != CF_PHASE_DELETING_SOURCE || !cf_round_still_held(round, job))
-			continue;
-		if (!job->failed)
-		{
-			ok = strcmp(job->kind, "delete") == 0 ? remove_every_address(round, job) :
-				keep_primary(job) ? true :
-				remove_address(round, job, job->source, &source, job->job_id);
-			if (!ok)
-				cf_job_fail(job, &job->err);
-		}
-		job->ready = !job->failed || give_up_removing(job);
+		job->tried = job->ready = false;
+		return false;
 	}
-	MemoryContextSwitchTo(old);
+	if (job->failed)
+		job->ready = give_up_removing(job);
+	else if (!whole && (keep_primary(job) || !may_delete(job)))
+		job->ready = true;
+	else if (!whole && source.version[0] != '\0')
+	{
+		cf_storage_op_init(&lane->port.op, job->source, &lane->arena);
+		return true;
+	}
+	else if (whole ? remove_every_address(round, job) : remove_address(round, job, job->source, &source, job->job_id))
+		job->ready = true;
+	else
+	{
+		cf_job_fail(job, &job->err);
+		job->ready = give_up_removing(job);
+	}
+	return false;
+}
+
+static CfStep
+step_remove(CfRound *round, CfLane *lane)
+{
+	CfJob	   *job = lane->job;
+	CfRemoved	removed;
+	CfStep		step = cf_port_took(&lane->port, cf_storage_remove(&lane->port.op, job->source_key, job->source_version,
+																   job->job_id, &removed));
+
+	if (step == CF_STEP_ERROR || step == CF_STEP_DONE)
+		job->err = lane->port.op.err;
+	if (step == CF_STEP_DONE)
+		note_kept(job, job->source, job->source_key, removed);
+	return step;
+}
+
+static CfPort *
+remove_port(CfLane *lane, int i)
+{
+	return i == 0 ? &lane->port : NULL;
+}
+
+static void
+end_remove(CfRound *round, CfLane *lane, CfStep step)
+{
+	CfJob	   *job = lane->job;
+
+	if (step == CF_STEP_DONE)
+		job->ready = true;
+	else if (step == CF_STEP_ERROR)
+	{
+		cf_job_fail(job, &job->err);
+		job->ready = give_up_removing(job);
+	}
+	cf_storage_op_end(&lane->port.op);
+}
+
+/* Nobody stops a removal that has begun. */
+const CfLaneWork cf_remove_work = {false, begin_remove, step_remove, remove_port, NULL, end_remove};
+
+/* cf_round_record_removed ends jobs whose source is gone, or stays for a reason; false = there are none. */
+bool
+cf_round_record_removed(CfRound *round)
+{
+	MemoryContext old;
+
 	if (!cf_round_any(&round->jobs, is_removed))
-		return;
+		return false;
 	TRIP("migration_removed");
 	HOLD_INTERRUPTS();
 	cf_queue_begin("recording removed sources");
@@ -159,6 +239,7 @@ cf_round_remove(CfRound *round)
 	RESUME_INTERRUPTS();
 	cf_round_move_on(&round->jobs, CF_PHASE_DELETING_SOURCE, CF_PHASE_DONE);
 	TRIP("migration_removed_recorded");
+	return true;
 }
 
 void
@@ -232,11 +313,11 @@ point_back(CfRound *round, CfJob *job)
 		return true;
 	if (!cf_round_stat_version(round, job->source, job->source_key, version, &job->err))
 		return false;
-	if (strcmp(version, job->source_version) != 0)
+	if (!cf_storage_version_same(job->source, version, job->source_version))
 		job->kept = version[0] == '\0' ? "the source is gone" : "the source changed after it was copied";
 	else if (!cf_round_stat_version(round, job->dest, job->dest_key, version, &job->err))
 		return false;
-	else if (strcmp(version, job->dest_version) != 0)
+	else if (!cf_storage_version_same(job->dest, version, job->dest_version))
 		job->kept = "the object at the destination changed after it arrived";
 	if (job->kept != NULL)
 		return true;

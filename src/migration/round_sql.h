@@ -2,8 +2,8 @@
  * round_sql.h
  *		A round of the engine, as its parts see it: the jobs it holds, and what the parts lend each other.
  *
- * Private to the room. engine_sql.c begins and ends a round; copying_sql.c and removing_sql.c do the phases;
- * object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
+ * Private to the room. engine_sql.c begins and ends a round; lanes_sql.c works on many jobs at once; copying_sql.c and
+ * removing_sql.c do the phases; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
  */
 #ifndef CF_MIGRATION_ROUND_SQL_H
 #define CF_MIGRATION_ROUND_SQL_H
@@ -18,21 +18,62 @@
 #define CF_ROUND_BUFFER_BYTES (1024 * 1024)
 #define CF_ROUND_CRASHES_MAX 10
 
-typedef struct CfRound
+typedef struct CfRound CfRound;
+typedef struct CfLane CfLane;
+
+/* What a lane does with a job: one row of functions per phase. */
+typedef struct CfLaneWork
+{
+	bool		heeds;			/* a request to pause or cancel ends it */
+	bool		(*begin) (CfRound *round, CfLane *lane);	/* false = there is nothing to be stepped */
+	CfStep		(*step) (CfRound *round, CfLane *lane);	/* an error is in job->err */
+	CfPort	   *(*port) (CfLane *lane, int i);	/* NULL behind the last */
+	int64		(*moved) (const CfLane *lane);	/* bytes of the last step, to be paid for; NULL = none */
+	void		(*end) (CfRound *round, CfLane *lane, CfStep step);	/* neither DONE nor ERROR: left in the middle */
+} CfLaneWork;
+
+/* A lane works on one job at a time, in memory of its own. */
+struct CfLane
+{
+	CfJob	   *job;			/* NULL = free */
+	const CfLaneWork *work;
+	CfArena		arena;			/* of its operations; reset between two jobs */
+	int			sent;			/* ports whose request the engine of `net` has */
+	bool		waiting;		/* none of its ports can go on before an answer */
+	bool		settling;		/* can go on in some milliseconds */
+	int64		pay_until_us;	/* bandwidth: not before that */
+	int64		start_us;
+	char	   *buffer;			/* its own; NULL = none, or the round's */
+	int64		memory_bytes;	/* charged to the round */
+	CfTransfer	transfer;		/* at most one of these three is open */
+	CfVerify	verify;
+	CfPort		port;
+};
+
+struct CfRound
 {
 	MemoryContext context;
 	MemoryContextCallback release;
 	CfArena		arena;			/* of the places; lives as long as the round */
 	CfArena		op_arena;		/* of one operation after the other */
 	CfJobs		jobs;
-	char	   *buffer;
+	char	   *buffer;			/* of LOCAL reading and writing: nothing stays in it between two steps */
 	int64		renewed_us;
+	int64		heard_us;		/* requests were last listened for */
 	bool		stop;			/* an interrupt is pending: give everything back */
-	bool		fds_reserved;
-	CfTransfer	transfer;		/* at most one of these three is open */
-	CfVerify	verify;
-	CfOp		op;
-} CfRound;
+	int			descriptors;	/* reserved with the server's accounting */
+	CfPort		port;			/* of an operation that is driven to its end */
+
+	/* lanes_sql.c */
+	struct CfNet *net;			/* NULL = nothing was sent in this round */
+	CfLane	   *lanes[CF_LANES_MAX];
+	int			lane_count;
+	int			busy;			/* lanes with a job */
+	int			next_local;		/* where the search for the next job goes on */
+	int			next_remote;
+	int64		memory_bytes;	/* of all lanes */
+	int64		ready_us;		/* since when a job waits to be recorded; 0 = none does */
+};
 
 /* A fault point outside kernels: an 'error' fault ends the round as an ERROR would. */
 #define TRIP(name) \
@@ -42,11 +83,11 @@ typedef struct CfRound
 			cf_error_raise(&trip_err); \
 	} while (0)
 
-/* Drives a storage operation to its end, or until the round must stop. */
+/* Drives a storage operation on the round's port to its end, or until the round must stop. */
 #define DRIVE(round, step, call) \
 	do { \
-		(step) = (call); \
-	} while ((step) == CF_STEP_AGAIN && !cf_round_stopping(round))
+		(step) = cf_port_took(&(round)->port, (call)); \
+	} while (((step) == CF_STEP_AGAIN || (step) == CF_STEP_SEND) && cf_round_await(round))
 
 /* engine_sql.c */
 extern bool cf_round_any(const CfJobs *jobs, CfJobFilter filter);
@@ -54,11 +95,22 @@ extern void cf_round_move_on(CfJobs *jobs, CfPhase from, CfPhase to);
 extern CfPlace *cf_round_open_place(CfRound *round, const char *name, Oid role, bool for_write, CfError *err);
 extern bool cf_job_exhausted(const CfJob *job);
 
+/* lanes_sql.c */
+extern void cf_round_work(CfRound *round);
+extern void cf_round_stop_lanes(CfRound *round);
+extern bool cf_round_await(CfRound *round);
+extern void cf_round_open_port(CfRound *round, const CfPlace *place);
+extern void cf_round_close_port(CfRound *round);
+extern char *cf_lane_memory(CfRound *round, CfLane *lane, int64 buffer_bytes, int64 memory_bytes);
+extern int	cf_round_lines(const CfRound *round, const CfTransferPlan *plan);
+
 /* pace_sql.c */
 extern bool cf_round_stopping(CfRound *round);
 extern size_t cf_round_buffer_bytes(const CfPlace *source, const CfPlace *dest);
 extern bool cf_round_still_held(CfRound *round, const CfJob *job);
-extern bool cf_round_pulse(CfRound *round, CfJob *job, int64 limited_bytes);
+extern void cf_round_attend(CfRound *round);
+extern void cf_lane_pay(CfLane *lane, int64 bytes);
+extern bool cf_lane_paid(const CfLane *lane, int64 now_us);
 
 /* object_sql.c */
 extern bool cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, CfError *err);
@@ -67,11 +119,14 @@ extern bool cf_round_stat_version(CfRound *round, CfPlace *place, const char *ke
 extern bool cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err);
 
 /* copying_sql.c */
-extern void cf_round_copy(CfRound *round);
-extern void cf_round_verify(CfRound *round);
+extern const CfLaneWork cf_copy_work;
+extern const CfLaneWork cf_verify_work;
+extern bool cf_round_record_copied(CfRound *round);
+extern bool cf_round_record_switched(CfRound *round);
 
 /* removing_sql.c */
-extern void cf_round_remove(CfRound *round);
+extern const CfLaneWork cf_remove_work;
+extern bool cf_round_record_removed(CfRound *round);
 extern void cf_round_clean(CfRound *round);
 extern void cf_round_roll_back(CfRound *round);
 
@@ -97,6 +152,13 @@ cf_job_fail(CfJob *job, const CfError *err)
 	job->ready = false;
 	if (err != &job->err)
 		job->err = *err;
+}
+
+/* cf_job_remote: one of the job's ends is reached by requests. */
+static inline bool
+cf_job_remote(const CfJob *job)
+{
+	return job->remote;
 }
 
 #endif							/* CF_MIGRATION_ROUND_SQL_H */

@@ -1,14 +1,15 @@
 /*
  * transfer.c
- *		The copying half of a transfer: pin, resume, stream, seal.
+ *		The copying half of a transfer: pin, outfit, open, stream, seal; or let the store copy by itself.
  *
  * States run from top to bottom; each function below does one bounded step of its state and says DONE when
  * the next state may begin. Nothing here waits, retries or decides: errors go up with the driver's words.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/interrupt.h"
-#include "migration/transfer.h"
+#include "migration/parts.h"
 
 /*
  * File systems tell times in ticks of up to 10 ms: a file that is written twice in one tick has one version. So a source
@@ -18,57 +19,99 @@
 #define SETTLE_US 20000
 #define SETTLE_STEPS 50
 
+#define MIB (INT64_C(1024) * 1024)
+#define PART_BYTES (8 * MIB)	/* of remote transfers, unless the store or the object's size want more */
+
 typedef enum CopyState
 {
 	COPY_PIN,					/* stat the source */
+	COPY_BY_STORE,				/* without our seeing the bytes */
+	COPY_OUTFIT,				/* wait for buffers */
+	COPY_DROP,					/* an earlier upload that is of no use */
 	COPY_OPEN,					/* make or take up the upload */
-	COPY_REHASH,				/* read back the parts that an earlier attempt stored */
+	COPY_RESUME,				/* see how far the checkpoints hold */
 	COPY_STREAM,
 	COPY_SEAL,
 	COPY_SEALED
 } CopyState;
 
 static CfStep copy_pin(CfTransfer *t, CfError *err);
+static CfStep copy_by_store(CfTransfer *t, CfError *err);
+static CfStep copy_outfit(CfTransfer *t, CfError *err);
+static CfStep copy_drop(CfTransfer *t, CfError *err);
 static CfStep copy_open(CfTransfer *t, CfError *err);
-static CfStep copy_rehash(CfTransfer *t, CfError *err);
 static CfStep copy_stream(CfTransfer *t, CfError *err);
 static CfStep copy_seal(CfTransfer *t, CfError *err);
+static CfUploadArgs upload_args(const CfTransfer *t);
 
 static CfStep (*const steps[]) (CfTransfer *t, CfError *err) = {
 	[COPY_PIN] = copy_pin,
+	[COPY_BY_STORE] = copy_by_store,
+	[COPY_OUTFIT] = copy_outfit,
+	[COPY_DROP] = copy_drop,
 	[COPY_OPEN] = copy_open,
-	[COPY_REHASH] = copy_rehash,
+	[COPY_RESUME] = cf_transfer_resume,
 	[COPY_STREAM] = copy_stream,
 	[COPY_SEAL] = copy_seal,
 };
 
+/* line_begin makes a line ready for its first part. */
+static void
+line_begin(CfTransfer *t, CfLine *line, CfArena *arena)
+{
+	line->source.traffic = line->dest.traffic = CF_PORT_QUIET;
+	line->source.owner = line->dest.owner = NULL;
+	line->state = CF_LINE_FREE;
+	line->buffer = NULL;
+	cf_storage_op_init(&line->source.op, t->args.source, arena);
+	cf_storage_op_init(&line->dest.op, t->args.dest, arena);
+}
+
 void
 cf_transfer_begin(CfTransfer *transfer, const CfTransferArgs *args, CfArena *arena)
 {
-	memset(transfer, 0, sizeof(*transfer));
+	memset(transfer, 0, offsetof(CfTransfer, lines));
 	transfer->args = *args;
-	cf_storage_op_init(&transfer->source_op, args->source, arena);
-	cf_storage_op_init(&transfer->dest_op, args->dest, arena);
+	transfer->arena = arena;
+	cf_storage_caps(args->source, &transfer->source_caps);
+	cf_storage_caps(args->dest, &transfer->dest_caps);
+	line_begin(transfer, &transfer->lines[0], arena);
+	transfer->line_count = 1;
 }
 
 void
 cf_transfer_end(CfTransfer *transfer)
 {
-	cf_storage_op_end(&transfer->source_op);
-	cf_storage_op_end(&transfer->dest_op);
-	cf_hash_end(&transfer->hash);
-	cf_hash_end(&transfer->proven_hash);
+	for (int i = 0; i < transfer->line_count; i++)
+	{
+		cf_storage_op_end(&transfer->lines[i].source.op);
+		cf_storage_op_end(&transfer->lines[i].dest.op);
+	}
+	cf_sums_end(&transfer->sums);
+	cf_sums_end(&transfer->proven);
+}
+
+CfPort *
+cf_transfer_port(CfTransfer *transfer, int i)
+{
+	if (i >= 2 * transfer->line_count)
+		return NULL;
+	return i % 2 == 0 ? &transfer->lines[i / 2].source : &transfer->lines[i / 2].dest;
 }
 
 CfStep
 cf_transfer_copy(CfTransfer *transfer, CfError *err)
 {
+	CfLine	   *first = &transfer->lines[0];
 	CfStep		step;
 
 	transfer->step_bytes = 0;
-	transfer->part_finished = transfer->settling = false;
+	transfer->part_finished = transfer->settling = transfer->opened = false;
 	if (transfer->state == COPY_SEALED)
 		return CF_STEP_DONE;
+	if (transfer->state != COPY_STREAM &&
+		(first->source.traffic != CF_PORT_QUIET || first->dest.traffic != CF_PORT_QUIET))
+		return CF_STEP_SEND;
 	step = steps[transfer->state] (transfer, err);
 	if (step != CF_STEP_DONE)
 		return step;
@@ -76,171 +119,282 @@ cf_transfer_copy(CfTransfer *transfer, CfError *err)
 	return transfer->state == COPY_SEALED ? CF_STEP_DONE : CF_STEP_AGAIN;
 }
 
-/* take_error hands the operation's error up. */
-static CfStep
-take_error(const CfOp *op, CfError *err)
-{
-	*err = op->err;
-	return CF_STEP_ERROR;
-}
-
-static CfStep
-hash_failed(CfError *err)
-{
-	cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
-	return CF_STEP_ERROR;
-}
-
 static CfStep
 copy_pin(CfTransfer *t, CfError *err)
 {
-	CfStep		step = cf_storage_stat(&t->source_op, t->args.source_key, &t->source_stat);
+	CfPort	   *port = &t->lines[0].source;
+	int			kinds = CF_DIGEST_SHA256 | t->dest_caps.digests;
+	CfStep		step = cf_port_took(port, cf_storage_stat(&port->op, t->args.source_key, &t->source_stat));
 
 	if (step == CF_STEP_ERROR)
-		return take_error(&t->source_op, err);
+		return cf_transfer_failed(port, err);
 	if (step != CF_STEP_DONE)
 		return step;
-	if (t->args.now_us >= t->source_stat.mtime_us && t->args.now_us - t->source_stat.mtime_us < SETTLE_US &&
-		t->settle_steps++ < SETTLE_STEPS)
+	if (!t->source_caps.remote && t->args.now_us >= t->source_stat.mtime_us &&
+		t->args.now_us - t->source_stat.mtime_us < SETTLE_US && t->settle_steps++ < SETTLE_STEPS)
 	{
 		t->settling = true;
 		return CF_STEP_AGAIN;
 	}
-	return cf_hash_start(&t->hash) ? CF_STEP_DONE : hash_failed(err);
+	if (t->source_stat.must_restore)
+	{
+		cf_error_set(err, CF_ERR_STATE, "object \"%s\" in place \"%s\" is archived", t->args.source_key,
+					 t->args.source->name);
+		cf_error_detail(err, "Its bytes cannot be read before they are restored.");
+		t->archived = true;
+		return CF_STEP_ERROR;
+	}
+	/* A store that copies by itself is believed only by digests that it tells of both. */
+	t->args.server_side &= t->args.source->driver == t->args.dest->driver && t->dest_caps.server_side_copy &&
+		t->dest_caps.copy_conditional && t->source_stat.digests.known != 0;
+	return cf_sums_start(&t->sums, kinds) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
 }
 
-/* copy_open begins the upload; checkpoints count only if they are of the version that is pinned now. */
-static CfStep
-copy_open(CfTransfer *t, CfError *err)
+void
+cf_transfer_upload_args(const CfTransfer *transfer, CfUploadArgs *args)
 {
-	bool		parts_hold = t->args.part_count > 0 &&
-		strcmp(t->args.parts_version, t->source_stat.version) == 0;
-	CfUploadArgs args = {
+	*args = upload_args(transfer);
+	args->handle = transfer->upload.handle;
+}
+
+/* upload_args says what the object at the destination is to be. */
+static CfUploadArgs
+upload_args(const CfTransfer *t)
+{
+	return (CfUploadArgs) {
 		.key = t->args.dest_key,
 		.owner_tag = t->args.owner_tag,
 		.size_bytes = t->source_stat.size_bytes,
-		.part_bytes = t->args.part_bytes,
+		.part_bytes = t->plan.part_bytes,
 		.mtime_us = t->source_stat.mtime_us,
-		.content_type = t->args.content_type,
+		.content_type = t->args.content_type[0] != '\0' || t->source_stat.content_type == NULL ?
+			t->args.content_type : t->source_stat.content_type,
 		.storage_class = t->args.dest_class,
 		.metadata = t->args.metadata,
+		.attributes = t->source_stat.attributes,
 		.resume = t->args.resume,
+		.handle = t->args.handle,
 	};
-	CfStep		step = cf_storage_upload_begin(&t->dest_op, &args, &t->upload);
+}
 
+/* undo_by_store removes what an earlier attempt under this tag made, of which nothing was recorded; nobody else's object. */
+static CfStep
+undo_by_store(CfTransfer *t, CfError *err)
+{
+	CfPort	   *port = &t->lines[0].dest;
+	CfStep		step;
+
+	t->upload.args = upload_args(t);
+	step = cf_port_took(port, cf_storage_upload_abort(&port->op, &t->upload));
 	if (step == CF_STEP_ERROR)
-		return take_error(&t->dest_op, err);
-	if (step == CF_STEP_DONE && !parts_hold)
+		return cf_transfer_failed(port, err);
+	if (step != CF_STEP_DONE)
+		return step;
+	cf_storage_op_end(&port->op);
+	t->undoing = t->args.resume = false;
+	t->copy_token[0] = '\0';
+	return CF_STEP_AGAIN;
+}
+
+/*
+ * copy_by_store lets the store copy. What cannot be copied that way is streamed. An object that is there already may be
+ * an earlier attempt's.
+ */
+static CfStep
+copy_by_store(CfTransfer *t, CfError *err)
+{
+	CfPort	   *port = &t->lines[0].dest;
+	CfUploadArgs args = upload_args(t);
+	CfObjectStat sealed;
+	CfStep		step;
+
+	if (!t->args.server_side)
+		return CF_STEP_DONE;
+	if (t->undoing)
+		return undo_by_store(t, err);
+	step = cf_port_took(port, cf_storage_copy(&port->op, t->args.source, t->args.source_key, t->source_stat.version,
+											  &args, t->copy_token, &sealed));
+	if (step == CF_STEP_ERROR && port->op.err.kind == CF_ERR_UNSUPPORTED)
+	{
+		cf_storage_op_end(&port->op);
+		t->args.server_side = false;
+		return CF_STEP_DONE;
+	}
+	if (step == CF_STEP_ERROR && port->op.err.kind == CF_ERR_EXISTS && t->args.resume)
+	{
+		cf_storage_op_end(&port->op);
+		t->undoing = true;
+		return CF_STEP_AGAIN;
+	}
+	if (step == CF_STEP_ERROR)
+		return cf_transfer_failed(port, err);
+	if (step != CF_STEP_DONE)
+		return step;
+	memcpy(t->sealed_version, sealed.version, sizeof(t->sealed_version));
+	t->digests = t->source_stat.digests;
+	t->done_bytes = t->source_stat.size_bytes;
+	t->copied_by_store = true;
+	t->state = COPY_SEALED - 1;
+	return CF_STEP_DONE;
+}
+
+/* round_up gives the next multiple of unit. */
+static int64_t
+round_up(int64_t bytes, int64_t unit)
+{
+	return (bytes + unit - 1) / unit * unit;
+}
+
+bool
+cf_transfer_plan(const CfTransfer *transfer, int64_t part_bytes, int64_t memory_bytes, CfTransferPlan *plan,
+				 CfError *err)
+{
+	const CfCaps *dest = &transfer->dest_caps;
+	int64_t		size = transfer->source_stat.size_bytes;
+	int64_t		wanted = part_bytes < PART_BYTES ? part_bytes : PART_BYTES;
+
+	*plan = (CfTransferPlan) {.part_bytes = part_bytes, .lines = 1};
+	plan->in_parts = transfer->source_caps.remote || dest->remote;
+	if (!plan->in_parts)
+		return true;
+	if (dest->remote && dest->parts_max > 0 && size / (dest->parts_max - dest->parts_max / 100) >= wanted)
+		wanted = round_up(size / (dest->parts_max - dest->parts_max / 100) + 1, MIB);
+	if (wanted < dest->part_min_bytes)
+		wanted = dest->part_min_bytes;
+	if (dest->remote && size <= dest->put_max_bytes)
+		wanted = size;
+	plan->part_bytes = wanted < 1 ? 1 : wanted;
+	plan->line_bytes = size < plan->part_bytes ? size : plan->part_bytes;
+	plan->memory_bytes = plan->line_bytes * (dest->remote ? 2 : 1);
+	if (!dest->remote || dest->parallel_parts)
+		plan->lines = CF_TRANSFER_LINES;
+	if (plan->lines > (size + plan->part_bytes - 1) / plan->part_bytes)
+		plan->lines = (int) ((size + plan->part_bytes - 1) / plan->part_bytes);
+	if (plan->lines < 1)
+		plan->lines = 1;
+	if ((dest->remote && dest->part_max_bytes > 0 && plan->part_bytes > dest->part_max_bytes) ||
+		plan->memory_bytes > memory_bytes)
+	{
+		cf_error_set(err, CF_ERR_RANGE, "object \"%s\" is too large to be moved to place \"%s\" in parts",
+					 transfer->args.source_key, transfer->args.dest->name);
+		cf_error_detail(err, "Its %lld bytes take parts of %lld bytes, and %lld bytes of memory for each.",
+						(long long) size, (long long) plan->part_bytes, (long long) plan->memory_bytes);
+		return cf_error_hint(err, "Raise cloudflux.migration_memory if the store takes such parts.");
+	}
+	return true;
+}
+
+void
+cf_transfer_outfit(CfTransfer *transfer, const CfTransferPlan *plan, int lines, char *buffer, size_t buffer_bytes)
+{
+	transfer->plan = *plan;
+	transfer->buffer_bytes = plan->in_parts ? (size_t) plan->line_bytes : buffer_bytes;
+	for (int i = 0; i < lines && i < CF_TRANSFER_LINES; i++)
+	{
+		if (i > 0)
+			line_begin(transfer, &transfer->lines[i], transfer->arena);
+		transfer->lines[i].buffer = buffer + i * (plan->in_parts ? plan->line_bytes : 0);
+		transfer->line_count = i + 1;
+	}
+	transfer->unfitted = false;
+}
+
+/* copy_outfit also finds out whether the checkpoints are of the version that is pinned now. */
+static CfStep
+copy_outfit(CfTransfer *t, CfError *err)
+{
+	(void) err;
+	if (t->lines[0].buffer == NULL)
+	{
+		t->unfitted = true;
+		return CF_STEP_AGAIN;
+	}
+	if (t->args.part_count > 0 && !cf_storage_version_same(t->args.source, t->args.parts_version, t->source_stat.version))
 		t->args.part_count = 0;
-	if (step == CF_STEP_DONE && !cf_hash_copy(&t->proven_hash, &t->hash))
-		return hash_failed(err);
+	if (t->args.part_count > 0 && t->dest_caps.remote && t->args.parts[0].length != t->plan.part_bytes)
+		t->args.part_count = 0;
+	return CF_STEP_DONE;
+}
+
+/*
+ * copy_drop removes an earlier upload in parts that cannot be taken up, so that none of its parts is left among ours; one
+ * whose handle was not kept is taken up by its tag, or found by the sweep. LOCAL writes over what is there.
+ */
+static CfStep
+copy_drop(CfTransfer *t, CfError *err)
+{
+	CfPort	   *port = &t->lines[0].dest;
+	CfStep		step;
+
+	if (!t->dest_caps.remote || !t->args.resume || t->args.handle[0] == '\0' || t->args.part_count > 0)
+		return CF_STEP_DONE;
+	t->upload.args = upload_args(t);
+	memcpy(t->upload.handle, t->args.handle, strnlen(t->args.handle, sizeof(t->upload.handle) - 1) + 1);
+	step = cf_port_took(port, cf_storage_upload_abort(&port->op, &t->upload));
+	if (step == CF_STEP_ERROR)
+		return cf_transfer_failed(port, err);
+	if (step == CF_STEP_DONE)
+		t->args.handle = "";
 	return step;
 }
 
-/* give_up_resuming goes back to the last boundary whose digest held; from there it is copied again. */
 static CfStep
-give_up_resuming(CfTransfer *t, CfError *err)
+copy_open(CfTransfer *t, CfError *err)
 {
-	t->done_bytes = t->proven_bytes;
-	return cf_hash_copy(&t->hash, &t->proven_hash) ? CF_STEP_DONE : hash_failed(err);
-}
+	CfPort	   *port = &t->lines[0].dest;
+	CfUploadArgs args = upload_args(t);
+	CfStep		step = cf_port_took(port, cf_storage_upload_begin(&port->op, &args, &t->upload));
 
-/* next_checkpoint gives the checkpoint that follows the proven ones; NULL: none, a gap, another size, bytes not there. */
-static const CfTransferPart *
-next_checkpoint(const CfTransfer *t)
-{
-	const CfTransferPart *part;
-
-	if (t->proven_parts >= t->args.part_count)
-		return NULL;
-	part = &t->args.parts[t->proven_parts];
-	if (part->number != t->proven_parts + 1 || part->offset != t->proven_bytes ||
-		part->length != t->args.part_bytes ||	/* the setting has changed since */
-		part->length > t->source_stat.size_bytes - part->offset ||
-		part->length > t->upload.stored_bytes - part->offset)
-		return NULL;
-	return part;
-}
-
-/* copy_rehash reads back one buffer of what an earlier attempt stored, up to the next checkpoint. */
-static CfStep
-copy_rehash(CfTransfer *t, CfError *err)
-{
-	const CfTransferPart *part = next_checkpoint(t);
-	CfChunk		chunk = {t->args.buffer, t->args.buffer_bytes, 0};
-	uint8_t		digest[CF_HASH_SHA256_BYTES];
-	int64_t		left;
-	CfStep		step;
-
-	if (part == NULL)
-		return give_up_resuming(t, err);
-	left = part->offset + part->length - t->done_bytes;
-	if ((int64_t) chunk.capacity > left)
-		chunk.capacity = (size_t) left;
-	step = cf_storage_upload_read(&t->dest_op, &t->upload, t->done_bytes, &chunk);
-	if (step == CF_STEP_SEND)
+	if (step == CF_STEP_ERROR)
+		return cf_transfer_failed(port, err);
+	if (step != CF_STEP_DONE)
 		return step;
-	if (step == CF_STEP_ERROR || chunk.length == 0)
-		return give_up_resuming(t, err);
-	if (!cf_hash_update(&t->hash, chunk.data, chunk.length))
-		return hash_failed(err);
-	t->step_bytes = (int64_t) chunk.length;
-	t->done_bytes += t->step_bytes;
-	if (t->done_bytes < part->offset + part->length)
-		return CF_STEP_AGAIN;
-	if (!cf_hash_peek(&t->hash, digest))
-		return hash_failed(err);
-	if (memcmp(digest, part->sha256, sizeof(digest)) != 0)
-		return give_up_resuming(t, err);
-	t->proven_bytes = t->done_bytes;
-	t->proven_parts++;
-	return cf_hash_copy(&t->proven_hash, &t->hash) ? CF_STEP_AGAIN : hash_failed(err);
+	t->opened = t->dest_caps.remote && t->source_stat.size_bytes > t->dest_caps.put_max_bytes;
+	return cf_sums_copy(&t->proven, &t->sums) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
 }
 
 /* write_part hands bytes that were read to the part that they belong to, and notes a part that ended. */
 static CfStep
 write_part(CfTransfer *t, const char *data, size_t length, CfError *err)
 {
-	int64_t		in_part = t->done_bytes % t->args.part_bytes;
+	CfLine	   *line = &t->lines[0];
+	int64_t		in_part = t->done_bytes % t->plan.part_bytes;
 	int64_t		left = t->source_stat.size_bytes - (t->done_bytes - in_part);
 	CfStep		step;
 
-	t->store_part.number = (int) (t->done_bytes / t->args.part_bytes) + 1;
-	t->store_part.offset = t->done_bytes - in_part;
-	t->store_part.length = left < t->args.part_bytes ? left : t->args.part_bytes;
-	step = cf_storage_upload_part(&t->dest_op, &t->upload, &t->store_part, data, length);
+	line->store_part.number = (int) (t->done_bytes / t->plan.part_bytes) + 1;
+	line->store_part.offset = t->done_bytes - in_part;
+	line->store_part.length = left < t->plan.part_bytes ? left : t->plan.part_bytes;
+	step = cf_storage_upload_part(&line->dest.op, &t->upload, &line->store_part, data, length);
 	if (step == CF_STEP_ERROR)
-		return take_error(&t->dest_op, err);
-	if (!cf_hash_update(&t->hash, data, length))
-		return hash_failed(err);
+		return cf_transfer_failed(&line->dest, err);
+	if (!cf_sums_update(&t->sums, data, length))
+		return cf_transfer_hash_failed(err);
 	t->done_bytes += (int64_t) length;
+	t->hashed_bytes = t->done_bytes;
 	t->sent_bytes += (int64_t) length;
-	if (in_part + (int64_t) length < t->store_part.length ||
-		t->done_bytes == t->source_stat.size_bytes)
+	if (in_part + (int64_t) length < line->store_part.length || t->done_bytes == t->source_stat.size_bytes)
 		return CF_STEP_AGAIN;
 	t->part_finished = true;
-	t->part.number = t->store_part.number;
-	t->part.offset = t->store_part.offset;
-	t->part.length = t->store_part.length;
-	return cf_hash_peek(&t->hash, t->part.sha256) ? CF_STEP_AGAIN : hash_failed(err);
+	t->part = (CfTransferPart) {line->store_part.number, line->store_part.offset, line->store_part.length, {0}};
+	return cf_sums_peek(&t->sums, &t->part.digests) ? CF_STEP_AGAIN : cf_transfer_hash_failed(err);
 }
 
-/* copy_stream reads one buffer, at most to the end of the present part, and writes it. */
+/* stream_through reads one buffer, at most to the end of the present part, and writes it: both ends are LOCAL. */
 static CfStep
-copy_stream(CfTransfer *t, CfError *err)
+stream_through(CfTransfer *t, CfError *err)
 {
+	CfPort	   *port = &t->lines[0].source;
 	CfReadArgs	args = {t->args.source_key, t->source_stat.version, t->proven_bytes, -1};
-	CfChunk		chunk = {t->args.buffer, t->args.buffer_bytes, 0};
-	int64_t		to_boundary = t->args.part_bytes - t->done_bytes % t->args.part_bytes;
+	CfChunk		chunk = {t->lines[0].buffer, t->buffer_bytes, 0};
+	int64_t		to_boundary = t->plan.part_bytes - t->done_bytes % t->plan.part_bytes;
 	CfStep		step;
 
 	if ((int64_t) chunk.capacity > to_boundary)
 		chunk.capacity = (size_t) to_boundary;
-	step = cf_storage_read(&t->source_op, &args, &chunk);
+	step = cf_storage_read(&port->op, &args, &chunk);
 	if (step == CF_STEP_ERROR)
-		return take_error(&t->source_op, err);
-	if (step == CF_STEP_SEND)
-		return step;
+		return cf_transfer_failed(port, err);
 	t->source_done = (step == CF_STEP_DONE);
 	t->step_bytes = (int64_t) chunk.length;
 	if ((int64_t) chunk.length > t->source_stat.size_bytes - t->done_bytes ||
@@ -258,19 +412,29 @@ copy_stream(CfTransfer *t, CfError *err)
 }
 
 static CfStep
+copy_stream(CfTransfer *t, CfError *err)
+{
+	return t->plan.in_parts ? cf_transfer_parts(t, err) : stream_through(t, err);
+}
+
+static CfStep
 copy_seal(CfTransfer *t, CfError *err)
 {
+	CfPort	   *port = &t->lines[0].dest;
 	CfObjectStat sealed;
 	CfStep		step;
 
-	cf_storage_op_end(&t->source_op);
-	step = cf_storage_upload_seal(&t->dest_op, &t->upload, &sealed);
+	cf_storage_op_end(&t->lines[0].source.op);
+	if (!cf_sums_peek(&t->sums, &t->upload.digests))
+		return cf_transfer_hash_failed(err);
+	/* parts.c computes it where nothing better serves */
+	t->upload.digests.known |= t->digests.known & CF_DIGEST_MD5;
+	memcpy(t->upload.digests.md5, t->digests.md5, sizeof(t->digests.md5));
+	t->digests = t->upload.digests;
+	step = cf_port_took(port, cf_storage_upload_seal(&port->op, &t->upload, &sealed));
 	if (step == CF_STEP_ERROR)
-		return take_error(&t->dest_op, err);
-	if (step != CF_STEP_DONE)
-		return step;
-	if (!cf_hash_finish(&t->hash, t->sha256))
-		return hash_failed(err);
-	memcpy(t->sealed_version, sealed.version, sizeof(t->sealed_version));
-	return CF_STEP_DONE;
+		return cf_transfer_failed(port, err);
+	if (step == CF_STEP_DONE)
+		memcpy(t->sealed_version, sealed.version, sizeof(t->sealed_version));
+	return step;
 }

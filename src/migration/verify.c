@@ -1,10 +1,15 @@
 /*
  * verify.c
- *		The second half of a transfer: let the object appear, read every byte back, look at the source again.
+ *		The second half of a transfer: let the object appear, compare it with what was read, look at the source again.
+ *
+ * A store that checks digests by itself, or tells them of what it holds, is believed: the digest was computed by us from
+ * the bytes as they were read, so nothing between the source and the store's own checking can have changed them. Where
+ * no such digest is told, or the caller wants it so, every byte is read back.
  *
  * Repeatable from its start after a crash at any point: the commit recognises what is ours by the sealed
  * version, and reading changes nothing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/interrupt.h"
@@ -12,18 +17,24 @@
 
 typedef enum VerifyState
 {
+	VERIFY_ARGS,				/* after a crash: what the source says of itself */
 	VERIFY_COMMIT,
+	VERIFY_LOOK,				/* what does the store say of it? */
 	VERIFY_READ,
 	VERIFY_SOURCE,
 	VERIFY_DONE
 } VerifyState;
 
+static CfStep verify_args(CfVerify *v, CfError *err);
 static CfStep verify_commit(CfVerify *v, CfError *err);
+static CfStep verify_look(CfVerify *v, CfError *err);
 static CfStep verify_read(CfVerify *v, CfError *err);
 static CfStep verify_source(CfVerify *v, CfError *err);
 
 static CfStep (*const steps[]) (CfVerify *v, CfError *err) = {
+	[VERIFY_ARGS] = verify_args,
 	[VERIFY_COMMIT] = verify_commit,
+	[VERIFY_LOOK] = verify_look,
 	[VERIFY_READ] = verify_read,
 	[VERIFY_SOURCE] = verify_source,
 };
@@ -31,23 +42,22 @@ static CfStep (*const steps[]) (CfVerify *v, CfError *err) = {
 void
 cf_verify_begin(CfVerify *verify, const CfVerifyArgs *args, CfArena *arena)
 {
+	CfUpload   *upload = &verify->upload;
+
 	memset(verify, 0, sizeof(*verify));
 	verify->args = *args;
-	verify->upload.args.key = args->dest_key;
-	verify->upload.args.owner_tag = args->owner_tag;
-	verify->upload.args.size_bytes = args->size_bytes;
-	verify->upload.args.content_type = verify->upload.args.storage_class = "";
-	verify->upload.args.metadata = "";
-	strncpy(verify->upload.handle, args->handle, sizeof(verify->upload.handle) - 1);
-	strncpy(verify->upload.sealed_version, args->sealed_version, sizeof(verify->upload.sealed_version) - 1);
-	cf_storage_op_init(&verify->op, args->dest, arena);
+	upload->args = args->upload;
+	upload->digests = *args->digests;
+	strncpy(upload->handle, args->upload.handle, sizeof(upload->handle) - 1);
+	strncpy(upload->sealed_version, args->sealed_version, sizeof(upload->sealed_version) - 1);
+	cf_storage_op_init(&verify->port.op, args->dest, arena);
 }
 
 void
 cf_verify_end(CfVerify *verify)
 {
-	cf_storage_op_end(&verify->op);
-	cf_hash_end(&verify->hash);
+	cf_storage_op_end(&verify->port.op);
+	cf_sums_end(&verify->sums);
 }
 
 CfStep
@@ -58,7 +68,9 @@ cf_verify_step(CfVerify *verify, CfError *err)
 	verify->step_bytes = 0;
 	if (verify->state == VERIFY_DONE)
 		return CF_STEP_DONE;
-	step = steps[verify->state] (verify, err);
+	if (verify->port.traffic != CF_PORT_QUIET)
+		return CF_STEP_SEND;
+	step = cf_port_took(&verify->port, steps[verify->state] (verify, err));
 	if (step != CF_STEP_DONE)
 		return step;
 	verify->state++;
@@ -68,56 +80,167 @@ cf_verify_step(CfVerify *verify, CfError *err)
 static CfStep
 hash_failed(CfError *err)
 {
-	cf_error_set(err, CF_ERR_MEMORY, "could not compute a SHA-256 digest");
+	cf_error_set(err, CF_ERR_MEMORY, "could not compute a digest");
 	return CF_STEP_ERROR;
 }
 
+/* turn_to lets the port work at another place: nothing of what a driver kept in it may be met by another one. */
+static void
+turn_to(CfVerify *v, const CfPlace *place)
+{
+	CfArena    *arena = v->port.op.arena;
+
+	if (v->port.op.place == place)
+		return;
+	cf_storage_op_end(&v->port.op);
+	cf_storage_op_init(&v->port.op, place, arena);
+}
+
+/* differs says that the copy is not what was sent. */
+static CfStep
+differs(const CfVerify *v, const char *detail, CfError *err)
+{
+	cf_error_set(err, CF_ERR_CHANGED, "the copy of \"%s\" in place \"%s\" is not what was sent",
+				 v->args.upload.key, v->args.dest->name);
+	cf_error_detail(err, "%s", detail);
+	err->retryable = true;
+	return CF_STEP_ERROR;
+}
+
+/*
+ * judge compares what the store tells with what was read. DONE: the next state is set, the one behind this; AGAIN never.
+ * The digests that a commit tells may be none although the store has them: then it is asked for once more.
+ */
+static CfStep
+judge(CfVerify *v, CfError *err)
+{
+	int			same = cf_digests_compare(v->args.digests, &v->dest_stat.digests);
+	CfCaps		caps;
+
+	if (v->dest_stat.size_bytes != v->args.upload.size_bytes)
+		return differs(v, "The store says that it has another size.", err);
+	if (same < 0)
+		return differs(v, "The store's digest of it is another one.", err);
+	cf_storage_op_end(&v->port.op);
+	cf_storage_caps(v->args.dest, &caps);
+	if (same > 0 && !v->args.readback)
+	{
+		v->verified = cf_digests_name(same);
+		v->state = VERIFY_SOURCE - 1;
+		return CF_STEP_DONE;
+	}
+	if (same == 0 && !v->args.readback && !v->looked && (caps.digests & v->args.digests->known) != 0)
+	{
+		v->state = VERIFY_LOOK - 1;
+		return CF_STEP_DONE;
+	}
+	v->state = VERIFY_READ - 1;
+	return cf_sums_start(&v->sums, v->args.digests->known | CF_DIGEST_SHA256) ? CF_STEP_DONE : hash_failed(err);
+}
+
+/*
+ * verify_args completes what a store wants to know again at the commit. A source that is gone or that changed meanwhile is
+ * no reason not to commit: that shows at the end.
+ */
+static CfStep
+verify_args(CfVerify *v, CfError *err)
+{
+	CfUploadArgs *args = &v->upload.args;
+	CfObjectStat stat;
+	CfStep		step;
+
+	if (v->args.upload_complete || v->args.upload.handle[0] == '\0')
+		return CF_STEP_DONE;
+	turn_to(v, v->args.source);
+	step = cf_storage_stat(&v->port.op, v->args.source_key, &stat);
+	if (step == CF_STEP_ERROR && v->port.op.err.kind != CF_ERR_NOT_FOUND)
+		*err = v->port.op.err;
+	if (step == CF_STEP_SEND || step == CF_STEP_AGAIN || (step == CF_STEP_ERROR && v->port.op.err.kind != CF_ERR_NOT_FOUND))
+		return step;
+	turn_to(v, v->args.dest);
+	if (step == CF_STEP_ERROR)
+		return CF_STEP_DONE;
+	args->mtime_us = stat.mtime_us;
+	args->attributes = stat.attributes;
+	if (args->content_type[0] == '\0' && stat.content_type != NULL)
+		args->content_type = stat.content_type;
+	return CF_STEP_DONE;
+}
+
+/* verify_commit lets the upload's object appear. What the store has copied by itself is there already. */
 static CfStep
 verify_commit(CfVerify *v, CfError *err)
 {
-	CfStep		step = cf_storage_upload_commit(&v->op, &v->upload, &v->dest_stat);
+	CfStep		step;
 
+	if (v->args.upload.handle[0] == '\0')
+		return CF_STEP_DONE;
+	step = cf_storage_upload_commit(&v->port.op, &v->upload, &v->dest_stat);
 	if (step == CF_STEP_ERROR)
-		*err = v->op.err;
+		*err = v->port.op.err;
 	/* Neither the upload nor the object: somebody removed it (a sweep, abort_upload()). It is copied again. */
 	if (step == CF_STEP_ERROR && err->kind == CF_ERR_STATE)
 		err->kind = CF_ERR_NOT_FOUND;
-	if (step == CF_STEP_DONE && !cf_hash_start(&v->hash))
-		return hash_failed(err);
-	return step;
+	return step == CF_STEP_DONE ? judge(v, err) : step;
+}
+
+/* verify_look asks the store for the object as it is there. */
+static CfStep
+verify_look(CfVerify *v, CfError *err)
+{
+	CfObjectStat stat;
+	CfStep		step = cf_storage_stat(&v->port.op, v->args.upload.key, &stat);
+	const char *expected = v->looked || v->dest_stat.version[0] != '\0' ? v->dest_stat.version : v->args.sealed_version;
+
+	if (step == CF_STEP_ERROR)
+		*err = v->port.op.err;
+	if (step != CF_STEP_DONE)
+		return step;
+	if (!cf_storage_version_same(v->args.dest, stat.version, expected))
+		return differs(v, "Another version lies there than the one that was made.", err);
+	v->looked = true;
+	v->dest_stat = stat;
+	return judge(v, err);
 }
 
 /* verify_read reads one buffer of the destination and compares at the end. */
 static CfStep
 verify_read(CfVerify *v, CfError *err)
 {
-	CfReadArgs	args = {v->args.dest_key, v->dest_stat.version, 0, -1};
-	CfChunk		chunk = {v->args.buffer, v->args.buffer_bytes, 0};
-	uint8_t		digest[CF_HASH_SHA256_BYTES];
-	CfStep		step = cf_storage_read(&v->op, &args, &chunk);
+	CfReadArgs	args = {v->args.upload.key, v->dest_stat.version, 0, -1};
+	CfChunk		chunk = {v->buffer, v->buffer_bytes, 0};
+	CfDigests	digests;
+	char		detail[160];
+	int			same;
+	CfStep		step;
 
+	v->unfitted = v->buffer == NULL;
+	if (v->unfitted)
+		return CF_STEP_AGAIN;
+	step = cf_storage_read(&v->port.op, &args, &chunk);
 	if (step == CF_STEP_ERROR)
-		*err = v->op.err;
+		*err = v->port.op.err;
 	if (step == CF_STEP_ERROR || step == CF_STEP_SEND)
 		return step;
 	v->step_bytes = (int64_t) chunk.length;
 	v->read_bytes += v->step_bytes;
-	if (!cf_hash_update(&v->hash, chunk.data, chunk.length) ||
-		(step == CF_STEP_DONE && !cf_hash_finish(&v->hash, digest)))
+	if (!cf_sums_update(&v->sums, chunk.data, chunk.length) ||
+		(step == CF_STEP_DONE && !cf_sums_peek(&v->sums, &digests)))
 		return hash_failed(err);
 	if (step == CF_STEP_AGAIN)
 		return step;
-	if (v->read_bytes == v->args.size_bytes && memcmp(digest, v->args.sha256, sizeof(digest)) == 0)
+	cf_storage_op_end(&v->port.op);
+	same = cf_digests_compare(&digests, v->args.digests);
+	if (v->read_bytes == v->args.upload.size_bytes && same > 0)
 	{
-		cf_storage_op_end(&v->op);
+		v->verified = "readback";
 		return CF_STEP_DONE;
 	}
-	cf_error_set(err, CF_ERR_CHANGED, "the copy of \"%s\" in place \"%s\" is not what was sent",
-				 v->args.dest_key, v->args.dest->name);
-	cf_error_detail(err, "Read back %lld bytes of %lld, and their SHA-256 differs or the size does.",
-					(long long) v->read_bytes, (long long) v->args.size_bytes);
-	err->retryable = true;
-	return CF_STEP_ERROR;
+	if (same == 0)
+		return differs(v, "No digest is known by which it could be compared.", err);
+	snprintf(detail, sizeof(detail), "Read back %lld bytes of %lld, and their digest differs or the size does.",
+			 (long long) v->read_bytes, (long long) v->args.upload.size_bytes);
+	return differs(v, detail, err);
 }
 
 /*
@@ -130,17 +253,17 @@ verify_source(CfVerify *v, CfError *err)
 	CfObjectStat stat;
 	CfStep		step;
 
-	v->op.place = v->args.source;
-	step = cf_storage_stat(&v->op, v->args.source_key, &stat);
-	if (step == CF_STEP_ERROR && v->op.err.kind == CF_ERR_NOT_FOUND)
+	turn_to(v, v->args.source);
+	step = cf_storage_stat(&v->port.op, v->args.source_key, &stat);
+	if (step == CF_STEP_ERROR && v->port.op.err.kind == CF_ERR_NOT_FOUND)
 		return CF_STEP_DONE;
 	if (step == CF_STEP_ERROR)
-		*err = v->op.err;
+		*err = v->port.op.err;
 	if (step != CF_STEP_DONE)
 		return step;
 	if (CF_FAULT("migration_verified", err))
 		return CF_STEP_ERROR;
-	if (strcmp(stat.version, v->args.source_version) == 0)
+	if (cf_storage_version_same(v->args.source, stat.version, v->args.source_version))
 		return CF_STEP_DONE;
 	cf_error_set(err, CF_ERR_CHANGED, "object \"%s\" in place \"%s\" changed while it was copied",
 				 v->args.source_key, v->args.source->name);

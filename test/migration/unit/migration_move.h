@@ -35,7 +35,13 @@ static char source_version[CF_STORAGE_VERSION_MAX + 1];
 static char sealed_version[CF_STORAGE_VERSION_MAX + 1];
 static char dest_version[CF_STORAGE_VERSION_MAX + 1];
 static char handle[256];
-static uint8_t sha256[CF_HASH_SHA256_BYTES];
+static CfDigests digests;
+static CfUploadArgs upload_args;
+static bool readback;
+static bool upload_complete = true;
+static int	lines = 1;			/* of a transfer in parts */
+static char line_memory[CF_TRANSFER_LINES * PARTS_MAX * PART_BYTES];
+static const char *verified;
 static int64_t sent_bytes;
 
 static CfTransfer transfer;
@@ -43,6 +49,8 @@ static CfVerify verify;
 static int	steps;				/* of the last copy or verification */
 static int	stop_after;			/* the mover dies after so many steps; 0 = never */
 static bool stopped;
+static bool server_side;
+static void (*answer) (CfOp *op);	/* what a peer answers to a request */
 static void (*between) (int step);	/* what somebody else does between two steps */
 
 static void
@@ -96,6 +104,10 @@ move_open(size_t length)
 	sent_bytes = 0;
 	stop_after = 0;
 	between = NULL;
+	answer = NULL;
+	server_side = readback = false;
+	upload_complete = true;
+	lines = 1;
 	cf_arena_init(&move_arena, &cf_arena_malloc, 4096, 0);
 }
 
@@ -123,9 +135,38 @@ transfer_args(bool resume)
 {
 	return (CfTransferArgs) {
 		.source = &source, .dest = &dest, .source_key = KEY, .dest_key = KEY, .dest_class = "", .content_type = "",
-		.metadata = "file_id=F\n", .owner_tag = tag, .resume = resume, .part_bytes = part_bytes, .parts = parts,
-		.part_count = part_count, .parts_version = parts_version, .buffer = buffer, .buffer_bytes = sizeof(buffer)
+		.metadata = "file_id=F\n", .owner_tag = tag, .handle = resume ? handle : "", .resume = resume, .server_side = server_side,
+		.parts = parts, .part_count = part_count, .parts_version = parts_version
 	};
+}
+
+/* outfit gives a transfer what it asks for. */
+static bool
+outfit(void)
+{
+	CfTransferPlan plan;
+
+	if (!cf_transfer_plan(&transfer, part_bytes, sizeof(line_memory), &plan, &err))
+		return false;
+	cf_transfer_outfit(&transfer, &plan, lines < plan.lines ? lines : plan.lines, plan.in_parts ? line_memory : buffer,
+					   sizeof(buffer));
+	return true;
+}
+
+/* send_wanted answers every request of a transfer at once. */
+static void
+send_wanted(void)
+{
+	CfPort	   *port;
+
+	for (int i = 0; (port = cf_transfer_port(&transfer, i)) != NULL; i++)
+	{
+		if (port->traffic != CF_PORT_WANTS)
+			continue;
+		if (answer != NULL)
+			answer(&port->op);
+		port->traffic = CF_PORT_QUIET;
+	}
 }
 
 /* copy runs the first half, and remembers checkpoints and outcome as a mover does. False = error, or stopped. */
@@ -141,6 +182,11 @@ copy(bool resume)
 	do
 	{
 		step = cf_transfer_copy(&transfer, &err);
+		if (transfer.opened)
+			strcpy(handle, transfer.upload.handle);
+		if (step == CF_STEP_AGAIN && transfer.unfitted && !outfit())
+			step = CF_STEP_ERROR;
+		send_wanted();
 		if (step == CF_STEP_AGAIN && transfer.part_finished)
 		{
 			/* a new version of the source, or a gap, makes what was there before worthless */
@@ -154,8 +200,12 @@ copy(bool resume)
 	{
 		strcpy(source_version, transfer.source_stat.version);
 		strcpy(sealed_version, transfer.sealed_version);
-		strcpy(handle, transfer.upload.handle);
-		memcpy(sha256, transfer.sha256, sizeof(sha256));
+		strcpy(handle, transfer.copied_by_store ? "" : transfer.upload.handle);
+		digests = transfer.digests;
+		cf_transfer_upload_args(&transfer, &upload_args);
+		upload_args.handle = handle;
+		upload_args.content_type = "";	/* what came from the source is gone with the arena */
+		upload_args.attributes = (CfAttributes) {0};
 		if (cf_transfer_copy(&transfer, &err) != CF_STEP_DONE)
 			bail("a copy that is done does not stay done");
 	}
@@ -169,9 +219,8 @@ static bool
 prove(void)
 {
 	CfVerifyArgs args = {
-		.source = &source, .dest = &dest, .source_key = KEY, .source_version = source_version, .dest_key = KEY,
-		.sealed_version = sealed_version, .owner_tag = tag, .handle = handle, .size_bytes = (int64_t) size,
-		.sha256 = sha256, .buffer = buffer, .buffer_bytes = sizeof(buffer)
+		.source = &source, .dest = &dest, .source_key = KEY, .source_version = source_version, .upload = upload_args,
+		.upload_complete = upload_complete, .sealed_version = sealed_version, .digests = &digests, .readback = readback
 	};
 	CfStep		step;
 
@@ -181,10 +230,19 @@ prove(void)
 	do
 	{
 		step = cf_verify_step(&verify, &err);
+		if (verify.unfitted)
+		{
+			verify.buffer = buffer;
+			verify.buffer_bytes = sizeof(buffer);
+		}
+		if (verify.port.traffic == CF_PORT_WANTS && answer != NULL)
+			answer(&verify.port.op);
+		verify.port.traffic = CF_PORT_QUIET;
 	} while ((step == CF_STEP_AGAIN || step == CF_STEP_SEND) && go_on());
 	if (step == CF_STEP_DONE)
 	{
 		strcpy(dest_version, verify.dest_stat.version);
+		verified = verify.verified;
 		if (cf_verify_step(&verify, &err) != CF_STEP_DONE)
 			bail("a verification that is done does not stay done");
 	}

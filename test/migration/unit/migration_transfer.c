@@ -124,7 +124,7 @@ test_checkpoints(void)
 	arrives_having_sent(size, "if need be from the first byte");
 	leave_half();
 	part_count = 2;
-	parts[1].sha256[5] ^= 1;
+	parts[1].digests.sha256[5] ^= 1;
 	arrives_having_sent(size - PART_BYTES, "so it is when the checkpoint is what is wrong");
 	leave_half();
 	part_count = 1;
@@ -347,50 +347,12 @@ test_faults(void)
 	cf_fault_hook = NULL;
 }
 
-/* A driver that answers every other call with "send this first", as one for a cloud does. */
-static bool asked;
-#define ASK_FIRST() do { asked = !asked; if (asked) return CF_STEP_SEND; } while (0)
-#define FILE_DRIVER cf_storage_file_driver
-static CfStep s_stat(CfOp *o, const char *k, CfObjectStat *s) { ASK_FIRST(); return FILE_DRIVER.stat(o, k, s); }
-static CfStep s_read(CfOp *o, const CfReadArgs *a, CfChunk *c) { ASK_FIRST(); return FILE_DRIVER.read(o, a, c); }
-static CfStep s_begin(CfOp *o, const CfUploadArgs *a, CfUpload *u) { ASK_FIRST(); return FILE_DRIVER.upload_begin(o, a, u); }
-static CfStep s_seal(CfOp *o, CfUpload *u, CfObjectStat *s) { ASK_FIRST(); return FILE_DRIVER.upload_seal(o, u, s); }
-static CfStep s_commit(CfOp *o, CfUpload *u, CfObjectStat *s) { ASK_FIRST(); return FILE_DRIVER.upload_commit(o, u, s); }
-static CfStep s_back(CfOp *o, CfUpload *u, int64_t at, CfChunk *c) { ASK_FIRST(); return FILE_DRIVER.upload_read(o, u, at, c); }
-
-static void
-test_driver_that_sends(void)
-{
-	CfDriver	sends = FILE_DRIVER;
-
-	sends.stat = s_stat;
-	sends.read = s_read;
-	sends.upload_begin = s_begin;
-	sends.upload_seal = s_seal;
-	sends.upload_commit = s_commit;
-	sends.upload_read = s_back;
-	leave_half();
-	part_count = 2;
-	source.driver = dest.driver = &sends;
-	ok(copy(true) && sent_bytes == (int64_t) size - 2 * PART_BYTES && prove() && dest_identical(),
-	   "a driver that has requests sent is driven to the same end");
-	sends.upload_read = NULL;
-	move_close();
-	leave_half();
-	part_count = 2;
-	source.driver = dest.driver = &sends;
-	ok(copy(true) && sent_bytes == (int64_t) size && prove() && dest_identical(),
-	   "where a store cannot be read back before the commit, nothing is taken from an earlier attempt");
-	move_close();
-}
-
 /* Two writes within one tick of the file system's clock leave one version. */
 static void
 test_settling(void)
 {
 	CfTransferArgs args = {.source = &source, .dest = &dest, .source_key = KEY, .dest_key = KEY, .dest_class = "",
-		.content_type = "", .metadata = "", .owner_tag = "JOB-1", .part_bytes = PART_BYTES, .buffer = buffer,
-		.buffer_bytes = BUFFER_BYTES};
+		.content_type = "", .metadata = "", .owner_tag = "JOB-1", .handle = ""};
 	struct stat st;
 	int64_t		mtime_us;
 	int			looks = 0;
@@ -427,7 +389,6 @@ main(void)
 	test_source_meddled_with();
 	test_destination_meddled_with();
 	test_faults();
-	test_driver_that_sends();
 	test_settling();
 	return done_testing();
 }
