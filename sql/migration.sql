@@ -493,7 +493,7 @@ $$;
  * returned was lost to another mover; the caller drops it without touching anything.
  */
 
-CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_at_once int, p_lease interval)
+CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_lease interval, p_at_once int DEFAULT 1)
 RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, attempt int, crashes int, outcome text,
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
@@ -605,7 +605,7 @@ BEGIN ATOMIC
 END;
 
 CREATE FUNCTION cloudflux.record_part(p_file_id text, p_fence bigint, p_part_number int, p_byte_offset bigint, p_length bigint,
-									  p_sha256 bytea, p_source_version text, p_digests text)
+									  p_sha256 bytea, p_source_version text, p_digests text DEFAULT NULL)
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -620,7 +620,7 @@ END;
 
 CREATE FUNCTION cloudflux.record_copied(p_file_ids text[], p_fences bigint[], p_source_versions text[], p_sealed_versions text[],
 										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[],
-										p_digests text[], p_part_bytes bigint[])
+										p_digests text[] DEFAULT NULL, p_part_bytes bigint[] DEFAULT NULL)
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -1620,7 +1620,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
 	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval),
 	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
-	cloudflux.claim_jobs(int, bigint, int, interval),
+	cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
@@ -1658,7 +1658,7 @@ GRANT EXECUTE ON FUNCTION
 	TO cloudflux_user;
 GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION
-	cloudflux.claim_jobs(int, bigint, int, interval),
+	cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
@@ -1834,7 +1834,7 @@ COMMENT ON FUNCTION cloudflux.delete_object(text, timestamptz) IS
 	'Submits a job that deletes an object: its bytes in every place where they are the catalogued version, then its row. Returns the job_id. It begins after COMMIT (not_before: then), so a ROLLBACK leaves row and bytes, and can be cancelled until it has begun. Bytes that have changed or that the store locks are left alone: then the job fails and says why. 02000 unknown object, 55006 being worked on, 42501 no USAGE on its place.';
 COMMENT ON FUNCTION cloudflux.delete_replica(text, text) IS
 	'Submits a job that deletes the replica of an object in a place, and returns its job_id. 02000 when it has none there; else as delete_object().';
-COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, int, interval) IS
+COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval, int) IS
 	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or p_at_once of any size that are all remote) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
 COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
 	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';

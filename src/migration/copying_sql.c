@@ -109,6 +109,8 @@ take_copy(CfJob *job, const CfTransfer *transfer)
 	job->sealed_version = pstrdup(transfer->sealed_version);
 	job->upload_handle = pstrdup(transfer->copied_by_store ? "" : transfer->upload.handle);
 	job->digests = transfer->digests;
+	job->sealed = transfer->sealed;
+	job->visible = transfer->visible;
 	job->part_bytes = transfer->plan.part_bytes;
 	keep_upload(job, transfer);
 	job->source_version = pstrdup(transfer->source_stat.version);
@@ -273,6 +275,8 @@ begin_verify(CfRound *round, CfLane *lane)
 		.readback = cf_migration_verify == CF_VERIFY_READBACK,
 	};
 
+	if (job->visible)
+		args.visible = &job->sealed;
 	cf_storage_caps(job->dest, &caps);
 	args.upload = (CfUploadArgs) {.content_type = job->content_type, .attributes = job->upload.attributes,
 		.mtime_us = job->upload.mtime_us};

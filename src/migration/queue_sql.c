@@ -401,10 +401,10 @@ CfJobs
 cf_queue_claim(int limit, int64 max_bytes, int at_once, int lease_sec)
 {
 	static CfSpiPlan plan = {
-		"SELECT * FROM cloudflux.claim_jobs($1, $2, $3, pg_catalog.make_interval(secs => $4))",
-		4, {INT4OID, INT8OID, INT4OID, FLOAT8OID}
+		"SELECT * FROM cloudflux.claim_jobs($1, $2, pg_catalog.make_interval(secs => $3), $4)",
+		4, {INT4OID, INT8OID, FLOAT8OID, INT4OID}
 	};
-	Datum		values[4] = {Int32GetDatum(limit), Int64GetDatum(max_bytes), Int32GetDatum(at_once), Float8GetDatum(lease_sec)};
+	Datum		values[4] = {Int32GetDatum(limit), Int64GetDatum(max_bytes), Float8GetDatum(lease_sec), Int32GetDatum(at_once)};
 	CfJobs		jobs;
 
 	cf_spi_begin();

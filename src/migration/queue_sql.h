@@ -77,6 +77,8 @@ typedef struct CfJob
 	bool		remote;			/* one of its ends is reached by requests */
 	bool		in_lane;
 	bool		tried;			/* its source's removal was, in this round */
+	CfObjectStat sealed;		/* what the store told of the copy in this round, texts apart */
+	bool		visible;		/* and the copy is there already */
 	CfUploadArgs upload;		/* as it was begun in this round */
 	bool		upload_complete;	/* else a verification asks the source for what is missing */
 } CfJob;

@@ -205,7 +205,6 @@ copy_by_store(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].dest;
 	CfUploadArgs args = upload_args(t);
-	CfObjectStat sealed;
 	CfStep		step;
 
 	if (!t->args.server_side)
@@ -213,7 +212,7 @@ copy_by_store(CfTransfer *t, CfError *err)
 	if (t->undoing)
 		return undo_by_store(t, err);
 	step = cf_port_took(port, cf_storage_copy(&port->op, t->args.source, t->args.source_key, t->source_stat.version,
-											  &args, t->copy_token, &sealed));
+											  &args, t->copy_token, &t->sealed));
 	if (step == CF_STEP_ERROR && port->op.err.kind == CF_ERR_UNSUPPORTED)
 	{
 		cf_storage_op_end(&port->op);
@@ -230,7 +229,8 @@ copy_by_store(CfTransfer *t, CfError *err)
 		return cf_transfer_failed(port, err);
 	if (step != CF_STEP_DONE)
 		return step;
-	memcpy(t->sealed_version, sealed.version, sizeof(t->sealed_version));
+	memcpy(t->sealed_version, t->sealed.version, sizeof(t->sealed_version));
+	t->visible = true;
 	t->digests = t->source_stat.digests;
 	t->done_bytes = t->source_stat.size_bytes;
 	t->copied_by_store = true;
@@ -421,7 +421,6 @@ static CfStep
 copy_seal(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].dest;
-	CfObjectStat sealed;
 	CfStep		step;
 
 	cf_storage_op_end(&t->lines[0].source.op);
@@ -431,10 +430,13 @@ copy_seal(CfTransfer *t, CfError *err)
 	t->upload.digests.known |= t->digests.known & CF_DIGEST_MD5;
 	memcpy(t->upload.digests.md5, t->digests.md5, sizeof(t->digests.md5));
 	t->digests = t->upload.digests;
-	step = cf_port_took(port, cf_storage_upload_seal(&port->op, &t->upload, &sealed));
+	step = cf_port_took(port, cf_storage_upload_seal(&port->op, &t->upload, &t->sealed));
 	if (step == CF_STEP_ERROR)
 		return cf_transfer_failed(port, err);
-	if (step == CF_STEP_DONE)
-		memcpy(t->sealed_version, sealed.version, sizeof(t->sealed_version));
+	if (step != CF_STEP_DONE)
+		return step;
+	memcpy(t->sealed_version, t->sealed.version, sizeof(t->sealed_version));
+	t->visible = t->dest_caps.remote && t->source_stat.size_bytes <= t->dest_caps.put_max_bytes &&
+		t->sealed_version[0] != '\0';
 	return step;
 }

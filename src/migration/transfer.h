@@ -99,6 +99,8 @@ typedef struct CfTransfer
 	CfUpload	upload;
 	CfObjectStat source_stat;	/* pinned at the first byte */
 	char		sealed_version[CF_STORAGE_VERSION_MAX + 1];
+	CfObjectStat sealed;		/* what the store told at the end; its texts go with the arena */
+	bool		visible;		/* the object is there already: it went in one request, or the store copied it */
 	CfSums		sums;			/* running, over the bytes 0 .. hashed_bytes */
 	CfSums		proven;			/* private: where to go back to while resuming */
 	int			state;			/* private */
@@ -155,6 +157,7 @@ typedef struct CfVerifyArgs
 	CfUploadArgs upload;		/* as it was begun; handle "" = the store copied by itself: nothing is to be committed */
 	bool		upload_complete;	/* times, content type and attributes are in it; else the source is asked for them */
 	const char *sealed_version; /* "" = the store tells only at commit */
+	const CfObjectStat *visible;	/* what the store told when the object appeared in one request; NULL = it has not, or nobody knows */
 	const CfDigests *digests;	/* of what was read */
 	bool		readback;		/* take no store's word: read every byte */
 } CfVerifyArgs;

@@ -83,9 +83,9 @@ SELECT phase FROM cloudflux.claim_jobs(10, 1000000, '1 hour');
 UPDATE cloudflux.job_queue SET phase = 'verifying';
 SELECT cloudflux.cancel_migration(:'job');
 SELECT fence FROM cloudflux.job_queue \gset
-SELECT * FROM cloudflux.record_switched('{kept}', ARRAY[:fence]::bigint[], '{1:2:3}', 'readback');
+SELECT * FROM cloudflux.record_switched('{kept}', ARRAY[:fence]::bigint[], '{1:2:3}', '{readback}');
 -- who comes with an old fence changes nothing
-SELECT * FROM cloudflux.record_switched('{kept}', ARRAY[:fence - 1]::bigint[], '{1:2:3}', 'readback');
+SELECT * FROM cloudflux.record_switched('{kept}', ARRAY[:fence - 1]::bigint[], '{1:2:3}', '{readback}');
 SELECT * FROM cloudflux.renew_leases('{kept}', ARRAY[:fence - 1]::bigint[], '{0}', '{1}', '1 hour');
 SELECT * FROM cloudflux.renew_leases('{kept}', ARRAY[:fence]::bigint[], '{0}', '{1}', '1 hour');
 -- the next one that takes it cancels it first
@@ -99,4 +99,4 @@ SELECT phase FROM cloudflux.claim_jobs(10, 1000000, '1 hour');
 UPDATE cloudflux.job_queue SET phase = 'verifying';
 DELETE FROM cloudflux.data_objects WHERE file_id = 'gone';
 SELECT fence FROM cloudflux.job_queue \gset
-SELECT * FROM cloudflux.record_switched('{gone}', ARRAY[:fence]::bigint[], '{1:2:3}', 'readback');
+SELECT * FROM cloudflux.record_switched('{gone}', ARRAY[:fence]::bigint[], '{1:2:3}', '{readback}');
