@@ -169,6 +169,11 @@ CREATE FUNCTION cloudflux.check_destination(p_place text, p_key text, p_role nam
 LANGUAGE c VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'cloudflux_check_destination';
 
+-- Why p_place could not hold an object of that key; for plans.
+CREATE FUNCTION cloudflux.refused_key(p_place text, p_key text) RETURNS text
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_refused_key';
+
 CREATE FUNCTION cloudflux.wake_movers() RETURNS void
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'cloudflux_wake_movers';
@@ -1312,6 +1317,7 @@ BEGIN
 		   e.requests, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds,
 		   CASE WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
 				WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s', a.file_id)
+				WHEN x.refused IS NOT NULL THEN x.refused
 				WHEN plan_migration.must_pay AND e.pays_back IS NULL THEN 'no price is known: whether it pays cannot be told'
 				WHEN plan_migration.must_pay AND NOT e.pays_back THEN
 					format('does not pay: the move costs %s, a month costs %s before and %s after',
@@ -1325,6 +1331,7 @@ BEGIN
 	  LEFT JOIN cloudflux.job_queue q ON q.file_id = o.file_id
 	  LEFT JOIN cloudflux.addresses a ON a.place = v_place AND a.object_key = o.object_key
 	 CROSS JOIN LATERAL cloudflux.estimate_migration(o.file_id, v_place, v_class, plan_migration.delete_source) e
+	 CROSS JOIN LATERAL (SELECT cloudflux.refused_key(v_place, o.object_key) AS refused) x
 	 WHERE o.vanished_at IS NULL AND o.place IS NOT NULL AND o.place <> v_place
 	   AND (plan_migration.source_place IS NULL OR o.place = plan_migration.source_place)
 	   AND (plan_migration.access_class IS NULL OR c.access_class = plan_migration.access_class)
@@ -1613,7 +1620,7 @@ GRANT INSERT, UPDATE, DELETE ON cloudflux.plans, cloudflux.plan_items TO cloudfl
 
 REVOKE ALL ON FUNCTION
 	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
-	cloudflux.check_destination(text, text, name), cloudflux.wake_movers(), cloudflux.resolve_destination(text, text),
+	cloudflux.check_destination(text, text, name), cloudflux.refused_key(text, text), cloudflux.wake_movers(), cloudflux.resolve_destination(text, text),
 	cloudflux.job_status(text, text), cloudflux.migration_jobs_fill(), cloudflux.fresh_job(cloudflux.migration_jobs),
 	cloudflux.fill_deletion(cloudflux.migration_jobs), cloudflux.fill_destination(cloudflux.migration_jobs),
 	cloudflux.enqueue_jobs(cloudflux.migration_jobs[]), cloudflux.migration_jobs_queue(), cloudflux.job_event(cloudflux.migration_jobs),
@@ -1645,7 +1652,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.job_event(cloudflux.migration_jobs), cloudflux.wait_for_migration(text, interval), cloudflux.migration_health()
 	TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION
-	cloudflux.check_destination(text, text, name), cloudflux.resolve_destination(text, text),
+	cloudflux.check_destination(text, text, name), cloudflux.refused_key(text, text), cloudflux.resolve_destination(text, text),
 	cloudflux.fill_destination(cloudflux.migration_jobs), cloudflux.fill_deletion(cloudflux.migration_jobs),
 	cloudflux.fresh_job(cloudflux.migration_jobs),
 	cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
@@ -1812,6 +1819,8 @@ COMMENT ON FUNCTION cloudflux.fill_deletion(cloudflux.migration_jobs) IS
 	'The half of migration_jobs_fill() for jobs that only delete. 02000 when there is no such replica, 42501 no USAGE on the place.';
 COMMENT ON FUNCTION cloudflux.check_destination(text, text, name) IS
 	'Raises unless p_role may write p_key at a place (an empty key: may use the place): 02000 no such place, 42501 no USAGE, 55000 the place was altered and not adopted, 0A000 no driver for its provider in this build, 22023 the key cannot be written there.';
+COMMENT ON FUNCTION cloudflux.refused_key(text, text) IS
+	'Why a place could not hold an object of a key: it cannot be told from another one there, is too long, or the place does not refuse to overwrite. NULL = it could, or the place cannot be used just now.';
 COMMENT ON FUNCTION cloudflux.wake_movers() IS 'Wakes the movers of this database once the transaction has committed.';
 COMMENT ON FUNCTION cloudflux.resolve_destination(text, text) IS
 	'The place that a job means which names only a cloud and a tier: the only one of that cloud (NULL = of any) that has the tier (NULL = any) and that the caller may use; 22023 when there is none, or more than one.';
