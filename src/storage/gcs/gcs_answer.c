@@ -321,30 +321,42 @@ cf_gcs_fail(CfOp *op, const char *what, const char *key)
 	return CF_STEP_ERROR;
 }
 
-/* cf_gcs_fails ends an operation with an error of our own. */
+/* cf_gcs_fails ends an operation with an error of our own. Keys may stand in it as they are: the message is made fit to be shown. */
 CfStep
 cf_gcs_fails(CfOp *op, CfErrorKind kind, bool retryable, const char *format, ...)
 {
+	char		text[sizeof(op->err.message)];
 	char		message[sizeof(op->err.message)];
 	va_list		args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	cf_gcs_shown(text, message, sizeof(message));
 	op->phase = 0;
 	cf_error_set(&op->err, kind, "%s", message);
 	op->err.retryable = retryable;
 	return CF_STEP_ERROR;
 }
 
-/* cf_gcs_shown makes text fit to be shown: control characters and bytes beyond ASCII become '?', the rest is cut. */
+/* cf_gcs_shown makes text fit to be shown: control characters and what is not valid UTF-8 become '?', what does not fit is cut. */
 const char *
 cf_gcs_shown(const char *text, char *shown, size_t room)
 {
 	size_t		used = 0;
 
-	for (; *text != '\0' && used + 1 < room; text++)
-		shown[used++] = *text >= 0x20 && *text < 0x7f ? *text : '?';
+	while (*text != '\0')
+	{
+		size_t		length = cf_gcs_utf8_length((const unsigned char *) text);
+		bool		plain = length > 0 && (unsigned char) *text >= 0x20 && *text != 0x7f;
+
+		length = plain ? length : 1;
+		if (used + length >= room)
+			break;
+		memcpy(shown + used, plain ? text : "?", length);
+		used += length;
+		text += length;
+	}
 	shown[used] = '\0';
 	return shown;
 }

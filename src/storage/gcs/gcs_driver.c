@@ -21,7 +21,6 @@ static void gcs_end(CfOp *op);
 static bool bucket_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool class_check(const CfPlace *place, CfError *err);
-static size_t utf8_length(const unsigned char *s);
 
 static const char *const gcs_options[] = {"user_project", "credential_source", NULL};
 static const char *const gcs_credentials[] = {"service_account_key", "access_token", NULL};
@@ -158,7 +157,7 @@ gcs_key_check(const CfPlace *place, const char *key, CfError *err)
 							CF_STORAGE_KEY_MAX);
 	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
 	{
-		size_t		sequence = utf8_length(s);
+		size_t		sequence = cf_gcs_utf8_length(s);
 
 		if (*s < 0x20 || *s == 0x7f)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
@@ -182,9 +181,9 @@ gcs_key_check(const CfPlace *place, const char *key, CfError *err)
 	return true;
 }
 
-/* utf8_length gives the bytes of the sequence at s; 0 = not valid (overlong, surrogate, beyond U+10FFFF, cut). */
-static size_t
-utf8_length(const unsigned char *s)
+/* cf_gcs_utf8_length gives the bytes of the sequence at s; 0 = not valid (overlong, surrogate, beyond U+10FFFF, cut). */
+size_t
+cf_gcs_utf8_length(const unsigned char *s)
 {
 	static const unsigned char low[] = {0x00, 0xa0, 0x80, 0x80, 0x90};
 	size_t		length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
