@@ -272,6 +272,12 @@ if_classes(void)
 }
 
 static const char *
+if_changes(void)
+{
+	return if_classes() != NULL ? if_classes() : suite->place->driver->set_class == NULL ? "classes cannot be changed" : NULL;
+}
+
+static const char *
 if_restores(void)
 {
 	return !caps.restores || suite->classes == NULL ? "nothing is archived" : NULL;
@@ -327,6 +333,7 @@ static const struct
 	{"conditional copies", if_copy, conform_conditional_copy},
 	{"large copies", if_copy, conform_large_copy},
 	{"classes", if_classes, conform_classes},
+	{"changed classes", if_changes, conform_changed_classes},
 	{"archive", if_restores, conform_archive},
 	{"listing", NULL, conform_listing},
 	{"long listing", NULL, conform_long_listing},
