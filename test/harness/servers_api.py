@@ -6,6 +6,8 @@
     servers_api.py ready URL SECONDS PID        waits for any HTTP answer; fails at once when PID is gone
     servers_api.py bucket KIND ENDPOINT NAME    makes a bucket or container, which may exist; KIND is s3, azure or gcs
     servers_api.py versioned ENDPOINT NAME      switches versioning of an S3 bucket on
+    servers_api.py put BUCKET KEY FILE          writes an object, as somebody else would: without any condition
+    servers_api.py get BUCKET KEY FILE          fetches one; fails when it is not there
     servers_api.py peer FILE                    what a scripted peer said when it was ready, as NAME=VALUE lines
 
 Credentials come from the environment as the scripts write them: CF_ACCESS_KEY, CF_SECRET_KEY and CF_REGION for S3,
@@ -97,26 +99,30 @@ def s3(method, endpoint, path, query='', body=b''):
     return send(method, f'{endpoint}{path}' + ('?' + query if query else ''), headers, body)
 
 
-def azure(endpoint, name):
-    """Create Container with Shared Key; the path of an emulator begins with the account, which is signed twice."""
+def azure(method, endpoint, path, query='', body=b'', extra=None):
+    """One request with Shared Key; the path of an emulator begins with the account, which is signed twice."""
     account, key = os.environ['CF_ACCOUNT'], base64.b64decode(os.environ['CF_ACCOUNT_KEY'])
     url = urllib.parse.urlsplit(endpoint)
-    path = f'{url.path}/{name}'
     headers = {'x-ms-date': datetime.datetime.now(datetime.timezone.utc).strftime('%a, %d %b %Y %H:%M:%S GMT'),
-               'x-ms-version': '2021-12-02'}
-    text = '\n'.join(['PUT'] + [''] * 11 + [f'{n}:{headers[n]}' for n in sorted(headers)] +
-                     [f'/{account}{path}', 'restype:container'])
+               'x-ms-version': '2021-12-02', **(extra or {})}
+    # urllib sends a content type of its own with a body unless it is told one.
+    kind = 'application/octet-stream' if body else ''
+    text = '\n'.join([method, '', '', str(len(body)) if body else '', '', kind] + [''] * 6 +
+                     [f'{n}:{headers[n]}' for n in sorted(headers)] + [f'/{account}{url.path}{path}'] +
+                     [part.replace('=', ':') for part in query.split('&') if part])
     signature = base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
     headers['Authorization'] = f'SharedKey {account}:{signature}'
-    headers['Content-Length'] = '0'
-    return send('PUT', f'{endpoint}/{name}?restype=container', headers)
+    headers['Content-Length'] = str(len(body))
+    if kind:
+        headers['Content-Type'] = kind
+    return send(method, f'{endpoint}{path}' + ('?' + query if query else ''), headers, body)
 
 
 def bucket(kind, endpoint, name):
     if kind == 's3':
         status, body = s3('PUT', endpoint, '/' + name)
     elif kind == 'azure':
-        status, body = azure(endpoint, name)
+        status, body = azure('PUT', endpoint, '/' + name, 'restype=container')
     else:
         status, body = send('POST', endpoint + '/storage/v1/b?project=test', {'Content-Type': 'application/json'},
                             json.dumps({'name': name}).encode())
@@ -130,6 +136,43 @@ def versioned(endpoint, name):
                       b'<Status>Enabled</Status></VersioningConfiguration>')
     if status != 200:
         sys.exit(f'could not switch versions of {name} on: {status} {body.decode(errors="replace")}')
+
+
+def exchange(name, key, body=None):
+    """Writes (body) or reads an object of the server that the environment tells; (status, bytes)."""
+    endpoint, provider = os.environ['CF_ENDPOINT'], os.environ['CF_PROVIDER']
+    quoted = urllib.parse.quote(key, safe='/~')
+    method = 'GET' if body is None else 'PUT'
+    if os.environ['CF_SERVER'].startswith('peer-'):
+        root = '{0.scheme}://{0.netloc}/_peer/object'.format(urllib.parse.urlsplit(endpoint))
+        if body is None:
+            return send('GET', f'{root}?bucket={name}&key={urllib.parse.quote(key, safe="")}')
+        return send('POST', root, {'Content-Type': 'application/json'},
+                    json.dumps({'bucket': name, 'key': key, 'text': body.decode('latin-1')}).encode())
+    if provider == 'Azure':
+        return azure(method, endpoint, f'/{name}/{quoted}', '', body or b'', body is not None and {'x-ms-blob-type': 'BlockBlob'})
+    if provider == 'GCP':
+        everything = urllib.parse.quote(key, safe='')
+        if body is None:
+            return send('GET', f'{endpoint}/storage/v1/b/{name}/o/{everything}?alt=media')
+        return send('POST', f'{endpoint}/upload/storage/v1/b/{name}/o?uploadType=media&name={everything}',
+                    {'Content-Type': 'application/octet-stream'}, body)
+    return s3(method, endpoint, f'/{name}/{quoted}', '', body or b'')
+
+
+def put(name, key, path):
+    with open(path, 'rb') as source:
+        status, body = exchange(name, key, source.read())
+    if status not in (200, 201, 204):
+        sys.exit(f'could not write {key}: {status} {body.decode(errors="replace")}')
+
+
+def get(name, key, path):
+    status, body = exchange(name, key)
+    if status != 200:
+        sys.exit(f'could not read {key}: {status} {body.decode(errors="replace")}')
+    with open(path, 'wb') as target:
+        target.write(body)
 
 
 def peer(path):
@@ -155,7 +198,7 @@ def random(count, form='hex'):
 
 
 if __name__ == '__main__':
-    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, peer)}
+    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, peer)}
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)
     verbs[sys.argv[1]](*sys.argv[2:])
