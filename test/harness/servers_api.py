@@ -186,7 +186,7 @@ def peer(path):
         credentials = {name: said[name] for name in ('access_key_id', 'secret_access_key', 'account_key') if name in said}
     if 'region' in said:
         options['region'] = said['region']
-    for name, value in (('PROVIDER', {'s3': 'S3', 'azure': 'Azure', 'gcs': 'GCP'}[provider]), ('ENDPOINT', said['endpoint']),
+    for name, value in (('PROVIDER', {'s3': 'AWS', 'azure': 'Azure', 'gcs': 'GCP'}[provider]), ('ENDPOINT', said['endpoint']),
                         ('REGION', said.get('region', '')), ('OPTIONS', json.dumps(options)),
                         ('CREDENTIALS', json.dumps(credentials))):
         print(f'CF_{name}={value}')
