@@ -239,9 +239,8 @@ conform_wrong_digest(void)
 	done = drive(cf_storage_upload_seal(&cop, &u.upload, &u.sealed)) &&
 		drive(cf_storage_upload_commit(&cop, &u.upload, &u.stat));
 	ok(!done, "a digest that is not that of the bytes is refused");
-	/* A store that tells its digest instead of checking ours has made the object by then; it is ours to remove. */
-	does(cf_storage_upload_abort(&cop, &u.upload), "the upload is aborted");
 	ok(!drive(cf_storage_stat(&cop, "wrong/one", &u.stat)) && cop.err.kind == CF_ERR_NOT_FOUND, "and leaves no object");
+	drive(cf_storage_upload_abort(&cop, &u.upload));
 	free(u.bytes);
 }
 
