@@ -258,8 +258,14 @@ CREATE FUNCTION cloudflux.drop_storage(name text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	v_role name;
 BEGIN
 	PERFORM cloudflux.require_place(drop_storage.name);
+	FOR v_role IN SELECT m.usename FROM pg_user_mappings AS m WHERE m.srvname = drop_storage.name LOOP
+		EXECUTE format('DROP USER MAPPING FOR %s SERVER %I',
+		               CASE v_role WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(v_role) END, drop_storage.name);
+	END LOOP;
 	EXECUTE format('DROP SERVER %I', drop_storage.name);
 	RETURN drop_storage.name;
 END
@@ -568,6 +574,30 @@ CREATE EVENT TRIGGER cloudflux_guard_renamed_places ON ddl_command_end
 	WHEN TAG IN ('ALTER SERVER')
 	EXECUTE FUNCTION cloudflux.guard_renamed_places();
 
+-- Who takes a risk is named in the server's log. (Not in events: servers are restored before these are.)
+CREATE FUNCTION cloudflux.note_accepted_risks() RETURNS event_trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place name;
+BEGIN
+	FOR v_place IN
+		SELECT s.srvname
+		  FROM pg_event_trigger_ddl_commands() AS c
+		  JOIN pg_foreign_server AS s ON s.oid = c.objid AND c.classid = 'pg_foreign_server'::regclass
+		  JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
+		 WHERE s.srvoptions @> ARRAY['accept_unconditional_delete=true']
+	LOOP
+		RAISE LOG 'place "%" accepts deletes that its store does not make conditional', v_place
+			USING DETAIL = format('Its foreign server was written by role "%s" (session of "%s").', CURRENT_USER, SESSION_USER);
+	END LOOP;
+END
+$$;
+CREATE EVENT TRIGGER cloudflux_note_accepted_risks ON ddl_command_end
+	WHEN TAG IN ('CREATE SERVER', 'ALTER SERVER')
+	EXECUTE FUNCTION cloudflux.note_accepted_risks();
+
 -- ---------------------------------------------------------------- who may do what
 
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.places', '');
@@ -588,7 +618,7 @@ REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oi
 	cloudflux.presign_object(text, text, timestamptz),
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text),
-	cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
+	cloudflux.note_accepted_risks(), cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux.place_of_location(text),
 	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
@@ -665,7 +695,7 @@ COMMENT ON FUNCTION cloudflux.adopt_storage(text) IS
 COMMENT ON FUNCTION cloudflux.add_storage(text, text, text, jsonb) IS
 	'Makes a place: a foreign server with the given options, adopted at once; returns its name. provider is AWS, Azure, GCP, S3 or LOCAL; bucket is the absolute path of an existing directory for LOCAL. options: region, endpoint, prefix, storage_class, tier, price_provider, price_region, max_connections, bandwidth_limit (bytes per second), requests_per_second. Warns when the owner of a LOCAL place lacks the roles for files of the server.';
 COMMENT ON FUNCTION cloudflux.drop_storage(text) IS
-	'Drops a place that holds no objects, and returns its name; the objects themselves are never touched. 2BP01 while objects are catalogued there, 02000 when there is no such place.';
+	'Drops a place that holds no objects, with the credentials that are set for it, and returns its name; the objects themselves are never touched. 2BP01 while objects are catalogued there, 02000 when there is no such place.';
 COMMENT ON FUNCTION cloudflux.set_credentials(text, jsonb, text) IS
 	'Seals the credentials of a place for a role (NULL = the current one, ''public'' = all that have none of their own) and puts them into its user mapping, in place of those that are there; returns their names. AWS and S3: access_key_id, secret_access_key, session_token; Azure: account_key, or sas_token, or tenant_id, client_id and client_secret; GCP: service_account_key (the JSON), or access_token. A value is a text, or {"file": "/path"} for a file of the server (pg_read_server_files). For the role itself with USAGE, or the owner of the foreign server (42501). They are bound to name, provider, endpoint and bucket of the place: whoever changes one sets them anew. No error, log line or plan of it holds a value; what the server logs before it is called is told in docs/security.md.';
 COMMENT ON FUNCTION cloudflux.forget_credentials(text, text) IS
@@ -706,5 +736,7 @@ COMMENT ON FUNCTION cloudflux.tier_class(text, text) IS
 	'Storage class that HOT, WARM or COLD, or a class of the provider''s own spelling, means at a place; NULL asks for the place''s default. 22023 when the place has no such tier, 02000 when there is no such place.';
 COMMENT ON FUNCTION cloudflux.guard_dropped_places() IS 'Event trigger function: refuses to drop a place that holds objects (2BP01), and forgets one that does not.';
 COMMENT ON FUNCTION cloudflux.guard_renamed_places() IS 'Event trigger function: refuses to rename a place that holds objects (55006).';
+COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_delete.';
+COMMENT ON EVENT TRIGGER cloudflux_note_accepted_risks IS 'Names in the server''s log who accepts unconditional deletes at a place.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_dropped_places IS 'Keeps places that hold objects from being dropped.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_renamed_places IS 'Keeps places that hold objects from being renamed.';

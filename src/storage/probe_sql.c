@@ -147,6 +147,9 @@ probe_write(CfProbe *probe)
 		return;
 	}
 	strlcpy(probe->old_version, stat.version, sizeof(probe->old_version));
+	/* Some stores tell their digest at a create only. */
+	if (probe->stat.digests.known == 0)
+		probe->stat.digests = stat.digests;
 	if (probe->stat.size_bytes != strlen(FIRST_TEXT) || !cf_storage_version_same(probe->place, stat.version, probe->stat.version))
 		probe->told(probe, "write", CF_PROBE_NO, false, psprintf("Object \"%s\" is not what was written.", probe->key),
 					"Do not use this place.");
