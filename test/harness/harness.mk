@@ -56,7 +56,7 @@ format:
 	clang-format -i --style=file:src/.clang-format $(shell find src -name '*.[ch]')
 
 unit-programs: $(SAN_OBJS) $(UNIT_BIN)
-conform-program: build/conformance/storage_conform
+conform-program: build/conformance/storage_conform build/conformance/storage_faults
 fuzz-programs: $(FUZZ_BIN)
 
 # Kernels once more with sanitizers and coverage; a unit test is linked with all of them.
@@ -73,10 +73,12 @@ build/unit/$(basename $(notdir $(1))): $(1) test/harness/tap.h $(SAN_OBJS)
 endef
 $(foreach f,$(UNIT_SRC),$(eval $(call unit_rule,$(f))))
 
-# The conformance suite for servers that run; the clock is its own, so that it can be wrong.
-build/conformance/storage_conform: test/storage/conformance/storage_conform.c test/harness/tap.h $(SAN_OBJS)
+# Programs for servers that run: the conformance suite (its clock is its own, so that it can be wrong), and random faults by the
+# scripted peers.
+build/conformance/storage_conform: CONFORM_LINK = -Wl,--wrap=cf_clock_now_us
+build/conformance/storage_conform build/conformance/storage_faults: build/conformance/%: test/storage/conformance/%.c test/harness/tap.h $(SAN_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_STD) -O1 $(SANITIZE) $(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJS) --coverage -Wl,--wrap=cf_clock_now_us $(LIBS_CF) -lm -lpthread
+	$(CC) $(KERNEL_STD) -O1 $(SANITIZE) $(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJS) --coverage $(CONFORM_LINK) $(LIBS_CF) -lm -lpthread
 	@rm -f build/conformance/*.gcno
 
 $(FUZZ_OBJS): build/fuzz/obj/%.o: src/%.c

@@ -12,7 +12,7 @@ import digest
 import wire
 from azure_block import Blocks
 from azure_object import (PROPERTIES, REHYDRATE, check_conditions, check_digest, check_headers, check_lease, etag_of, fields_of, lease,
-                          lease_state, metadata_of, parse_xml, readable, rfc1123, set_tier, settle, tags_of)
+                          lease_state, look_at, metadata_of, parse_xml, readable, rfc1123, set_tier, settle, tags_of)
 from azure_sign import SAS, Authority, Failure
 from store import Store, Version
 
@@ -24,7 +24,8 @@ class Dialect:
     def __init__(self, clock, endpoint, directory):
         self.clock = clock
         self.store = Store()
-        self.options = {"page_max": 5000, "secure": False, "copy_pending": False, "put_max_bytes": PUT_MAX, "empty_pages": False}
+        self.options = {"page_max": 5000, "secure": False, "copy_pending": False, "put_max_bytes": PUT_MAX, "empty_pages": False,
+                        "restore_looks": 3}
         self.authority = Authority(clock, self.options)
         self.endpoint = f"{endpoint}/{self.authority.account}"
         self.token_uri = f"{endpoint}/{self.authority.tenant}/oauth2/v2.0/token"
@@ -32,7 +33,7 @@ class Dialect:
 
     def credentials(self):
         a = self.authority
-        return {"blob_endpoint": self.endpoint, "account": a.account, "account_key": a.key, "token_uri": self.token_uri,
+        return {"endpoint": self.endpoint, "account": a.account, "account_key": a.key, "token_uri": self.token_uri,
                 "tenant_id": a.tenant, "client_id": a.client, "client_secret": a.secret, "client_assertion": a.assertion}
 
     def set_options(self, options):
@@ -69,6 +70,9 @@ class Dialect:
 
     def partial(self, request):
         """A request that broke leaves nothing."""
+
+    def flippable(self, request):
+        return 0, len(request.body)
 
     # Requests
 
@@ -122,8 +126,9 @@ class Dialect:
         headers = self.ids() + failure.headers + [("x-ms-error-code", failure.code)]
         if request.method == "HEAD" or failure.status == 304:
             return wire.Answer(failure.status, headers, b"", failure.code)
+        detail = f"<AuthenticationErrorDetail>{escape(failure.detail)}</AuthenticationErrorDetail>" if failure.detail else ""
         body = f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{failure.code}</Code><Message>{escape(str(failure))}\n' \
-            f"RequestId:{headers[0][1]}\nTime:{rfc1123(self.clock.now())}</Message></Error>"
+            f"RequestId:{headers[0][1]}\nTime:{rfc1123(self.clock.now())}</Message>{detail}</Error>"
         return wire.Answer(failure.status, headers + [("Content-Type", "application/xml")], body, failure.code)
 
     # Blobs
@@ -274,6 +279,8 @@ class Dialect:
         check_conditions(request, found)
         if request.header("x-ms-lease-id") is not None:
             check_lease(request, found, self.clock.now())
+        if request.method == "HEAD":
+            look_at(found, self.options["restore_looks"], self.clock.now())
         headers, data, text = self.headers_of(container, found), found.data, request.header("x-ms-range", request.header("range"))
         if request.method == "HEAD":
             headers += [("Content-MD5", found.md5)] if found.md5 else []

@@ -31,12 +31,14 @@ class Failure(Exception):
 
     def __init__(self, status, code, message="", headers=()):
         super().__init__(message or code)
-        self.status, self.code, self.headers = status, code, list(headers)
+        self.status, self.code, self.headers, self.detail = status, code, list(headers), ""
 
 
 def refused(why):
-    return Failure(403, "AuthenticationFailed", "Server failed to authenticate the request. Make sure the value of Authorization "
-                   "header is formed correctly including the signature. " + why)
+    failure = Failure(403, "AuthenticationFailed", "Server failed to authenticate the request. Make sure the value of Authorization "
+                      "header is formed correctly including the signature.")
+    failure.detail = why
+    return failure
 
 
 def weight(name):

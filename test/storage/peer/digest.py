@@ -6,6 +6,7 @@ has the same remainder and half the length, and costs one shift and XOR per set 
 memory speed inside the interpreter; the last kilobyte goes through a table.
 """
 import base64
+import functools
 import hashlib
 import struct
 
@@ -19,6 +20,8 @@ class Crc:
         self.normal = int(format(polynomial, f"0{width}b")[::-1], 2)
         self.factors = {}
         self.table = []
+        # A part is judged when it comes, and told again when the object appears.
+        self.known = functools.lru_cache(maxsize=16)(self.compute)
         for value in range(256):
             for _ in range(8):
                 value = (value >> 1) ^ polynomial if value & 1 else value >> 1
@@ -49,6 +52,9 @@ class Crc:
         return self.factors[power]
 
     def __call__(self, data):
+        return self.known(bytes(data))
+
+    def compute(self, data):
         if len(data) <= 2048:
             crc = self.ones
         else:

@@ -35,19 +35,23 @@ KINDS = ("status", "status_done", "lost", "reset", "reset_request", "truncate", 
          "duplicate_continue", "wrong_etag", "stale", "flip_bit", "flip_request", "redirect", "huge_header", "garbage",
          "mutate", "noise", "expired", "skew")
 
+TRAP = "/_trap/"                              # nobody comes here who does not follow redirects blindly
+
 
 class Faults:
     def __init__(self):
         self.clear()
 
     def clear(self):
-        self.rules, self.plan, self.counted, self.played = [], None, 0, {}
+        self.rules, self.plan, self.counted, self.played, self.paused = [], None, 0, {}, False
 
     def set_plan(self, plan):
         self.plan, self.counted = plan, 0
 
     def choose(self, request):
         """The fault of this request, None for none."""
+        if self.paused:
+            return None
         fault = None
         for rule in self.rules:
             if matches(rule.get("match", {}), request):
@@ -77,6 +81,8 @@ class Faults:
             fault["status"] = rng.choice(STATUS_CHOICES)
             if rng.random() < 0.3:
                 fault["retry_after"] = 0
+        if fault["kind"] == "redirect" and rng.random() < 0.5:
+            fault["location"] = TRAP
         if fault["kind"] == "skew":
             fault["seconds"] = rng.choice((-3600, 3600))
         if fault["kind"] == "huge_header":
@@ -97,6 +103,12 @@ def flip(data, at):
     spoilt = bytearray(data)
     spoilt[at % len(spoilt)] ^= 1 << (at % 8)
     return bytes(spoilt)
+
+
+def flip_within(data, span, at):
+    """data with one bit turned between two positions; as it is when there is nothing between them."""
+    first, last = span
+    return data[:first] + flip(data[first:last], at) + data[last:]
 
 
 def mutate(data, seed):

@@ -76,6 +76,14 @@ class Dialect:
         if request.method == "PUT":
             self.uploads.partial(request)
 
+    def flippable(self, request):
+        """Bytes of objects; JSON has no digest, and only TLS would find a bit turned in it."""
+        kind = request.header("content-type", "")
+        if kind.startswith("multipart/related"):
+            second = request.body.find(b"\r\n\r\n", request.body.find(b"\r\n\r\n") + 4) + 4
+            return second, request.body.rfind(b"\r\n--")
+        return (0, len(request.body)) if request.method == "PUT" else (0, 0)
+
     # Requests
 
     ROUTES = (("POST", r"/token", "token"), ("POST", r"/v1/token", "identity"),

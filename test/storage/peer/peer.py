@@ -47,7 +47,7 @@ class Peer:
         self.faults = faults.Faults()
         self.lock = threading.RLock()
         self.log = []
-        self.count = 0
+        self.count = self.trapped = 0
         self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
     def listen(self):
@@ -88,6 +88,7 @@ class Peer:
             return False
         control = request.path.startswith("/_peer/")
         with self.lock:
+            self.trapped += request.path.startswith(faults.TRAP)
             fault = None if control else self.faults.choose(request)
         if fault and fault["kind"] == "reset_request":
             request.body = connection.body(request, fault.get("at", 0))
@@ -118,7 +119,7 @@ class Peer:
             if kind == "skew":
                 self.clock.skew += fault.get("seconds", 3600)
             if kind == "flip_request":
-                request.body = faults.flip(request.body, fault.get("at", 0))
+                request.body = faults.flip_within(request.body, self.dialect.flippable(request), fault.get("at", 0))
             answer = self.before(request, fault) or self.dialect.handle(request)
             if kind == "status" and fault.get("done"):
                 answer = self.dialect.fault_status(request, fault)
@@ -139,6 +140,8 @@ class Peer:
             return self.dialect.fault_status(request, fault)
         if kind == "redirect":
             target = fault.get("location", "http://169.254.169.254/latest/meta-data/")
+            if target == faults.TRAP:
+                target = f"http://127.0.0.1:{self.port}{target}"
             return wire.Answer(fault.get("status", 307), [("Location", target)], code="redirect")
         if kind == "expired":
             return self.dialect.fault_expired(request)
@@ -181,7 +184,10 @@ class Peer:
         if name == "faults":
             if method == "DELETE":
                 self.faults.clear()
-            return {"played": self.faults.played, "total": sum(self.faults.played.values())}
+            return self.told()
+        if name == "pause" and method == "POST":
+            self.faults.paused = body["paused"]
+            return {}
         if name == "log":
             log = self.log
             if method == "DELETE":
@@ -198,7 +204,7 @@ class Peer:
             store.make(body["name"], body)
             return {}
         if name == "objects" and method == "GET":
-            return {"objects": [describe(store, o) for o in store.bucket(request.arg("bucket")).current()]}
+            return {"objects": [describe(o) for o in store.bucket(request.arg("bucket")).current()], **self.told()}
         if name == "object":
             return self.object(request, method, body)
         if name == "reset" and method == "POST":
@@ -207,6 +213,9 @@ class Peer:
             return {}
         return None
 
+    def told(self):
+        return {"played": self.faults.played, "total": sum(self.faults.played.values()), "trapped": self.trapped}
+
     def object(self, request, method, body):
         """Looks into the store behind the back of the protocol: GET bytes, POST {bucket, key, text | size} to plant one."""
         store = self.dialect.store
@@ -214,12 +223,13 @@ class Peer:
             found = store.bucket(request.arg("bucket")).get(request.arg("key"))
             return found.data if found else None
         data = body["text"].encode() if "text" in body else bytes(i * 31 & 255 for i in range(body["size"]))
-        return describe(store, self.dialect.plant(body["bucket"], body["key"], data, body))
+        return describe(self.dialect.plant(body["bucket"], body["key"], data, body))
 
 
-def describe(store, found):
-    return {"key": found.key, "size": len(found.data), "sha256": digest.sha256_hex(found.data),
-            "version": str(found.version), "class": found.storage_class, "metadata": found.metadata}
+def describe(found):
+    if not hasattr(found, "sha256"):
+        found.sha256 = digest.sha256_hex(found.data)
+    return {"key": found.key, "size": len(found.data), "sha256": found.sha256, "version": str(found.version), "class": found.storage_class, "metadata": found.metadata}
 
 
 def main():

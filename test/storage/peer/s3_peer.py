@@ -11,7 +11,7 @@ import digest
 import wire
 from s3_multipart import Uploads
 from s3_object import (CHECKSUMS, check_body, check_headers, check_read, check_write, customer_key, element, fields_of,
-                       iso, parse_xml, quoted, readable, restore, restore_state, tags_of)
+                       iso, look_at, parse_xml, quoted, readable, restore, restore_state, tags_of)
 from s3_sign import QUERY, Failure, Signatures
 from store import Store, Version
 
@@ -25,7 +25,7 @@ class Dialect:
         self.clock, self.endpoint = clock, endpoint
         self.store = Store()
         self.options = {"page_max": 1000, "region": "us-east-1", "secure": False, "min_part_bytes": 5 * 1024 * 1024,
-                        "copy_max_bytes": COPY_MAX, "complete_twice": 404}
+                        "copy_max_bytes": COPY_MAX, "complete_twice": 404, "restore_looks": 3}
         self.signatures = Signatures(clock, self.options)
         self.uploads = Uploads(self)
 
@@ -72,6 +72,9 @@ class Dialect:
 
     def partial(self, request):
         """A request that broke leaves nothing."""
+
+    def flippable(self, request):
+        return 0, len(request.body)
 
     # Requests
 
@@ -208,6 +211,8 @@ class Dialect:
             raise Failure(400, "InvalidRequest", "The object was stored using a form of Server Side Encryption.")
         if request.method == "GET":
             readable(found, self.clock.now())
+        else:
+            look_at(found, self.options["restore_looks"], self.clock.now())
         headers = self.ids() + self.describe(bucket, found) + [
             ("Last-Modified", self.clock.http_date(found.created)), ("Content-Type", found.content_type), ("Accept-Ranges", "bytes")]
         headers += [(f"x-amz-meta-{n}", v) for n, v in found.metadata.items()] + [(n.title(), v) for n, v in found.kept.items()]

@@ -17,6 +17,7 @@ from s3_object import CHECKSUMS
 from selftest import Peer, done, equal, ok
 
 peer = Peer("s3")
+peer.control("POST", "settings", {"restore_looks": 0})
 ACCESS, SECRET = peer.info["access_key_id"], peer.info["secret_access_key"]
 
 
