@@ -466,7 +466,7 @@ def choose_fields(resource, wanted):
     if not wanted or wanted == "*":
         return resource
     names = {}
-    for match in re.finditer(r"([A-Za-z]+)(?:\(([^()]*)\)|/([A-Za-z]+))?(?:,|$)", wanted):
+    for match in re.finditer(r"([A-Za-z0-9]+)(?:\(([^()]*)\)|/([A-Za-z0-9]+))?(?:,|$)", wanted):
         names[match[1]] = (match[2] or match[3] or "").split(",") if match[2] or match[3] else None
     chosen = {}
     for name, inner in names.items():

@@ -93,6 +93,7 @@ equal(call("GET", "/storage/v1/b/bucket/o?frob=1").status, 501, "nor an unknown 
 equal(upload("b", text, metadata={"m": "x" * 8200}).status, 400, "metadata beyond 8 KiB is refused")
 
 # Reading
+equal(sorted(call("GET", "/storage/v1/b/bucket/o/a?fields=crc32c,md5Hash,size").json()), ["crc32c", "md5Hash", "size"], "a partial answer has the fields that are asked for")
 equal(call("GET", "/storage/v1/b/bucket/o/a?alt=media", headers=[("Range", "bytes=7-11")]).body, b"world", "a range is read")
 equal(call("GET", "/storage/v1/b/bucket/o/a?alt=media", headers=[("Range", "bytes=12-")]).status, 416, "one beyond the end is refused")
 equal(call("GET", f"/storage/v1/b/bucket/o/a?alt=media&ifGenerationMatch={generation}").status, 200, "the pinned generation is read")
