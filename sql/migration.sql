@@ -23,7 +23,7 @@ CREATE TABLE cloudflux.migration_jobs (
 	completed_at           timestamptz,
 	error_message          text,
 	-- beside the promised columns
-	kind                   text NOT NULL DEFAULT 'move' CHECK (kind IN ('move', 'rollback', 'delete', 'delete_replica')),
+	kind                   text NOT NULL DEFAULT 'move' CHECK (kind IN ('move', 'change', 'rollback', 'delete', 'delete_replica')),
 	phase                  text NOT NULL DEFAULT 'pending',
 	size_bytes             bigint,
 	source_place           text,
@@ -252,7 +252,7 @@ BEGIN
 	NEW.source_class := v_object.storage_class;
 	NEW.size_bytes := v_object.size_bytes;
 	NEW.size_gb := v_object.size_gb;
-	RETURN CASE WHEN NEW.kind IN ('move', 'rollback') THEN cloudflux.fill_destination(NEW) ELSE cloudflux.fill_deletion(NEW) END;
+	RETURN CASE WHEN NEW.kind IN ('move', 'change', 'rollback') THEN cloudflux.fill_destination(NEW) ELSE cloudflux.fill_deletion(NEW) END;
 END;
 $$;
 
@@ -338,13 +338,22 @@ DECLARE
 BEGIN
 	v_job.dest_place := COALESCE(v_job.dest_place, cloudflux.resolve_destination(v_job.dest_cloud, v_job.dest_tier));
 	v_job.dest_key := COALESCE(v_job.dest_key, v_job.source_key);
-	IF v_job.dest_place = v_job.source_place AND v_job.dest_key = v_job.source_key THEN
+	v_job.dest_class := cloudflux.tier_class(v_job.dest_place, v_job.dest_tier);
+	IF v_job.kind = 'change' THEN
+		v_job.kind := 'move';
+	END IF;
+	IF v_job.dest_place = v_job.source_place AND v_job.dest_key = v_job.source_key AND v_job.kind = 'move'
+	   AND v_job.source_cloud <> 'LOCAL' AND v_job.dest_tier IS NOT NULL AND v_job.dest_class IS DISTINCT FROM v_job.source_class THEN
+		-- The same address, another class: the store changes it in place.
+		v_job.kind := 'change';
+		v_job.delete_source := false;
+		v_job.grace := interval '0';
+	ELSIF v_job.dest_place = v_job.source_place AND v_job.dest_key = v_job.source_key THEN
 		RAISE EXCEPTION 'object "%" is already at "%" in place "%"', v_job.file_id, v_job.source_key, v_job.source_place
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name another place, or another key (dest_key => …).';
 	END IF;
 	PERFORM cloudflux.check_destination(v_job.source_place, '', v_job.requested_by::name);
 	PERFORM cloudflux.check_destination(v_job.dest_place, v_job.dest_key, v_job.requested_by::name);
-	v_job.dest_class := cloudflux.tier_class(v_job.dest_place, v_job.dest_tier);
 	SELECT p.provider, COALESCE(cloudflux.class_tier(p.provider, p.place, v_job.dest_class), v_job.dest_tier)
 	  INTO v_job.dest_cloud, v_job.dest_tier
 	  FROM cloudflux.places p WHERE p.place = v_job.dest_place;
@@ -379,12 +388,12 @@ BEGIN
 		   COALESCE(j.source_cloud <> 'LOCAL', false) OR COALESCE(j.dest_cloud <> 'LOCAL', false)
 	  FROM unnest(p_jobs) j ORDER BY j.file_id;
 	INSERT INTO cloudflux.addresses (place, object_key, file_id, state)
-	SELECT j.dest_place, j.dest_key, j.file_id, 'claimed' FROM unnest(p_jobs) j WHERE j.dest_place IS NOT NULL
+	SELECT j.dest_place, j.dest_key, j.file_id, 'claimed' FROM unnest(p_jobs) j WHERE j.dest_place IS NOT NULL AND j.kind <> 'change'
 	 ORDER BY j.dest_place, j.dest_key
 	ON CONFLICT (place, object_key) DO NOTHING;
 	SELECT j.dest_place, j.dest_key, a.file_id, a.state INTO v_clash
 	  FROM unnest(p_jobs) j JOIN cloudflux.addresses a ON a.place = j.dest_place AND a.object_key = j.dest_key
-	 WHERE a.file_id <> j.file_id OR a.state <> 'claimed' LIMIT 1;
+	 WHERE j.kind <> 'change' AND (a.file_id <> j.file_id OR a.state <> 'claimed') LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'destination "%" in place "%" is occupied', v_clash.dest_key, v_clash.dest_place
 			USING ERRCODE = 'duplicate_object',
@@ -503,7 +512,7 @@ RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, a
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
 			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text,
-			   source_is_primary boolean, copy_digests text, part_bytes bigint)
+			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -534,7 +543,8 @@ BEGIN
 		UPDATE cloudflux.job_queue q
 		   SET claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
 			   crashes = q.crashes + (q.claimed_by IS NOT NULL)::int,
-			   phase = CASE WHEN q.phase = 'grace' OR (q.phase = 'pending' AND k.kind IN ('delete', 'delete_replica')) THEN 'deleting_source'
+			   phase = CASE WHEN q.phase = 'pending' AND k.kind = 'change' THEN 'changing'
+							WHEN q.phase = 'grace' OR (q.phase = 'pending' AND k.kind IN ('delete', 'delete_replica')) THEN 'deleting_source'
 							WHEN q.phase = 'pending' THEN 'copying'
 							ELSE q.phase END,
 			   not_before = NULL, rate_bps = NULL, bytes_done = 0, progress_at = clock_timestamp()
@@ -551,7 +561,7 @@ BEGIN
 		RETURNING c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome, c.took_over, c.upload_tag,
 				  c.upload_handle, j.size_bytes, j.source_place, j.source_key, j.source_version, j.dest_place, j.dest_key,
 				  j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, c.request, c.priority, c.seq,
-				  j.copy_digests, c.part_bytes)
+				  j.copy_digests, c.part_bytes, j.started_at)
 	SELECT h.file_id, h.job_id, h.kind, h.phase, h.fence, h.attempt, h.crashes, h.outcome,
 		   h.took_over, h.upload_tag, h.upload_handle, h.size_bytes, h.source_place, h.source_key,
 		   h.source_version, h.dest_place, h.dest_key, h.dest_class, h.dest_version,
@@ -559,7 +569,7 @@ BEGIN
 		   CASE WHEN o.version = h.source_version THEN o.sha256 END, h.request,
 		   EXISTS (SELECT FROM cloudflux.addresses a
 					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary'),
-		   h.copy_digests, COALESCE(h.part_bytes, 0)
+		   h.copy_digests, COALESCE(h.part_bytes, 0), extract(epoch FROM clock_timestamp() - h.started_at)::bigint
 	  FROM history h
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = h.file_id
 	 ORDER BY h.priority DESC, h.seq;
@@ -721,6 +731,56 @@ BEGIN ATOMIC
 	SELECT cloudflux.emit_events('migration-events', 'migration.' || j.status, array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
 	  FROM unnest(p_jobs) j GROUP BY j.status;
 END;
+
+-- What a store said of an object, before it is asked for another class of it.
+CREATE FUNCTION cloudflux.record_digests(p_file_id text, p_fence bigint, p_sha256 bytea, p_digests text)
+RETURNS SETOF text
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.migration_jobs j SET sha256 = p_sha256, copy_digests = p_digests
+	  FROM cloudflux.job_queue q
+	 WHERE q.file_id = p_file_id AND q.fence = p_fence AND j.file_id = q.file_id AND j.job_id = q.job_id
+	RETURNING j.file_id;
+END;
+
+-- The class of objects was changed where they lie: the catalog follows, and the jobs are done. An object whose row somebody
+-- has locked is told of by a later attempt.
+CREATE FUNCTION cloudflux.record_changed(p_file_ids text[], p_fences bigint[], p_versions text[], p_verified text[])
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_ids  text[];
+	v_jobs cloudflux.migration_jobs[];
+BEGIN
+	SELECT array_agg(l.file_id) INTO v_ids FROM (
+		SELECT q.file_id
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'changing'
+		  JOIN cloudflux.data_objects o ON o.file_id = q.file_id
+		 ORDER BY q.file_id
+		   FOR UPDATE OF q, o SKIP LOCKED) l;
+	WITH gone AS (
+		DELETE FROM cloudflux.job_queue q WHERE q.file_id = ANY (v_ids)
+		RETURNING q.file_id, q.job_id),
+	ended AS (
+		UPDATE cloudflux.migration_jobs j
+		   SET phase = 'done', status = 'completed', progress_pct = 100, verified = u.verified, dest_version = u.version,
+			   switched_at = clock_timestamp(), completed_at = clock_timestamp(),
+			   error_message = NULL, error_sqlstate = NULL, error_detail = NULL, error_hint = NULL
+		  FROM gone g
+		  JOIN ROWS FROM (unnest(p_file_ids), unnest(p_versions), unnest(p_verified)) AS u(file_id, version, verified) ON u.file_id = g.file_id
+		 WHERE j.file_id = g.file_id AND j.job_id = g.job_id
+		RETURNING j.*)
+	SELECT array_agg(e) INTO v_jobs FROM ended e;
+	IF v_jobs IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM cloudflux.reclass_objects(v_jobs);
+	PERFORM cloudflux.end_jobs(v_jobs);
+	RETURN QUERY SELECT j.file_id FROM unnest(v_jobs) j;
+END;
+$$;
 
 -- After the source was removed (p_kept NULL) or kept for a reason: the job is done. If all that it had to do was to delete, it failed.
 CREATE FUNCTION cloudflux.record_removed(p_file_ids text[], p_fences bigint[], p_kept text[])
@@ -947,6 +1007,25 @@ BEGIN ATOMIC
 	   SET place = j.dest_place, object_key = j.dest_key, storage_class = j.dest_class, version = j.dest_version,
 		   size_bytes = j.size_bytes, sha256 = j.sha256
 	  FROM unnest(p_jobs) j WHERE o.file_id = j.file_id;
+END;
+
+-- What a change of class in place does to it: the same address, another class, maybe another version.
+CREATE FUNCTION cloudflux.reclass_objects(p_jobs cloudflux.migration_jobs[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	UPDATE cloudflux.addresses a SET version = j.dest_version
+	  FROM unnest(p_jobs) j
+	 WHERE a.place = j.dest_place AND a.object_key = j.dest_key AND a.file_id = j.file_id;
+	UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
+	  FROM unnest(p_jobs) j WHERE v.file_id = j.file_id AND v.role = 'primary' AND v.valid_to IS NULL;
+	INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, version, size_bytes, sha256, role, job_id, reason)
+	SELECT j.file_id, m.last + 1, j.dest_place, j.dest_key, j.dest_class, j.dest_version, j.size_bytes, o.sha256, 'primary', j.job_id, 'change'
+	  FROM unnest(p_jobs) j
+	  JOIN cloudflux.data_objects o ON o.file_id = j.file_id
+	 CROSS JOIN LATERAL (SELECT COALESCE(max(v.version_no), 0) AS last FROM cloudflux.object_versions v WHERE v.file_id = j.file_id) m;
+	UPDATE cloudflux.data_objects o SET storage_class = j.dest_class, version = j.dest_version
+	  FROM unnest(p_jobs) j
+	 WHERE o.file_id = j.file_id AND o.place = j.dest_place AND o.object_key = j.dest_key;
 END;
 
 CREATE FUNCTION cloudflux.relocate_back(p_job cloudflux.migration_jobs) RETURNS void
@@ -1634,6 +1713,8 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
+	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
+	cloudflux.reclass_objects(cloudflux.migration_jobs[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
 	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
@@ -1672,6 +1753,8 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
+	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
+	cloudflux.reclass_objects(cloudflux.migration_jobs[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
 	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
@@ -1698,7 +1781,7 @@ COMMENT ON COLUMN cloudflux.migration_jobs.estimated_duration_sec IS 'Estimated 
 COMMENT ON COLUMN cloudflux.migration_jobs.started_at IS 'When the bytes began to flow in the attempt that succeeded, or when a mover first took the job.';
 COMMENT ON COLUMN cloudflux.migration_jobs.completed_at IS 'When the object arrived, or the job ended without that; NULL = not yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.error_message IS 'What went wrong in the last failed attempt; NULL once the object has arrived.';
-COMMENT ON COLUMN cloudflux.migration_jobs.kind IS 'move, rollback (copies an object back to where another job took it from), delete (the object and all its replicas) or delete_replica (one of them).';
+COMMENT ON COLUMN cloudflux.migration_jobs.kind IS 'move, change (another storage class at the same address), rollback (copies an object back to where another job took it from), delete (the object and all its replicas) or delete_replica (one of them).';
 COMMENT ON COLUMN cloudflux.migration_jobs.phase IS 'Where the job stands in migration_transitions().';
 COMMENT ON COLUMN cloudflux.migration_jobs.size_bytes IS 'Size in bytes: from the catalog, and from the source once it was read.';
 COMMENT ON COLUMN cloudflux.migration_jobs.source_place IS 'Place that the object leaves; for delete_replica the place of the replica.';
@@ -1858,6 +1941,12 @@ COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], by
 COMMENT ON FUNCTION cloudflux.record_switched(text[], bigint[], text[], text[]) IS
 	'Points the catalog to verified copies, in one transaction with versions, job and event. Returns the jobs that the caller still has, with the phase that follows.';
 COMMENT ON FUNCTION cloudflux.end_jobs(cloudflux.migration_jobs[]) IS 'Tells of jobs that ended in events, and marks the job that a rollback has undone.';
+COMMENT ON FUNCTION cloudflux.record_digests(text, bigint, bytea, text) IS
+	'Records what a store said of an object before it is asked for another class of it. Returns the object if the caller still has its job.';
+COMMENT ON FUNCTION cloudflux.record_changed(text[], bigint[], text[], text[]) IS
+	'Ends jobs that changed the class of objects where they lie, and tells the catalog. Returns the jobs that the caller still had.';
+COMMENT ON FUNCTION cloudflux.reclass_objects(cloudflux.migration_jobs[]) IS
+	'What a change of class in place does to the catalog: class and version of data_objects, addresses and object_versions.';
 COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[]) IS
 	'Ends jobs whose source is gone, or was kept for the reason in p_kept. A job that only deletes fails with that reason. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]) IS

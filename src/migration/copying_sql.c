@@ -228,7 +228,10 @@ end_copy(CfRound *round, CfLane *lane, CfStep step)
 	if (step == CF_STEP_DONE)
 		take_copy(lane->job, &lane->transfer);
 	else if (step == CF_STEP_ERROR)
+	{
 		cf_job_fail(lane->job, &lane->job->err);
+		lane->job->archived = lane->transfer.archived;
+	}
 	cf_transfer_end(&lane->transfer);
 }
 

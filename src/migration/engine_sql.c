@@ -29,6 +29,8 @@
 #define BATCH_BYTES (64 * 1024 * 1024)	/* of objects claimed together; a larger one comes alone */
 #define OP_DESCRIPTORS 2		/* of an operation between two steps */
 #define RETRY_MAX_MS 300000
+#define RESTORE_LOOK_MIN_SEC 5	/* between two looks at a restore: a quarter of the time that it has taken so far */
+#define RESTORE_LOOK_MAX_SEC 1800
 #define BUSY_MS 1000			/* until a switch is tried again that somebody's lock was in the way of */
 
 /* The round of this process; a static, so that the worker's cleanup finds it after an ERROR. */
@@ -272,10 +274,15 @@ event_of(const CfJob *job)
 	bool		retryable = job->err.retryable ||
 		(job->phase == CF_PHASE_COPYING && job->err.kind == CF_ERR_CHANGED);
 
+	if (job->archived && job->phase == CF_PHASE_COPYING)
+		return CF_JOB_ARCHIVED;
+	if (job->restored && job->request == CF_REQUEST_NONE)
+		return CF_JOB_RESTORED;
 	if (!job->failed)
 		return job->request == CF_REQUEST_CANCEL ? CF_JOB_CANCEL :
 			job->request == CF_REQUEST_PAUSE ? CF_JOB_PAUSE : CF_JOB_RETRY;
-	if (job->phase != CF_PHASE_COPYING && job->phase != CF_PHASE_VERIFYING)
+	if (job->phase != CF_PHASE_COPYING && job->phase != CF_PHASE_VERIFYING && job->phase != CF_PHASE_CHANGING &&
+		job->phase != CF_PHASE_RESTORING)
 		return CF_JOB_RETRY;
 	if (job->recopy && attempts_left)
 		return CF_JOB_RECOPY;
@@ -297,6 +304,10 @@ judge(const CfJob *job)
 		verdict.outcome = "failed";
 	else if (job->busy)
 		verdict.delay_ms = BUSY_MS;
+	else if (event == CF_JOB_ARCHIVED || event == CF_JOB_RESTORED)
+		verdict.delay_ms = 0;
+	else if (!job->failed && job->phase == CF_PHASE_RESTORING && event == CF_JOB_RETRY && job->tried)
+		verdict.delay_ms = Min(Max(job->waited_sec / 4, RESTORE_LOOK_MIN_SEC), RESTORE_LOOK_MAX_SEC) * 1000;
 	else if (job->failed)
 		verdict.delay_ms = cf_backoff_ms(job->attempt + 1, cf_migration_retry_ms, RETRY_MAX_MS,
 										 pg_prng_uint32(&pg_global_prng_state));
@@ -312,7 +323,12 @@ give_back(CfRound *round)
 	if (!cf_round_any(&round->jobs, cf_job_held))
 		return;
 	for (int i = 0; i < round->jobs.count; i++)
-		round->jobs.jobs[i].failed &= round->jobs.jobs[i].err.kind != CF_ERR_CANCELLED;
+	{
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		/* Being interrupted is no failure, nor is meeting an archived object. */
+		job->failed &= job->err.kind != CF_ERR_CANCELLED && !job->archived;
+	}
 	HOLD_INTERRUPTS();
 	cf_queue_begin("giving migration jobs back");
 	old = MemoryContextSwitchTo(round->context);

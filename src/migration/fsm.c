@@ -20,6 +20,20 @@ const CfTransition cf_fsm_transitions[] = {
 	{CF_PHASE_PENDING, CF_JOB_FAIL, CF_PHASE_CLEANING},
 	{CF_PHASE_PENDING, CF_JOB_PAUSE, CF_PHASE_PENDING},
 
+	{CF_PHASE_PENDING, CF_JOB_CHANGE, CF_PHASE_CHANGING},	/* a job that only changes the class */
+	{CF_PHASE_CHANGING, CF_JOB_CLAIM, CF_PHASE_CHANGING},
+	{CF_PHASE_CHANGING, CF_JOB_RETRY, CF_PHASE_CHANGING},
+	{CF_PHASE_CHANGING, CF_JOB_CHANGED, CF_PHASE_DONE},
+	{CF_PHASE_CHANGING, CF_JOB_FAIL, CF_PHASE_CLEANING},
+
+	{CF_PHASE_COPYING, CF_JOB_ARCHIVED, CF_PHASE_RESTORING},
+	{CF_PHASE_RESTORING, CF_JOB_CLAIM, CF_PHASE_RESTORING},
+	{CF_PHASE_RESTORING, CF_JOB_RETRY, CF_PHASE_RESTORING},
+	{CF_PHASE_RESTORING, CF_JOB_PAUSE, CF_PHASE_RESTORING},
+	{CF_PHASE_RESTORING, CF_JOB_RESTORED, CF_PHASE_PENDING},
+	{CF_PHASE_RESTORING, CF_JOB_FAIL, CF_PHASE_CLEANING},
+	{CF_PHASE_RESTORING, CF_JOB_CANCEL, CF_PHASE_CLEANING},
+
 	{CF_PHASE_COPYING, CF_JOB_CLAIM, CF_PHASE_COPYING},	/* taken over: resumes */
 	{CF_PHASE_COPYING, CF_JOB_COPIED, CF_PHASE_VERIFYING},
 	{CF_PHASE_COPYING, CF_JOB_RETRY, CF_PHASE_PENDING},
@@ -72,6 +86,8 @@ static const struct
 	bool		final;
 }			phases[CF_PHASES] = {
 	[CF_PHASE_PENDING] = {"pending", "pending", false},
+	[CF_PHASE_RESTORING] = {"restoring", "in_progress", false},
+	[CF_PHASE_CHANGING] = {"changing", "in_progress", false},
 	[CF_PHASE_COPYING] = {"copying", "in_progress", false},
 	[CF_PHASE_VERIFYING] = {"verifying", "in_progress", false},
 	[CF_PHASE_SWITCHED] = {"switched", "completed", false},
@@ -87,6 +103,10 @@ static const struct
 
 static const char *const events[CF_JOB_EVENTS] = {
 	[CF_JOB_CLAIM] = "claim",
+	[CF_JOB_ARCHIVED] = "archived",
+	[CF_JOB_RESTORED] = "restored",
+	[CF_JOB_CHANGE] = "change",
+	[CF_JOB_CHANGED] = "changed",
 	[CF_JOB_COPIED] = "copied",
 	[CF_JOB_VERIFIED] = "verified",
 	[CF_JOB_KEEP_SOURCE] = "keep_source",

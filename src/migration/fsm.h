@@ -12,6 +12,8 @@
 typedef enum CfPhase
 {
 	CF_PHASE_PENDING,			/* waits for a mover */
+	CF_PHASE_RESTORING,			/* the source is archived; waits, asleep, until the store has it ready */
+	CF_PHASE_CHANGING,			/* another storage class at the same address: nothing is ever removed */
 	CF_PHASE_COPYING,			/* bytes flow into something temporary at the destination */
 	CF_PHASE_VERIFYING,			/* the object appears and is read back */
 	CF_PHASE_SWITCHED,			/* the catalog points to the destination; passed through in one transaction */
@@ -29,6 +31,10 @@ typedef enum CfPhase
 typedef enum CfJobEvent
 {
 	CF_JOB_CLAIM,				/* a mover takes it */
+	CF_JOB_ARCHIVED,			/* the source must be restored before it can be read */
+	CF_JOB_RESTORED,
+	CF_JOB_CHANGE,				/* a mover takes a job that only changes the class */
+	CF_JOB_CHANGED,
 	CF_JOB_COPIED,				/* all bytes are durable at the destination, not yet visible */
 	CF_JOB_VERIFIED,			/* read back and equal; the source has not changed */
 	CF_JOB_KEEP_SOURCE,			/* after the switch: deletion was not asked for */

@@ -70,6 +70,8 @@ work_of(const CfJob *job)
 		return job->tried ? NULL : &cf_remove_work;
 	if (!cf_job_mine(job))
 		return NULL;
+	if (job->phase == CF_PHASE_CHANGING || job->phase == CF_PHASE_RESTORING)
+		return job->tried ? NULL : job->phase == CF_PHASE_CHANGING ? &cf_change_work : &cf_restore_work;
 	return job->phase == CF_PHASE_COPYING ? &cf_copy_work : job->phase == CF_PHASE_VERIFYING ? &cf_verify_work : NULL;
 }
 
@@ -301,6 +303,7 @@ cf_round_stop_lanes(CfRound *round)
 			forget(round, port);
 		cf_transfer_end(&lane->transfer);
 		cf_verify_end(&lane->verify);
+		cf_change_end(&lane->change);
 		cf_storage_op_end(&lane->port.op);
 		lane->job->in_lane = false;
 		lane->job = NULL;
@@ -317,6 +320,7 @@ record(CfRound *round)
 	bool		any = cf_round_record_copied(round);
 
 	any |= cf_round_record_switched(round);
+	any |= cf_round_record_changed(round);
 	any |= cf_round_record_removed(round);
 	round->ready_us = 0;
 	if (any)

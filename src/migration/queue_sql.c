@@ -389,6 +389,7 @@ read_job(CfJob *job, uint64 row)
 	job->dest_version = text_or_empty(row, 19);
 	read_digests(&job->digests, bytea_or_null(row, 20), cf_spi_text(row, 27));
 	job->part_bytes = cf_spi_int64(row, 28, NULL);
+	job->waited_sec = cf_spi_int64(row, 29, NULL);
 	job->delete_source = cf_spi_bool(row, 21, NULL);
 	job->requested_by = text_or_empty(row, 22);
 	job->content_type = text_or_empty(row, 23);
@@ -634,6 +635,41 @@ cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter)
 		if (job != NULL && cf_spi_text(row, 3) != NULL)
 			stay(job, cf_spi_text(row, 3));
 	}
+	cf_spi_end();
+}
+
+/* cf_queue_record_digests keeps what a store said of an object before its class was changed; false = the job is lost. */
+bool
+cf_queue_record_digests(CfJob *job, const CfDigests *digests)
+{
+	static CfSpiPlan plan = {
+		"SELECT cloudflux.record_digests($1, $2, $3, $4)", 4, {TEXTOID, INT8OID, BYTEAOID, TEXTOID}
+	};
+	Datum		values[4] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence)};
+	bool		nulls[4] = {false};
+
+	values[2] = sha256_datum(digests, &nulls[2]);
+	values[3] = digests_datum(digests, &nulls[3]);
+	cf_spi_begin();
+	job->lost = cf_spi_run(&plan, values, nulls) == 0;
+	cf_spi_end();
+	return !job->lost;
+}
+
+void
+cf_queue_record_changed(CfJobs *jobs, CfJobFilter filter)
+{
+	static CfSpiPlan plan = {
+		"SELECT cloudflux.record_changed($1, $2, $3, $4)", 4, {TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+	};
+	Datum		values[4];
+
+	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
+	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
+	values[2] = jobs_array(jobs, filter, TEXTOID, value_dest_version);
+	values[3] = jobs_array(jobs, filter, TEXTOID, value_verified);
+	cf_spi_begin();
+	mark_busy(jobs, filter, cf_spi_run(&plan, values, NULL));
 	cf_spi_end();
 }
 

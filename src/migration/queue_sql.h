@@ -62,6 +62,8 @@ typedef struct CfJob
 	bool		failed;			/* err says why */
 	bool		ready;			/* the work of its phase is done, and not recorded yet */
 	bool		busy;			/* somebody has its object's row locked: try again later, this is no failure */
+	bool		archived;		/* its source must be restored before it can be copied */
+	bool		restored;		/* which is done */
 	bool		recopy;			/* the copy was of no use and is removed: start again */
 	bool		settled;		/* nothing left to do in this round */
 	CfError		err;
@@ -76,7 +78,8 @@ typedef struct CfJob
 	const char *verified;		/* how */
 	bool		remote;			/* one of its ends is reached by requests */
 	bool		in_lane;
-	bool		tried;			/* its source's removal was, in this round */
+	bool		tried;			/* its source's removal, its change of class or its restoring was, in this round */
+	int64		waited_sec;		/* since a mover first took it */
 	CfObjectStat sealed;		/* what the store told of the copy in this round, texts apart */
 	bool		visible;		/* and the copy is there already */
 	CfUploadArgs upload;		/* as it was begun in this round */
@@ -105,6 +108,8 @@ extern bool cf_queue_record_handle(CfJob *job, const char *handle);
 extern bool cf_queue_record_part(CfJob *job, const CfTransferPart *part, const char *source_version);
 extern void cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter);
+extern bool cf_queue_record_digests(CfJob *job, const CfDigests *digests);
+extern void cf_queue_record_changed(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_removed(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_cleaned(CfJobs *jobs, CfJobFilter filter);
 extern bool cf_queue_record_rolling_back(CfJob *job);

@@ -2,8 +2,8 @@
  * round_sql.h
  *		A round of the engine, as its parts see it: the jobs it holds, and what the parts lend each other.
  *
- * Private to the room. engine_sql.c begins and ends a round; lanes_sql.c works on many jobs at once; copying_sql.c and
- * removing_sql.c do the phases; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
+ * Private to the room. engine_sql.c begins and ends a round; lanes_sql.c works on many jobs at once; copying_sql.c,
+ * changing_sql.c and removing_sql.c do the phases; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
  */
 #ifndef CF_MIGRATION_ROUND_SQL_H
 #define CF_MIGRATION_ROUND_SQL_H
@@ -12,6 +12,7 @@
 
 #include "core/error_sql.h"
 #include "core/interrupt.h"
+#include "migration/change.h"
 #include "migration/engine_sql.h"
 #include "migration/queue_sql.h"
 
@@ -45,9 +46,12 @@ struct CfLane
 	int64		start_us;
 	char	   *buffer;			/* its own; NULL = none, or the round's */
 	int64		memory_bytes;	/* charged to the round */
-	CfTransfer	transfer;		/* at most one of these three is open */
+	CfTransfer	transfer;		/* at most one of these four is open */
 	CfVerify	verify;
+	CfChange	change;
 	CfPort		port;
+	bool		asked;			/* the store, to restore this version */
+	char		version[CF_STORAGE_VERSION_MAX + 1];
 };
 
 struct CfRound
@@ -123,6 +127,11 @@ extern const CfLaneWork cf_copy_work;
 extern const CfLaneWork cf_verify_work;
 extern bool cf_round_record_copied(CfRound *round);
 extern bool cf_round_record_switched(CfRound *round);
+
+/* changing_sql.c */
+extern const CfLaneWork cf_change_work;
+extern const CfLaneWork cf_restore_work;
+extern bool cf_round_record_changed(CfRound *round);
 
 /* removing_sql.c */
 extern const CfLaneWork cf_remove_work;

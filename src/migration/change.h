@@ -1,0 +1,43 @@
+/*
+ * change.h
+ *		Another storage class for an object where it lies: asked of the store, then looked at.
+ *
+ * The bytes stay at their address, so there is nothing to clean up and nothing to undo; but a store may make a new version
+ * of it, and a crash may come between that and our hearing of it. So what the store says of the object beforehand is kept
+ * by the caller (`noted`), and an object that has the wanted class and the same digests afterwards is the one we asked for.
+ */
+#ifndef CF_MIGRATION_CHANGE_H
+#define CF_MIGRATION_CHANGE_H
+
+#include "migration/port.h"
+#include "migration/sums.h"
+
+typedef struct CfChangeArgs
+{
+	const CfPlace *place;
+	const char *key;
+	const char *version;		/* as catalogued; "" = whatever is there */
+	const char *storage_class;
+	const CfDigests *noted;		/* by an earlier attempt, before it asked; none known = there was none */
+} CfChangeArgs;
+
+typedef struct CfChange
+{
+	CfChangeArgs args;
+	CfPort		port;
+	CfObjectStat before;
+	CfObjectStat after;			/* when DONE */
+	const char *verified;		/* when DONE: the kind of digest that is the same before and after, or "store" */
+	bool		noted;			/* the last step has looked: before.digests are to be kept, durably */
+	int			state;			/* private */
+} CfChange;
+
+/*
+ * cf_change_step: CF_ERR_CHANGED another version lies there than the catalogued one; CF_ERR_STATE it is archived;
+ * CF_ERR_UNSUPPORTED the place has no classes.
+ */
+extern void cf_change_begin(CfChange *change, const CfChangeArgs *args, CfArena *arena);
+extern CfStep cf_change_step(CfChange *change, CfError *err);
+extern void cf_change_end(CfChange *change);
+
+#endif							/* CF_MIGRATION_CHANGE_H */

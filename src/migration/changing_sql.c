@@ -1,0 +1,166 @@
+/*
+ * changing_sql.c
+ *		What is done to an object where it lies: another storage class, and the restoring of an archived one.
+ *
+ * Neither removes anything. A restore takes hours: the mover asks for it, gives the job back with the moment when it is
+ * to be looked at again, and nobody waits.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "migration/round_sql.h"
+
+#define RESTORE_DAYS 7			/* that the restored bytes stay readable */
+
+static bool
+is_changed(const CfJob *job)
+{
+	return cf_job_held(job) && job->phase == CF_PHASE_CHANGING && job->ready;
+}
+
+static bool
+begin_change(CfRound *round, CfLane *lane)
+{
+	CfJob	   *job = lane->job;
+	CfChangeArgs args = {
+		.place = job->source, .key = job->source_key, .version = job->source_version, .storage_class = job->dest_class,
+		.noted = &job->digests,
+	};
+
+	job->tried = true;
+	lane->change.port.op.place = NULL;
+	lane->change.port.traffic = CF_PORT_QUIET;
+	if (!cf_round_still_held(round, job))
+		return false;
+	cf_change_begin(&lane->change, &args, &lane->arena);
+	return true;
+}
+
+/* note keeps what the store said before it is asked: a crash after that must know its own doing again. */
+static void
+note(CfRound *round, CfLane *lane)
+{
+	MemoryContext old;
+
+	HOLD_INTERRUPTS();
+	cf_queue_begin("recording an object before its class is changed");
+	old = MemoryContextSwitchTo(round->context);
+	cf_queue_record_digests(lane->job, &lane->change.before.digests);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(true);
+	RESUME_INTERRUPTS();
+}
+
+static CfStep
+step_change(CfRound *round, CfLane *lane)
+{
+	CfStep		step = cf_change_step(&lane->change, &lane->job->err);
+
+	if (step == CF_STEP_AGAIN && lane->change.noted)
+		note(round, lane);
+	return step;
+}
+
+static CfPort *
+change_port(CfLane *lane, int i)
+{
+	return i == 0 ? &lane->change.port : NULL;
+}
+
+static void
+end_change(CfRound *round, CfLane *lane, CfStep step)
+{
+	CfJob	   *job = lane->job;
+
+	if (step == CF_STEP_DONE)
+	{
+		job->dest_version = pstrdup(lane->change.after.version);
+		job->verified = lane->change.verified;
+		job->ready = true;
+	}
+	else if (step == CF_STEP_ERROR)
+		cf_job_fail(job, &job->err);
+	cf_change_end(&lane->change);
+}
+
+/* What has been asked of the store cannot be taken back. */
+const CfLaneWork cf_change_work = {false, begin_change, step_change, change_port, NULL, end_change};
+
+/* cf_round_record_changed tells the catalog of new classes; false = there are none. */
+bool
+cf_round_record_changed(CfRound *round)
+{
+	MemoryContext old;
+
+	if (!cf_round_any(&round->jobs, is_changed))
+		return false;
+	HOLD_INTERRUPTS();
+	cf_queue_begin("recording changed storage classes");
+	old = MemoryContextSwitchTo(round->context);
+	cf_queue_record_changed(&round->jobs, is_changed);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(false);
+	RESUME_INTERRUPTS();
+	cf_round_move_on(&round->jobs, CF_PHASE_CHANGING, CF_PHASE_DONE);
+	return true;
+}
+
+static bool
+begin_restore(CfRound *round, CfLane *lane)
+{
+	CfJob	   *job = lane->job;
+
+	job->tried = true;
+	lane->port.op.place = NULL;
+	lane->port.traffic = CF_PORT_QUIET;
+	if (!cf_round_still_held(round, job))
+		return false;
+	cf_storage_op_init(&lane->port.op, job->source, &lane->arena);
+	lane->asked = false;
+	return true;
+}
+
+/* step_restore looks whether the bytes can be read by now, and asks for them where nobody has. */
+static CfStep
+step_restore(CfRound *round, CfLane *lane)
+{
+	CfJob	   *job = lane->job;
+	CfObjectStat stat;
+	CfStep		step;
+
+	if (lane->asked)
+		step = cf_storage_restore(&lane->port.op, job->source_key, lane->version, RESTORE_DAYS, "");
+	else
+		step = cf_storage_stat(&lane->port.op, job->source_key, &stat);
+	step = cf_port_took(&lane->port, step);
+	if (step == CF_STEP_ERROR)
+		job->err = lane->port.op.err;
+	if (step != CF_STEP_DONE || lane->asked)
+		return step;
+	if (!stat.must_restore || stat.restoring)
+	{
+		job->restored = !stat.must_restore;
+		return CF_STEP_DONE;
+	}
+	strlcpy(lane->version, stat.version, sizeof(lane->version));
+	cf_storage_op_end(&lane->port.op);
+	lane->asked = true;
+	return CF_STEP_AGAIN;
+}
+
+static CfPort *
+restore_port(CfLane *lane, int i)
+{
+	return i == 0 ? &lane->port : NULL;
+}
+
+static void
+end_restore(CfRound *round, CfLane *lane, CfStep step)
+{
+	if (step == CF_STEP_ERROR)
+		cf_job_fail(lane->job, &lane->job->err);
+	cf_storage_op_end(&lane->port.op);
+}
+
+const CfLaneWork cf_restore_work = {true, begin_restore, step_restore, restore_port, NULL, end_restore};
