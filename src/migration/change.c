@@ -123,7 +123,7 @@ change_ask(CfChange *c, CfError *err)
 
 	if (step == CF_STEP_ERROR)
 		*err = c->port.op.err;
-	if (step == CF_STEP_DONE && CF_FAULT("migration_class_changed", err))
+	if (step == CF_STEP_DONE && CF_FAULT("remote_class_changed", err))
 		return CF_STEP_ERROR;
 	return step;
 }

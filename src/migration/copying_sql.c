@@ -73,7 +73,7 @@ keep_handle(CfRound *round, CfLane *lane)
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(true);
 	RESUME_INTERRUPTS();
-	TRIP("migration_handle_recorded");
+	TRIP("remote_handle_recorded");
 }
 
 /* known_digest tells whether an earlier move has recorded the SHA-256 of the version that was read now. */
