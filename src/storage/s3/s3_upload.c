@@ -33,6 +33,7 @@ static CfStep abort_unknown(CfOp *op, const CfUpload *upload);
 static CfStep abort_listed(CfOp *op, const CfUpload *upload);
 static CfStep find_send(CfOp *op, const char *key, const char *token, int phase);
 static CfStep find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page);
+static const char *handle_with_key(CfOp *op, const CfStaleUpload *upload);
 static bool find_visit(void *ctx, const char *path, const char *text, size_t length);
 static bool token_valid(const char *token);
 
@@ -220,6 +221,7 @@ char *
 cf_s3_upload_query(CfOp *op, const char *handle, int number)
 {
 	CfS3Text	text = {.arena = op->arena};
+	char	   *id = NULL;
 
 	if (number > 0)
 	{
@@ -227,8 +229,12 @@ cf_s3_upload_query(CfOp *op, const char *handle, int number)
 		cf_s3_text_add_number(&text, number);
 		cf_s3_text_add(&text, "&");
 	}
+	/* An id has no blank; uploads_find puts the key behind one. */
+	if (is_parts(handle))
+		id = cf_arena_strndup(op->arena, handle + strlen(HANDLE_PARTS), strcspn(handle + strlen(HANDLE_PARTS), " "));
 	cf_s3_text_add(&text, "uploadId=");
-	cf_s3_text_encode(&text, is_parts(handle) ? handle + strlen(HANDLE_PARTS) : "");
+	cf_s3_text_encode(&text, id == NULL ? "" : id);
+	text.failed |= id == NULL && is_parts(handle);
 	if (text.failed)
 		cf_s3_memory(op);
 	return text.failed ? NULL : text.data;
@@ -451,11 +457,21 @@ CfStep
 cf_s3_upload_abort(CfOp *op, CfUpload *upload)
 {
 	const char *tag = upload->args.owner_tag;
+	const char *blank = strchr(upload->handle, ' ');
+	CfUpload	found = *upload;
+	char	   *key;
 
 	if (cf_s3_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (strcmp(upload->handle, "done") == 0)
 		return cf_s3_done(op);
+	if (is_parts(upload->handle) && blank != NULL && (found.args.key == NULL || found.args.key[0] == '\0'))
+	{
+		if (!cf_url_decode(op->arena, blank + 1, strlen(blank + 1), false, &key))
+			return cf_s3_memory(op);
+		found.args.key = key;
+		return abort_parts(op, &found);
+	}
 	if (upload->args.key == NULL || upload->args.key[0] == '\0' || (!is_parts(upload->handle) && (tag == NULL || tag[0] == '\0')))
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "an upload of place \"%s\" cannot be aborted without its key and owner", op->place->name);
@@ -673,6 +689,8 @@ find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page)
 		if (upload->started_us >= older_than_us || strncmp(key, prefix, strlen(prefix)) != 0)
 			continue;
 		upload->key = key + strlen(prefix);
+		if ((upload->handle = handle_with_key(op, upload)) == NULL)
+			return cf_s3_memory(op);
 		page->uploads[kept++] = *upload;
 	}
 	page->count = kept;
@@ -688,6 +706,18 @@ find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page)
 	cf_s3_text_encode(&next, visit.next_id);
 	page->next = next.data;
 	return next.failed ? cf_s3_memory(op) : cf_s3_done(op);
+}
+
+/* handle_with_key puts the key behind the id, so that the handle is enough to abort it; not one too long to be kept. */
+static const char *
+handle_with_key(CfOp *op, const CfStaleUpload *upload)
+{
+	CfS3Text	text = {.arena = op->arena};
+
+	cf_s3_text_add(&text, upload->handle);
+	cf_s3_text_add(&text, " ");
+	cf_s3_text_encode(&text, upload->key);
+	return text.failed ? NULL : text.length < sizeof(((CfUpload *) 0)->handle) ? text.data : upload->handle;
 }
 
 static bool

@@ -189,6 +189,7 @@ static CfStep run_abort_parts(void) { return run_abort_of("parts:u/1", "k"); }
 static CfStep run_abort_put(void) { return run_abort_of("put", "k"); }
 static CfStep run_abort_lost(void) { return run_abort_of("", "k"); }
 static CfStep run_abort_done(void) { return run_abort_of("done", "k"); }
+static CfStep run_abort_found(void) { return run_abort_of("parts:u/1 a%20b", ""); }
 static CfStep run_abort_nothing(void) { return run_abort_of("parts:u/1", ""); }
 
 static CfStep
@@ -275,7 +276,7 @@ after_find(void)
 {
 	is_int(stale.count, 1, "one is old enough");
 	is_str(stale.uploads[0].key, "a b", "its key, without the prefix");
-	is_str(stale.uploads[0].handle, "parts:u/1", "its handle");
+	is_str(stale.uploads[0].handle, "parts:u/1 a%20b", "its handle, with the key behind it");
 	is_str(stale.uploads[0].owner_tag, "", "whose it is, S3 does not know");
 	is_str(stale.next, "key-marker=pre%2Fz%26&upload-id-marker=u2", "where it goes on");
 }
@@ -374,6 +375,7 @@ static const Scene all[] = {
 	{"abort parts", run_abort_parts, EXCHANGES({"DELETE /k?uploadId=u%2F1", NULL, 204}, {LIST_PARTS, NULL, 200, NULL, PARTS("false", "")}, {"DELETE /k?uploadId=u%2F1", NULL, 204},
 	{LIST_PARTS, NULL, 404}), CF_ERR_NONE},
 	{"abort parts, refused", run_abort_parts, EXCHANGES({"DELETE /k?uploadId=u%2F1", NULL, 403}), CF_ERR_DENIED},
+	{"abort what was found", run_abort_found, EXCHANGES({"DELETE /a%20b?uploadId=u%2F1", NULL, 204}, {"GET /a%20b?uploadId=u%2F1&max-parts=1000", NULL, 404})},
 	{"abort without a key", run_abort_nothing, EXCHANGES({NULL}), CF_ERR_INPUT},
 	{"abort what is committed", run_abort_done, EXCHANGES({NULL})},
 	{"abort what was sealed", run_abort_put, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}, {"DELETE /k", "If-Match: \"e1\"\n", 204})},
