@@ -341,8 +341,8 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 		cf_s3_unexpected(op, "look at object", key, "the answer has no ETag");
 		return false;
 	}
-	strcpy(head->etag, etag);
-	strcpy(bare, etag);
+	snprintf(head->etag, sizeof(head->etag), "%s", etag);
+	snprintf(bare, sizeof(bare), "%s", etag);
 	if (bare[0] == '"' && strlen(bare) > 2 && bare[strlen(bare) - 1] == '"')
 	{
 		bare[strlen(bare) - 1] = '\0';
@@ -351,14 +351,14 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 	cf_s3_pin_value(head->pin.etag, sizeof(head->pin.etag), bare);
 	if (strcmp(version, "null") != 0 && version[0] != '\0')
 	{
-		strcpy(head->version_id, version);
+		snprintf(head->version_id, sizeof(head->version_id), "%s", version);
 		cf_s3_pin_value(head->pin.version, sizeof(head->pin.version), version);
 	}
 	if (strlen(owner) < sizeof(head->owner_tag) &&
 		strspn(owner, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(owner))
 	{
-		strcpy(head->owner_tag, owner);
-		strcpy(head->pin.owner, owner);
+		snprintf(head->owner_tag, sizeof(head->owner_tag), "%s", owner);
+		snprintf(head->pin.owner, sizeof(head->pin.owner), "%s", owner);
 	}
 	if (cf_net_date(cf_net_answer(&op->response, "last-modified"), &modified_us) && modified_us >= 0)
 		head->pin.modified = modified_us / 1000000;
@@ -448,7 +448,7 @@ metadata_of(CfOp *op)
 		if (strncmp(at->name, header, header_bytes) != 0 || strncmp(at->name + header_bytes, "meta-", 5) != 0 ||
 			strlen(at->name + header_bytes + 5) >= sizeof(name) || at->name[header_bytes + 5] == '\0')
 			continue;
-		strcpy(name, at->name + header_bytes + 5);
+		snprintf(name, sizeof(name), "%s", at->name + header_bytes + 5);
 		for (char *c = name; strncmp(name, "cf", 2) == 0 && (name[2] == '-' || name[2] == '_') && *c != '\0'; c++)
 			*c = *c == '-' ? '_' : *c;
 		if ((value = cf_s3_word_decode(op->arena, at->value)) == NULL)

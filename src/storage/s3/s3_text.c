@@ -156,7 +156,7 @@ cf_s3_time_write(int64_t time_us, char text[17])
 	struct tm	tm;
 
 	if (gmtime_r(&seconds, &tm) == NULL || strftime(text, 17, "%Y%m%dT%H%M%SZ", &tm) != 16)
-		strcpy(text, "19700101T000000Z");
+		memcpy(text, "19700101T000000Z", 17);
 }
 
 /* word_plain tells whether a header carries a value as it is. */
@@ -188,7 +188,7 @@ cf_s3_word_encode(CfArena *arena, const char *text)
 		return NULL;
 	memcpy(word, head, sizeof(head) - 1);
 	cf_base64_encode(text, length, word + sizeof(head) - 1);
-	strcat(word, "?=");
+	memcpy(word + strlen(word), "?=", 3);
 	return word;
 }
 
@@ -283,7 +283,7 @@ cf_s3_printable(char *shown, size_t room, const char *bytes)
 	/* Not in the middle of a character. */
 	while (bytes[i] != '\0' && i > 0 && ((unsigned char) bytes[i] & 0xc0) == 0x80)
 		i--;
-	strcpy(shown + i, bytes[i] != '\0' ? "..." : "");
+	memcpy(shown + i, bytes[i] != '\0' ? "..." : "\0\0\0", 4);
 }
 
 /* cf_s3_pin_value brings a value into the form that it has in pins. */
@@ -331,11 +331,11 @@ cf_s3_pin_read(const char *version, CfS3Pin *pin)
 		memcpy(value, version + 2, length - 2);
 		value[length - 2] = '\0';
 		if (version[0] == 'e')
-			strcpy(pin->etag, value);
+			memcpy(pin->etag, value, length - 1);
 		else if (version[0] == 'v')
-			strcpy(pin->version, value);
+			memcpy(pin->version, value, length - 1);
 		else if (version[0] == 'o' && length - 2 < sizeof(pin->owner))
-			strcpy(pin->owner, value);
+			memcpy(pin->owner, value, length - 1);
 		else if (version[0] != 'm' || !cf_s3_number(value, INT64_MAX / 1000000, &pin->modified))
 			return false;
 		version += length + (version[length] == ';' ? 1 : 0);

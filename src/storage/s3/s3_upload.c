@@ -60,14 +60,14 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	state->part_number = state->part_count = 0;
 	if (args->size_bytes <= cf_s3_put_max(op->place))
 	{
-		strcpy(upload->handle, "put");
+		memcpy(upload->handle, "put", sizeof("put"));
 		return cf_s3_done(op);
 	}
 	if (!cf_s3_joinable(op) || !parts_sized(op, upload))
 		return cf_s3_error(op);
 	if (resumes(args))
 	{
-		strcpy(upload->handle, args->handle);
+		snprintf(upload->handle, sizeof(upload->handle), "%s", args->handle);
 		return cf_s3_parts_ask(op, upload, S3_ASKED);
 	}
 	state->rounds = 0;
@@ -125,7 +125,7 @@ begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 
 	if (op->response.status == 404)
 		return cf_s3_look(op, args->key, S3_ASKED_MORE);
-	strcpy(upload->handle, args->handle);
+	snprintf(upload->handle, sizeof(upload->handle), "%s", args->handle);
 	step = cf_s3_parts_take(op, upload, &more, S3_ASKED);
 	if (step != CF_STEP_DONE || more)
 		return step;
@@ -336,7 +336,7 @@ part_answer(CfOp *op, const CfUpload *upload, CfPart *part)
 		return cf_s3_unexpected(op, "store a part of object", upload->args.key, "the answer has no ETag");
 	if (!cf_s3_checksum_told(op, "store a part of object", upload->args.key))
 		return CF_STEP_ERROR;
-	strcpy(part->token, etag);
+	snprintf(part->token, sizeof(part->token), "%s", etag);
 	part->digests = state->digests;
 	cf_s3_buffer_free(op);
 	return cf_s3_done(op);
@@ -424,7 +424,7 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		stat->content_type = upload->args.content_type;
 		stat->attributes = upload->args.attributes;
 		state->sealed = false;
-		strcpy(upload->handle, "done");
+		memcpy(upload->handle, "done", sizeof("done"));
 		return cf_s3_done(op);
 	}
 	switch (cf_s3_looked(op, upload->args.key, stat))
@@ -439,7 +439,7 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0 || stat->size_bytes != upload->args.size_bytes ||
 		!cf_s3_pinned(op, upload->sealed_version))
 		return cf_s3_exists(op, upload->args.key);
-	strcpy(upload->handle, "done");
+	memcpy(upload->handle, "done", sizeof("done"));
 	return cf_s3_done(op);
 }
 
