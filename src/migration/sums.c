@@ -82,22 +82,19 @@ cf_digests_name(int kinds)
 void
 cf_digests_print(const CfDigests *digests, char text[CF_SUMS_TEXT_BYTES])
 {
-	char	   *at = text;
+	char		md5[CF_HEX_BYTES(sizeof(digests->md5))];
+	size_t		length = 0;
 
-	*at = '\0';
+	cf_hex_encode(digests->md5, sizeof(digests->md5), md5);
+	text[0] = '\0';
 	if (digests->known & CF_DIGEST_CRC64NVME)
-		at += sprintf(at, "crc64nvme=%016" PRIx64 " ", digests->crc64nvme);
+		length += (size_t) snprintf(text + length, CF_SUMS_TEXT_BYTES - length, "crc64nvme=%016" PRIx64 " ", digests->crc64nvme);
 	if (digests->known & CF_DIGEST_CRC32C)
-		at += sprintf(at, "crc32c=%08" PRIx32 " ", digests->crc32c);
+		length += (size_t) snprintf(text + length, CF_SUMS_TEXT_BYTES - length, "crc32c=%08" PRIx32 " ", digests->crc32c);
 	if (digests->known & CF_DIGEST_MD5)
-	{
-		at += sprintf(at, "md5=");
-		for (size_t i = 0; i < sizeof(digests->md5); i++)
-			at += sprintf(at, "%02x", digests->md5[i]);
-		at += sprintf(at, " ");
-	}
-	if (at > text)
-		at[-1] = '\0';
+		length += (size_t) snprintf(text + length, CF_SUMS_TEXT_BYTES - length, "md5=%s ", md5);
+	if (length > 0)
+		text[length - 1] = '\0';
 }
 
 /* parse_hex reads exactly as many hexadecimal digits as the bytes need. */

@@ -109,7 +109,8 @@ probe_list(CfProbe *probe)
 	}
 	DRIVE(probe, step, cf_storage_list(&probe->op, "", NULL, 10, &page));
 	denied = step == CF_STEP_ERROR && probe->op.err.kind == CF_ERR_DENIED;
-	if (step == CF_STEP_ERROR && !denied)
+	/* Who was kept from asking, by the guard of outgoing connections, has reached nobody. */
+	if (step == CF_STEP_ERROR && (!denied || (probe->caps.remote && probe->op.response.status == 0)))
 	{
 		cf_probe_failed(probe, "reachable");
 		return false;

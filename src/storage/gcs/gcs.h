@@ -171,6 +171,7 @@ extern bool cf_gcs_rewritten(CfOp *op, bool *done, CfObjectStat *stat);
 
 /* gcs_answer.c */
 extern CfNetVerdict cf_gcs_classify(const CfRequest *request, const CfResponse *response, void *ctx);
+extern bool cf_gcs_error_inside(const CfResponse *response);
 extern json_t *cf_gcs_answer(CfOp *op);
 extern const char *cf_gcs_text(const json_t *object, const char *name);
 extern bool cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat);

@@ -48,8 +48,23 @@ cf_gcs_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 				return limited ? CF_NET_SLOW_DOWN : CF_NET_FINAL;
 			}
 		default:
-			return CF_NET_FINAL;
+			return cf_gcs_error_inside(response) ? CF_NET_RETRY : CF_NET_FINAL;
 	}
+}
+
+/* cf_gcs_error_inside tells whether an answer of success holds an error: read as a listing, it would say that nothing is there. */
+bool
+cf_gcs_error_inside(const CfResponse *response)
+{
+	json_t	   *answer;
+	bool		inside;
+
+	if (response->status < 200 || response->status > 299 || response->body_bytes == 0 || response->body_bytes > 4096)
+		return false;
+	answer = error_read(response);
+	inside = json_object_get(answer, "error") != NULL;
+	json_decref(answer);
+	return inside;
 }
 
 /* cf_gcs_answer reads an answer's body, a JSON object; the caller gives it back. NULL = it is none, told in op->err. */
@@ -59,7 +74,7 @@ cf_gcs_answer(CfOp *op)
 	json_t	   *answer = json_loadb(op->response.body == NULL ? "" : op->response.body, op->response.body_bytes,
 									JSON_REJECT_DUPLICATES, NULL);
 
-	if (answer != NULL && json_is_object(answer))
+	if (answer != NULL && json_is_object(answer) && !cf_gcs_error_inside(&op->response))
 		return answer;
 	json_decref(answer);
 	cf_gcs_fails(op, CF_ERR_IO, true, "could not read what the store of place \"%s\" answered", op->place->name);

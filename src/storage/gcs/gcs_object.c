@@ -551,7 +551,7 @@ cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_
 		return cf_gcs_look(op, LOOKED, key);
 	if (status == 404 && !cf_gcs_no_bucket(op))
 		*removed = CF_REMOVED_GONE;
-	else if (op->phase == ASKED && (status == 200 || status == 204))
+	else if (op->phase == ASKED && (status == 200 || status == 204) && !cf_gcs_error_inside(&op->response))
 		*removed = CF_REMOVED_DELETED;
 	else if (op->phase == ASKED && status == 403)
 	{

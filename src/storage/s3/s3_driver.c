@@ -433,6 +433,18 @@ endpoint_of(const CfPlace *place, char *room, size_t room_bytes)
 	return room;
 }
 
+/* is_address tells whether the endpoint's host is an IPv4 or IPv6 address: no name can stand in front of one. */
+static bool
+is_address(const char *endpoint)
+{
+	const char *host = strstr(endpoint, "://");
+	size_t		length;
+
+	host = host == NULL ? endpoint : host + 3;
+	length = strcspn(host, ":/");
+	return host[0] == '[' || (length > 0 && strspn(host, "0123456789.") == length);
+}
+
 /* bucket_in_host tells whether the bucket goes into the host's name; one with dots would not match a certificate. */
 static bool
 bucket_in_host(const CfPlace *place)
@@ -442,7 +454,7 @@ bucket_in_host(const CfPlace *place)
 	if (strcmp(addressing, "path") == 0 || strcmp(addressing, "virtual") == 0)
 		return addressing[0] == 'v';
 	return cf_s3_store(place)->virtual_host && (place->endpoint[0] == '\0' || strcmp(place->provider, "AWS") == 0) &&
-		strlen(place->bucket) <= 63 &&
+		!is_address(place->endpoint) && strlen(place->bucket) <= 63 &&
 		strspn(place->bucket, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(place->bucket);
 }
 

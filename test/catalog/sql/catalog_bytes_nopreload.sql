@@ -8,7 +8,7 @@ CREATE TABLE nothing (line text);
 COPY nothing FROM PROGRAM :'cmd';
 \set cmd 'mkdir -p ' :root ' ' :root2
 COPY nothing FROM PROGRAM :'cmd';
-SELECT cloudflux.add_storage('one', 'LOCAL', :'root'), cloudflux.add_storage('two', 'LOCAL', :'root2', '{"tier": "COLD"}'), cloudflux.add_storage('cloud', 'AWS', 'pictures', '{"region": "us-east-1"}');
+SELECT cloudflux.add_storage('one', 'LOCAL', :'root'), cloudflux.add_storage('two', 'LOCAL', :'root2', '{"tier": "COLD"}'), cloudflux.add_storage('cloud', 'AWS', 'pictures', '{"region": "us-east-1", "endpoint": "http://127.0.0.1:9"}');
 SELECT cloudflux.put_object('one', 'a/hello.txt', 'hello', 'text/plain', '{"by": "ann"}') AS hello \gset
 SELECT file_name, size_bytes, content_type, metadata, current_tier, storage_class, sha256 = sha256('hello') AS hashed, version IS NOT NULL AS pinned
   FROM cloudflux.data_objects WHERE file_id = :'hello';

@@ -82,7 +82,7 @@ COPY nothing FROM PROGRAM :'cmd';
 
 -- what cannot be imported
 \set VERBOSITY terse
-SELECT cloudflux.add_storage('cloud', 'AWS', 'pictures', '{"region": "us-east-1"}');
+SELECT cloudflux.add_storage('cloud', 'AWS', 'pictures', '{"region": "us-east-1", "endpoint": "http://127.0.0.1:9"}');
 CALL cloudflux.import_inventory('nowhere');
 CALL cloudflux.import_inventory(NULL);
 CALL cloudflux.import_inventory('cloud');

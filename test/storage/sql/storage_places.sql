@@ -101,8 +101,11 @@ DROP FOREIGN DATA WRAPPER regress_other CASCADE;
 -- the clouds: they can be catalogued, not touched
 SELECT cloudflux.add_storage('aws', 'AWS', 'bucket', '{"region": "eu-west-1", "prefix": "p/"}');
 SELECT url FROM cloudflux.places WHERE place = 'aws';
-SELECT cloudflux.fetch_object('aws', 'k');
-SELECT check_name, ok, detail FROM cloudflux.check_storage('aws');
+-- an address of the server itself, which no superuser has allowed
+SELECT cloudflux.add_storage('inside', 'S3', 'bucket', '{"region": "eu-west-1", "endpoint": "http://127.0.0.1:9"}');
+SELECT cloudflux.fetch_object('inside', 'k');
+SELECT check_name, ok, detail FROM cloudflux.check_storage('inside');
+SELECT cloudflux.drop_storage('inside');
 SELECT cloudflux.place_url(p, e, 'b', '') FROM (VALUES ('AWS', ''), ('GCP', NULL), ('Azure', 'https://acct.blob.core.windows.net/'), ('Azure', ''), ('S3', 'https://minio:9000'), ('LOCAL', '')) AS v(p, e);
 SELECT cloudflux.place_of_location('s3://bucket/p/x'), cloudflux.place_of_location('s3://bucket/x') IS NULL, cloudflux.place_of_location(NULL) IS NULL;
 

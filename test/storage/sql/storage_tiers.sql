@@ -3,8 +3,8 @@
 \set VERBOSITY default
 SELECT cloud, tier, storage_class, first_byte_ms FROM cloudflux.storage_tiers WHERE preferred ORDER BY cloud, tier, storage_class;
 
-SELECT cloudflux.add_storage('aws', 'AWS', 'bucket');
-SELECT cloudflux.add_storage('ia', 'AWS', 'container', '{"storage_class": "ONEZONE_IA"}');
+SELECT cloudflux.add_storage('aws', 'AWS', 'bucket', '{"region": "us-east-1"}');
+SELECT cloudflux.add_storage('ia', 'AWS', 'container', '{"region": "us-east-1", "storage_class": "ONEZONE_IA"}');
 SELECT cloudflux.add_storage('lrs', 'Azure', 'container', '{"endpoint": "https://one.blob.core.windows.net"}');
 SELECT cloudflux.add_storage('zrs', 'Azure', 'container', '{"endpoint": "https://two.blob.core.windows.net", "storage_class": "HOT_ZRS"}');
 SELECT cloudflux.add_storage('gcp', 'GCP', 'bucket');

@@ -319,6 +319,7 @@ putting(void)
 static void
 removing(void)
 {
+	static const Canned wrapped[] = {{NULL, 200, "{\"error\":{\"code\":503,\"message\":\"Backend Error\"}}"}};
 	static const Canned good[] = {{"DELETE /storage/v1/b/bucket/o/k?ifGenerationMatch=42", 204, ""}};
 	static const Canned gone[] = {{NULL, 404, ERROR("404", "notFound", "No such object")}};
 	static const Canned no_bucket[] = {{NULL, 404, NO_BUCKET}};
@@ -337,6 +338,7 @@ removing(void)
 
 	note("remove");
 	ok(play(good, cf_storage_remove(&op, "k", "42", "t", &removed)) == CF_STEP_DONE && removed == CF_REMOVED_DELETED, "the pinned one goes");
+	fails_as(CF_ERR_IO, wrapped, cf_storage_remove(&op, "k", "42", "t", &removed), "an error inside a success is no removal");
 	ok(play(gone, cf_storage_remove(&op, "k", "42", "t", &removed)) == CF_STEP_DONE && removed == CF_REMOVED_GONE, "it may be gone");
 	fails_as(CF_ERR_NOT_FOUND, no_bucket, cf_storage_remove(&op, "k", "42", "t", &removed), "but not with its bucket");
 	ok(play(changed, cf_storage_remove(&op, "k", "42", "t", &removed)) == CF_STEP_DONE && removed == CF_REMOVED_CHANGED, "another stays");
@@ -366,6 +368,7 @@ listing(void)
 	"{\"name\":\".cloudflux/parts/t/0-00000001\",\"size\":\"1\",\"generation\":\"5\"},{\"size\":\"1\"},7],\"nextPageToken\":\"\xc3\xa4 b\"}"}};
 	static const Canned empty[] = {{NULL, 200, "{}"}};
 	static const Canned bad[] = {{NULL, 200, "{\"items\":"}};
+	static const Canned wrapped[] = {{NULL, 200, "{\"error\":{\"code\":503,\"message\":\"Backend Error\"}}"}};
 	static const Canned denied[] = {{NULL, 403, ""}};
 	static const Canned never[] = {{NULL, 0, NULL}};
 	static const Canned stale[] = {{"GET /storage/v1/b/bucket/o?prefix=.cloudflux%2Fparts%2F&startOffset=.cloudflux%2Fparts%2Fb&"
@@ -384,6 +387,7 @@ listing(void)
 	is_str(page.next, "%C3%A4%20b", "and the token of the next page is printable");
 	ok(play(empty, cf_storage_list(&op, "", NULL, 5, &page)) == CF_STEP_DONE && page.count == 0 && page.next == NULL, "there may be none");
 	fails_as(CF_ERR_IO, bad, cf_storage_list(&op, "", NULL, 5, &page), "an answer that is cut is none");
+	fails_as(CF_ERR_IO, wrapped, cf_storage_list(&op, "", NULL, 5, &page), "an error inside a success is no empty listing");
 	fails_as(CF_ERR_DENIED, denied, cf_storage_list(&op, "", NULL, 5, &page), "who may not list is told");
 	fails_as(CF_ERR_INPUT, never, cf_storage_list(&op, "", "a&b=c", 5, &page), "a token is not trusted");
 	ok(play(stale, cf_storage_uploads_find(&op, INT64_C(1767571200000000), "b", &uploads)) == CF_STEP_DONE && uploads.count == 1,
