@@ -4,4 +4,4 @@ SELECT (SELECT count(*) FROM cloudflux.job_queue),
               COALESCE((SELECT ': ' || string_agg(x.phase || ' ' || x.n, ', ' ORDER BY x.phase)
                           FROM (SELECT phase, count(*) AS n FROM cloudflux.migration_progress GROUP BY phase) x), ''))
   FROM cloudflux.migration_jobs j
- WHERE j.source_place = :'source' AND j.dest_place = :'dest' AND j.started_at > now() - interval '10 minutes';
+ WHERE j.id > :before AND j.source_place = :'source' AND j.dest_place = :'dest';
