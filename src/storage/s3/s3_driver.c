@@ -24,6 +24,7 @@ static bool bucket_check(const CfPlace *place, CfError *err);
 static bool segments_check(const char *text, const CfS3Store *store);
 static size_t utf8_sequence(const unsigned char *s);
 static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
+static bool has_subdomains(const char *endpoint);
 static bool bucket_in_host(const CfPlace *place);
 static bool carries_key(const char *verb);
 
@@ -433,16 +434,19 @@ endpoint_of(const CfPlace *place, char *room, size_t room_bytes)
 	return room;
 }
 
-/* is_address tells whether the endpoint's host is an IPv4 or IPv6 address: no name can stand in front of one. */
+/* has_subdomains tells whether names can stand in front of an endpoint's host: it is no address, and has a dot. */
 static bool
-is_address(const char *endpoint)
+has_subdomains(const char *endpoint)
 {
-	const char *host = strstr(endpoint, "://");
-	size_t		length;
+	CfError		ignored;
+	CfUrl		url;
+	const char *last;
 
-	host = host == NULL ? endpoint : host + 3;
-	length = strcspn(host, ":/");
-	return host[0] == '[' || (length > 0 && strspn(host, "0123456789.") == length);
+	if (endpoint[0] == '\0')
+		return true;			/* the store's own */
+	if (!cf_url_split(endpoint, &url, &ignored) || strchr(url.host, ':') != NULL || (last = strrchr(url.host, '.')) == NULL)
+		return false;
+	return strspn(last, ".0123456789") != strlen(last);
 }
 
 /* bucket_in_host tells whether the bucket goes into the host's name; one with dots would not match a certificate. */
@@ -453,8 +457,7 @@ bucket_in_host(const CfPlace *place)
 
 	if (strcmp(addressing, "path") == 0 || strcmp(addressing, "virtual") == 0)
 		return addressing[0] == 'v';
-	return cf_s3_store(place)->virtual_host && (place->endpoint[0] == '\0' || strcmp(place->provider, "AWS") == 0) &&
-		!is_address(place->endpoint) && strlen(place->bucket) <= 63 &&
+	return cf_s3_store(place)->virtual_host && has_subdomains(place->endpoint) && strlen(place->bucket) <= 63 &&
 		strspn(place->bucket, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(place->bucket);
 }
 

@@ -224,6 +224,12 @@ urls(void)
 	place.options = &path;
 	place.option_count = 1;
 	is_str(cf_s3_url(&place, &arena, NULL, ""), "https://s3.dualstack.eu-west-1.amazonaws.com/photos", "path style on option");
+	place = place_of("AWS", "photos", "eu-west-1", "http://127.0.0.1:9000");
+	is_str(cf_s3_url(&place, &arena, "k", ""), "http://127.0.0.1:9000/photos/k", "nothing stands in front of an address");
+	place.endpoint = "http://[::1]:9000";
+	is_str(cf_s3_url(&place, &arena, "k", ""), "http://[::1]:9000/photos/k", "of any kind");
+	place.endpoint = "http://localhost:9000";
+	is_str(cf_s3_url(&place, &arena, "k", ""), "http://localhost:9000/photos/k", "nor of a name alone");
 	place = place_of("S3", "photos", "", "http://127.0.0.1:9000");
 	is_str(cf_s3_url(&place, &arena, "k", ""), "http://127.0.0.1:9000/photos/k", "another store has the bucket in the path");
 	place.options = &virtual;
