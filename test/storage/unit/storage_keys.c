@@ -123,7 +123,8 @@ providers(void)
 
 	ok(cf_storage_provider_known("Azure") && !cf_storage_provider_known("azure"), "providers are known by their spelling");
 	ok(cf_storage_driver("LOCAL") != NULL, "LOCAL has a driver");
-	ok(cf_storage_driver("AWS") == NULL && cf_storage_driver("none") == NULL, "AWS has none yet");
+	ok(cf_storage_driver("AWS") != NULL && cf_storage_driver("Azure") != NULL && cf_storage_driver("GCP") != NULL &&
+	   cf_storage_driver("S3") == cf_storage_driver("AWS") && cf_storage_driver("none") == NULL, "and so has every cloud");
 	cf_storage_op_init(&cloud_op, &cloud, &arena);
 	cf_storage_caps(&cloud, &caps);
 	ok(!caps.create_only, "a place without a driver can do nothing");
