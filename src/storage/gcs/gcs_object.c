@@ -549,9 +549,12 @@ cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_
 	}
 	if (op->phase == ASKED && status == 412)
 		return cf_gcs_look(op, LOOKED, key);
+	if (cf_gcs_error_inside(&op->response))
+		return cf_gcs_fails(op, CF_ERR_IO, true, "object \"%s\" of place \"%s\" was not removed: the store told an error inside a success",
+							key, op->place->name);
 	if (status == 404 && !cf_gcs_no_bucket(op))
 		*removed = CF_REMOVED_GONE;
-	else if (op->phase == ASKED && (status == 200 || status == 204) && !cf_gcs_error_inside(&op->response))
+	else if (op->phase == ASKED && (status == 200 || status == 204))
 		*removed = CF_REMOVED_DELETED;
 	else if (op->phase == ASKED && status == 403)
 	{
