@@ -62,7 +62,8 @@ $s3->place($c, 'forbidden', bucket => 'objects-two', credentials => { access_key
 my $e = $c->error("SELECT * FROM cloudflux.list_objects('forbidden', '')");
 is($e->{sqlstate}, '42501', 'a wrong secret is denied') or diag(explain($e));
 unlike(join(' ', map { $_ // '' } values %$e), qr/$secret|$s3->{env}{CF_SECRET_KEY}/, 'the error shows no secret');
-is($c->value("SELECT ok FROM cloudflux.check_storage('forbidden') WHERE check_name = 'authenticated'"), 'f', 'check_storage() says so too');
+like($c->sql("SELECT detail, hint FROM cloudflux.check_storage('forbidden') WHERE check_name = 'list' AND NOT ok"), qr/HTTP 403.*set_credentials/,
+	'check_storage() says so too, and what to do');
 my @secrets = grep { defined } map { @$_{qw(CF_SECRET_KEY CF_ACCOUNT_KEY)} } map { $_->{env} } values %server;
 is($c->value("SELECT count(*) FROM pg_user_mappings, unnest(umoptions) AS o WHERE o LIKE ANY (ARRAY['%" . join("%','%", @secrets) . "%'])"), 0, 'user mappings hold no secret');
 
@@ -70,6 +71,8 @@ is($c->value("SELECT count(*) FROM pg_user_mappings, unnest(umoptions) AS o WHER
 my $gone = server('versitygw');
 $gone->place($c, 'gone');
 $gone->stop;
-$e = $c->error("SET cloudflux.net_attempts = 1; SELECT * FROM cloudflux.list_objects('gone', '')");
+$c->set('cloudflux.net_attempts' => 1);
+$c->poll("SELECT current_setting('cloudflux.net_attempts') = '1'");
+$e = $c->error("SELECT * FROM cloudflux.list_objects('gone', '')");
 ok($e && $e->{sqlstate} eq '58030' && $e->{message} =~ /gone/, 'a server that does not answer is an I/O error that names the place') or diag(explain($e));
 done_testing;
