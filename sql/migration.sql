@@ -366,6 +366,14 @@ BEGIN
 END;
 $$;
 
+-- Where a job's fences begin: no two stays of an object in the queue share one, so that a mover which slept through the end of a job
+-- is not taken for the holder of the next. A claim adds 1 to fence and attempts; people's verbs add some fences more.
+CREATE FUNCTION cloudflux.first_fence(p_file_id text, p_id bigint, p_attempts int) RETURNS bigint
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT count(*) * 1048576 + p_attempts * 1024 FROM cloudflux.migration_jobs k WHERE k.file_id = p_file_id AND k.id < p_id;
+END;
+
 -- Claims addresses and queues what was inserted; also called by retry_migration().
 CREATE FUNCTION cloudflux.enqueue_jobs(p_jobs cloudflux.migration_jobs[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -383,9 +391,9 @@ BEGIN
 				  HINT = 'Wait for it with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
 	END IF;
 	-- In order of keys: two who submit the same objects wait for each other in one direction only.
-	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before, remote)
+	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before, fence, remote)
 	SELECT j.file_id, j.job_id, j.phase, j.priority, j.id, COALESCE(j.size_bytes, 0), j.not_before,
-		   COALESCE(j.source_cloud <> 'LOCAL', false) OR COALESCE(j.dest_cloud <> 'LOCAL', false)
+		   cloudflux.first_fence(j.file_id, j.id, j.attempts), COALESCE(j.source_cloud <> 'LOCAL', false) OR COALESCE(j.dest_cloud <> 'LOCAL', false)
 	  FROM unnest(p_jobs) j ORDER BY j.file_id;
 	INSERT INTO cloudflux.addresses (place, object_key, file_id, state)
 	SELECT j.dest_place, j.dest_key, j.file_id, 'claimed' FROM unnest(p_jobs) j WHERE j.dest_place IS NOT NULL AND j.kind <> 'change'
@@ -604,7 +612,11 @@ CREATE FUNCTION cloudflux.record_upload(p_file_ids text[], p_fences bigint[], p_
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	UPDATE cloudflux.job_queue q SET upload_tag = u.tag
+	-- What the tag before had, handle and parts, is not the new one's.
+	DELETE FROM cloudflux.job_parts p
+	 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag), cloudflux.job_queue q
+	 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.upload_tag IS DISTINCT FROM u.tag AND p.file_id = q.file_id AND p.job_id = q.job_id;
+	UPDATE cloudflux.job_queue q SET upload_tag = u.tag, upload_handle = CASE WHEN q.upload_tag IS NOT DISTINCT FROM u.tag THEN q.upload_handle END
 	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag)
 	 WHERE q.file_id = u.file_id AND q.fence = u.fence
 	RETURNING q.file_id;
@@ -615,7 +627,9 @@ CREATE FUNCTION cloudflux.record_handle(p_file_id text, p_fence bigint, p_handle
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	UPDATE cloudflux.job_queue q SET upload_handle = p_handle WHERE q.file_id = p_file_id AND q.fence = p_fence
+	UPDATE cloudflux.job_queue q SET upload_handle = p_handle
+	  FROM (SELECT k.file_id FROM cloudflux.job_queue k WHERE k.file_id = p_file_id AND k.fence = p_fence FOR UPDATE SKIP LOCKED) free
+	 WHERE q.file_id = free.file_id
 	RETURNING q.file_id;
 END;
 
@@ -760,6 +774,12 @@ BEGIN
 		  JOIN cloudflux.data_objects o ON o.file_id = q.file_id
 		 ORDER BY q.file_id
 		   FOR UPDATE OF q, o SKIP LOCKED) l;
+	-- An object that was deleted from the catalog meanwhile has its new class all the same.
+	v_ids := v_ids || ARRAY(
+		SELECT q.file_id
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'changing'
+		 WHERE NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = q.file_id));
 	WITH gone AS (
 		DELETE FROM cloudflux.job_queue q WHERE q.file_id = ANY (v_ids)
 		RETURNING q.file_id, q.job_id),
@@ -1017,11 +1037,13 @@ BEGIN ATOMIC
 	  FROM unnest(p_jobs) j
 	 WHERE a.place = j.dest_place AND a.object_key = j.dest_key AND a.file_id = j.file_id;
 	UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
-	  FROM unnest(p_jobs) j WHERE v.file_id = j.file_id AND v.role = 'primary' AND v.valid_to IS NULL;
+	  FROM unnest(p_jobs) j
+	  JOIN cloudflux.data_objects o ON o.file_id = j.file_id AND o.place = j.dest_place AND o.object_key = j.dest_key
+	 WHERE v.file_id = j.file_id AND v.role = 'primary' AND v.valid_to IS NULL;
 	INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, version, size_bytes, sha256, role, job_id, reason)
 	SELECT j.file_id, m.last + 1, j.dest_place, j.dest_key, j.dest_class, j.dest_version, j.size_bytes, o.sha256, 'primary', j.job_id, 'change'
 	  FROM unnest(p_jobs) j
-	  JOIN cloudflux.data_objects o ON o.file_id = j.file_id
+	  JOIN cloudflux.data_objects o ON o.file_id = j.file_id AND o.place = j.dest_place AND o.object_key = j.dest_key
 	 CROSS JOIN LATERAL (SELECT COALESCE(max(v.version_no), 0) AS last FROM cloudflux.object_versions v WHERE v.file_id = j.file_id) m;
 	UPDATE cloudflux.data_objects o SET storage_class = j.dest_class, version = j.dest_version
 	  FROM unnest(p_jobs) j
@@ -1249,8 +1271,8 @@ BEGIN
 	IF EXISTS (SELECT FROM cloudflux.addresses a
 				WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = v_job.file_id) THEN
 		-- the source still is there: a change of pointers
-		INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq)
-		VALUES (v_job.file_id, v_id, 'rolling_back', v_job.priority, v_job.id)
+		INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, fence)
+		VALUES (v_job.file_id, v_id, 'rolling_back', v_job.priority, v_job.id, cloudflux.first_fence(v_job.file_id, v_job.id, v_job.attempts))
 		ON CONFLICT (file_id) DO UPDATE
 			SET phase = 'rolling_back', not_before = NULL, paused = false, request = NULL, attempt = 0, crashes = 0, fence = job_queue.fence + 1
 			WHERE job_queue.job_id = excluded.job_id;
@@ -1698,7 +1720,7 @@ GRANT INSERT ON cloudflux.migration_jobs TO cloudflux_user;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.plans, cloudflux.plan_items TO cloudflux_user;
 
 REVOKE ALL ON FUNCTION
-	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
+	cloudflux.migration_transitions(), cloudflux.first_fence(text, bigint, int), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
 	cloudflux.check_destination(text, text, name), cloudflux.refused_key(text, text), cloudflux.wake_movers(), cloudflux.resolve_destination(text, text),
 	cloudflux.job_status(text, text), cloudflux.migration_jobs_fill(), cloudflux.fresh_job(cloudflux.migration_jobs),
 	cloudflux.fill_deletion(cloudflux.migration_jobs), cloudflux.fill_destination(cloudflux.migration_jobs),
@@ -1907,6 +1929,8 @@ COMMENT ON FUNCTION cloudflux.refused_key(text, text) IS
 COMMENT ON FUNCTION cloudflux.wake_movers() IS 'Wakes the movers of this database once the transaction has committed.';
 COMMENT ON FUNCTION cloudflux.resolve_destination(text, text) IS
 	'The place that a job means which names only a cloud and a tier: the only one of that cloud (NULL = of any) that has the tier (NULL = any) and that the caller may use; 22023 when there is none, or more than one.';
+COMMENT ON FUNCTION cloudflux.first_fence(text, bigint, int) IS
+	'Where the fences of a stay in the queue begin, for job number p_id of an object that was claimed p_attempts times before: never where an earlier stay of that object ended.';
 COMMENT ON FUNCTION cloudflux.migration_jobs_fill() IS
 	'Trigger function: completes a submitted job from the catalog and refuses what cannot work. 02000 unknown object or place, 55000 it has vanished or lies in no known place, 42501 no USAGE on a place, 0A000 a place without driver, 22023 bad key, unknown tier or already there.';
 COMMENT ON FUNCTION cloudflux.fill_destination(cloudflux.migration_jobs) IS

@@ -335,6 +335,9 @@ end_verify(CfRound *round, CfLane *lane, CfStep step)
 		job->verified = lane->verify.verified;
 		job->ready = true;
 	}
+	/* What was committed and is of no use is known by its version from here on: undoing removes it by that. */
+	else if (lane->verify.dest_stat.version[0] != '\0')
+		job->dest_version = pstrdup(lane->verify.dest_stat.version);
 	cf_verify_end(&lane->verify);
 	if (step != CF_STEP_ERROR)
 		return;

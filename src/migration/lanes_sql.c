@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/fd.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
@@ -43,14 +44,16 @@ cf_round_work(CfRound *round)
 {
 	for (;;)
 	{
-		bool		moved = fill_lanes(round);
+		bool		moved;
 
+		/* First of all: whoever slept in the wait below may have lost its jobs, and must not send the next request for them. */
+		cf_round_attend(round);
+		moved = fill_lanes(round);
 		if (round->busy == 0 && !record(round))
 			break;
 		moved |= step_lanes(round);
 		if (cf_round_stopping(round))
 			break;
-		cf_round_attend(round);
 		if (round->ready_us != 0 && cf_clock_monotonic_us() - round->ready_us >= RECORD_US)
 			moved |= record(round);
 		if (round->busy > 0 && (!moved || (round->net != NULL && cf_net_pending(round->net) > 0)))
@@ -64,7 +67,7 @@ cf_round_work(CfRound *round)
 static const CfLaneWork *
 work_of(const CfJob *job)
 {
-	if (job->in_lane || job->ready || !cf_job_held(job))
+	if (job->in_lane || job->ready || job->busy || !cf_job_held(job))
 		return NULL;
 	if (job->phase == CF_PHASE_DELETING_SOURCE)
 		return job->tried ? NULL : &cf_remove_work;
@@ -183,7 +186,8 @@ submit(CfRound *round, CfPort *port)
 static void
 forget(CfRound *round, CfPort *port)
 {
-	if (port->traffic == CF_PORT_SENT && round->net != NULL)
+	/* At the end of a process the engine goes first, with all its requests. */
+	if (port->traffic == CF_PORT_SENT && round->net != NULL && !proc_exit_inprogress)
 		cf_net_cancel(round->net, port);
 	port->traffic = CF_PORT_QUIET;
 }
@@ -403,7 +407,7 @@ cf_round_close_port(CfRound *round)
 	cf_arena_reset(&round->op_arena);
 }
 
-/* cf_round_await waits for the answer to the request of the round's port; false = the round must stop. */
+/* cf_round_await waits for the answer to the request of the round's port; false = the round must stop, or has lost the job. */
 bool
 cf_round_await(CfRound *round)
 {
@@ -417,5 +421,5 @@ cf_round_await(CfRound *round)
 		take_answers(round);
 		cf_round_attend(round);
 	}
-	return !cf_round_stopping(round);
+	return !cf_round_stopping(round) && (round->driven == NULL || !round->driven->lost);
 }

@@ -79,6 +79,7 @@ cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
 	CfRemoved	removed;
 	char	   *tag = psprintf("%s-c", job->upload_tag[0] != '\0' ? job->upload_tag : job->job_id);
 
+	round->driven = job;
 	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, err))
 		return false;
 	return job->dest_version[0] == '\0' ||

@@ -153,6 +153,7 @@ cf_lane_paid(const CfLane *lane, int64 now_us)
 bool
 cf_round_still_held(CfRound *round, const CfJob *job)
 {
+	round->driven = job;
 	if (cf_clock_monotonic_us() - round->renewed_us >= RENEW_US)
 		renew(round);
 	return cf_job_held(job);

