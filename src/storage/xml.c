@@ -239,6 +239,5 @@ parse_failed(const XmlWalk *walk, CfError *err)
 	if (walk->refused == NULL && code == XML_ERROR_NO_MEMORY)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory reading the answer of the store");
 	cf_error_set(err, CF_ERR_IO, "answer of the store is not the XML that was expected");
-	return cf_error_detail(err, "Line %lu: %s.", (unsigned long) XML_GetCurrentLineNumber(walk->parser),
-						   walk->refused != NULL ? walk->refused : XML_ErrorString(code));
+	return cf_error_detail(err, "The parser says: %s.", walk->refused != NULL ? walk->refused : XML_ErrorString(code));
 }

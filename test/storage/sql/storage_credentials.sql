@@ -133,7 +133,9 @@ SELECT cloudflux.set_credentials('shared', '{"access_token": "hidden"}', 'public
 SELECT * FROM cloudflux.credentials;
 SELECT * FROM cloudflux.credential_keys();
 SELECT cloudflux.forget_credentials('shared');
+\set VERBOSITY sqlstate
 SHOW cloudflux.key_file;
+\set VERBOSITY default
 RESET ROLE;
 
 -- what makes the server use its own files or identity is a superuser's

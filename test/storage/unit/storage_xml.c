@@ -99,7 +99,7 @@ limits(void)
 	free(body);
 	body = nested(33, "a");
 	ok(!parse(body, &err), "33 levels are refused");
-	is_str(err.detail, "Line 1: too many levels.", "with the reason");
+	is_str(err.detail, "The parser says: too many levels.", "with the reason");
 	free(body);
 	memset(name, 'n', sizeof(name));
 	name[199] = '\0';
