@@ -1923,7 +1923,7 @@ COMMENT ON FUNCTION cloudflux.fresh_job(cloudflux.migration_jobs) IS
 COMMENT ON FUNCTION cloudflux.fill_deletion(cloudflux.migration_jobs) IS
 	'The half of migration_jobs_fill() for jobs that only delete. 02000 when there is no such replica, 42501 no USAGE on the place.';
 COMMENT ON FUNCTION cloudflux.check_destination(text, text, name) IS
-	'Raises unless p_role may write p_key at a place (an empty key: may use the place): 02000 no such place, 42501 no USAGE, 55000 the place was altered and not adopted, 0A000 no driver for its provider in this build, 22023 the key cannot be written there.';
+	'Raises unless p_role may write p_key at a place (an empty key: may use the place): 02000 no such place, 42501 no USAGE, 55000 the place was altered and not adopted, 22023 the key cannot be written there.';
 COMMENT ON FUNCTION cloudflux.refused_key(text, text) IS
 	'Why a place could not hold an object of a key: it cannot be told from another one there, is too long, or the place does not refuse to overwrite. NULL = it could, or the place cannot be used just now.';
 COMMENT ON FUNCTION cloudflux.wake_movers() IS 'Wakes the movers of this database once the transaction has committed.';
@@ -1943,7 +1943,7 @@ COMMENT ON FUNCTION cloudflux.job_event(cloudflux.migration_jobs) IS 'What an ev
 COMMENT ON TRIGGER migration_jobs_fill ON cloudflux.migration_jobs IS 'Completes and judges a submitted job.';
 COMMENT ON TRIGGER migration_jobs_queue ON cloudflux.migration_jobs IS 'Queues submitted jobs.';
 COMMENT ON FUNCTION cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval) IS
-	'Submits a job that moves an object to a place and returns its job_id. dest_tier: HOT, WARM, COLD or a storage class, NULL = the place''s. delete_source: false keeps the source as a replica. grace: how long the source is kept before it is deleted (NULL = 0). dest_key: NULL = the same key. It begins after COMMIT. 02000 unknown object or place, 55006 being worked on, 42710 destination occupied, 42501 no USAGE, 22023 bad key or tier, 55000 vanished or altered, 0A000 no driver.';
+	'Submits a job that moves an object to a place and returns its job_id. dest_tier: HOT, WARM, COLD or a storage class, NULL = the place''s. delete_source: false keeps the source as a replica. grace: how long the source is kept before it is deleted (NULL = 0). dest_key: NULL = the same key. It begins after COMMIT. 02000 unknown object or place, 55006 being worked on, 42710 destination occupied, 42501 no USAGE, 22023 bad key or tier, 55000 vanished or altered.';
 COMMENT ON FUNCTION cloudflux.migrate_bulk(text[], text, text, boolean, int, interval) IS
 	'migrate() for many objects at once, in the order of file_ids: all jobs are submitted, or none. Errors as of migrate().';
 COMMENT ON FUNCTION cloudflux.delete_object(text, timestamptz) IS

@@ -210,12 +210,6 @@ cloudflux_check_destination(PG_FUNCTION_ARGS)
 	cf_arena_init(&arena, &allocator, 4096, 0);
 	if (!cf_storage_place_open(name, role, key[0] != '\0', &arena, &place, &err))
 		cf_error_raise(&err);
-	if (place->driver == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot move objects of place \"%s\": this build has no driver for provider \"%s\"",
-						place->name, place->provider),
-				 errhint("Its catalog, prices and plans work; moving bytes works for the providers that have one.")));
 	if (key[0] != '\0' && !may_create(place, key, &err))
 		cf_error_raise(&err);
 	cf_arena_free(&arena);

@@ -160,8 +160,7 @@ cf_storage_place_check(const CfPlace *place, CfError *err)
 	{
 		cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot be used: no driver for provider %s",
 					 place->name, place->provider);
-		return cf_error_hint(err, "This build moves bytes on places of provider LOCAL; places of other "
-							 "providers can be catalogued and priced.");
+		return cf_error_hint(err, "Providers are AWS, Azure, GCP, S3 (any S3-compatible store) and LOCAL (a directory).");
 	}
 	return place->driver->validate(place, err);
 }
