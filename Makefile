@@ -55,9 +55,11 @@ $(MODULES).so: $(KERNEL_OBJS) $(DOORWAY_OBJS)
 -include $(KERNEL_OBJS:.o=.d) $(DOORWAY_OBJS:.o=.d)
 
 # Names in the script resolve in pg_catalog only, whoever made a schema called cloudflux before; the setting ends with the script.
-build/cloudflux--$(EXTVERSION).sql: $(ROOMS:%=sql/%.sql) Makefile
+# A room whose file would get too long has a folder beside it, whose files come after its own: one subject each, in order of names.
+SCRIPTS     := $(foreach room,$(ROOMS),sql/$(room).sql $(sort $(wildcard sql/$(room)/*.sql)))
+build/cloudflux--$(EXTVERSION).sql: $(SCRIPTS) Makefile
 	@mkdir -p $(@D)
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION cloudflux" to load this file. \quit' \
-		'SET LOCAL search_path = pg_catalog, pg_temp;'; cat $(ROOMS:%=sql/%.sql); } > $@
+		'SET LOCAL search_path = pg_catalog, pg_temp;'; cat $(SCRIPTS); } > $@
 
 include test/harness/harness.mk

@@ -581,15 +581,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	v_place name;
+	v_verb  text;
 BEGIN
-	FOR v_place IN
-		SELECT s.srvname
+	FOR v_place, v_verb IN
+		SELECT s.srvname, a.verb
 		  FROM pg_event_trigger_ddl_commands() AS c
 		  JOIN pg_foreign_server AS s ON s.oid = c.objid AND c.classid = 'pg_foreign_server'::regclass
 		  JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
-		 WHERE s.srvoptions @> ARRAY['accept_unconditional_delete=true']
+		  JOIN (VALUES ('create'), ('delete')) AS a(verb) ON s.srvoptions @> ARRAY[format('accept_unconditional_%s=true', a.verb)]
 	LOOP
-		RAISE LOG 'place "%" accepts deletes that its store does not make conditional', v_place
+		RAISE LOG 'place "%" accepts % that its store does not make conditional', v_place, v_verb || 's'
 			USING DETAIL = format('Its foreign server was written by role "%s" (session of "%s").', CURRENT_USER, SESSION_USER);
 	END LOOP;
 END
@@ -736,7 +737,7 @@ COMMENT ON FUNCTION cloudflux.tier_class(text, text) IS
 	'Storage class that HOT, WARM or COLD, or a class of the provider''s own spelling, means at a place; NULL asks for the place''s default. 22023 when the place has no such tier, 02000 when there is no such place.';
 COMMENT ON FUNCTION cloudflux.guard_dropped_places() IS 'Event trigger function: refuses to drop a place that holds objects (2BP01), and forgets one that does not.';
 COMMENT ON FUNCTION cloudflux.guard_renamed_places() IS 'Event trigger function: refuses to rename a place that holds objects (55006).';
-COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_delete.';
+COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_create or accept_unconditional_delete.';
 COMMENT ON EVENT TRIGGER cloudflux_note_accepted_risks IS 'Names in the server''s log who accepts unconditional deletes at a place.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_dropped_places IS 'Keeps places that hold objects from being dropped.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_renamed_places IS 'Keeps places that hold objects from being renamed.';

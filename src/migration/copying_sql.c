@@ -150,6 +150,12 @@ begin_copy(CfRound *round, CfLane *lane)
 	lane->transfer.line_count = 0;
 	if (!cf_round_still_held(round, job))
 		return false;
+	/* It was allowed when the job was submitted; the place may have been altered or checked again since. */
+	if (!cf_storage_create_allowed(job->dest, &job->err))
+	{
+		cf_job_fail(job, &job->err);
+		return false;
+	}
 	if (!resume && job->stale_tag[0] != '\0')
 	{
 		cf_round_abort_upload(round, job->dest, job->dest_key, job->stale_tag, job->upload_handle, &ignored);
@@ -356,11 +362,17 @@ cf_round_record_switched(CfRound *round)
 {
 	MemoryContext old;
 	bool		durable = false;
+	bool	   *switching;
 
 	if (!cf_round_any(&round->jobs, is_verified))
 		return false;
+	/* Jobs in deleting_source that wait to be recorded by their own statement are none of this one's. */
+	switching = MemoryContextAllocZero(round->context, round->jobs.count);
 	for (int i = 0; i < round->jobs.count; i++)
-		durable |= is_verified(&round->jobs.jobs[i]) && round->jobs.jobs[i].delete_source;
+	{
+		switching[i] = is_verified(&round->jobs.jobs[i]);
+		durable |= switching[i] && round->jobs.jobs[i].delete_source;
+	}
 	TRIP("migration_before_switch");
 	HOLD_INTERRUPTS();
 	cf_queue_begin("switching the catalog to moved objects");
@@ -373,6 +385,8 @@ cf_round_record_switched(CfRound *round)
 	{
 		CfJob	   *job = &round->jobs.jobs[i];
 
+		if (!switching[i])
+			continue;
 		/* record_switched() told the phase that follows: done, grace or deleting_source */
 		if (job->ready && (job->phase == CF_PHASE_DONE || job->phase == CF_PHASE_GRACE))
 			job->settled = true;
@@ -381,6 +395,7 @@ cf_round_record_switched(CfRound *round)
 		if (job->phase == CF_PHASE_DELETING_SOURCE)
 			job->ready = false;
 	}
+	pfree(switching);
 	TRIP("migration_switched");
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
  * migration_sql.c
- *		What SQL and the server see of migration: settings, the table of transitions, checks, CALL run_migrations().
+ *		What SQL and the server see of migration: settings, the table of transitions, CALL run_migrations().
  */
 #include "postgres.h"
 
@@ -11,7 +11,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -25,7 +24,6 @@
 #include "migration/limit.h"
 #include "migration/migration.h"
 #include "migration/migration_worker.h"
-#include "storage/storage.h"
 
 int			cf_migration_workers = 2;
 int			cf_migration_lease_sec = 60;
@@ -44,8 +42,6 @@ CfBuckets  *cf_migration_buckets = NULL;
 PG_FUNCTION_INFO_V1(cloudflux_migration_transitions);
 PG_FUNCTION_INFO_V1(cloudflux_migration_next);
 PG_FUNCTION_INFO_V1(cloudflux_migration_status);
-PG_FUNCTION_INFO_V1(cloudflux_check_destination);
-PG_FUNCTION_INFO_V1(cloudflux_refused_key);
 PG_FUNCTION_INFO_V1(cloudflux_wake_movers);
 PG_FUNCTION_INFO_V1(cloudflux_run_migrations);
 
@@ -175,82 +171,6 @@ cloudflux_migration_status(PG_FUNCTION_ARGS)
 {
 	CF_ABI_CHECK();
 	PG_RETURN_TEXT_P(cstring_to_text(cf_fsm_phase_status(phase_arg(PG_GETARG_TEXT_PP(0)))));
-}
-
-/* may_create fails where the place cannot promise that a copy never overwrites, or cannot hold the key as it is. */
-static bool
-may_create(const CfPlace *place, const char *key, CfError *err)
-{
-	CfCaps		caps;
-
-	cf_storage_caps(place, &caps);
-	if (!caps.create_only)
-	{
-		cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot be a destination: it does not refuse to overwrite",
-					 place->name);
-		cf_error_detail(err, "Two who create the same object there would both succeed, and one of them would lose it.");
-		return cf_error_hint(err, "If the store has changed, let cloudflux.check_storage(%s) try again.", place->name);
-	}
-	return cf_storage_key_check(place, key, err);
-}
-
-/* cloudflux.check_destination(place, key, role): raises unless role may use the place, and write key there ('' = read only). */
-Datum
-cloudflux_check_destination(PG_FUNCTION_ARGS)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *key = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Oid			role = get_role_oid(NameStr(*PG_GETARG_NAME(2)), false);
-	CfAllocator allocator = cf_arena_context(CurrentMemoryContext);
-	CfArena		arena;
-	CfPlace    *place;
-	CfError		err;
-
-	CF_ABI_CHECK();
-	cf_arena_init(&arena, &allocator, 4096, 0);
-	if (!cf_storage_place_open(name, role, key[0] != '\0', &arena, &place, &err))
-		cf_error_raise(&err);
-	if (key[0] != '\0' && !may_create(place, key, &err))
-		cf_error_raise(&err);
-	cf_arena_free(&arena);
-	PG_RETURN_VOID();
-}
-
-/* A place that many calls of one statement ask about. */
-typedef struct AskedPlace
-{
-	CfArena		arena;
-	char	   *name;
-	CfPlace    *place;
-} AskedPlace;
-
-/*
- * cloudflux.refused_key(place, key): why the place could not hold an object of that key, NULL = it could. For plans: an
- * answer for each row, and one opening of the place for all of them.
- */
-Datum
-cloudflux_refused_key(PG_FUNCTION_ARGS)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	AskedPlace *asked = fcinfo->flinfo->fn_extra;
-	CfError		err;
-
-	CF_ABI_CHECK();
-	if (asked == NULL || strcmp(asked->name, name) != 0)
-	{
-		CfAllocator allocator = cf_arena_context(fcinfo->flinfo->fn_mcxt);
-
-		asked = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(AskedPlace));
-		cf_arena_init(&asked->arena, &allocator, 4096, 0);
-		if (!cf_storage_place_open(name, GetUserId(), true, &asked->arena, &asked->place, &err))
-			asked->place = NULL;
-		asked->name = MemoryContextStrdup(fcinfo->flinfo->fn_mcxt, name);
-		fcinfo->flinfo->fn_extra = asked;
-	}
-	/* A place that cannot be used just now can be planned for. */
-	if (asked->place == NULL || asked->place->driver == NULL || may_create(asked->place, text_to_cstring(PG_GETARG_TEXT_PP(1)), &err))
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(err.message));
 }
 
 /* cloudflux.wake_movers(): movers look at the queue as soon as this transaction has committed. */

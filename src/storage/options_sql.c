@@ -65,6 +65,7 @@ static const struct
 	{"client_cert_file", OPTION_FILE, offsetof(CfPlace, net.client_cert_file)},
 	{"client_key_file", OPTION_FILE, offsetof(CfPlace, net.client_key_file)},
 	{"credential_source", OPTION_SOURCE, offsetof(CfPlace, credential_source)},
+	{"accept_unconditional_create", OPTION_BOOL, AMONG_OPTIONS},
 	{"accept_unconditional_delete", OPTION_BOOL, AMONG_OPTIONS},
 };
 

@@ -28,6 +28,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "core/interrupt.h"
 #include "core/spi_sql.h"
 #include "storage/credentials_sql.h"
 #include "storage/driver.h"
@@ -64,6 +65,8 @@ cf_storage_place_open(const char *name, unsigned int role_oid, bool for_write, C
 	if (!cf_storage_place_read(name, role_oid, arena, place, &server, err))
 		return false;
 	if (!adopted_check(*place, err))
+		return false;
+	if (strcmp((*place)->provider, "LOCAL") != 0 && CF_FAULT("remote_place_opened", err))
 		return false;
 	if (!cf_storage_credentials_open(server, role_oid, arena, *place, err))
 		return false;

@@ -154,6 +154,29 @@ cf_storage_remove_allowed(const CfPlace *place, CfError *err)
 }
 
 bool
+cf_storage_create_allowed(const CfPlace *place, CfError *err)
+{
+	CfCaps		caps;
+
+	cf_storage_caps(place, &caps);
+	if ((caps.create_only && (place->was_probed || !caps.remote)) ||
+		strcmp(cf_storage_option(place, "accept_unconditional_create"), "true") == 0)
+		return true;
+	if (place->driver == NULL)
+		return cf_storage_place_check(place, err);
+	if (caps.create_only)
+	{
+		cf_error_set(err, CF_ERR_STATE, "place \"%s\" cannot be a destination before it was checked", place->name);
+		cf_error_detail(err, "It was never seen to refuse to overwrite an object.");
+		return cf_error_hint(err, "Prove it with cloudflux.check_storage(), then try again.");
+	}
+	cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot be a destination: it does not refuse to overwrite", place->name);
+	cf_error_detail(err, "Two who create the same object there would both succeed, and one of them would lose it.");
+	return cf_error_hint(err, "If the store has changed, let cloudflux.check_storage() try again. Who is alone in writing to the place can "
+						 "accept the risk: ALTER SERVER … OPTIONS (ADD accept_unconditional_create 'true').");
+}
+
+bool
 cf_storage_place_check(const CfPlace *place, CfError *err)
 {
 	if (place->driver == NULL)

@@ -271,6 +271,12 @@ extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
  */
 extern bool cf_storage_remove_allowed(const CfPlace *place, CfError *err);
 
+/*
+ * cf_storage_create_allowed tells whether copies may be created at this place: its store was seen to refuse to overwrite (LOCAL
+ * does by itself), or the place has the option accept_unconditional_create = 'true'. Whoever submits or begins a copy asks.
+ */
+extern bool cf_storage_create_allowed(const CfPlace *place, CfError *err);
+
 /* cf_storage_place_check looks at the options of a place alone: no file, no network. */
 extern bool cf_storage_place_check(const CfPlace *place, CfError *err);
 

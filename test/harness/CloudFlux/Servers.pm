@@ -129,6 +129,18 @@ sub toxic
 
 sub clear { my ($self) = @_; $self->{proxy}->post('/reset', {}) }
 
+# log gives what a scripted peer has been asked since the last call: hashes with method, path, query, status, code, fault.
+sub log
+{
+	my ($self) = @_;
+	my ($root) = $self->{endpoint} =~ m{^(http://[^/]+)};
+	my $http = HTTP::Tiny->new(timeout => 10);
+	my $answer = $http->get("$root/_peer/log");
+	die "$answer->{status} $answer->{content}" unless $answer->{success};
+	$http->delete("$root/_peer/log");
+	return @{ decode_json($answer->{content})->{requests} // [] };
+}
+
 # post asks something of an HTTP API of the server that takes JSON (toxiproxy, a scripted peer).
 sub post
 {

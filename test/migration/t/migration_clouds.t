@@ -100,7 +100,7 @@ sub slowly
 	my $bytes = bytes($size);
 	put($from, $key, $bytes);
 	$c->sql("CALL cloudflux.import_inventory('$from', '$key')");
-	$c->set('cloudflux.migration_bandwidth' => '4MB');
+	$c->set('cloudflux.migration_bandwidth' => '1MB');
 	my $job = $c->value("SELECT cloudflux.migrate(file_id, '$to', delete_source => true) FROM cloudflux.data_objects WHERE object_key = '$key'");
 	ok($c->poll("SELECT bytes_done > 0 AND claimed_by IS NOT NULL FROM cloudflux.migration_progress WHERE job_id = '$job'", 60), "$key is on its way") or diag(trouble());
 	return ($job, $bytes);
