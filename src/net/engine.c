@@ -292,7 +292,9 @@ cf_net_submit(CfNet *net, CfRequest *request, CfResponse *response, CfArena *are
 	net->pending++;
 	net->admit_due_us = 0;
 	calls_add(&net->live, call);
-	if (!cf_url_split(request->url, &call->url, &response->err))
+	if (request->pause_ms > 0)
+		call->due_us = cf_clock_monotonic_us() + request->pause_ms * INT64_C(1000);
+	else if (!cf_url_split(request->url, &call->url, &response->err))
 		finish(call);
 }
 
@@ -577,6 +579,12 @@ admit(CfNet *net, int64_t now_us)
 		next = call->next;
 		if (call->state != CF_CALL_WAITING)
 			continue;
+		if (call->request->pause_ms > 0 && call->due_us <= now_us)
+		{
+			finish(call);
+			found = true;
+			continue;
+		}
 		if (call->due_us > now_us && !call->paid)
 		{
 			wake_at(net, call->due_us);

@@ -92,6 +92,7 @@ struct CfRequest
 	CfNetRepeat repeat;
 	const CfNetPlace *place;
 	bool		metadata_service;	/* one of the compiled-in link-local endpoints; set by credential sources alone */
+	int			pause_ms;		/* > 0: nothing is sent, the request finishes by itself after so long, with status 0 and no error */
 
 	/* sign adds authorisation, date and host for one attempt to headers, in the arena. NULL = nothing to sign. */
 	bool		(*sign) (CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err);

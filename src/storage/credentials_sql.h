@@ -18,10 +18,16 @@
 extern bool cf_storage_credentials_open(const ForeignServer *server, Oid role, CfArena *arena, CfPlace *place, CfError *err);
 
 /*
- * cf_storage_source_read obtains one credential from the source that the place names ("environment", "web_identity"):
- * *value is allocated in the current memory context, for the caller to wipe; NULL = the source has none of that name.
+ * cf_storage_source_read obtains one credential from the server's environment: *value is allocated in the current memory
+ * context, for the caller to wipe; NULL = there is none of that name.
  */
-extern bool cf_storage_source_read(const CfPlace *place, const char *source, const char *name, char **value, CfError *err);
+extern bool cf_storage_source_read(const char *name, char **value, CfError *err);
+
+/*
+ * cf_storage_source_setting gives the next setting that the place's source needs to know, from an option of the place or else from
+ * the server's environment; *at counts from 0. NULL = there are no more. The value is not to be changed.
+ */
+extern const char *cf_storage_source_setting(const CfPlace *place, int *at, const char **value);
 
 /* cf_storage_secret_file reads a text file of the server, for the caller to wipe; one newline at its end is left away. */
 extern bool cf_storage_secret_file(const char *path, char **text, CfError *err);

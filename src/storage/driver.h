@@ -38,11 +38,13 @@ typedef struct CfDriver
 	/* optional */
 	const char *const *options; /* names of options that only this driver understands, NULL-terminated */
 	const char *const *credentials; /* names of secrets that set_credentials() takes for it, NULL-terminated */
+	const char *const *sources; /* values of credential_source that it knows, NULL-terminated */
 
 	/*
-	 * credential_next obtains place->token (OAuth, JWT, metadata services) as a step machine on op, and leaves op->phase 0. DONE
-	 * at once when these credentials need no token. storage.c runs it before an operation when the token expires within
-	 * five minutes. A driver that is told 401 sets place->token->expires_us = 0 and fails with a retryable CF_ERR_DENIED.
+	 * credential_next obtains place->token (OAuth, JWT, STS, metadata services) as a step machine on op, and leaves op->phase 0
+	 * and op->state NULL, as it found them. DONE at once when these credentials need no token. renewal.c runs it before an operation
+	 * when the token is about to expire, and when the store refuses one (CF_NET_REAUTHENTICATE): then the request is sent
+	 * again. A driver that is refused after that sets place->token->expires_us = 0 and fails with a retryable CF_ERR_DENIED.
 	 */
 	CfStep		(*credential_next) (CfOp *op);
 	CfStep		(*copy) (CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
@@ -55,6 +57,13 @@ typedef struct CfDriver
 	bool		(*version_same) (const char *a, const char *b);	/* NULL = equal as texts */
 	CfStep		(*upload_read) (CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
 } CfDriver;
+
+/*
+ * cf_storage_renewal (renewal.c) stands before every step of an operation: DONE = the driver may go on. `source` is the other place
+ * of a copy, else NULL. cf_storage_renewal_end forgets what it holds.
+ */
+extern CfStep cf_storage_renewal(CfOp *op, const CfPlace *source);
+extern void cf_storage_renewal_end(CfOp *op);
 
 extern const CfDriver cf_storage_file_driver;
 extern const CfDriver cf_storage_s3_driver;

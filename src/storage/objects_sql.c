@@ -240,7 +240,7 @@ cloudflux_write_object(PG_FUNCTION_ARGS)
 	return row;
 }
 
-/* cloudflux_presign_object makes a URL that reads an object until expires; no request is sent. */
+/* cloudflux_presign_object makes a URL that reads an object until expires; nothing is sent, but for a token to sign with. */
 Datum
 cloudflux_presign_object(PG_FUNCTION_ARGS)
 {
@@ -259,6 +259,8 @@ cloudflux_presign_object(PG_FUNCTION_ARGS)
 				 errmsg("a URL of object \"%s\" cannot expire then", key),
 				 errhint("It works for at least a moment and at most 7 days.")));
 	session = cf_storage_session_open(CurrentMemoryContext, text_to_cstring(PG_GETARG_TEXT_PP(0)), GetUserId(), false);
+	while (cf_storage_step(session, cf_storage_authenticate(&session->op)))
+		;
 	if (!cf_storage_presign(session->place, &session->arena, "GET", key, now_us, expires_us, &url, &err))
 		cf_error_raise(&err);
 	result = CStringGetTextDatum(url);

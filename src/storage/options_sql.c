@@ -65,16 +65,14 @@ static const struct
 	{"client_cert_file", OPTION_FILE, offsetof(CfPlace, net.client_cert_file)},
 	{"client_key_file", OPTION_FILE, offsetof(CfPlace, net.client_key_file)},
 	{"credential_source", OPTION_SOURCE, offsetof(CfPlace, credential_source)},
+	{"credentials_file", OPTION_FILE, AMONG_OPTIONS},
+	{"web_identity_token_file", OPTION_FILE, AMONG_OPTIONS},
 	{"accept_unconditional_create", OPTION_BOOL, AMONG_OPTIONS},
 	{"accept_unconditional_delete", OPTION_BOOL, AMONG_OPTIONS},
 };
 
 #define OPTIONS_KNOWN (sizeof(options_known) / sizeof(options_known[0]))
 #define FIELD(place, i, type) (*(type *) ((char *) (place) + options_known[i].offset))
-
-/* Where credentials come from, beside user mappings: what place_open reads, and what drivers ask over the network. */
-static const char *const sources_read[] = {"environment", "web_identity", NULL};
-static const char *const sources_asked[] = {"imds", "pod_identity", "metadata_server", NULL};
 
 static int	option_find(const char *name);
 static bool option_trusted(const char *name);
@@ -84,7 +82,8 @@ static void net_read(CfPlace *place);
 static bool option_read(int i, const char *value, CfArena *arena, CfPlace *place, CfError *err);
 static bool number_read(const char *name, const char *value, int64_t max, int64_t *number, CfError *err);
 static void option_check_known(DefElem *def, const CfDriver *driver);
-static void option_check_value(const char *name, OptionKind kind, const char *value);
+static void option_check_value(const char *name, OptionKind kind, const char *value, const CfDriver *driver);
+static const char *sources_hint(const CfDriver *driver);
 static void user_mapping_check(List *options);
 static void server_check(List *options);
 
@@ -109,8 +108,7 @@ cf_storage_options_read(List *options, CfArena *arena, CfPlace *place, CfError *
 		int			i = option_find(def->defname);
 		bool		read = true;
 
-		if (i < 0 || options_known[i].offset == AMONG_OPTIONS ||
-			(options_known[i].kind == OPTION_SOURCE && listed(sources_asked, defGetString(def))))
+		if (i < 0 || options_known[i].offset == AMONG_OPTIONS)
 			read = option_keep(def, arena, place, err);
 		else if (options_known[i].offset >= 0)
 			read = option_read(i, defGetString(def), arena, place, err);
@@ -277,7 +275,7 @@ server_check(List *options)
 		int			i = option_find(def->defname);
 
 		option_check_known(def, driver);
-		option_check_value(def->defname, i < 0 ? OPTION_TEXT : options_known[i].kind, defGetString(def));
+		option_check_value(def->defname, i < 0 ? OPTION_TEXT : options_known[i].kind, defGetString(def), driver);
 	}
 	if (cf_storage_options_trusted(options, &trusted) && !superuser())
 		ereport(ERROR,
@@ -328,7 +326,7 @@ option_check_known(DefElem *def, const CfDriver *driver)
 
 /* option_check_value refuses a value that its option cannot have. */
 static void
-option_check_value(const char *name, OptionKind kind, const char *value)
+option_check_value(const char *name, OptionKind kind, const char *value, const CfDriver *driver)
 {
 	const char *hint = NULL;
 
@@ -347,8 +345,8 @@ option_check_value(const char *name, OptionKind kind, const char *value)
 				hint = "A tier is HOT, WARM or COLD.";
 			break;
 		case OPTION_SOURCE:
-			if (!listed(sources_read, value) && !listed(sources_asked, value))
-				hint = "A source is environment, web_identity, imds, pod_identity or metadata_server; sealed credentials need none.";
+			if (!listed(driver == NULL ? NULL : driver->sources, value))
+				hint = sources_hint(driver);
 			break;
 		case OPTION_BOOL:
 			if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -373,6 +371,21 @@ option_check_value(const char *name, OptionKind kind, const char *value)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value \"%s\" for option \"%s\" of a place", value, name),
 				 errhint("%s", hint)));
+}
+
+/* sources_hint names the sources of credentials that a provider has. */
+static const char *
+sources_hint(const CfDriver *driver)
+{
+	StringInfoData hint;
+
+	if (driver == NULL || driver->sources == NULL)
+		return "Places of this provider need no credentials.";
+	initStringInfo(&hint);
+	for (int i = 0; driver->sources[i] != NULL; i++)
+		appendStringInfo(&hint, "%s%s", i == 0 ? "Sources of this provider are: " : ", ", driver->sources[i]);
+	appendStringInfoString(&hint, "; sealed credentials need none.");
+	return hint.data;
 }
 
 /*

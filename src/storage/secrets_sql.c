@@ -58,6 +58,7 @@ typedef struct Secrets
 	MemoryContext context;
 	MemoryContextCallback wipe;
 	CfCredentials credentials;
+	CfIdentity	identity;		/* settings of the place's source */
 	TokenEntry *token;
 } Secrets;
 
@@ -66,12 +67,13 @@ static dlist_head tokens = DLIST_STATIC_INIT(tokens);
 static Secrets *secrets_make(CfArena *arena, CfError *err);
 static void secrets_drop(void *arg);
 static void secrets_wipe(void *arg);
-static bool add_value(Secrets *secrets, const char *name, char *value, CfError *err);
+static void values_wipe(CfCredentials *values);
+static bool add_value(Secrets *secrets, CfCredentials *to, const char *name, const char *value, CfError *err);
 static bool read_mapping(Secrets *secrets, const CfPlace *place, List *options, const char *user, CfError *err);
 static bool read_source(Secrets *secrets, const CfPlace *place, CfError *err);
 static bool driver_takes(const CfPlace *place, const char *name);
-static TokenEntry *token_entry(const CfPlace *place, Oid role, const CfCredentials *credentials);
-static bool fingerprint(const CfPlace *place, const CfCredentials *credentials, uint8 digest[CF_HASH_SHA256_BYTES]);
+static TokenEntry *token_entry(const CfPlace *place, Oid role);
+static bool fingerprint(const CfPlace *place, uint8 digest[CF_HASH_SHA256_BYTES]);
 
 bool
 cf_storage_credentials_open(const ForeignServer *server, Oid role, CfArena *arena, CfPlace *place, CfError *err)
@@ -100,9 +102,11 @@ cf_storage_credentials_open(const ForeignServer *server, Oid role, CfArena *aren
 		return false;
 	if (secrets->credentials.count > 0)
 		place->credentials = &secrets->credentials;
+	if (secrets->identity.source != NULL)
+		place->identity = &secrets->identity;
 	if (place->driver->credential_next == NULL)
 		return true;
-	secrets->token = token_entry(place, role, place->credentials);
+	secrets->token = token_entry(place, role);
 	if (secrets->token == NULL)
 		return cf_error_set(err, CF_ERR_IO, "could not make a fingerprint of the credentials of place \"%s\"", place->name);
 	secrets->token->users++;
@@ -140,32 +144,38 @@ secrets_wipe(void *arg)
 {
 	Secrets    *secrets = arg;
 
-	for (int i = 0; i < secrets->credentials.count; i++)
-	{
-		char	   *value = unconstify(char *, secrets->credentials.items[i].value);
-
-		OPENSSL_cleanse(value, strlen(value));
-	}
+	values_wipe(&secrets->credentials);
+	values_wipe(&secrets->identity.settings);
 	if (secrets->token != NULL)
 		secrets->token->users--;
-	secrets->credentials.count = 0;
 	secrets->token = NULL;
 }
 
-/* add_value keeps a copy of a value, which it wipes. */
-static bool
-add_value(Secrets *secrets, const char *name, char *value, CfError *err)
+static void
+values_wipe(CfCredentials *values)
 {
-	CfCredential *item = &secrets->credentials.items[secrets->credentials.count];
-	bool		room = secrets->credentials.count < lengthof(secrets->credentials.items);
+	for (int i = 0; i < values->count; i++)
+	{
+		char	   *value = unconstify(char *, values->items[i].value);
+
+		OPENSSL_cleanse(value, strlen(value));
+	}
+	values->count = 0;
+}
+
+/* add_value keeps a copy of a value among credentials or settings. */
+static bool
+add_value(Secrets *secrets, CfCredentials *to, const char *name, const char *value, CfError *err)
+{
+	CfCredential *item = &to->items[to->count];
+	bool		room = to->count < lengthof(to->items);
 
 	if (room)
 	{
 		item->name = MemoryContextStrdup(secrets->context, name);
 		item->value = MemoryContextStrdup(secrets->context, value);
-		secrets->credentials.count++;
+		to->count++;
 	}
-	OPENSSL_cleanse(value, strlen(value));
 	return room || cf_error_set(err, CF_ERR_INPUT, "there are more credentials than a place can have");
 }
 
@@ -180,32 +190,55 @@ read_mapping(Secrets *secrets, const CfPlace *place, List *options, const char *
 		DefElem    *def = (DefElem *) lfirst(cell);
 		CfSealBinding binding;
 		char		value[CF_SEAL_SECRET_MAX + 1];
+		bool		added;
 
 		if (!driver_takes(place, def->defname))
 			continue;
 		cf_storage_binding(place, user, def->defname, &binding);
-		if (!cf_seal_reveal(&binding, defGetString(def), value, sizeof(value), err) ||
-			!add_value(secrets, def->defname, value, err))
+		added = cf_seal_reveal(&binding, defGetString(def), value, sizeof(value), err) &&
+			add_value(secrets, &secrets->credentials, def->defname, value, err);
+		OPENSSL_cleanse(value, sizeof(value));
+		if (!added)
 			return false;
 	}
 	return true;
 }
 
-/* read_source takes what the source has for the place's driver. */
+/* read_source takes what the environment has for the place's driver, or what another source needs to know. */
 static bool
 read_source(Secrets *secrets, const CfPlace *place, CfError *err)
 {
-	const char *source = place->credential_source;
 	const char *const *name = place->driver->credentials;
+	const char *setting;
+	const char *known;
+	int			at = 0;
 
-	for (; source[0] != '\0' && name != NULL && *name != NULL; name++)
+	if (strcmp(place->credential_source, "environment") == 0)
 	{
-		char	   *value;
+		for (; name != NULL && *name != NULL; name++)
+		{
+			char	   *value;
+			bool		added = true;
 
-		if (!cf_storage_source_read(place, source, *name, &value, err))
-			return false;
-		if (value != NULL && !add_value(secrets, *name, value, err))
-			return false;
+			if (!cf_storage_source_read(*name, &value, err))
+				return false;
+			if (value != NULL)
+			{
+				added = add_value(secrets, &secrets->credentials, *name, value, err);
+				OPENSSL_cleanse(value, strlen(value));
+			}
+			if (!added)
+				return false;
+		}
+	}
+	else if (place->credential_source[0] != '\0')
+	{
+		secrets->identity.source = place->credential_source;
+		while ((setting = cf_storage_source_setting(place, &at, &known)) != NULL)
+		{
+			if (!add_value(secrets, &secrets->identity.settings, setting, known, err))
+				return false;
+		}
 	}
 	return true;
 }
@@ -225,14 +258,14 @@ driver_takes(const CfPlace *place, const char *name)
 
 /* token_entry finds the token of these credentials, or an entry that it may be kept in; NULL = no fingerprint could be made. */
 static TokenEntry *
-token_entry(const CfPlace *place, Oid role, const CfCredentials *credentials)
+token_entry(const CfPlace *place, Oid role)
 {
 	uint8		digest[CF_HASH_SHA256_BYTES];
 	TokenEntry *idle = NULL;
 	int			kept = 0;
 	dlist_iter	iter;
 
-	if (!fingerprint(place, credentials, digest))
+	if (!fingerprint(place, digest))
 		return NULL;
 	dlist_foreach(iter, &tokens)
 	{
@@ -258,10 +291,11 @@ token_entry(const CfPlace *place, Oid role, const CfCredentials *credentials)
 	return idle;
 }
 
-/* fingerprint is the SHA-256 of the credentials and of where they belong. */
+/* fingerprint is the SHA-256 of the credentials, or of where they come from, and of where they belong. */
 static bool
-fingerprint(const CfPlace *place, const CfCredentials *credentials, uint8 digest[CF_HASH_SHA256_BYTES])
+fingerprint(const CfPlace *place, uint8 digest[CF_HASH_SHA256_BYTES])
 {
+	const CfCredentials *const from[] = {place->credentials, place->identity == NULL ? NULL : &place->identity->settings};
 	CfHash		hash = {NULL};
 	CfSealBinding binding;
 	bool		good = cf_hash_start(&hash);
@@ -273,11 +307,13 @@ fingerprint(const CfPlace *place, const CfCredentials *credentials, uint8 digest
 	FEED(binding.bucket);
 	FEED(binding.addresses);
 	FEED(place->credential_source);
-	FEED(cf_storage_option(place, "credential_source"));
-	for (int i = 0; credentials != NULL && i < credentials->count; i++)
+	for (int k = 0; k < lengthof(from); k++)
 	{
-		FEED(credentials->items[i].name);
-		FEED(credentials->items[i].value);
+		for (int i = 0; from[k] != NULL && i < from[k]->count; i++)
+		{
+			FEED(from[k]->items[i].name);
+			FEED(from[k]->items[i].value);
+		}
 	}
 #undef FEED
 	good = good && cf_hash_finish(&hash, digest);

@@ -7,12 +7,10 @@
  */
 #include <string.h>
 
-#include "core/clock.h"
 #include "storage/driver.h"
 
 #define TAG_MAX 64
 #define REQUEST_ARENA_BYTES 4096
-#define TOKEN_SPARE_US INT64_C(300000000)	/* a token is renewed so long before it ends */
 
 /* One line per provider; a driver that is NULL comes in a later build. */
 static const struct
@@ -28,7 +26,6 @@ static const struct
 };
 
 static bool op_ready(CfOp *op);
-static CfStep op_authenticate(CfOp *op);
 static CfStep unsupported(CfOp *op, const char *what);
 static bool check_tag(CfError *err, const char *owner_tag);
 static bool check_upload_args(CfOp *op, const CfUploadArgs *args);
@@ -47,10 +44,12 @@ void
 cf_storage_op_end(CfOp *op)
 {
 	if (op->place != NULL && op->place->driver != NULL)
+	{
+		cf_storage_renewal_end(op);
 		op->place->driver->end(op);
+	}
 	if (op->place != NULL)
 		cf_arena_free(&op->request_arena);
-	op->authenticating = false;
 	op->phase = 0;
 }
 
@@ -205,13 +204,19 @@ cf_storage_key_check(const CfPlace *place, const char *key, CfError *err)
 }
 
 CfStep
+cf_storage_authenticate(CfOp *op)
+{
+	return op_ready(op) ? cf_storage_renewal(op, NULL) : CF_STEP_ERROR;
+}
+
+CfStep
 cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat)
 {
 	CfStep		step;
 
 	if (!op_ready(op))
 		return CF_STEP_ERROR;
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->stat(op, key, stat);
 }
@@ -234,7 +239,7 @@ cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 		cf_error_set(&op->err, CF_ERR_INPUT, "no buffer to read object \"%s\" into", args->key);
 		return CF_STEP_ERROR;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->read(op, args, chunk);
 }
@@ -252,7 +257,7 @@ cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 					 args->key);
 		return CF_STEP_ERROR;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->put(op, args, data, length, stat);
 }
@@ -271,7 +276,7 @@ cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		memset(upload, 0, sizeof(*upload));
 		upload->args = wanted;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_begin(op, &upload->args, upload);
 }
@@ -291,7 +296,7 @@ cf_storage_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *dat
 					 upload->args.key);
 		return CF_STEP_ERROR;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_part(op, upload, part, data, length);
 }
@@ -316,7 +321,7 @@ cf_storage_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chun
 					 upload->args.key);
 		return CF_STEP_ERROR;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_read(op, upload, offset, chunk);
 }
@@ -328,7 +333,7 @@ cf_storage_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 
 	if (!op_ready(op) || !check_upload(op, upload))
 		return CF_STEP_ERROR;
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_seal(op, upload, stat);
 }
@@ -340,7 +345,7 @@ cf_storage_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 
 	if (!op_ready(op) || !check_upload(op, upload))
 		return CF_STEP_ERROR;
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_commit(op, upload, stat);
 }
@@ -352,7 +357,7 @@ cf_storage_upload_abort(CfOp *op, CfUpload *upload)
 
 	if (!op_ready(op) || (upload->args.owner_tag == NULL && !check_upload(op, upload)))
 		return CF_STEP_ERROR;
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->upload_abort(op, upload);
 }
@@ -364,7 +369,7 @@ cf_storage_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfSt
 
 	if (!op_ready(op))
 		return CF_STEP_ERROR;
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->uploads_find(op, older_than_us, token, page);
 }
@@ -382,7 +387,7 @@ cf_storage_remove(CfOp *op, const char *key, const char *version, const char *ow
 		cf_error_set(&op->err, CF_ERR_INPUT, "object \"%s\" cannot be removed without its version", key);
 		return CF_STEP_ERROR;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->remove(op, key, version, owner_tag, removed);
 }
@@ -400,7 +405,7 @@ cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries
 					 CF_STORAGE_LIST_MAX);
 		return CF_STEP_ERROR;
 	}
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->list(op, prefix == NULL ? "" : prefix, token, max_entries, page);
 }
@@ -415,7 +420,7 @@ cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const c
 		return CF_STEP_ERROR;
 	if (op->place->driver->copy == NULL || source->driver != op->place->driver)
 		return unsupported(op, "copy by itself");
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, source)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->copy(op, source, source_key, source_version, args, token, stat);
 }
@@ -430,7 +435,7 @@ cf_storage_set_class(CfOp *op, const char *key, const char *version, const char 
 		return CF_STEP_ERROR;
 	if (op->place->driver->set_class == NULL)
 		return unsupported(op, "change the class of an object");
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->set_class(op, key, version, storage_class, stat);
 }
@@ -444,7 +449,7 @@ cf_storage_restore(CfOp *op, const char *key, const char *version, int days, con
 		return CF_STEP_ERROR;
 	if (op->place->driver->restore == NULL)
 		return unsupported(op, "restore archived objects");
-	if ((step = op_authenticate(op)) != CF_STEP_DONE)
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->restore(op, key, version, days, priority);
 }
@@ -466,22 +471,6 @@ unsupported(CfOp *op, const char *what)
 {
 	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot %s", op->place->name, what);
 	return CF_STEP_ERROR;
-}
-
-/* op_authenticate obtains a token at the start of an operation, where the place's credentials want one. */
-static CfStep
-op_authenticate(CfOp *op)
-{
-	const CfPlace *place = op->place;
-	CfStep		step;
-
-	if (place->driver->credential_next == NULL || place->token == NULL ||
-		(!op->authenticating &&
-		 (op->phase != 0 || place->token->expires_us > cf_clock_now_us() + TOKEN_SPARE_US)))
-		return CF_STEP_DONE;
-	step = place->driver->credential_next(op);
-	op->authenticating = step == CF_STEP_SEND || step == CF_STEP_AGAIN;
-	return step;
 }
 
 /* op_ready tells whether the op's place has a driver in this build. */

@@ -87,12 +87,26 @@ typedef struct CfPlaceOption
 	const char *value;
 } CfPlaceOption;
 
-/* An access token that a driver obtained (credential_next); expires_us = 0: none yet. */
+/* An access token that a driver obtained (credential_next); "" = none yet. The rest is renewal.c's. */
 typedef struct CfToken
 {
 	char		value[8192];
-	int64_t		expires_us;
+	int64_t		expires_us;		/* 0 = there is none, or the store refused it */
+	int64_t		refresh_us;		/* from then on a new one is obtained; 0 = some time before it expires */
+	unsigned int generation;	/* counts tokens */
+	const void *renewer;		/* the op that is obtaining one; the others of this process wait for it */
+	int64_t		renewer_us;		/* monotonic: when it was last seen to go on */
 } CfToken;
+
+/*
+ * Whose identity a place uses without sealed credentials: the option credential_source, and what that source needs to know, from
+ * options of the place or else from the server's environment (source_sql.c). Only a superuser's place has one.
+ */
+typedef struct CfIdentity
+{
+	const char *source;			/* environment, file, web_identity, imds, pod_identity, managed_identity, metadata_server */
+	CfCredentials settings;		/* paths, names, addresses; wiped like credentials, since an environment may hold a secret */
+} CfIdentity;
 
 /* A place: one foreign server, read once; only its bandwidth_limit may change. All texts live as long as the struct. */
 typedef struct CfPlace
@@ -110,7 +124,8 @@ typedef struct CfPlace
 	bool		fsync;			/* LOCAL: make files and folders durable (cloudflux.storage_fsync) */
 	const CfPlaceOption *options;	/* those that only the driver understands, see CfDriver.options */
 	int			option_count;
-	const char *credential_source;	/* "" or one that the doorway reads: environment, web_identity; others are among options */
+	const char *credential_source;	/* as the option says; "" = unset */
+	const CfIdentity *identity; /* NULL = none: no source, or there are sealed credentials */
 	const CfCredentials *credentials;	/* NULL = none; wiped with the arena of the place, or its memory context */
 	CfToken    *token;			/* of drivers with credential_next: shared by all openings in this process; else NULL */
 	CfCaps		probed;			/* what check_storage() found; valid when was_probed */
@@ -158,9 +173,17 @@ typedef struct CfOp
 	CfRequest	request;		/* what to send after CF_STEP_SEND */
 	CfResponse	response;		/* the answer to it, to be there at the next call */
 	CfArena		request_arena;	/* of the present request and its answer; reset by the driver before it builds the next */
-	bool		authenticating; /* private to storage.c: a token is being obtained first */
 	int			phase;			/* private to the driver; 0 = not started */
 	void	   *state;			/* private to the driver */
+
+	/* private to renewal.c */
+	const CfPlace *renewing;	/* whose token is being obtained; NULL = nobody's */
+	bool		obtaining;		/* this op is at it; false: it waits for another one */
+	bool		repeated;		/* the present request goes out again, with a new token */
+	unsigned int generation;	/* of op->place's token when the driver was last called */
+	int			sends;			/* of the present request, before it was repeated */
+	struct CfHeld *held;		/* a request that waits for a new token */
+	void	   *kept;			/* the driver's state while a token is being obtained */
 } CfOp;
 
 typedef struct CfReadArgs
@@ -291,6 +314,9 @@ extern bool cf_storage_version_same(const CfPlace *place, const char *a, const c
  * control characters, UTF-8, reserved names. Keys that fail it can be listed and reported, never created.
  */
 extern bool cf_storage_key_check(const CfPlace *place, const char *key, CfError *err);
+
+/* cf_storage_authenticate obtains the token of the place, where its credentials want one: every operation does so by itself. */
+extern CfStep cf_storage_authenticate(CfOp *op);
 
 /* Size, pin, class and times of one object; CF_ERR_NOT_FOUND when it is not there. */
 extern CfStep cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat);

@@ -42,7 +42,6 @@ enum
 	AZURE_ASKED,				/* the operation's own first request was sent */
 	AZURE_ASKED_MORE,			/* its second */
 	AZURE_ASKED_LAST,
-	AZURE_ASKED_TOKEN,			/* azure_copy.c: a token for the source */
 	AZURE_SETTLING,				/* a create met somebody, or nobody knows: HEAD tells whether it is ours */
 	AZURE_COMMIT_LISTING,		/* azure_upload.c: what blocks are there? */
 	AZURE_COMMIT_SENT
@@ -119,9 +118,6 @@ extern bool cf_azure_presign(const CfPlace *place, CfArena *arena, const char *m
 
 /* azure_token.c */
 extern bool cf_azure_token_wanted(const CfPlace *place);
-extern bool cf_azure_token_fresh(const CfPlace *place);
-extern CfStep cf_azure_token_ask(CfOp *op, const CfPlace *place, int phase);
-extern bool cf_azure_token_take(CfOp *op, const CfPlace *place);
 extern CfStep cf_azure_credential_next(CfOp *op);
 
 /* azure_object.c */

@@ -61,10 +61,6 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 	{
 		case AZURE_START:
 			return copy_begin(op, source, source_key, source_version, args, token, mark);
-		case AZURE_ASKED_TOKEN:
-			if (!cf_azure_token_take(op, source))
-				return cf_azure_error(op);
-			return copy_begin(op, source, source_key, source_version, args, token, mark);
 		case AZURE_ASKED:
 			if (op->response.status == 501)	/* no Put Blob From URL here */
 				return copy_block(op, source, source_key, source_version, args, mark, stat);
@@ -115,13 +111,8 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	int			block = 0;
 	int			known = 0;
 
-	if (op->phase == AZURE_START)
-	{
-		if (!cf_azure_attributes_check(args, &op->err))
-			return cf_azure_error(op);
-		if (cf_azure_token_wanted(source) && source->token != NULL && !cf_azure_token_fresh(source))
-			return cf_azure_token_ask(op, source, AZURE_ASKED_TOKEN);
-	}
+	if (!cf_azure_attributes_check(args, &op->err))
+		return cf_azure_error(op);
 	state->block = 0;
 	state->copied_crc = 0;
 	state->copied_known = true;

@@ -23,10 +23,14 @@ static void azure_caps(const CfPlace *place, CfCaps *caps);
 static void azure_end(CfOp *op);
 static size_t utf8_sequence(const unsigned char *s);
 
-static const char *const azure_options[] = {"account", "authority", NULL};
+static const char *const azure_options[] = {
+	"account", "authority", "identity_tenant_id", "identity_client_id", "metadata_endpoint", NULL
+};
 static const char *const azure_credentials[] = {
 	"account_key", "sas_token", "tenant_id", "client_id", "client_secret", "federated_token", NULL
 };
+
+static const char *const azure_sources[] = {"environment", "web_identity", "managed_identity", NULL};
 
 const CfDriver cf_storage_azure_driver = {
 	.name = "azure",
@@ -47,6 +51,7 @@ const CfDriver cf_storage_azure_driver = {
 	.end = azure_end,
 	.options = azure_options,
 	.credentials = azure_credentials,
+	.sources = azure_sources,
 	.credential_next = cf_azure_credential_next,
 	.copy = cf_azure_copy,
 	.set_class = cf_azure_set_class,

@@ -1,9 +1,13 @@
 /*
  * azure_token.c
- *		Access tokens from Microsoft Entra ID: a client secret, or the token of a workload that Entra trusts.
+ *		Access tokens from Microsoft Entra ID: a client secret, the token of a workload that Entra trusts, or the identity that
+ *		Azure gave the machine.
  *
- * One POST to <authority>/<tenant>/oauth2/v2.0/token; the answer is JSON. The request's body and the answer's token are
- * secrets: neither reaches an error, which tells the service's code alone (invalid_client, AADSTS7000215).
+ * The first two are one POST to <authority>/<tenant>/oauth2/v2.0/token; a workload's token (source web_identity) is read from its file
+ * each time, since the platform renews it. The machine's (source managed_identity) is a GET at the instance metadata
+ * service, whose fixed link-local address the guard of `net` opens to such requests alone. All answer in JSON. The
+ * request's body and the answer's token are secrets: neither reaches an error, which tells the service's code alone
+ * (invalid_client, AADSTS7000215).
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -11,58 +15,58 @@
 
 #include "core/clock.h"
 #include "storage/azure/azure.h"
+#include "storage/identity.h"
 
 #define AUTHORITY "https://login.microsoftonline.com"
 #define SCOPE "https://storage.azure.com/.default"
-#define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#define METADATA "http://169.254.169.254"
+#define METADATA_TOKEN "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
 #define ANSWER_MAX (64 * 1024)
-#define LIFETIME_MAX (7 * 86400)
-#define SPARE_US INT64_C(60000000)
 
 static const char *credential(const CfPlace *place, const char *name);
+static CfStep ask(CfOp *op);
+static const char *secret_of(CfOp *op, const char **parameter);
+static CfStep ask_metadata(CfOp *op);
+static bool take(CfOp *op);
 static CfNetVerdict token_classify(const CfRequest *request, const CfResponse *response, void *ctx);
-static CfStep token_refused(CfOp *op, const CfPlace *place);
+static CfStep token_refused(CfOp *op);
 
 /* cf_azure_token_wanted: account_key comes before sas_token, and that before a token. */
 bool
 cf_azure_token_wanted(const CfPlace *place)
 {
 	return credential(place, "account_key")[0] == '\0' && credential(place, "sas_token")[0] == '\0' &&
-		credential(place, "client_id")[0] != '\0';
+		(credential(place, "client_id")[0] != '\0' || cf_identity_source(place)[0] != '\0');
 }
 
-bool
-cf_azure_token_fresh(const CfPlace *place)
-{
-	return place->token != NULL && place->token->expires_us > cf_clock_now_us() + SPARE_US;
-}
-
+/* credential gives a sealed credential, or what the place's source knows under that name. */
 static const char *
 credential(const CfPlace *place, const char *name)
 {
 	const char *value = cf_credential(place->credentials, name);
 
-	return value == NULL ? "" : value;
+	return value == NULL ? cf_identity_value(place, name) : value;
 }
 
-/* cf_azure_token_ask builds the request for a token of place, which may be the source of a copy. */
-CfStep
-cf_azure_token_ask(CfOp *op, const CfPlace *place, int phase)
+/* ask builds the request for a token. */
+static CfStep
+ask(CfOp *op)
 {
-	const char *authority = cf_storage_option(place, "authority");
-	const char *secret = credential(place, "client_secret");
-	const char *assertion = credential(place, "federated_token");
+	const CfPlace *place = op->place;
+	const char *authority = cf_identity_value(place, "authority");
 	CfRequest  *request = cf_storage_op_request(op, "POST", "GetToken");
 	CfAzureText url = {.arena = &op->request_arena};
 	CfAzureText body = {.arena = &op->request_arena};
+	const char *parameter;
+	const char *secret;
 	size_t		authority_bytes;
 
-	if (credential(place, "tenant_id")[0] == '\0' || (secret[0] == '\0' && assertion[0] == '\0'))
-	{
-		cf_error_set(&op->err, CF_ERR_DENIED, "credentials of place \"%s\" are not complete", place->name);
-		cf_error_hint(&op->err, "Set account_key, or sas_token, or tenant_id, client_id and client_secret.");
+	if (strcmp(cf_identity_source(place), "managed_identity") == 0)
+		return ask_metadata(op);
+	if ((secret = secret_of(op, &parameter)) == NULL)
 		return cf_azure_error(op);
-	}
+	if (authority[0] == '\0')
+		authority = cf_storage_option(place, "authority");
 	if (authority[0] == '\0')
 		authority = AUTHORITY;
 	authority_bytes = strlen(authority);
@@ -76,15 +80,8 @@ cf_azure_token_ask(CfOp *op, const CfPlace *place, int phase)
 	cf_azure_text_encode(&body, SCOPE);
 	cf_azure_text_add(&body, "&client_id=");
 	cf_azure_text_encode(&body, credential(place, "client_id"));
-	if (secret[0] != '\0')
-		cf_azure_text_add(&body, "&client_secret=");
-	else
-	{
-		cf_azure_text_add(&body, "&client_assertion_type=");
-		cf_azure_text_encode(&body, ASSERTION_TYPE);
-		cf_azure_text_add(&body, "&client_assertion=");
-	}
-	cf_azure_text_encode(&body, secret[0] != '\0' ? secret : assertion);
+	cf_azure_text_add(&body, parameter);
+	cf_azure_text_encode(&body, secret);
 	if (url.failed || body.failed)
 		return cf_azure_memory(op);
 	request->url = url.data;
@@ -92,10 +89,65 @@ cf_azure_token_ask(CfOp *op, const CfPlace *place, int phase)
 	request->body_bytes = body.length;
 	request->answer_max = ANSWER_MAX;
 	request->classify = token_classify;
-	request->ctx = op;
 	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
 		return cf_azure_error(op);
-	return cf_azure_send(op, phase);
+	return cf_azure_send(op, AZURE_ASKED);
+}
+
+/* secret_of gives what proves who we are, and the parameters that it is sent as; NULL = op->err tells why not. */
+static const char *
+secret_of(CfOp *op, const char **parameter)
+{
+	const CfPlace *place = op->place;
+	const char *secret = credential(place, "client_secret");
+	const char *assertion = credential(place, "federated_token");
+	const char *file = cf_identity_value(place, "token_file");
+	char	   *token;
+
+	*parameter = secret[0] != '\0' ? "&client_secret=" :
+		"&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=";
+	if (credential(place, "tenant_id")[0] != '\0' && credential(place, "client_id")[0] != '\0')
+	{
+		if (secret[0] != '\0' || assertion[0] != '\0')
+			return secret[0] != '\0' ? secret : assertion;
+		if (file[0] != '\0')
+			return cf_identity_token(place, file, &op->request_arena, &token, &op->err) ? token : NULL;
+	}
+	cf_error_set(&op->err, CF_ERR_DENIED, "credentials of place \"%s\" are not complete", place->name);
+	if (cf_identity_source(place)[0] != '\0')
+		cf_error_hint(&op->err, "The source web_identity needs AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE in the "
+					  "server's environment, or the options identity_tenant_id, identity_client_id and web_identity_token_file.");
+	else
+		cf_error_hint(&op->err, "Set account_key, or sas_token, or tenant_id, client_id and client_secret.");
+	return NULL;
+}
+
+/* ask_metadata asks the machine for a token of its identity, or of the one of client_id where it has several. */
+static CfStep
+ask_metadata(CfOp *op)
+{
+	const CfPlace *place = op->place;
+	const char *endpoint = cf_identity_value(place, "metadata_endpoint");
+	CfAzureText url = {.arena = op->arena};
+	CfRequest  *request;
+
+	if (endpoint[0] == '\0')
+		endpoint = METADATA;
+	if (!cf_identity_endpoint(place, endpoint, &op->err))
+		return cf_azure_error(op);
+	cf_azure_text_add_bytes(&url, endpoint, strlen(endpoint) - (endpoint[strlen(endpoint) - 1] == '/'));
+	cf_azure_text_add(&url, METADATA_TOKEN);
+	if (credential(place, "client_id")[0] != '\0')
+	{
+		cf_azure_text_add(&url, "&client_id=");
+		cf_azure_text_encode(&url, credential(place, "client_id"));
+	}
+	if (url.failed)
+		return cf_azure_memory(op);
+	request = cf_identity_request(op, "GET", "GetMetadataToken", url.data, true);
+	if (request == NULL || !cf_net_header(request, "Metadata", "true", &op->err))
+		return cf_azure_error(op);
+	return cf_azure_send(op, AZURE_ASKED);
 }
 
 static CfNetVerdict
@@ -110,31 +162,27 @@ token_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 	return CF_NET_FINAL;
 }
 
-/* cf_azure_token_take reads the answer into place->token; false = op->err tells. */
-bool
-cf_azure_token_take(CfOp *op, const CfPlace *place)
+/* take reads the answer into the place's token; false = op->err tells. */
+static bool
+take(CfOp *op)
 {
+	const CfPlace *place = op->place;
 	json_t	   *root;
 	const char *token;
-	json_t	   *lifetime;
 	int64_t		seconds = 0;
 	bool		taken = false;
 
 	if (op->response.status != 200)
-		return token_refused(op, place), false;
+		return token_refused(op), false;
 	root = json_loadb(op->response.body, op->response.body_bytes, 0, NULL);
 	token = json_string_value(json_object_get(root, "access_token"));
-	lifetime = json_object_get(root, "expires_in");
-	if (json_is_integer(lifetime))
-		seconds = json_integer_value(lifetime);
-	else if (json_is_string(lifetime) && !cf_azure_number(json_string_value(lifetime), INT32_MAX, &seconds))
-		seconds = 0;
-	if (token == NULL || token[0] == '\0' || strlen(token) >= sizeof(place->token->value) || strpbrk(token, "\r\n") != NULL || seconds <= 0)
+	if (token == NULL || token[0] == '\0' || strlen(token) >= sizeof(place->token->value) || strpbrk(token, "\r\n") != NULL ||
+		!cf_identity_seconds(json_object_get(root, "expires_in"), &seconds))
 		cf_error_set(&op->err, CF_ERR_IO, "answer of the token service of place \"%s\" is not what was expected", place->name);
 	else
 	{
 		snprintf(place->token->value, sizeof(place->token->value), "%s", token);
-		place->token->expires_us = cf_clock_now_us() + (seconds < LIFETIME_MAX ? seconds : LIFETIME_MAX) * INT64_C(1000000);
+		place->token->expires_us = cf_clock_now_us() + seconds * INT64_C(1000000);
 		taken = true;
 	}
 	json_decref(root);
@@ -143,8 +191,9 @@ cf_azure_token_take(CfOp *op, const CfPlace *place)
 
 /* token_refused tells why there is no token: the codes of the service, and nothing else of its answer. */
 static CfStep
-token_refused(CfOp *op, const CfPlace *place)
+token_refused(CfOp *op)
 {
+	const CfPlace *place = op->place;
 	const CfResponse *response = &op->response;
 	json_t	   *root = NULL;
 	const char *code;
@@ -172,7 +221,14 @@ token_refused(CfOp *op, const CfPlace *place)
 	json_decref(root);
 	cf_error_set(&op->err, response->status >= 500 || response->status == 429 ? CF_ERR_IO : CF_ERR_DENIED,
 				 "could not obtain a token for place \"%s\": HTTP %d%s%s", place->name, response->status, shown, aadsts);
-	if (op->err.kind == CF_ERR_DENIED)
+	if (response->status >= 300 && response->status < 400)
+		cf_error_detail(&op->err, "The token service answered with a redirect, which is not followed.");
+	if (op->request.metadata_service && op->err.kind == CF_ERR_DENIED)
+		cf_error_hint(&op->err, "The source managed_identity works on machines of Azure that have an identity; one of several is chosen by "
+					  "the option identity_client_id.");
+	else if (op->err.kind == CF_ERR_DENIED && cf_identity_source(place)[0] != '\0')
+		cf_error_hint(&op->err, "Look at the federated credential of the application: issuer, subject and audience must be those of the token.");
+	else if (op->err.kind == CF_ERR_DENIED)
 		cf_error_hint(&op->err, "Look at tenant_id, client_id and client_secret: a secret may have expired.");
 	return CF_STEP_ERROR;
 }
@@ -183,8 +239,8 @@ cf_azure_credential_next(CfOp *op)
 	if (!cf_azure_token_wanted(op->place) || op->place->token == NULL)
 		return cf_azure_done(op);
 	if (op->phase == AZURE_START)
-		return cf_azure_token_ask(op, op->place, AZURE_ASKED);
-	if (!cf_azure_token_take(op, op->place))
+		return ask(op);
+	if (!take(op))
 		return cf_azure_error(op);
 	return cf_azure_done(op);
 }

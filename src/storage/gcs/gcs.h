@@ -127,6 +127,9 @@ extern bool cf_gcs_presign(const CfPlace *place, CfArena *arena, const char *met
 extern CfStep cf_gcs_credential_next(CfOp *op);
 extern bool cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err);
 
+/* gcs_federation.c */
+extern CfStep cf_gcs_federation(CfOp *op);
+
 /* gcs_object.c */
 extern CfStep cf_gcs_stat(CfOp *op, const char *key, CfObjectStat *stat);
 extern CfStep cf_gcs_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);

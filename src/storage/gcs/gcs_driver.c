@@ -22,8 +22,9 @@ static bool bucket_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool class_check(const CfPlace *place, CfError *err);
 
-static const char *const gcs_options[] = {"user_project", "credential_source", NULL};
+static const char *const gcs_options[] = {"user_project", "metadata_endpoint", NULL};
 static const char *const gcs_credentials[] = {"service_account_key", "access_token", NULL};
+static const char *const gcs_sources[] = {"environment", "web_identity", "metadata_server", NULL};
 static const char *const gcs_classes[] = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", NULL};
 
 const CfDriver cf_storage_gcs_driver = {
@@ -45,6 +46,7 @@ const CfDriver cf_storage_gcs_driver = {
 	.end = gcs_end,
 	.options = gcs_options,
 	.credentials = gcs_credentials,
+	.sources = gcs_sources,
 	.credential_next = cf_gcs_credential_next,
 	.copy = cf_gcs_copy,
 	.set_class = cf_gcs_set_class,
@@ -55,16 +57,10 @@ const CfDriver cf_storage_gcs_driver = {
 static bool
 gcs_validate(const CfPlace *place, CfError *err)
 {
-	const char *source = cf_storage_option(place, "credential_source");
 	const char *project = cf_storage_option(place, "user_project");
 
 	if (!bucket_check(place, err) || !endpoint_check(place, err) || !class_check(place, err))
 		return false;
-	if (source[0] != '\0' && strcmp(source, "metadata_server") != 0)
-	{
-		cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"credential_source\" of place \"%s\"", place->name);
-		return cf_error_hint(err, "It is metadata_server, or left away.");
-	}
 	if (strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != strlen(project))
 		return cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"user_project\" of place \"%s\"", place->name);
 	if (strlen(place->prefix) > CF_STORAGE_KEY_MAX - sizeof(CF_GCS_PARTS) - 128)

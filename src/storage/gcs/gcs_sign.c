@@ -31,7 +31,7 @@ cf_gcs_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfErr
 	bool		added;
 
 	(void) now_us;
-	if (token == NULL && place->token != NULL && place->token->expires_us > 0)
+	if (token == NULL && place->token != NULL)
 		token = place->token->value;
 	if (token == NULL || token[0] == '\0')
 		return true;

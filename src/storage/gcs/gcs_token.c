@@ -3,10 +3,10 @@
  *		Where the access token of a place comes from.
  *
  * With the credential service_account_key, the JSON text of a service account's key, we sign a short-lived JWT (RS256) and
- * exchange it at the key's token_uri (RFC 7523). With the option credential_source = metadata_server the token is that of
- * the machine the server runs on (Compute Engine, or GKE with workload identity); whoever may set that option lends out the machine's
- * identity. A fixed access_token is used as it is, and without any credential requests go out unsigned, for emulators and public
- * buckets; both need no exchange.
+ * exchange it at the key's token_uri (RFC 7523). With the source metadata_server the token is that of the machine the server runs
+ * on (Compute Engine, or GKE with workload identity), with web_identity it comes from gcs_federation.c; whoever may choose a
+ * source lends out the server's identity. A fixed access_token is used as it is, and without any credential requests go out
+ * unsigned, for emulators and public buckets; both need no exchange.
  *
  * The token goes into place->token, which all openings of the place in this process share. The JWT and the answer are wiped
  * as soon as they were used; the engine redacts what it logs.
@@ -16,9 +16,11 @@
 
 #include "core/clock.h"
 #include "storage/gcs/gcs.h"
+#include "storage/identity.h"
 
 #define TOKEN_URI "https://oauth2.googleapis.com/token"
-#define METADATA_URL "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token?scopes="
+#define METADATA "http://169.254.169.254"
+#define METADATA_TOKEN "/computeMetadata/v1/instance/service-accounts/default/token?scopes="
 #define GRANT "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
 #define JWT_SECONDS 3600
 #define SIGNATURE_BYTES 1024
@@ -45,24 +47,35 @@ static CfNetVerdict token_classify(const CfRequest *request, const CfResponse *r
 CfStep
 cf_gcs_credential_next(CfOp *op)
 {
+	if (strcmp(cf_identity_source(op->place), "web_identity") == 0)
+		return cf_gcs_federation(op);
 	if (op->phase != TOKEN_BEGIN)
 		return op->response.status == 200 ? token_take(op) : token_refused(op);
 	if (cf_credential(op->place->credentials, "access_token") != NULL)
 		return CF_STEP_DONE;
 	if (cf_credential(op->place->credentials, "service_account_key") != NULL)
 		return ask_key(op, TOKEN_ASKED, cf_clock_now_us());
-	if (strcmp(cf_storage_option(op->place, "credential_source"), "metadata_server") == 0)
+	if (strcmp(cf_identity_source(op->place), "metadata_server") == 0)
 		return ask_metadata(op);
 	return CF_STEP_DONE;
 }
 
-/* ask_metadata asks the machine for its own token. The address is Google's, compiled in: a name could be made to lie. */
+/* ask_metadata asks the machine for its own token. The address is Google's, compiled in: a name could be made to lie. Another one is a superuser's option. */
 static CfStep
 ask_metadata(CfOp *op)
 {
-	CfRequest  *request = cf_storage_op_request(op, "GET", "metadata.token");
+	const char *endpoint = cf_identity_value(op->place, "metadata_endpoint");
+	CfRequest  *request;
+	size_t		length;
 
-	request->url = cf_gcs_printf(&op->request_arena, METADATA_URL "%s", CF_GCS_SCOPE);
+	if (endpoint[0] == '\0')
+		endpoint = METADATA;
+	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
+		return CF_STEP_ERROR;
+	length = strlen(endpoint);
+	request = cf_storage_op_request(op, "GET", "metadata.token");
+	request->url = cf_gcs_printf(&op->request_arena, "%.*s" METADATA_TOKEN "%s", (int) (length - (endpoint[length - 1] == '/')), endpoint,
+								 CF_GCS_SCOPE);
 	if (request->url == NULL)
 		return cf_gcs_memory(op);
 	if (!cf_net_header(request, "Metadata-Flavor", "Google", &op->err))
@@ -181,6 +194,7 @@ bool
 cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
 {
 	const char *text = cf_credential(place->credentials, "service_account_key");
+	bool		federated;
 
 	if (text == NULL)
 	{
@@ -190,9 +204,12 @@ cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
 	*key = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	if (*key != NULL && cf_gcs_text(*key, "client_email")[0] != '\0' && cf_gcs_text(*key, "private_key")[0] != '\0')
 		return true;
+	federated = strcmp(cf_gcs_text(*key, "type"), "external_account") == 0;
 	json_decref(*key);
 	cf_error_set(err, CF_ERR_INPUT, "the credential service_account_key of place \"%s\" is not a service account's key",
 				 place->name);
+	if (federated)
+		return cf_error_hint(err, "It is the configuration of a workload identity: use the option credential_source 'web_identity'.");
 	return cf_error_hint(err, "It is the JSON text that Google gives out once, with client_email and private_key.");
 }
 

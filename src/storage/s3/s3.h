@@ -237,6 +237,9 @@ extern bool cf_s3_presign_url(const char *method, const char *url, const CfS3Key
 							  int64_t seconds, char **signed_url, CfError *err);
 extern bool cf_s3_keys(const CfPlace *place, CfArena *arena, CfS3Keys *keys, CfError *err);
 
+/* s3_source.c */
+extern CfStep cf_s3_credential_next(CfOp *op);
+
 /* s3_object.c */
 extern CfStep cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat);
 extern CfStep cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);

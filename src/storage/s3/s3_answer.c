@@ -91,6 +91,7 @@ static bool field_visit(void *ctx, const char *path, const char *text, size_t le
 static CfNetVerdict verdict_inside(const CfRequest *request, const CfResponse *response);
 static CfNetVerdict verdict_of_code(const char *code, CfNetVerdict otherwise);
 static bool clock_is_wrong(const CfResponse *response);
+static bool has_session(const CfOp *op);
 static void harmless(char *text, const char *more);
 static bool wrong_region(CfOp *op, char region[CODE_BYTES]);
 static bool attributes_fill(CfOp *op, CfObjectStat *stat);
@@ -105,7 +106,6 @@ cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 	CfNetVerdict otherwise = CF_NET_FINAL;
 	char		code[CODE_BYTES];
 
-	(void) ctx;
 	if (response->truncated)
 		return CF_NET_RETRY;
 	if (response->status == 200)
@@ -121,12 +121,22 @@ cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 	/* A HEAD has no body that tells why. */
 	else if (response->status == 403 && code[0] == '\0' && clock_is_wrong(response))
 		return CF_NET_CLOCK;
-	else if (response->status == 401)
+	/* This is how a HEAD is told that a session has ended. */
+	else if (response->status == 401 || (response->status == 400 && strcmp(request->method, "HEAD") == 0 && has_session(ctx)))
 		otherwise = CF_NET_REAUTHENTICATE;
 	/* What lost against another writer must begin again from the first part; its caller finds out how it stands. */
 	if (response->status == 409 && strcmp(request->verb, "CompleteMultipartUpload") == 0)
 		return CF_NET_FINAL;
 	return verdict_of_code(code, otherwise);
+}
+
+/* has_session tells whether the request of an op is signed with credentials that were obtained, and can be again. */
+static bool
+has_session(const CfOp *op)
+{
+	const CfPlace *place = op == NULL ? NULL : cf_s3_asked(op);
+
+	return place != NULL && place->token != NULL && place->token->value[0] != '\0';
 }
 
 /* verdict_inside looks into the 200 of calls that work for long before they know their outcome. */
@@ -246,6 +256,7 @@ cf_s3_fail(CfOp *op, const char *what, const char *key)
 	const char *hint = "";
 	CfError		told = response->err;
 	CfNetVerdict verdict = cf_s3_classify(&op->request, response, op);
+	bool		renewable;
 	char		code[CODE_BYTES];
 	char		region[CODE_BYTES];
 	char		id[ID_BYTES];
@@ -276,12 +287,13 @@ cf_s3_fail(CfOp *op, const char *what, const char *key)
 	}
 	cf_error_set(&op->err, kind, "could not %s%s%s%s in place \"%s\": HTTP %d%s%s", what, key == NULL ? "" : " \"", shown,
 				 key == NULL ? "" : "\"", place->name, response->status, code[0] == '\0' ? "" : " ", code);
-	op->err.retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN || verdict == CF_NET_REAUTHENTICATE ||
+	renewable = verdict == CF_NET_REAUTHENTICATE && place->token != NULL && place->token->value[0] != '\0';
+	op->err.retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN || renewable ||
 		(op->err.retryable && kind != CF_ERR_IO);
 	if (id[0] != '\0')
 		cf_error_detail(&op->err, "The store's id of the request is %s.", id);
 	cf_error_hint(&op->err, "%s", hint);
-	if (verdict == CF_NET_REAUTHENTICATE && place->token != NULL)
+	if (renewable)
 		place->token->expires_us = 0;
 	if (wrong_region(op, region))
 	{

@@ -92,12 +92,15 @@ static const struct
 
 static const char *const option_names[] = {
 	"preset", "addressing", "payload_signing", "checksum", "put_max_mb", "sse", "sse_kms_key_id", "request_payer",
-	"expected_bucket_owner", "accept_unconditional_create", "accept_unconditional_delete", NULL
+	"expected_bucket_owner", "accept_unconditional_create", "accept_unconditional_delete", "role_arn", "role_session_name",
+	"sts_endpoint", "profile", "metadata_endpoint", NULL
 };
 
 static const char *const credential_names[] = {
 	"access_key_id", "secret_access_key", "session_token", "sse_customer_key", NULL
 };
+
+static const char *const source_names[] = {"environment", "file", "web_identity", "imds", "pod_identity", NULL};
 
 /* Options with few values. */
 static const struct
@@ -133,6 +136,8 @@ const CfDriver cf_storage_s3_driver = {
 	.end = s3_end,
 	.options = option_names,
 	.credentials = credential_names,
+	.sources = source_names,
+	.credential_next = cf_s3_credential_next,
 	.copy = cf_s3_copy,
 	.set_class = cf_s3_set_class,
 	.restore = cf_s3_restore,

@@ -68,7 +68,7 @@ cf_s3_keys(const CfPlace *place, CfArena *arena, CfS3Keys *keys, CfError *err)
 	keys->access_key = cf_credential(place->credentials, "access_key_id");
 	keys->secret_key = cf_credential(place->credentials, "secret_access_key");
 	keys->session_token = session == NULL ? "" : session;
-	if (place->token != NULL && place->token->expires_us > 0)
+	if (place->token != NULL && place->token->value[0] != '\0')
 	{
 		if ((lines = cf_arena_strdup(arena, place->token->value)) == NULL)
 			return out_of_memory(err);
@@ -165,6 +165,13 @@ cf_s3_presign(const CfPlace *place, CfArena *arena, const char *method, const ch
 	{
 		cf_error_set(err, CF_ERR_INPUT, "a presigned URL cannot be valid for %lld seconds", (long long) seconds);
 		return cf_error_hint(err, "It is valid for at least one second and at most seven days.");
+	}
+	if (place->token != NULL && place->token->value[0] != '\0' && expires_us > place->token->expires_us)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "a presigned URL of place \"%s\" cannot outlive the session that signs it", place->name);
+		cf_error_detail(err, "The session ends in %lld seconds, the URL is to be valid for %lld.",
+						(long long) ((place->token->expires_us - now_us) / 1000000), (long long) seconds);
+		return cf_error_hint(err, "Ask for a shorter time, or give the place keys of its own with cloudflux.set_credentials().");
 	}
 	if (keys.access_key != NULL)
 		return cf_s3_presign_url(method, plain, &keys, arena, now_us, seconds, url, err);

@@ -159,7 +159,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const CfCredentials credentials = {.items = {{"access_token", "t"}}, .count = 1};
-	static const CfPlaceOption machine = {"credential_source", "metadata_server"};
+	static const CfIdentity machine = {.source = "metadata_server"};
 	CfToken    *token = calloc(1, sizeof(CfToken));
 	CfPlace		place = {.name = "fuzz", .provider = "GCP", .bucket = "bucket", .region = "", .endpoint = "", .prefix = "",
 		.storage_class = "", .token = token, .driver = &cf_storage_gcs_driver};
@@ -176,10 +176,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (which & 32)
 		place.credentials = &credentials;
 	else
-	{
-		place.options = &machine;
-		place.option_count = 1;
-	}
+		place.identity = &machine;
 	if (which & 64)
 		strcpy(upload.handle, "put/t");
 	cf_arena_init(&arena, &cf_arena_malloc, 4096, 0);

@@ -237,6 +237,8 @@ refusals(void)
 static void
 other_sources(void)
 {
+	static const CfIdentity machine = {.source = "metadata_server"};
+
 	note("other sources");
 	give("access_token", "fixed");
 	ok(cf_gcs_credential_next(&op) == CF_STEP_DONE && token.expires_us == 0, "a fixed token needs no exchange");
@@ -251,8 +253,7 @@ other_sources(void)
 	cf_storage_op_request(&op, "GET", "x");
 	ok(cf_gcs_sign(&op.request, &op, &op.request_arena, 0, &op.err) && op.request.header_count == 0,
 	   "and requests go out unsigned");
-	options[0] = (CfPlaceOption) {"credential_source", "metadata_server"};
-	place.option_count = 1;
+	place.identity = &machine;
 	ok(cf_gcs_credential_next(&op) == CF_STEP_SEND && op.request.metadata_service, "on option, the metadata server is asked");
 	is_str(op.request.url, "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token?scopes="
 		   "https://www.googleapis.com/auth/devstorage.read_write", "at its own address");
@@ -268,7 +269,7 @@ other_sources(void)
 	op.response = (CfResponse) {.status = 200, .body = "{\"access_token\":\"m\",\"expires_in\":300}", .body_bytes = 38};
 	token.expires_us = 0;
 	ok(cf_gcs_credential_next(&op) == CF_STEP_ERROR && token.expires_us == 0, "who does not say Google is not believed");
-	place.option_count = 0;
+	place.identity = NULL;
 }
 
 /* check_url verifies the signature of a URL against what has to be signed. */

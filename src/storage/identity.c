@@ -1,0 +1,284 @@
+/*
+ * identity.c
+ *		What the sources of credentials of all drivers have in common: files of the server, small requests, cautious reading.
+ *
+ * Token files are read each time credentials are obtained, since whoever mounts them renews them: a rename puts another one in
+ * place, often behind a symbolic link, so links are followed. Which files is for a superuser to say. The descriptor lives
+ * for an instant. What was read lies in the arena of the request and is short-lived.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "storage/identity.h"
+
+static ssize_t read_all(int fd, char *buffer, size_t room);
+static CfNetVerdict identity_classify(const CfRequest *request, const CfResponse *response, void *ctx);
+
+const char *
+cf_identity_source(const CfPlace *place)
+{
+	return place->identity == NULL ? "" : place->identity->source;
+}
+
+const char *
+cf_identity_value(const CfPlace *place, const char *name)
+{
+	const char *value = place->identity == NULL ? NULL : cf_credential(&place->identity->settings, name);
+
+	return value == NULL ? "" : value;
+}
+
+bool
+cf_identity_file(const CfPlace *place, const char *path, size_t max, CfArena *arena, char **text, CfError *err)
+{
+	int			fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	char	   *buffer = fd < 0 ? NULL : cf_arena_alloc(arena, max + 2);
+	struct stat st;
+	ssize_t		length = -1;
+	bool		failed;
+
+	if (fd >= 0 && buffer == NULL)
+	{
+		close(fd);
+		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for file \"%s\"", path);
+	}
+	failed = fd < 0 || fstat(fd, &st) < 0 || (S_ISREG(st.st_mode) && (length = read_all(fd, buffer, max + 1)) < 0);
+	if (failed)
+	{
+		cf_error_errno(err, errno, "could not read file", path);
+		/* A file that is not there must not look like an object that is gone. */
+		if (err->kind == CF_ERR_NOT_FOUND)
+			err->kind = CF_ERR_STATE;
+		cf_error_detail(err, "Credentials of place \"%s\" are to come from it.", place->name);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (failed)
+		return false;
+	while (length > 0 && strchr(" \t\r\n", buffer[length - 1]) != NULL && buffer[length - 1] != '\0')
+		length--;
+	if (length > 0 && (size_t) length <= max && memchr(buffer, '\0', (size_t) length) == NULL)
+	{
+		buffer[length] = '\0';
+		*text = buffer;
+		return true;
+	}
+	if (length > 0)
+		explicit_bzero(buffer, (size_t) length);
+	cf_error_set(err, CF_ERR_STATE, "file \"%s\" holds no credentials for place \"%s\"", path, place->name);
+	return cf_error_detail(err, "It is empty, longer than %zu bytes, or not a text file.", max);
+}
+
+/* read_all reads until the end, or until there is no room. */
+static ssize_t
+read_all(int fd, char *buffer, size_t room)
+{
+	size_t		length = 0;
+	ssize_t		got;
+
+	while (length < room && (got = read(fd, buffer + length, room - length)) != 0)
+	{
+		if (got < 0 && errno != EINTR)
+			return -1;
+		length += got > 0 ? (size_t) got : 0;
+	}
+	return (ssize_t) length;
+}
+
+bool
+cf_identity_token(const CfPlace *place, const char *path, CfArena *arena, char **token, CfError *err)
+{
+	if (!cf_identity_file(place, path, CF_IDENTITY_TOKEN_BYTES, arena, token, err))
+		return false;
+	for (const char *s = *token; *s != '\0'; s++)
+	{
+		if (*s > 0x20 && *s < 0x7f)
+			continue;
+		explicit_bzero(*token, strlen(*token));
+		cf_error_set(err, CF_ERR_STATE, "file \"%s\" holds no token for place \"%s\"", path, place->name);
+		return cf_error_detail(err, "It contains blanks, control characters, or more than one line.");
+	}
+	return true;
+}
+
+bool
+cf_identity_endpoint(const CfPlace *place, const char *endpoint, CfError *err)
+{
+	CfError		ignored;
+	CfUrl		url;
+
+	if (strlen(endpoint) <= 255 && cf_url_split(endpoint, &url, &ignored) && url.query[0] == '\0' &&
+		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "credentials of place \"%s\" cannot be asked for: \"%.100s\" is no address", place->name,
+				 endpoint);
+	return cf_error_hint(err, "It is http://HOST or https://HOST, with or without a :PORT and without a path.");
+}
+
+CfRequest *
+cf_identity_request(CfOp *op, const char *method, const char *verb, const char *url, bool metadata)
+{
+	CfRequest  *request = cf_storage_op_request(op, method, verb);
+
+	request->url = url == NULL ? NULL : cf_arena_strdup(&op->request_arena, url);
+	request->metadata_service = metadata;
+	request->answer_max = CF_IDENTITY_ANSWER_BYTES;
+	request->classify = identity_classify;
+	if (request->url != NULL)
+		return request;
+	cf_identity_memory(op);
+	return NULL;
+}
+
+/* identity_classify: what is not transient is for the source to read. A redirect is an answer like any other that is not 200. */
+static CfNetVerdict
+identity_classify(const CfRequest *request, const CfResponse *response, void *ctx)
+{
+	(void) request;
+	(void) ctx;
+	if (response->status == 429)
+		return CF_NET_SLOW_DOWN;
+	return response->truncated || response->status == 408 || response->status >= 500 ? CF_NET_RETRY : CF_NET_FINAL;
+}
+
+CfStep
+cf_identity_send(CfOp *op, int phase)
+{
+	op->phase = phase;
+	return CF_STEP_SEND;
+}
+
+CfStep
+cf_identity_refused(CfOp *op, const char *who, const char *code)
+{
+	const CfResponse *response = &op->response;
+	bool		transient = response->status == 0 || response->status == 429 || response->status >= 500 || response->truncated;
+	CfErrorKind kind = transient ? CF_ERR_IO : CF_ERR_DENIED;
+	bool		retryable = transient && (response->status != 0 || response->err.retryable);
+	char		shown[64];
+
+	cf_identity_harmless(code, shown, sizeof(shown));
+	if (response->status == 0 && response->err.kind != CF_ERR_NONE)
+		kind = response->err.kind;
+	cf_error_set(&op->err, kind, "could not obtain credentials for place \"%s\"", op->place->name);
+	op->err.retryable = retryable;
+	if (response->status == 0)
+	{
+		cf_error_detail(&op->err, "%s did not answer: %.300s.", who,
+						response->err.message[0] == '\0' ? "no connection" : response->err.message);
+		cf_error_hint(&op->err, "%s", response->err.hint);
+	}
+	else if (response->status >= 300 && response->status < 400)
+		cf_error_detail(&op->err, "%s answered with a redirect (HTTP %d), which is not followed.", who, response->status);
+	else
+		cf_error_detail(&op->err, "%s answered HTTP %d%s%s.", who, response->status, shown[0] == '\0' ? "" : " ", shown);
+	cf_identity_wipe(op);
+	op->phase = 0;
+	return CF_STEP_ERROR;
+}
+
+CfStep
+cf_identity_fails(CfOp *op, CfErrorKind kind, const char *format, ...)
+{
+	char		detail[sizeof(op->err.detail)];
+	va_list		args;
+
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+	cf_error_set(&op->err, kind, "could not obtain credentials for place \"%s\"", op->place->name);
+	op->err.retryable = kind == CF_ERR_IO;
+	cf_error_detail(&op->err, "%s", detail);
+	cf_identity_wipe(op);
+	op->phase = 0;
+	return CF_STEP_ERROR;
+}
+
+CfStep
+cf_identity_memory(CfOp *op)
+{
+	op->phase = 0;
+	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for credentials of place \"%s\"", op->place->name);
+	return CF_STEP_ERROR;
+}
+
+void
+cf_identity_harmless(const char *text, char *shown, size_t room)
+{
+	size_t		length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	snprintf(shown, room, "%.*s", (int) (length < room ? length : room - 1), text);
+}
+
+json_t *
+cf_identity_json(const CfOp *op)
+{
+	json_t	   *answer = op->response.body_bytes == 0 ? NULL :
+		json_loadb(op->response.body, op->response.body_bytes, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(answer))
+		return answer;
+	json_decref(answer);
+	return NULL;
+}
+
+const char *
+cf_identity_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text == NULL ? "" : text;
+}
+
+bool
+cf_identity_seconds(const json_t *value, int64_t *seconds)
+{
+	const char *digits = json_string_value(value);
+
+	*seconds = 0;
+	if (json_is_integer(value))
+		*seconds = json_integer_value(value);
+	else if (digits != NULL && digits[0] != '\0' && strlen(digits) <= 10 && strspn(digits, "0123456789") == strlen(digits))
+	{
+		for (; *digits != '\0'; digits++)
+			*seconds = *seconds * 10 + (*digits - '0');
+	}
+	if (*seconds > CF_IDENTITY_LIFE_MAX_S)
+		*seconds = CF_IDENTITY_LIFE_MAX_S;
+	return *seconds > 0;
+}
+
+bool
+cf_identity_keep(CfOp *op, const char *value, int64_t expires_us)
+{
+	CfToken    *token = op->place->token;
+	size_t		length = strlen(value);
+	int64_t		last_us = cf_clock_now_us() + CF_IDENTITY_LIFE_MAX_S * 1000000;
+
+	if (length == 0 || length >= sizeof(token->value))
+		return false;
+	explicit_bzero(token->value, sizeof(token->value));
+	memcpy(token->value, value, length);
+	token->expires_us = expires_us < last_us ? expires_us : last_us;
+	cf_identity_wipe(op);
+	op->phase = 0;
+	return true;
+}
+
+void
+cf_identity_wipe(CfOp *op)
+{
+	/* Before the first request, op still has that of an earlier operation, whose body is its caller's. */
+	if (op->phase == 0)
+		return;
+	if (op->request.body != NULL)
+		explicit_bzero((void *) op->request.body, op->request.body_bytes);
+	if (op->response.body != NULL && op->response.body_bytes > 0)
+		explicit_bzero((void *) op->response.body, op->response.body_bytes);
+}
