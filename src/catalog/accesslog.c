@@ -1,6 +1,6 @@
 /*
  * accesslog.c
- *		S3 server access log lines and Apache combined log lines, taken apart without trusting them.
+ *		The formats of access logs; of them S3 server access logs and Apache's, taken apart without trusting them.
  *
  * S3 (fields divided by single blanks; request, referer and user agent in quotes):
  *
@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "catalog/accesslog.h"
+#include "catalog/records.h"
 
 /* The line that is being read. */
 typedef struct Cursor
@@ -64,36 +65,56 @@ static const struct
 	{"DELETE", CF_ACCESS_DELETE},
 };
 
-static const char *const format_names[CF_ACCESSLOG_FORMATS] = {
-	[CF_ACCESSLOG_S3] = "s3",
-	[CF_ACCESSLOG_APACHE] = "apache",
+static CfAccessFault parse_s3(const char *line, size_t length, CfAccessLine *out);
+static CfAccessFault parse_apache(const char *line, size_t length, CfAccessLine *out);
+
+static const struct
+{
+	const char *name;
+	CfAccessFault (*parse) (const char *line, size_t length, CfAccessLine *out);
+}			formats[CF_ACCESSLOG_FORMATS] = {
+	[CF_ACCESSLOG_S3] = {"s3", parse_s3},
+	[CF_ACCESSLOG_APACHE] = {"apache", parse_apache},
+	[CF_ACCESSLOG_CLOUDTRAIL] = {"cloudtrail", cf_catalog_accesslog_cloudtrail},
+	[CF_ACCESSLOG_AZURE] = {"azure", cf_catalog_accesslog_azure},
+	[CF_ACCESSLOG_GCS] = {"gcs", cf_catalog_accesslog_gcs},
 };
 
 static const char *const reasons[CF_ACCESS_FAULTS] = {
 	[CF_ACCESS_FINE] = "fine",
 	[CF_ACCESS_FEW_FIELDS] = "too few fields",
 	[CF_ACCESS_BAD_TIME] = "time is not like [06/Feb/2019:00:00:38 +0000]",
+	[CF_ACCESS_BAD_MOMENT] = "time is not as this format has it",
 	[CF_ACCESS_BAD_REQUEST] = "request is not in quotes, or no status follows it",
 	[CF_ACCESS_BAD_STATUS] = "status is not a number of three digits",
 	[CF_ACCESS_BAD_NUMBER] = "number is not a number or too large",
+	[CF_ACCESS_BAD_QUOTES] = "quotes do not match",
+	[CF_ACCESS_BAD_VERSION] = "neither version 1.0 nor 2.0 of the format",
+	[CF_ACCESS_BAD_HEADER] = "header does not begin with the documented columns",
+	[CF_ACCESS_BAD_JSON] = "not a JSON object",
+	[CF_ACCESS_BAD_MEMBER] = "a member of the JSON object that is needed is missing or of the wrong kind",
+	[CF_ACCESS_DAMAGED] = "log is damaged or ends in the middle",
 	[CF_ACCESS_ZERO_BYTE] = "line contains a zero byte",
 	[CF_ACCESS_LONG_LINE] = "line is longer than 65536 bytes",
 };
-
-static CfAccessFault parse_s3(const char *line, size_t length, CfAccessLine *out);
-static CfAccessFault parse_apache(const char *line, size_t length, CfAccessLine *out);
 
 bool
 cf_catalog_accesslog_format(const char *name, CfAccessLogFormat *format)
 {
 	for (int i = 0; i < CF_ACCESSLOG_FORMATS; i++)
 	{
-		if (strcmp(name, format_names[i]) != 0)
+		if (strcmp(name, formats[i].name) != 0)
 			continue;
 		*format = (CfAccessLogFormat) i;
 		return true;
 	}
 	return false;
+}
+
+const char *
+cf_catalog_accesslog_name(CfAccessLogFormat format)
+{
+	return formats[format].name;
 }
 
 const char *
@@ -107,16 +128,73 @@ cf_catalog_accesslog_parse(CfAccessLogFormat format, const char *line, size_t le
 {
 	if (length > 0 && line[length - 1] == '\r')
 		length--;
-	if (length > CF_ACCESSLOG_LINE_MAX)
+	if (length > (format == CF_ACCESSLOG_CLOUDTRAIL ? CF_RECORDS_MAX : CF_ACCESSLOG_LINE_MAX))
 		return CF_ACCESS_LONG_LINE;
 	if (memchr(line, '\0', length) != NULL)
 		return CF_ACCESS_ZERO_BYTE;
 	out->kind = CF_ACCESS_OTHER;
+	out->header = false;
 	out->status = 0;
 	out->bytes = out->latency_ms = -1;
-	out->bucket = out->user = (CfAccessText) {line, 0};
-	out->key_length = out->other_length = 0;
-	return format == CF_ACCESSLOG_S3 ? parse_s3(line, length, out) : parse_apache(line, length, out);
+	out->account = out->bucket = out->user = (CfAccessText) {line, 0};
+	out->key_length = out->other_length = out->source_length = out->texts_length = 0;
+	return formats[format].parse(line, length, out);
+}
+
+bool
+cf_catalog_accesslog_source(CfAccessLine *line)
+{
+	const char *slash = memchr(line->source, '/', line->source_length);
+
+	if (slash == NULL || slash == line->source || slash + 1 == line->source + line->source_length ||
+		line->source + line->source_length - slash - 1 > CF_ACCESSLOG_KEY_MAX)
+		return false;
+	line->kind = CF_ACCESS_READ;
+	line->bytes = -1;
+	line->bucket = (CfAccessText) {line->source, (size_t) (slash - line->source)};
+	line->key_length = line->source_length - line->bucket.length - 1;
+	memcpy(line->key, slash + 1, line->key_length);
+	line->other_length = line->source_length = 0;
+	return true;
+}
+
+/* cf_catalog_access_succeeded tells whether bytes were really read, written or deleted; 304 sends none. */
+bool
+cf_catalog_access_succeeded(CfAccessKind kind, int status)
+{
+	if (kind == CF_ACCESS_READ)
+		return status == 200 || status == 206;
+	return status >= 200 && status <= 299;
+}
+
+const char *
+cf_catalog_access_keep(CfAccessLine *out, const char *text, size_t length)
+{
+	char	   *to = out->texts + out->texts_length;
+
+	if (length == 0 || length > sizeof(out->texts) - out->texts_length)
+		return NULL;
+	memcpy(to, text, length);
+	out->texts_length += length;
+	return to;
+}
+
+void
+cf_catalog_access_keys(CfAccessLine *out, const CfAccessText *likely, const CfAccessText *other)
+{
+	out->key_length = likely->length <= sizeof(out->key) ? likely->length : 0;
+	memcpy(out->key, likely->data, out->key_length);
+	if (other->length == 0 || other->length > sizeof(out->other) ||
+		(other->length == out->key_length && memcmp(other->data, out->key, other->length) == 0))
+		return;
+	if (out->key_length == 0)
+	{
+		memcpy(out->key, other->data, other->length);
+		out->key_length = other->length;
+		return;
+	}
+	memcpy(out->other, other->data, other->length);
+	out->other_length = other->length;
 }
 
 /* take_word takes the next field that stands between blanks; false at the end of the line. */
@@ -136,45 +214,6 @@ take_word(Cursor *in, CfAccessText *word)
 	return true;
 }
 
-static bool
-is_dash(const CfAccessText *word)
-{
-	return word->length == 1 && word->data[0] == '-';
-}
-
-static bool
-is_text(const CfAccessText *word, const char *text)
-{
-	return word->length == strlen(text) && memcmp(word->data, text, word->length) == 0;
-}
-
-/* digits reads a number of exactly count digits; -1 = it is none. */
-static int
-digits(const char *p, int count)
-{
-	int			value = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (p[i] < '0' || p[i] > '9')
-			return -1;
-		value = value * 10 + (p[i] - '0');
-	}
-	return value;
-}
-
-/* days_of counts the days from 1970-01-01 to a date of the Gregorian calendar (years from 1 on). */
-static int64_t
-days_of(int year, int month, int day)
-{
-	int64_t		y = month <= 2 ? year - 1 : year;
-	int64_t		era = y / 400;
-	int64_t		year_of_era = y - era * 400;
-	int64_t		day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 static int
 month_of(const char *name)
 {
@@ -186,26 +225,11 @@ month_of(const char *name)
 	return -1;
 }
 
-static int
-days_in(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return days[month - 1] + (month == 2 && leap);
-}
-
 /* take_time takes "[06/Feb/2019:00:00:38 +0000]", 28 bytes whatever the date. */
 static bool
 take_time(Cursor *in, int64_t *at_us)
 {
 	const char *p;
-	int			day;
-	int			month;
-	int			year;
-	int			hour;
-	int			minute;
-	int			second;
 	int			zone;
 
 	while (in->p < in->end && *in->p == ' ')
@@ -214,56 +238,16 @@ take_time(Cursor *in, int64_t *at_us)
 	if (in->end - p < 28 || p[0] != '[' || p[3] != '/' || p[7] != '/' || p[12] != ':' || p[15] != ':' ||
 		p[18] != ':' || p[21] != ' ' || (p[22] != '+' && p[22] != '-') || p[27] != ']')
 		return false;
-	day = digits(p + 1, 2);
-	month = month_of(p + 4);
-	year = digits(p + 8, 4);
-	hour = digits(p + 13, 2);
-	minute = digits(p + 16, 2);
-	second = digits(p + 19, 2);
-	zone = digits(p + 23, 4);
-	if (year < 1970 || month < 1 || day < 1 || day > days_in(year, month) || hour < 0 || hour > 23 ||
-		minute < 0 || minute > 59 || second < 0 || second > 60 || zone < 0 || zone / 100 > 15 ||
-		zone % 100 > 59)
+	zone = cf_catalog_field_digits(p + 23, 4);
+	if (zone < 0 || zone / 100 > 15 || zone % 100 > 59)
 		return false;
 	zone = (zone / 100 * 60 + zone % 100) * (p[22] == '-' ? -1 : 1);
-	*at_us = (((days_of(year, month, day) * 24 + hour) * 60 + minute - zone) * 60 + second) * 1000000;
+	if (!cf_catalog_field_moment(cf_catalog_field_digits(p + 8, 4), month_of(p + 4), cf_catalog_field_digits(p + 1, 2),
+								 cf_catalog_field_digits(p + 13, 2), cf_catalog_field_digits(p + 16, 2),
+								 cf_catalog_field_digits(p + 19, 2), zone, at_us))
+		return false;
 	in->p = p + 28;
 	return true;
-}
-
-/* number_of reads a count; "-" means none_value. */
-static bool
-number_of(const CfAccessText *word, int64_t none_value, int64_t *value)
-{
-	int64_t		sum = 0;
-
-	if (is_dash(word))
-	{
-		*value = none_value;
-		return true;
-	}
-	if (word->length == 0 || word->length > 18)
-		return false;
-	for (size_t i = 0; i < word->length; i++)
-	{
-		if (word->data[i] < '0' || word->data[i] > '9')
-			return false;
-		sum = sum * 10 + (word->data[i] - '0');
-	}
-	*value = sum;
-	return true;
-}
-
-static bool
-status_of(const CfAccessText *word, int *status)
-{
-	if (is_dash(word))
-	{
-		*status = 0;
-		return true;
-	}
-	*status = word->length == 3 ? digits(word->data, 3) : -1;
-	return *status >= 100;
 }
 
 /* ends_request tells whether a quote at in->p ends the request: a status and `numbers` counts follow it. */
@@ -275,10 +259,10 @@ ends_request(Cursor in, int words_before, int numbers)
 	int			status;
 
 	in.p++;
-	if (in.p == in.end || *in.p != ' ' || !take_word(&in, &word) || !status_of(&word, &status))
+	if (in.p == in.end || *in.p != ' ' || !take_word(&in, &word) || !cf_catalog_field_status(&word, &status))
 		return false;
 	for (int i = 0; i < words_before + numbers; i++)
-		if (!take_word(&in, &word) || (i >= words_before && !number_of(&word, 0, &ignored)))
+		if (!take_word(&in, &word) || (i >= words_before && !cf_catalog_field_number(&word, 0, &ignored)))
 			return false;
 	return true;
 }
@@ -318,53 +302,15 @@ take_request(Cursor *in, int words_before, int numbers, CfAccessText *request)
 	return true;
 }
 
-static int
-hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/*
- * decode undoes one URL-encoding; what is no escape stands for itself. It gives the length, or 0 when the result
- * is no possible key: longer than capacity, or with a zero byte.
- */
-static size_t
-decode(const char *in, size_t length, bool plus_is_blank, char *out, size_t capacity)
-{
-	size_t		n = 0;
-
-	for (size_t i = 0; i < length; i++)
-	{
-		char		c = in[i];
-
-		if (c == '%' && i + 2 < length && hex_of(in[i + 1]) >= 0 && hex_of(in[i + 2]) >= 0)
-		{
-			c = (char) (hex_of(in[i + 1]) * 16 + hex_of(in[i + 2]));
-			i += 2;
-			if (c == '\0')
-				return 0;
-		}
-		else if (c == '+' && plus_is_blank)
-			c = ' ';
-		if (n == capacity)
-			return 0;
-		out[n++] = c;
-	}
-	return n;
-}
-
 /* read_s3_key gives both readings of a key, the likelier one first. */
 static void
 read_s3_key(const CfAccessText *word, bool by_service, CfAccessLine *out)
 {
 	char		once[CF_ACCESSLOG_KEY_MAX * 3]; /* of a key that was encoded twice */
-	size_t		length = decode(word->data, word->length, true, once, sizeof(once));
+	size_t		length = cf_catalog_field_decode(word->data, word->length, true, once, sizeof(once));
 
 	if (!by_service)
-		out->key_length = decode(once, length, true, out->key, sizeof(out->key));
+		out->key_length = cf_catalog_field_decode(once, length, true, out->key, sizeof(out->key));
 	if (length > sizeof(out->other))
 		return;
 	if (out->key_length == 0)
@@ -379,15 +325,6 @@ read_s3_key(const CfAccessText *word, bool by_service, CfAccessLine *out)
 	}
 }
 
-/* succeeded tells whether bytes were really read, written or deleted; 304 sends none. */
-static bool
-succeeded(CfAccessKind kind, int status)
-{
-	if (kind == CF_ACCESS_READ)
-		return status == 200 || status == 206;
-	return status >= 200 && status <= 299;
-}
-
 /* judge_s3 finds out what an operation did to which object. */
 static void
 judge_s3(const CfAccessText *operation, const CfAccessText *key, CfAccessLine *out)
@@ -396,9 +333,9 @@ judge_s3(const CfAccessText *operation, const CfAccessText *key, CfAccessLine *o
 	{
 		bool		done;
 
-		if (!is_text(operation, operations[i].operation))
+		if (!cf_catalog_field_is(operation, operations[i].operation))
 			continue;
-		done = succeeded(operations[i].kind, out->status) || (operations[i].by_service && out->status == 0);
+		done = cf_catalog_access_succeeded(operations[i].kind, out->status) || (operations[i].by_service && out->status == 0);
 		if (!done)
 			return;
 		read_s3_key(key, operations[i].by_service, out);
@@ -428,7 +365,7 @@ parse_s3(const char *line, size_t length, CfAccessLine *out)
 	if (!take_word(&in, &ip) || !take_word(&in, &out->user) || !take_word(&in, &id) ||
 		!take_word(&in, &operation) || !take_word(&in, &key))
 		return CF_ACCESS_FEW_FIELDS;
-	if (is_dash(&out->user))
+	if (cf_catalog_field_dash(&out->user))
 		out->user.length = 0;
 	if (in.end - in.p >= 3 && memcmp(in.p, " - ", 3) == 0)
 		in.p += 2;				/* no request: the service did it by itself */
@@ -436,19 +373,19 @@ parse_s3(const char *line, size_t length, CfAccessLine *out)
 		return CF_ACCESS_BAD_REQUEST;
 	if (!take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;
-	if (!status_of(&word, &out->status))
+	if (!cf_catalog_field_status(&word, &out->status))
 		return CF_ACCESS_BAD_STATUS;
 	if (!take_word(&in, &word) || !take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;
-	if (!number_of(&word, 0, &out->bytes))
+	if (!cf_catalog_field_number(&word, 0, &out->bytes))
 		return CF_ACCESS_BAD_NUMBER;
 	if (!take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;
-	if (!number_of(&word, -1, &size))
+	if (!cf_catalog_field_number(&word, -1, &size))
 		return CF_ACCESS_BAD_NUMBER;
 	if (!take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;
-	if (!number_of(&word, -1, &out->latency_ms))
+	if (!cf_catalog_field_number(&word, -1, &out->latency_ms))
 		return CF_ACCESS_BAD_NUMBER;
 	if (!take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;	/* the turn-around time; what follows may be missing */
@@ -471,9 +408,9 @@ judge_apache(const CfAccessText *request, CfAccessLine *out)
 	if (!take_word(&in, &method) || !take_word(&in, &target))
 		return;
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (is_text(&method, methods[i].method))
+		if (cf_catalog_field_is(&method, methods[i].method))
 			kind = methods[i].kind;
-	if (kind == CF_ACCESS_OTHER || !succeeded(kind, out->status))
+	if (kind == CF_ACCESS_OTHER || !cf_catalog_access_succeeded(kind, out->status))
 		return;
 
 	/* A proxy's client sends the whole URL. */
@@ -494,7 +431,7 @@ judge_apache(const CfAccessText *request, CfAccessLine *out)
 	for (size_t i = 0; i < target.length; i++)
 		if (target.data[i] == '?' || target.data[i] == '#')
 			target.length = i;
-	out->key_length = decode(target.data + 1, target.length - 1, false, out->key, sizeof(out->key));
+	out->key_length = cf_catalog_field_decode(target.data + 1, target.length - 1, false, out->key, sizeof(out->key));
 	if (out->key_length > 0)
 		out->kind = kind;
 }
@@ -510,7 +447,7 @@ parse_apache(const char *line, size_t length, CfAccessLine *out)
 
 	if (!take_word(&in, &host) || !take_word(&in, &ident) || !take_word(&in, &out->user))
 		return CF_ACCESS_FEW_FIELDS;
-	if (is_dash(&out->user))
+	if (cf_catalog_field_dash(&out->user))
 		out->user.length = 0;
 	if (!take_time(&in, &out->at_us))
 		return CF_ACCESS_BAD_TIME;
@@ -518,77 +455,14 @@ parse_apache(const char *line, size_t length, CfAccessLine *out)
 		return CF_ACCESS_BAD_REQUEST;
 	if (!take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;
-	if (!status_of(&word, &out->status))
+	if (!cf_catalog_field_status(&word, &out->status))
 		return CF_ACCESS_BAD_STATUS;
 	if (!take_word(&in, &word))
 		return CF_ACCESS_FEW_FIELDS;
-	if (!number_of(&word, 0, &out->bytes))
+	if (!cf_catalog_field_number(&word, 0, &out->bytes))
 		return CF_ACCESS_BAD_NUMBER;
 	judge_apache(&request, out);
 	if (out->kind != CF_ACCESS_READ)
 		out->bytes = -1;
 	return CF_ACCESS_FINE;
-}
-
-void
-cf_catalog_lines_init(CfLines *lines, char *buffer, size_t capacity, int64_t offset)
-{
-	memset(lines, 0, sizeof(*lines));
-	lines->buffer = buffer;
-	lines->capacity = capacity;
-	lines->consumed = offset;
-}
-
-char *
-cf_catalog_lines_room(CfLines *lines, size_t *room)
-{
-	size_t		held = lines->end - lines->start;
-
-	if (held > CF_ACCESSLOG_LINE_MAX)
-	{
-		/* Too long already: its beginning is kept to be shown, the rest makes room. */
-		size_t		cut = held - CF_ACCESSLOG_LINE_MAX / 2;
-
-		lines->skipping = true;
-		lines->dropped += cut;
-		lines->end -= cut;
-		held -= cut;
-	}
-	if (lines->start > 0)
-	{
-		memmove(lines->buffer, lines->buffer + lines->start, held);
-		lines->start = 0;
-		lines->end = held;
-	}
-	lines->scanned = held;
-	*room = lines->capacity - lines->end;
-	return lines->buffer + lines->end;
-}
-
-void
-cf_catalog_lines_fill(CfLines *lines, size_t length)
-{
-	lines->end += length;
-}
-
-bool
-cf_catalog_lines_next(CfLines *lines, const char **line, size_t *length, bool *whole)
-{
-	const char *from = lines->buffer + lines->start + lines->scanned;
-	const char *newline = memchr(from, '\n', (size_t) (lines->buffer + lines->end - from));
-
-	if (newline == NULL)
-	{
-		lines->scanned = lines->end - lines->start;
-		return false;
-	}
-	*line = lines->buffer + lines->start;
-	*length = (size_t) (newline - *line);
-	*whole = !lines->skipping && *length <= CF_ACCESSLOG_LINE_MAX;
-	lines->consumed += (int64_t) (lines->dropped + *length + 1);
-	lines->dropped = 0;
-	lines->start += *length + 1;
-	lines->scanned = 0;
-	lines->skipping = false;
-	return true;
 }

@@ -2,9 +2,8 @@
  * accesslog.h
  *		Lines of access logs: who did what to which key, when, how much of it, how fast.
  *
- * Two kernels without memory of their own. CfLines cuts a stream of reads into lines of bounded length; a line
- * that is too long is told of once and skipped. cf_catalog_accesslog_parse() takes one line apart. Results
- * point into the line or into the caller's CfAccessLine; they live as long as both.
+ * Streams are cut into lines by lines.h, and into the records of a JSON document by records.h; cf_catalog_accesslog_parse()
+ * takes one apart. Results point into the line or into the caller's CfAccessLine; they live as long as both.
  */
 #ifndef CF_CATALOG_ACCESSLOG_H
 #define CF_CATALOG_ACCESSLOG_H
@@ -13,13 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CF_ACCESSLOG_LINE_MAX (64 * 1024)	/* bytes, without the newline */
+#include "catalog/lines.h"
+#include "catalog/logfields.h"
+
 #define CF_ACCESSLOG_KEY_MAX 1024			/* bytes of a decoded key, as in storage */
 
 typedef enum CfAccessLogFormat
 {
 	CF_ACCESSLOG_S3,			/* S3 server access log */
 	CF_ACCESSLOG_APACHE,		/* Apache or nginx, common or combined */
+	CF_ACCESSLOG_CLOUDTRAIL,	/* records of CloudTrail: one JSON object each (records.h) */
+	CF_ACCESSLOG_AZURE,			/* Storage Analytics 1.0 and 2.0, or resource logs, one JSON object per line */
+	CF_ACCESSLOG_GCS,			/* usage logs (CSV), or audit logs of Cloud Logging, one JSON object per line */
 	CF_ACCESSLOG_FORMATS
 } CfAccessLogFormat;
 
@@ -40,35 +44,43 @@ typedef enum CfAccessFault
 	CF_ACCESS_BAD_REQUEST,
 	CF_ACCESS_BAD_STATUS,
 	CF_ACCESS_BAD_NUMBER,
+	CF_ACCESS_BAD_MOMENT,
+	CF_ACCESS_BAD_QUOTES,
+	CF_ACCESS_BAD_VERSION,
+	CF_ACCESS_BAD_HEADER,
+	CF_ACCESS_BAD_JSON,
+	CF_ACCESS_BAD_MEMBER,
+	CF_ACCESS_DAMAGED,			/* of a log as a whole */
 	CF_ACCESS_ZERO_BYTE,
 	CF_ACCESS_LONG_LINE,
 	CF_ACCESS_FAULTS
 } CfAccessFault;
 
-/* A piece of the line; length 0 = not told. */
-typedef struct CfAccessText
-{
-	const char *data;
-	size_t		length;
-} CfAccessText;
-
 typedef struct CfAccessLine
 {
 	CfAccessKind kind;
+	bool		header;			/* names of columns: nothing happened, and there is no time */
 	int64_t		at_us;			/* UTC, since the Unix epoch */
 	int			status;			/* HTTP; 0 = none was involved */
 	int64_t		bytes;			/* sent; -1 = not told */
 	int64_t		latency_ms;		/* -1 = not told */
-	CfAccessText bucket;		/* S3 only */
+	CfAccessText account;		/* Azure only */
+	CfAccessText bucket;		/* or container; Apache has none */
 	CfAccessText user;
 	size_t		key_length;		/* 0 = none, or longer than a key can be */
 	size_t		other_length;	/* 0 = there is only one reading of the key */
 	char		key[CF_ACCESSLOG_KEY_MAX];	/* decoded */
 	char		other[CF_ACCESSLOG_KEY_MAX];	/* the key if it was encoded in the less likely way */
+	size_t		source_length;	/* 0 = no copy, or its source is not told */
+	char		source[CF_ACCESSLOG_KEY_MAX + 256]; /* of a copy: bucket/key */
+	size_t		texts_length;	/* of texts: what of user, bucket and account does not stand in the line as it is */
+	char		texts[1024];
 } CfAccessLine;
 
-/* cf_catalog_accesslog_format finds a format by its name ("s3", "apache"); false = there is none. */
+/* cf_catalog_accesslog_format finds a format by its name ("s3", "gcs", …); false = there is none. */
 extern bool cf_catalog_accesslog_format(const char *name, CfAccessLogFormat *format);
+
+extern const char *cf_catalog_accesslog_name(CfAccessLogFormat format);
 
 /*
  * cf_catalog_accesslog_parse reads one line (without its newline). Anything but CF_ACCESS_FINE means that the line
@@ -77,32 +89,34 @@ extern bool cf_catalog_accesslog_format(const char *name, CfAccessLogFormat *for
 extern CfAccessFault cf_catalog_accesslog_parse(CfAccessLogFormat format, const char *line, size_t length,
 												CfAccessLine *out);
 
+/*
+ * cf_catalog_accesslog_source turns what was read of a copy into the read of its source; false = there is none to tell of. The line
+ * is not needed for it any more.
+ */
+extern bool cf_catalog_accesslog_source(CfAccessLine *line);
+
 /* cf_catalog_accesslog_reason says a fault in words. */
 extern const char *cf_catalog_accesslog_reason(CfAccessFault fault);
 
-/* Cuts reads into lines, in a buffer of the caller: at least CF_ACCESSLOG_LINE_MAX + 1 bytes, better twice that. */
-typedef struct CfLines
-{
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* of the line that is next */
-	size_t		end;			/* of what was read */
-	size_t		scanned;		/* no newline between start and here */
-	bool		skipping;		/* inside a line that is too long */
-	size_t		dropped;		/* bytes of it that made room */
-	int64_t		consumed;		/* bytes of the stream in all lines given so far, newlines included */
-} CfLines;
+/* For the formats: succeeded tells whether bytes were really read, written or deleted. */
+extern bool cf_catalog_access_succeeded(CfAccessKind kind, int status);
 
-extern void cf_catalog_lines_init(CfLines *lines, char *buffer, size_t capacity, int64_t offset);
+/* keep copies a text into the line's own room; NULL = it is empty, or there is no room. */
+extern const char *cf_catalog_access_keep(CfAccessLine *out, const char *text, size_t length);
 
-/* cf_catalog_lines_room tells where to read to, and how much fits (never 0 once all lines have been taken). */
-extern char *cf_catalog_lines_room(CfLines *lines, size_t *room);
-extern void cf_catalog_lines_fill(CfLines *lines, size_t length);
+/* keys sets both readings of the key; one that is too long is none. */
+extern void cf_catalog_access_keys(CfAccessLine *out, const CfAccessText *likely, const CfAccessText *other);
 
-/*
- * cf_catalog_lines_next gives the next whole line; false = read more first. Of a line that is too long it gives the
- * beginning, with *whole = false, when its end has come. What follows the last newline is never given.
- */
-extern bool cf_catalog_lines_next(CfLines *lines, const char **line, size_t *length, bool *whole);
+/* For the formats, one file each; they are called with a line that is prepared by cf_catalog_accesslog_parse(). */
+extern CfAccessFault cf_catalog_accesslog_cloudtrail(const char *line, size_t length, CfAccessLine *out);
+extern CfAccessFault cf_catalog_accesslog_azure(const char *line, size_t length, CfAccessLine *out);
+
+/* Of both formats of Azure: what an operation does, and /account/container/name taken apart (false = it is none of a blob). */
+extern CfAccessKind cf_catalog_azure_kind(const CfAccessText *operation);
+extern bool cf_catalog_azure_object(const CfAccessText *path, CfAccessLine *out);
+
+extern CfAccessFault cf_catalog_accesslog_azure_resource(const char *line, size_t length, CfAccessLine *out);
+extern CfAccessFault cf_catalog_accesslog_gcs(const char *line, size_t length, CfAccessLine *out);
+extern CfAccessFault cf_catalog_accesslog_gcs_audit(const char *line, size_t length, CfAccessLine *out);
 
 #endif							/* CF_CATALOG_ACCESSLOG_H */

@@ -35,8 +35,6 @@ static CfSpiPlan find_default_class = {
 void
 cf_catalog_import_open(CfImport *import, FunctionCallInfo fcinfo, const char *what)
 {
-	CfAllocator allocator;
-	CfError		err;
 	char	   *name;
 	Datum		place;
 
@@ -50,10 +48,7 @@ cf_catalog_import_open(CfImport *import, FunctionCallInfo fcinfo, const char *wh
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("place of an %s cannot be NULL", what)));
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	allocator = cf_arena_context(import->context);
-	cf_arena_init(&import->place_arena, &allocator, 4096, 0);
-	if (!cf_storage_place_open(name, GetUserId(), false, &import->place_arena, &import->place, &err))
-		cf_error_raise(&err);
+	import->place = cf_catalog_import_place(import, name);
 	import->lock = (int64) hash_bytes_extended((const unsigned char *) name, strlen(name),
 											   hash_bytes((const unsigned char *) what, strlen(what)));
 	if (strcmp(import->place->provider, "LOCAL") != 0)
@@ -68,6 +63,20 @@ cf_catalog_import_open(CfImport *import, FunctionCallInfo fcinfo, const char *wh
 			import->default_class = MemoryContextStrdup(import->context, class);
 	}
 	cf_spi_end();
+}
+
+CfPlace *
+cf_catalog_import_place(CfImport *import, const char *name)
+{
+	CfAllocator allocator = cf_arena_context(import->context);
+	CfArena    *arena = MemoryContextAlloc(import->context, sizeof(CfArena));
+	CfPlace    *place;
+	CfError		err;
+
+	cf_arena_init(arena, &allocator, 4096, 0);
+	if (!cf_storage_place_open(name, GetUserId(), false, arena, &place, &err))
+		cf_error_raise(&err);
+	return place;
 }
 
 /* lock waits for other imports of this kind and place to end. */
@@ -102,8 +111,8 @@ cf_catalog_import_run(CfImport *import, void (*work) (CfImport *import, void *ar
 	}
 	PG_FINALLY();
 	{
-		if (import->op != NULL)
-			cf_storage_op_end(import->op);
+		while (import->op_count > 0)
+			cf_storage_op_end(import->ops[--import->op_count]);
 		if (!import->atomic)
 			DirectFunctionCall1(pg_advisory_unlock_int8, Int64GetDatum(import->lock));
 	}
@@ -114,7 +123,8 @@ cf_catalog_import_run(CfImport *import, void (*work) (CfImport *import, void *ar
 void
 cf_catalog_import_op(CfImport *import, CfOp *op)
 {
-	import->op = op;
+	Assert(import->op_count < lengthof(import->ops));
+	import->ops[import->op_count++] = op;
 }
 
 void
@@ -126,6 +136,16 @@ cf_catalog_import_commit(CfImport *import)
 		SPI_commit();
 	MemoryContextSwitchTo(caller);
 	CHECK_FOR_INTERRUPTS();
+}
+
+void
+cf_catalog_import_let_go(CfImport *import, const CfPlace *place)
+{
+	CfCaps		caps;
+
+	cf_storage_caps(place, &caps);
+	if (caps.remote)
+		cf_catalog_import_commit(import);
 }
 
 void

@@ -19,11 +19,11 @@ typedef struct CfImport
 	const char *what;			/* "inventory", "access log" */
 	bool		atomic;			/* called in a transaction block: no commits */
 	CfPlace    *place;
-	CfArena		place_arena;
 	const char *user;			/* role that called */
 	const char *default_class;	/* of what the place does not tell the class of; "" = not told */
 	int64		lock;			/* advisory lock that is held */
-	CfOp	   *op;				/* ended with the import, however that ends */
+	CfOp	   *ops[3];			/* ended with the import, however that ends */
+	int			op_count;
 } CfImport;
 
 /* cf_catalog_import_open reads argument 0, the name of the place, and opens it on the caller's authority. */
@@ -32,14 +32,20 @@ extern void cf_catalog_import_open(CfImport *import, FunctionCallInfo fcinfo, co
 /* cf_catalog_import_run locks, runs work inside SPI, and unlocks, also when work fails. */
 extern void cf_catalog_import_run(CfImport *import, void (*work) (CfImport *import, void *arg), void *arg);
 
+/* cf_catalog_import_place opens another place that the import reads from, on the caller's authority. */
+extern CfPlace *cf_catalog_import_place(CfImport *import, const char *name);
+
 /* cf_catalog_import_op makes the import look after an operation of storage. */
 extern void cf_catalog_import_op(CfImport *import, CfOp *op);
 
 /* cf_catalog_import_commit ends a bounded piece of work: commits unless the call is atomic, lets a cancel in. */
 extern void cf_catalog_import_commit(CfImport *import);
 
+/* cf_catalog_import_let_go ends the snapshot of what was asked last, before a wait for the network. */
+extern void cf_catalog_import_let_go(CfImport *import, const CfPlace *place);
+
 /*
- * The same without waiting for the disk: for a page that the next run would read again if a crash took it. Call
+ * cf_catalog_import_commit_lazily commits without waiting for the disk: for a page that the next run would read again if a crash took it. Call
  * the other one at the end, which makes all pages before it durable too.
  */
 extern void cf_catalog_import_commit_lazily(CfImport *import);

@@ -246,17 +246,6 @@ save(CfInventory *inv, const char *status, const char *message)
 	cf_catalog_owner_end(&rights);
 }
 
-/* let_go ends the snapshot of what was asked last, before a wait for the network. */
-static void
-let_go(CfInventory *inv)
-{
-	CfCaps		caps;
-
-	cf_storage_caps(inv->import.place, &caps);
-	if (caps.remote)
-		cf_catalog_import_commit(&inv->import);
-}
-
 /* list_page gets the next page from the store; when it cannot, the run is recorded as failed first. */
 static void
 list_page(CfInventory *inv, CfListPage *page)
@@ -265,7 +254,7 @@ list_page(CfInventory *inv, CfListPage *page)
 
 	memset(page, 0, sizeof(*page));
 	inv->movers_seen = movers_at_work(inv);
-	let_go(inv);
+	cf_catalog_import_let_go(&inv->import, inv->import.place);
 	do
 		step = cf_storage_await(&inv->op, cf_storage_list(&inv->op, inv->prefix, inv->cursor, PAGE_ENTRIES, page));
 	while (step == CF_STEP_AGAIN);
@@ -464,7 +453,7 @@ find_vanished(CfInventory *inv)
 		}
 		cf_spi_end();
 		cf_catalog_owner_end(&rights);
-		let_go(inv);
+		cf_catalog_import_let_go(&inv->import, inv->import.place);
 		for (row = 0; row < found; row++)
 		{
 			char	   *key = TextDatumGetCString(keys[row]);
