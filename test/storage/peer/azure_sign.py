@@ -163,9 +163,13 @@ class Authority:
             form.get("client_assertion") == self.assertion
         if form.get("client_id") != self.client or not (form.get("client_secret") == self.secret or by_assertion):
             return self.token_answer(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
-        token = "eyJ0eXAi.peer." + digest.sha256_hex(str(len(self.tokens)).encode())
-        self.tokens[token] = self.clock.now() + self.lifetime
+        token = self.issue(self.lifetime)
         return self.token_answer(200, {"token_type": "Bearer", "expires_in": self.lifetime - 1, "ext_expires_in": self.lifetime - 1, "access_token": token})
+
+    def issue(self, seconds):
+        token = "eyJ0eXAi.peer." + digest.sha256_hex(str(len(self.tokens)).encode())
+        self.tokens[token] = self.clock.now() + seconds
+        return token
 
     def token_answer(self, status, fields):
         return wire.Answer(status, [("Content-Type", "application/json; charset=utf-8")], json.dumps(fields), fields.get("error", ""))

@@ -67,10 +67,12 @@ class Tokens:
         self.subject = "peer.subject.token"
         self.audience = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/peer"
         self.issued = {}                      # token -> (expiry, scope)
+        self.count = 0
         self.lifetime = 3600
 
     def issue(self, scope):
-        token = f"ya29.peer-{len(self.issued) + 1:06d}-" + hashlib.sha256(str(len(self.issued)).encode()).hexdigest()
+        self.count += 1
+        token = f"ya29.peer-{self.count:06d}-" + hashlib.sha256(str(self.count).encode()).hexdigest()
         self.issued[token] = (self.clock.now() + self.lifetime, scope)
         return token
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Scripted peers: strict stand-ins for S3, Azure Blob and GCS on loopback, which play faults on request.
 
-    peer.py gcs|s3|azure --port P --dir D [--bucket NAME]…
+    peer.py gcs|s3|azure --port P --dir D [--bucket NAME]… [--identity]
 
 Prints one line of JSON when it is ready: where it listens, the credentials that it takes. Objects live in memory and
 end with the process (SIGTERM, or its standard input closed with --follow). What it checks and the control API under
@@ -238,6 +238,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--dir", required=True, help="where keys are kept, and peer.json is written")
     parser.add_argument("--bucket", action="append", default=[], help="bucket or container that exists from the start")
+    parser.add_argument("--identity", action="store_true", help="serve the platform's identity services too, on a port of their own")
     parser.add_argument("--follow", action="store_true", help="end when standard input is closed")
     options = parser.parse_args()
     os.makedirs(options.dir, exist_ok=True)
@@ -250,6 +251,12 @@ def main():
         peer.dialect.store.make(name, {})
     ready = {"dialect": options.dialect, "endpoint": f"http://127.0.0.1:{peer.port}", "pid": os.getpid(),
              "buckets": options.bucket or ["bucket"], **peer.dialect.credentials()}
+    if options.identity:
+        identity = Peer(None, clock, 0)
+        identity.listen()
+        identity.dialect = __import__("identity_peer").DIALECTS[options.dialect](clock, f"http://127.0.0.1:{identity.port}", peer.dialect)
+        ready["identity"] = {"endpoint": identity.dialect.endpoint, **identity.dialect.told()}
+        threading.Thread(target=identity.accept, daemon=True).start()
     with open(os.path.join(options.dir, "peer.json.new"), "w", encoding="utf-8") as out:
         json.dump(ready, out)
     os.rename(os.path.join(options.dir, "peer.json.new"), os.path.join(options.dir, "peer.json"))

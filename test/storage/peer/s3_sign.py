@@ -172,7 +172,7 @@ class Signatures:
         query = [(n, v) for n, v in request.query if n != "X-Amz-Signature"]
         self.compare(request, secret, stamp, parts[2], names.split(";"), query, "UNSIGNED-PAYLOAD", signature)
 
-    def assume_role(self, request):
+    def assume_role(self, request, seconds=3600):
         """STS on the same endpoint: POST / with Action=AssumeRoleWithWebIdentity, unsigned."""
         form = dict(urllib.parse.parse_qsl(request.body.decode("ascii", "replace") or request.query_text))
         wanted = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15"}
@@ -181,7 +181,7 @@ class Signatures:
             raise Failure(400, "ValidationError", "AssumeRoleWithWebIdentity: parameters")
         if form.get("WebIdentityToken") != self.web_identity:
             raise Failure(400, "InvalidIdentityToken", "The web identity token could not be verified.")
-        key = self.issue(int(form.get("DurationSeconds", 3600)))
+        key = self.issue(int(form.get("DurationSeconds", seconds)))
         secret, token, expires = self.temporary[key]
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
         return wire.Answer(200, [("Content-Type", "text/xml")],

@@ -42,9 +42,9 @@ class Response:
 class Peer:
     """A peer process; it ends with us, whatever happens, because its standard input does."""
 
-    def __init__(self, dialect):
+    def __init__(self, dialect, *more):
         self.dir = tempfile.TemporaryDirectory(prefix="cf-peer-")
-        self.child = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "peer.py"), dialect, "--dir", self.dir.name, "--follow"],
+        self.child = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "peer.py"), dialect, "--dir", self.dir.name, "--follow", *more],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.info = json.loads(self.child.stdout.readline())
         self.endpoint = self.info["endpoint"]
