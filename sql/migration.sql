@@ -40,6 +40,7 @@ CREATE TABLE cloudflux.migration_jobs (
 	delete_source          boolean NOT NULL DEFAULT false,
 	grace                  interval NOT NULL DEFAULT '0' CHECK (grace >= interval '0'),
 	source_kept            text,                                       -- why the source was not deleted although asked
+	left_behind            text,                                       -- what the destination could not hold beside the bytes
 	priority               int NOT NULL DEFAULT 0,
 	not_before             timestamptz,
 	attempts               int NOT NULL DEFAULT 0,
@@ -291,6 +292,7 @@ BEGIN
 	v_job.copy_digests := NULL;
 	v_job.verified := NULL;
 	v_job.source_kept := NULL;
+	v_job.left_behind := NULL;
 	v_job.error_message := NULL;
 	v_job.error_sqlstate := NULL;
 	v_job.error_detail := NULL;
@@ -649,14 +651,15 @@ END;
 
 CREATE FUNCTION cloudflux.record_copied(p_file_ids text[], p_fences bigint[], p_source_versions text[], p_sealed_versions text[],
 										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[],
-										p_digests text[] DEFAULT NULL, p_part_bytes bigint[] DEFAULT NULL)
+										p_digests text[] DEFAULT NULL, p_part_bytes bigint[] DEFAULT NULL, p_left_behind text[] DEFAULT NULL)
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	WITH u AS (
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_source_versions), unnest(p_sealed_versions),
-			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started), unnest(p_digests), unnest(p_part_bytes))
-			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started, digests, part_bytes)),
+			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started), unnest(p_digests), unnest(p_part_bytes),
+			unnest(p_left_behind))
+			AS u(file_id, fence, source_version, sealed_version, sha256, size_bytes, handle, sent, started, digests, part_bytes, left_behind)),
 	-- Each step hands on all that the next one needs: two CTEs joined would cost the square of the batch.
 	free AS (
 		SELECT u.*, q.job_id FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'copying'
@@ -668,7 +671,7 @@ BEGIN ATOMIC
 		RETURNING f.*)
 	UPDATE cloudflux.migration_jobs j
 	   SET phase = 'verifying', source_version = q.source_version, dest_version = q.sealed_version, sha256 = q.sha256,
-		   size_bytes = q.size_bytes, bytes_copied = j.bytes_copied + q.sent, started_at = q.started
+		   size_bytes = q.size_bytes, bytes_copied = j.bytes_copied + q.sent, started_at = q.started, left_behind = q.left_behind
 	  FROM q
 	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
 	RETURNING j.file_id;
@@ -1732,7 +1735,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
-	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]),
+	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
@@ -1772,7 +1775,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
-	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]),
+	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
@@ -1819,6 +1822,7 @@ COMMENT ON COLUMN cloudflux.migration_jobs.copy_digests IS 'Other digests of the
 COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), or the kind of the digest that the store told of it (sha256, crc64nvme, crc32c, md5). NULL = not yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.delete_source IS 'Whether the source is deleted after the move. Otherwise it stays, as a replica that is billed.';
 COMMENT ON COLUMN cloudflux.migration_jobs.grace IS 'How long after the arrival the source is kept before it is deleted.';
+COMMENT ON COLUMN cloudflux.migration_jobs.left_behind IS 'What of the object''s headers, metadata and tags the destination could not hold, and its option accept_loss allowed to be lost; NULL = nothing.';
 COMMENT ON COLUMN cloudflux.migration_jobs.source_kept IS 'Why the source was not deleted although that was asked for; NULL = it was, or was not to be.';
 COMMENT ON COLUMN cloudflux.migration_jobs.priority IS 'The higher one goes first; 0 is ordinary, negative values may wait.';
 COMMENT ON COLUMN cloudflux.migration_jobs.not_before IS 'Not to be begun before this moment; NULL = at once.';
@@ -1960,7 +1964,7 @@ COMMENT ON FUNCTION cloudflux.record_handle(text, bigint, text) IS
 	'Records the store''s name of an upload in parts before its first part. Returns the object if the caller still has its job.';
 COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text) IS
 	'Checkpoints a part that is at the destination. Returns the object if the caller still has its job.';
-COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[]) IS
+COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]) IS
 	'Records that all bytes are at the destination, not yet visible: from copying to verifying. Returns the jobs that the caller still has.';
 COMMENT ON FUNCTION cloudflux.record_switched(text[], bigint[], text[], text[]) IS
 	'Points the catalog to verified copies, in one transaction with versions, job and event. Returns the jobs that the caller still has, with the phase that follows.';

@@ -707,10 +707,18 @@ SELECT s.srvname::text AS place, p.cloud, p.price_provider, p.price_region, p.st
   JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
  CROSS JOIN LATERAL cloudflux.place_price(s.srvname::text) AS p;
 
+-- The class whose price applies to an object. A directory has the prices of its option; Azure tells the class of a blob without the
+-- redundancy of its account, which the option storage_class of the place says (LRS where it does not).
+CREATE FUNCTION cloudflux.billed_class(p_cloud text, p_place_class text, p_class text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_cloud = 'LOCAL' THEN COALESCE(p_place_class, p_class)
+            WHEN p_cloud = 'Azure' AND p_class IN ('Hot', 'Cool', 'Cold', 'Archive') AND p_place_class LIKE '%\_%'
+            THEN pg_catalog.upper(p_class) || substring(p_place_class FROM '_[A-Za-z-]+$')
+            ELSE COALESCE(NULLIF(p_class, ''), p_place_class) END;
+
 CREATE VIEW cloudflux.object_prices WITH (security_invoker = true) AS
 SELECT o.file_id, o.place, o.current_cloud, o.current_tier, o.size_bytes, p.price_provider, p.price_region,
-       CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, o.storage_class)
-            ELSE COALESCE(NULLIF(o.storage_class, ''), p.storage_class) END AS price_class,
+       cloudflux.billed_class(p.cloud, p.storage_class, o.storage_class) AS price_class,
        o.access_count_30d AS reads_month,
        COALESCE((SELECT max(v.valid_from) FROM cloudflux.object_versions AS v
                   WHERE v.file_id = o.file_id AND v.valid_to IS NULL AND v.role = 'primary' AND v.job_id IS NOT NULL),
@@ -752,7 +760,8 @@ BEGIN
 	END IF;
 	-- Raises where the place has no such tier; the prices of a directory are those of its option, whatever its tier is called.
 	v_class := cloudflux.tier_class(p_place, p_tier);
-	RETURN CASE WHEN v_place.cloud = 'LOCAL' THEN v_place.storage_class ELSE v_class END;
+	RETURN CASE WHEN v_place.cloud = 'LOCAL' THEN v_place.storage_class
+	       ELSE cloudflux.billed_class(v_place.cloud, v_place.storage_class, v_class) END;
 END
 $$;
 
@@ -823,8 +832,7 @@ BEGIN
 	          FROM cloudflux.data_objects AS d
 	          LEFT JOIN places AS p ON p.place = d.place
 	         CROSS JOIN LATERAL (SELECT cloudflux.object_monthly_cost(p.price_provider, p.price_region,
-	                                    CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, d.storage_class)
-	                                         ELSE COALESCE(NULLIF(d.storage_class, ''), p.storage_class) END,
+	                                    cloudflux.billed_class(p.cloud, p.storage_class, d.storage_class),
 	                                    d.size_bytes, 0) AS cost) AS c
 	         WHERE d.vanished_at IS NULL AND c.cost IS DISTINCT FROM d.monthly_cost
 	         LIMIT 250000
@@ -850,8 +858,7 @@ BEGIN
 	held AS MATERIALIZED (
 		SELECT COALESCE(o.current_cloud, p.cloud, 'unknown') AS cloud, COALESCE(o.current_tier, 'unknown') AS tier,
 		       p.price_provider, p.price_region,
-		       CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, o.storage_class)
-		            ELSE COALESCE(NULLIF(o.storage_class, ''), p.storage_class) END AS price_class,
+		       cloudflux.billed_class(p.cloud, p.storage_class, o.storage_class) AS price_class,
 		       COALESCE(o.size_bytes, 0) AS bytes
 		  FROM cloudflux.data_objects AS o
 		  LEFT JOIN places AS p ON p.place = o.place
@@ -859,8 +866,7 @@ BEGIN
 		UNION ALL
 		SELECT COALESCE(p.cloud, 'unknown'), COALESCE(cloudflux.class_tier(p.cloud, a.place, v.storage_class), o.current_tier, 'unknown'),
 		       p.price_provider, p.price_region,
-		       CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, v.storage_class)
-		            ELSE COALESCE(NULLIF(v.storage_class, ''), p.storage_class) END,
+		       cloudflux.billed_class(p.cloud, p.storage_class, v.storage_class),
 		       COALESCE(v.size_bytes, o.size_bytes, 0)
 		  FROM cloudflux.addresses AS a
 		  JOIN cloudflux.data_objects AS o ON o.file_id = a.file_id
@@ -894,8 +900,7 @@ BEGIN
 		SELECT x.cloud, x.tier, x.price_provider, x.price_region, x.price_class, sum(x.reads) AS reads, sum(x.writes) AS writes, sum(x.bytes) AS bytes
 		  FROM (SELECT COALESCE(o.current_cloud, p.cloud, 'unknown') AS cloud, COALESCE(o.current_tier, 'unknown') AS tier,
 		               p.price_provider, p.price_region,
-		               CASE WHEN p.cloud = 'LOCAL' THEN COALESCE(p.storage_class, o.storage_class)
-		                    ELSE COALESCE(NULLIF(o.storage_class, ''), p.storage_class) END AS price_class,
+		               cloudflux.billed_class(p.cloud, p.storage_class, o.storage_class) AS price_class,
 		               a.reads, a.writes, a.bytes + a.full_reads::numeric * COALESCE(o.size_bytes, 0) AS bytes
 		          FROM (SELECT d.file_id, d.reads, d.writes, d.bytes, d.full_reads FROM cloudflux.access_daily AS d WHERE d.day = p_day
 		                UNION ALL
@@ -1105,6 +1110,7 @@ REVOKE ALL ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint
 REVOKE ALL ON FUNCTION cloudflux.place_price(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.raise_unknown(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.price_class_at(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.billed_class(text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.measured_throughput() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.refresh_monthly_costs() FROM PUBLIC;
@@ -1129,7 +1135,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.price_conflicts(text), cloudflux.price_colum
 	cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date),
 	cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
-	cloudflux.place_price(text), cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.measured_throughput(),
+	cloudflux.place_price(text), cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.billed_class(text, text, text), cloudflux.measured_throughput(),
 	cloudflux.estimate_migration(text, text, text, boolean, date), cloudflux.cost_day(date), cloudflux.cost_breakdown(date, date),
 	cloudflux.potential_savings(int, boolean), cloudflux.check_pricing() TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.load_prices(text, jsonb, date, date), cloudflux.load_prices(text, text, date, date) TO cloudflux_admin;
@@ -1273,6 +1279,7 @@ COMMENT ON FUNCTION cloudflux.estimate_storage_cost(text, text, text, bigint, bi
 COMMENT ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) IS 'Sum of estimate_storage_cost(); NULL when one of its terms has no price';
 COMMENT ON FUNCTION cloudflux.place_price(text) IS 'Row of view place_prices for one place; all NULL when there is no such place';
 COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: such a place or object does not exist';
+COMMENT ON FUNCTION cloudflux.billed_class(text, text, text) IS 'Storage class in the price book that an object of p_class at a place has: the place''s where the object has none; Azure''s own word (Cool) with the redundancy that the place''s storage_class says (COOL_ZRS; LRS where it says none)';
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';
 COMMENT ON FUNCTION cloudflux.measured_throughput() IS 'Bytes per second per pair of places, over the last 1,000 completed jobs';
 COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore. To be joined LATERAL over many objects. Unknown object or place: error 02000';

@@ -50,11 +50,12 @@ CREATE TABLE cloudflux.storage_tiers (
 CREATE UNIQUE INDEX storage_tiers_one ON cloudflux.storage_tiers (cloud, COALESCE(place, ''), storage_class, builtin);
 
 /*
- * Class names are those of the price book. Azure's carry the redundancy (HOT_LRS); the provider's own words are
- * there too. first_byte_ms of an archive class is its slowest ordinary restore.
+ * Class names are the store's own, as it tells them and as the catalogue has them. Azure's prices carry the redundancy (HOT_LRS);
+ * these names are there too and mean the same (own_class()). first_byte_ms of an archive class is its slowest ordinary restore.
  */
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class, first_byte_ms, preferred, builtin) VALUES
 	('AWS',   'HOT',  'STANDARD',                200, true,  true),
+	('AWS',   'HOT',  'INTELLIGENT_TIERING',     200, false, true),
 	('AWS',   'HOT',  'INTELLIGENT_TIERING_FA',  200, false, true),
 	('AWS',   'HOT',  'EXPRESS_ONEZONE',          10, false, true),
 	('AWS',   'WARM', 'STANDARD_IA',             200, true,  true),
@@ -318,6 +319,12 @@ $$;
 
 -- ---------------------------------------------------------------- does it work
 
+-- A class in the store's own spelling: Azure's price has the redundancy in its name, which is the account's and not the blob's.
+CREATE FUNCTION cloudflux.own_class(p_cloud text, p_storage_class text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_cloud = 'Azure' AND p_storage_class ~ '^(HOT|COOL|COLD|ARCHIVE)(_|$)'
+            THEN pg_catalog.initcap(pg_catalog.split_part(p_storage_class, '_', 1)) ELSE p_storage_class END;
+
 CREATE FUNCTION cloudflux.probe_place(p_place text, p_tag text, p_other_class text)
 RETURNS TABLE (check_name text, ok boolean, detail text, hint text, found int)
 LANGUAGE c VOLATILE STRICT
@@ -335,8 +342,7 @@ DECLARE
 	v_class text;
 BEGIN
 	PERFORM cloudflux.require_place(check_storage.place);
-	-- Azure tells the class without the redundancy that its price has.
-	SELECT CASE s.provider WHEN 'Azure' THEN 'Cool' ELSE t.storage_class END INTO v_class
+	SELECT cloudflux.own_class(s.provider, t.storage_class) INTO v_class
 	  FROM cloudflux.storage_places AS s
 	  JOIN cloudflux.storage_tiers AS t ON t.cloud = s.provider
 	 WHERE s.place = check_storage.place AND s.provider <> 'LOCAL'
@@ -375,6 +381,26 @@ END;
 
 INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
 VALUES ('storage', 'storage', 'places_health', true);
+
+-- ---------------------------------------------------------------- what travels with an object
+
+CREATE FUNCTION cloudflux.attribute_rules(p_place text DEFAULT NULL)
+RETURNS TABLE (provider text, attribute text, held_as text, names text, "values" text, count_max int, bytes_max int, name_max int, value_max int)
+LANGUAGE c STABLE ROWS 40
+AS 'MODULE_PATHNAME', 'cloudflux_attribute_rules';
+
+CREATE VIEW cloudflux.attribute_mappings WITH (security_invoker = true) AS
+SELECT r.provider, r.attribute, r.held_as, r.names, r."values", r.count_max, r.bytes_max, r.name_max, r.value_max
+  FROM cloudflux.attribute_rules() AS r;
+
+CREATE FUNCTION cloudflux.attributes_safe(p_source text, p_dest text) RETURNS boolean
+LANGUAGE c STABLE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_attributes_safe';
+
+CREATE FUNCTION cloudflux.look_at_objects(p_source text, p_dest text, p_keys text[])
+RETURNS TABLE (object_key text, version text, storage_class text, archived boolean, lost text, refused text)
+LANGUAGE c VOLATILE STRICT ROWS 1000
+AS 'MODULE_PATHNAME', 'cloudflux_look_at_objects';
 
 -- ---------------------------------------------------------------- objects of one place
 
@@ -471,7 +497,7 @@ BEGIN
 	SELECT s.* INTO v_place FROM cloudflux.storage_places AS s WHERE s.place = p_place;
 	-- What is written without a wish.
 	IF p_tier IS NULL AND (v_place.provider = 'LOCAL' OR v_place.storage_class IS NOT NULL) THEN
-		RETURN COALESCE(v_place.storage_class, v_place.tier);
+		RETURN COALESCE(cloudflux.own_class(v_place.provider, v_place.storage_class), v_place.tier);
 	END IF;
 	IF v_place.provider = 'LOCAL' AND p_tier IN (v_place.tier, v_place.storage_class) THEN
 		RETURN COALESCE(v_place.storage_class, v_place.tier);
@@ -490,11 +516,7 @@ BEGIN
 	       t.storage_class LIKE '%\_' || v_redundancy DESC NULLS LAST, t.preferred DESC, t.id
 	 LIMIT 1;
 	IF FOUND THEN
-		-- Azure's own word, in the name that has a price.
-		IF v_redundancy IS NOT NULL AND v_class IN ('Hot', 'Cool', 'Cold', 'Archive') THEN
-			v_class := upper(v_class) || '_' || v_redundancy;
-		END IF;
-		RETURN v_class;
+		RETURN cloudflux.own_class(v_place.provider, v_class);
 	END IF;
 	IF v_place.provider = 'LOCAL' THEN
 		v_known := format('The place is a directory of tier %s; to keep %s objects, use a place whose option tier says so.', v_place.tier, p_tier);
@@ -581,16 +603,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	v_place name;
-	v_verb  text;
+	v_what  text;
 BEGIN
-	FOR v_place, v_verb IN
-		SELECT s.srvname, a.verb
+	FOR v_place, v_what IN
+		SELECT s.srvname, a.what
 		  FROM pg_event_trigger_ddl_commands() AS c
 		  JOIN pg_foreign_server AS s ON s.oid = c.objid AND c.classid = 'pg_foreign_server'::regclass
 		  JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
-		  JOIN (VALUES ('create'), ('delete')) AS a(verb) ON s.srvoptions @> ARRAY[format('accept_unconditional_%s=true', a.verb)]
+		 CROSS JOIN LATERAL (
+			SELECT v.what FROM (VALUES ('accept_unconditional_create=true', 'creates that its store does not make conditional'),
+			                           ('accept_unconditional_delete=true', 'deletes that its store does not make conditional')) AS v(option, what)
+			 WHERE s.srvoptions @> ARRAY[v.option]
+			UNION ALL
+			SELECT 'that objects lose ' || substr(o, 13) FROM unnest(s.srvoptions) AS o WHERE starts_with(o, 'accept_loss=')) AS a
 	LOOP
-		RAISE LOG 'place "%" accepts % that its store does not make conditional', v_place, v_verb || 's'
+		RAISE LOG 'place "%" accepts %', v_place, v_what
 			USING DETAIL = format('Its foreign server was written by role "%s" (session of "%s").', CURRENT_USER, SESSION_USER);
 	END LOOP;
 END
@@ -606,7 +633,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.storage_tiers', 'WHERE NOT
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('cloudflux.storage_tiers', 'id')::regclass, '');
 
 GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
-GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places, cloudflux.credentials TO cloudflux_viewer, cloudflux_worker;
+GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places, cloudflux.credentials, cloudflux.attribute_mappings TO cloudflux_viewer, cloudflux_worker;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
 
 REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
@@ -616,15 +643,17 @@ REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oi
 	cloudflux.probe_place(text, text, text), cloudflux.check_storage(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.write_object(text, text, bytea, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb),
-	cloudflux.presign_object(text, text, timestamptz),
+	cloudflux.presign_object(text, text, timestamptz), cloudflux.attribute_rules(text), cloudflux.attributes_safe(text, text),
+	cloudflux.look_at_objects(text, text, text[]),
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
-	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text),
+	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.own_class(text, text),
 	cloudflux.note_accepted_risks(), cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux.place_of_location(text),
 	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
-	cloudflux.presign_object(text, text, timestamptz),
-	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text) TO cloudflux_viewer, cloudflux_worker;
+	cloudflux.presign_object(text, text, timestamptz), cloudflux.attribute_rules(text), cloudflux.attributes_safe(text, text),
+	cloudflux.look_at_objects(text, text, text[]),
+	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.own_class(text, text) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text),
 	cloudflux.store_object(text, text, bytea, text, jsonb), cloudflux.set_credentials(text, jsonb, text),
 	cloudflux.forget_credentials(text, text) TO cloudflux_user;
@@ -660,7 +689,7 @@ COMMENT ON COLUMN cloudflux.storage_tiers.id IS 'Number of the row.';
 COMMENT ON COLUMN cloudflux.storage_tiers.cloud IS 'Provider that the row is about: AWS, Azure, GCP, S3 or LOCAL.';
 COMMENT ON COLUMN cloudflux.storage_tiers.place IS 'Place that the row is about; NULL = all of the cloud.';
 COMMENT ON COLUMN cloudflux.storage_tiers.tier IS 'HOT, WARM or COLD.';
-COMMENT ON COLUMN cloudflux.storage_tiers.storage_class IS 'Storage class, in the spelling of the price book (Azure with redundancy: HOT_LRS).';
+COMMENT ON COLUMN cloudflux.storage_tiers.storage_class IS 'Storage class, as the store spells it (Cool), or as the price book does (Azure with redundancy: COOL_LRS).';
 COMMENT ON COLUMN cloudflux.storage_tiers.first_byte_ms IS 'Milliseconds until the first byte; for classes that must be restored, the slowest ordinary restore. NULL = unknown.';
 COMMENT ON COLUMN cloudflux.storage_tiers.preferred IS 'Whether the word means this class when something is written; of several classes of one tier, one should be.';
 COMMENT ON COLUMN cloudflux.storage_tiers.builtin IS 'Whether the row came with the extension. Such rows cannot be changed; a row of your own wins over them.';
@@ -731,13 +760,31 @@ COMMENT ON FUNCTION cloudflux.stale_uploads(text, interval) IS
 	'Unfinished uploads of a place that nobody has written to for p_age: handle, owner_tag (job and fence), time and size in bytes. Acts on the authority of the place''s owner.';
 COMMENT ON FUNCTION cloudflux.abort_upload(text, text) IS
 	'Removes what an unfinished upload left behind, by its handle from stale_uploads(). Repeatable; never touches an object.';
+COMMENT ON FUNCTION cloudflux.attribute_rules(text) IS
+	'What a place holds of an object besides its bytes, as its driver declares it: one row per attribute. NULL = of each provider, as the view attribute_mappings shows it.';
+COMMENT ON VIEW cloudflux.attribute_mappings IS
+	'How each kind of store holds what travels with an object besides its bytes, and within which limits. What a destination cannot hold is told in the plan, and refused unless its option accept_loss names it.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.provider IS 'AWS, Azure, GCP, S3 (presets without tags hold none: see attribute_rules(place)) or LOCAL.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.attribute IS 'content_type, content_encoding, content_language, content_disposition, cache_control, metadata, tags or modified_at.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.held_as IS 'Header, field or file attribute that holds it; NULL = there is nothing like it.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.names IS 'What the names of metadata and tags may consist of.';
+COMMENT ON COLUMN cloudflux.attribute_mappings."values" IS 'What values may consist of; for modified_at the form in which the time is written, as rclone does.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.count_max IS 'How many there may be; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.bytes_max IS 'Bytes of all names and values together, after what cloudflux notes itself; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.name_max IS 'Characters of a name; NULL = no limit.';
+COMMENT ON COLUMN cloudflux.attribute_mappings.value_max IS 'Characters of a value; NULL = no limit.';
+COMMENT ON FUNCTION cloudflux.attributes_safe(text, text) IS 'Whether the second place holds everything that the first can hold of an object, so that objects need not be looked at before they are moved.';
+COMMENT ON FUNCTION cloudflux.look_at_objects(text, text, text[]) IS
+	'Asks p_source for each key what is there now, and tells what a move to p_dest would lose (lost) and why it cannot be made (refused). A request per object, two where it has tags.';
 COMMENT ON FUNCTION cloudflux.class_tier(text, text, text) IS
 	'HOT, WARM or COLD for a storage class of a cloud, or of a place of it; NULL when the class is not known. A LOCAL place is one tier: its option tier, else HOT.';
+COMMENT ON FUNCTION cloudflux.own_class(text, text) IS
+	'A storage class in the spelling of the store itself: Azure''s COOL_ZRS of the price book is Cool there.';
 COMMENT ON FUNCTION cloudflux.tier_class(text, text) IS
 	'Storage class that HOT, WARM or COLD, or a class of the provider''s own spelling, means at a place; NULL asks for the place''s default. 22023 when the place has no such tier, 02000 when there is no such place.';
 COMMENT ON FUNCTION cloudflux.guard_dropped_places() IS 'Event trigger function: refuses to drop a place that holds objects (2BP01), and forgets one that does not.';
 COMMENT ON FUNCTION cloudflux.guard_renamed_places() IS 'Event trigger function: refuses to rename a place that holds objects (55006).';
-COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_create or accept_unconditional_delete.';
-COMMENT ON EVENT TRIGGER cloudflux_note_accepted_risks IS 'Names in the server''s log who accepts unconditional deletes at a place.';
+COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_create, accept_unconditional_delete or accept_loss.';
+COMMENT ON EVENT TRIGGER cloudflux_note_accepted_risks IS 'Names in the server''s log who accepts unconditional creates, unconditional deletes or losses at a place.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_dropped_places IS 'Keeps places that hold objects from being dropped.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_renamed_places IS 'Keeps places that hold objects from being renamed.';

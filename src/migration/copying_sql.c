@@ -112,6 +112,7 @@ take_copy(CfJob *job, const CfTransfer *transfer)
 	job->sealed = transfer->sealed;
 	job->visible = transfer->visible;
 	job->part_bytes = transfer->plan.part_bytes;
+	job->left = transfer->kept.told[0] == '\0' ? NULL : pstrdup(transfer->kept.told);
 	keep_upload(job, transfer);
 	job->source_version = pstrdup(transfer->source_stat.version);
 	job->ready = true;

@@ -164,6 +164,13 @@ value_digests(const CfJob *job, Datum *value, bool *isnull)
 }
 
 static void
+value_left(const CfJob *job, Datum *value, bool *isnull)
+{
+	*isnull = job->left == NULL;
+	*value = *isnull ? (Datum) 0 : CStringGetTextDatum(job->left);
+}
+
+static void
 value_part_bytes(const CfJob *job, Datum *value, bool *isnull)
 {
 	*value = Int64GetDatum(job->part_bytes);
@@ -566,11 +573,11 @@ void
 cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter)
 {
 	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_copied($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11,
+		"SELECT cloudflux.record_copied($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12,
 		{TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
-		INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
+		INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID}
 	};
-	Datum		values[11];
+	Datum		values[12];
 
 	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
 	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
@@ -583,6 +590,7 @@ cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter)
 	values[8] = jobs_array(jobs, filter, TIMESTAMPTZOID, value_started);
 	values[9] = jobs_array(jobs, filter, TEXTOID, value_digests);
 	values[10] = jobs_array(jobs, filter, INT8OID, value_part_bytes);
+	values[11] = jobs_array(jobs, filter, TEXTOID, value_left);
 	cf_spi_begin();
 	mark_lost(jobs, filter, cf_spi_run(&plan, values, NULL));
 	cf_spi_end();

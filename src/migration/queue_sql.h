@@ -70,6 +70,7 @@ typedef struct CfJob
 	CfJobRequest request;
 	char	   *stale_tag;		/* upload of a mover that lost the job; NULL = none */
 	char	   *kept;			/* why the source stays; NULL = it is gone */
+	char	   *left;			/* what the destination could not hold of it; NULL = nothing */
 	TimestampTz started;
 	int64		bytes_done;		/* for progress */
 	int64		sent_bytes;		/* really sent */

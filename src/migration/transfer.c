@@ -144,6 +144,10 @@ copy_pin(CfTransfer *t, CfError *err)
 		t->archived = true;
 		return CF_STEP_ERROR;
 	}
+	if (!cf_attributes_keep(t->args.source, t->args.dest, &t->source_stat, t->args.content_type, t->arena, &t->kept))
+		return cf_transfer_hash_failed(err);
+	if (!cf_attributes_accepted(t->args.dest, t->args.source_key, &t->kept, err))
+		return CF_STEP_ERROR;
 	/* A store that copies by itself is believed only by digests that it tells of both. */
 	t->args.server_side &= t->args.source->driver == t->args.dest->driver && t->dest_caps.server_side_copy &&
 		t->dest_caps.copy_conditional && t->source_stat.digests.known != 0;
@@ -166,12 +170,11 @@ upload_args(const CfTransfer *t)
 		.owner_tag = t->args.owner_tag,
 		.size_bytes = t->source_stat.size_bytes,
 		.part_bytes = t->plan.part_bytes,
-		.mtime_us = t->source_stat.mtime_us,
-		.content_type = t->args.content_type[0] != '\0' || t->source_stat.content_type == NULL ?
-			t->args.content_type : t->source_stat.content_type,
+		.mtime_us = t->kept.mtime_us,
+		.content_type = t->kept.content_type,
 		.storage_class = t->args.dest_class,
 		.metadata = t->args.metadata,
-		.attributes = t->source_stat.attributes,
+		.attributes = t->kept.attributes,
 		.resume = t->args.resume,
 		.handle = t->args.handle,
 	};

@@ -24,6 +24,7 @@
 
 #include "migration/port.h"
 #include "migration/sums.h"
+#include "storage/attributes.h"
 
 #define CF_TRANSFER_LINES 4		/* parts of one object on their way at once, at most */
 #define CF_TRANSFER_PORTS (2 * CF_TRANSFER_LINES)
@@ -43,7 +44,7 @@ typedef struct CfTransferArgs
 	const char *source_key;
 	const char *dest_key;
 	const char *dest_class;		/* "" = the place's */
-	const char *content_type;	/* "" = the source's */
+	const char *content_type;	/* where the source tells none */
 	const char *metadata;		/* self-description, see CfUploadArgs */
 	const char *owner_tag;
 	const char *handle;			/* of the upload that an earlier attempt began; "" = none is known */
@@ -98,6 +99,7 @@ typedef struct CfTransfer
 	CfCaps		dest_caps;
 	CfUpload	upload;
 	CfObjectStat source_stat;	/* pinned at the first byte */
+	CfKept		kept;			/* what goes along besides bytes */
 	char		sealed_version[CF_STORAGE_VERSION_MAX + 1];
 	CfObjectStat sealed;		/* what the store told at the end; its texts go with the arena */
 	bool		visible;		/* the object is there already: it went in one request, or the store copied it */

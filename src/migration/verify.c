@@ -147,6 +147,7 @@ verify_args(CfVerify *v, CfError *err)
 {
 	CfUploadArgs *args = &v->upload.args;
 	CfObjectStat stat;
+	CfKept		kept;
 	CfStep		step;
 
 	if (v->args.upload_complete || v->args.upload.handle[0] == '\0')
@@ -157,13 +158,14 @@ verify_args(CfVerify *v, CfError *err)
 		*err = v->port.op.err;
 	if (step == CF_STEP_SEND || step == CF_STEP_AGAIN || (step == CF_STEP_ERROR && v->port.op.err.kind != CF_ERR_NOT_FOUND))
 		return step;
+	if (step == CF_STEP_DONE && !cf_attributes_keep(v->args.source, v->args.dest, &stat, args->content_type, v->port.op.arena, &kept))
+		return hash_failed(err);
 	turn_to(v, v->args.dest);
 	if (step == CF_STEP_ERROR)
 		return CF_STEP_DONE;
-	args->mtime_us = stat.mtime_us;
-	args->attributes = stat.attributes;
-	if (args->content_type[0] == '\0' && stat.content_type != NULL)
-		args->content_type = stat.content_type;
+	args->mtime_us = kept.mtime_us;
+	args->attributes = kept.attributes;
+	args->content_type = kept.content_type;
 	return CF_STEP_DONE;
 }
 

@@ -9,7 +9,7 @@
 #ifndef CF_STORAGE_DRIVER_H
 #define CF_STORAGE_DRIVER_H
 
-#include "storage/storage.h"
+#include "storage/attributes.h"
 
 typedef struct CfDriver
 {
@@ -35,6 +35,7 @@ typedef struct CfDriver
 	CfStep		(*list) (CfOp *op, const char *prefix, const char *token, int max_entries,
 						 CfListPage *page);
 	void		(*end) (CfOp *op);	/* releases op->state; may be called at any phase */
+	const CfAttributeRule *(*attributes) (const CfPlace *place);	/* CF_ATTRIBUTES rows: what the store holds besides bytes */
 	/* optional */
 	const char *const *options; /* names of options that only this driver understands, NULL-terminated */
 	const char *const *credentials; /* names of secrets that set_credentials() takes for it, NULL-terminated */

@@ -37,7 +37,8 @@ typedef enum OptionKind
 	OPTION_INT64,
 	OPTION_FILE,				/* of the server: a superuser's */
 	OPTION_SOURCE,				/* where credentials come from: a superuser's */
-	OPTION_BOOL
+	OPTION_BOOL,
+	OPTION_LOSS					/* attributes of objects that may be left behind */
 } OptionKind;
 
 #define NOT_READ (-1)
@@ -69,6 +70,7 @@ static const struct
 	{"web_identity_token_file", OPTION_FILE, AMONG_OPTIONS},
 	{"accept_unconditional_create", OPTION_BOOL, AMONG_OPTIONS},
 	{"accept_unconditional_delete", OPTION_BOOL, AMONG_OPTIONS},
+	{"accept_loss", OPTION_LOSS, AMONG_OPTIONS},
 };
 
 #define OPTIONS_KNOWN (sizeof(options_known) / sizeof(options_known[0]))
@@ -329,6 +331,7 @@ static void
 option_check_value(const char *name, OptionKind kind, const char *value, const CfDriver *driver)
 {
 	const char *hint = NULL;
+	CfError		err;
 
 	switch (kind)
 	{
@@ -351,6 +354,10 @@ option_check_value(const char *name, OptionKind kind, const char *value, const C
 		case OPTION_BOOL:
 			if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
 				hint = "It is true or false.";
+			break;
+		case OPTION_LOSS:
+			if (!cf_attributes_loss_check(value, &err))
+				hint = err.hint;
 			break;
 		case OPTION_FILE:
 			if (value[0] != '/')

@@ -20,6 +20,7 @@
 
 static bool azure_validate(const CfPlace *place, CfError *err);
 static void azure_caps(const CfPlace *place, CfCaps *caps);
+static const CfAttributeRule *azure_attributes(const CfPlace *place);
 static void azure_end(CfOp *op);
 static size_t utf8_sequence(const unsigned char *s);
 
@@ -48,6 +49,7 @@ const CfDriver cf_storage_azure_driver = {
 	.uploads_find = cf_azure_uploads_find,
 	.remove = cf_azure_remove,
 	.list = cf_azure_list,
+	.attributes = azure_attributes,
 	.end = azure_end,
 	.options = azure_options,
 	.credentials = azure_credentials,
@@ -131,6 +133,25 @@ azure_caps(const CfPlace *place, CfCaps *caps)
 	caps->part_min_bytes = CF_AZURE_PART_MIN;
 	caps->part_max_bytes = CF_AZURE_BLOCK_MAX;
 	caps->parts_max = CF_AZURE_BLOCKS_MAX;
+}
+
+/* azure_attributes tells what a blob holds besides bytes. */
+static const CfAttributeRule *
+azure_attributes(const CfPlace *place)
+{
+	static const CfAttributeRule rules[CF_ATTRIBUTES] = {
+		[CF_ATTRIBUTE_CONTENT_TYPE] = {.held_as = "x-ms-blob-content-type", .values = CF_CHARSET_ASCII},
+		[CF_ATTRIBUTE_CONTENT_ENCODING] = {.held_as = "x-ms-blob-content-encoding", .values = CF_CHARSET_ASCII},
+		[CF_ATTRIBUTE_CONTENT_LANGUAGE] = {.held_as = "x-ms-blob-content-language", .values = CF_CHARSET_ASCII},
+		[CF_ATTRIBUTE_CONTENT_DISPOSITION] = {.held_as = "x-ms-blob-content-disposition", .values = CF_CHARSET_ASCII},
+		[CF_ATTRIBUTE_CACHE_CONTROL] = {.held_as = "x-ms-blob-cache-control", .values = CF_CHARSET_ASCII},
+		[CF_ATTRIBUTE_METADATA] = {.held_as = "x-ms-meta-*", .names = CF_CHARSET_WORD, .values = CF_CHARSET_ASCII, .bytes_max = CF_AZURE_METADATA_MAX, .own_bytes = 256 + 64},
+		[CF_ATTRIBUTE_TAGS] = {.held_as = "x-ms-tags", .names = CF_CHARSET_AZURE_TAG, .values = CF_CHARSET_AZURE_TAG, .count_max = 10, .name_max = 128, .value_max = 256},
+		[CF_ATTRIBUTE_MODIFIED_AT] = {.held_as = "x-ms-meta-mtime", .values = CF_CHARSET_RFC3339},
+	};
+
+	(void) place;
+	return rules;
 }
 
 /* cf_azure_tier translates a class, in Azure's words or the price book's (HOT_LRS), to the word of x-ms-access-tier. */

@@ -20,6 +20,7 @@
 #define CF_FILE_SEGMENT_MAX 255
 #define CF_FILE_STEP_BYTES (4 * 1024 * 1024)	/* of I/O in one step */
 #define CF_FILE_XATTR "user.cloudflux"
+#define CF_FILE_XATTR_KEPT "user.cloudflux.kept"
 
 /* Where an object lies below the root. */
 typedef struct CfFilePath
@@ -64,6 +65,11 @@ extern int	cf_file_folder_open(int root, const char *folder, size_t length);
 extern int	cf_file_folder_make(int root, const char *folder, size_t length, bool durable);
 extern int	cf_file_private_open(int root, const char *name, bool make);
 extern void cf_file_prune(int root, const CfFilePath *path);
+
+/* file_kept.c: headers, metadata and tags beside a file's bytes */
+extern const CfAttributeRule *cf_file_attributes(const CfPlace *place);
+extern bool cf_file_kept_write(CfOp *op, int fd, const CfUploadArgs *args);
+extern bool cf_file_kept_read(CfOp *op, int folder, const char *name, CfObjectStat *stat);
 
 /* file_list.c */
 extern CfStep cf_file_list(CfOp *op, const char *prefix, const char *token, int max_entries,

@@ -42,6 +42,7 @@ const CfDriver cf_storage_file_driver = {
 	.uploads_find = cf_file_uploads_find,
 	.remove = cf_file_remove,
 	.list = cf_file_list,
+	.attributes = cf_file_attributes,
 	.end = file_end,
 	.upload_read = cf_file_upload_read,
 };
@@ -92,7 +93,7 @@ file_caps(const CfPlace *place, CfCaps *caps)
 	caps->parts_max = INT32_MAX;
 }
 
-/* file_stat looks at the object without opening it: a file that only its owner may read can still be listed. */
+/* file_stat looks at the object without opening it: a file that only its owner may read can still be looked at. */
 static CfStep
 file_stat(CfOp *op, const char *key, CfObjectStat *stat)
 {
@@ -102,6 +103,7 @@ file_stat(CfOp *op, const char *key, CfObjectStat *stat)
 	int			folder;
 	int			result = -1;
 	int			saved_errno;
+	bool		known = true;
 
 	if (!cf_file_path_build(&path, op->place, key, &op->err))
 		return CF_STEP_ERROR;
@@ -112,6 +114,11 @@ file_stat(CfOp *op, const char *key, CfObjectStat *stat)
 	if (folder >= 0)
 		result = cf_storage_file_sys->fstatat(folder, path.name, &st, AT_SYMLINK_NOFOLLOW);
 	saved_errno = errno;
+	if (result >= 0)
+	{
+		cf_file_stat_fill(stat, &st);
+		known = !S_ISREG(st.st_mode) || cf_file_kept_read(op, folder, path.name, stat);
+	}
 	if (folder >= 0)
 		cf_storage_file_sys->close(folder);
 	cf_storage_file_sys->close(root);
@@ -119,8 +126,7 @@ file_stat(CfOp *op, const char *key, CfObjectStat *stat)
 		return cf_file_fail(op, saved_errno, "could not find object", path.text);
 	if (!S_ISREG(st.st_mode))
 		return cf_file_fail(op, S_ISLNK(st.st_mode) ? ELOOP : ENOENT, "could not find object", path.text);
-	cf_file_stat_fill(stat, &st);
-	return CF_STEP_DONE;
+	return known ? CF_STEP_DONE : CF_STEP_ERROR;
 }
 
 /*

@@ -386,6 +386,8 @@ seal_file(CfOp *op, int fd, const CfUploadArgs *args)
 		return cf_file_fail(op, errno, "could not cut object", args->key), false;
 	if (args->metadata != NULL && args->metadata[0] != '\0')
 		(void) sys->fsetxattr(fd, CF_FILE_XATTR, args->metadata, strlen(args->metadata), 0);
+	if (!cf_file_kept_write(op, fd, args))
+		return false;
 	if (args->mtime_us != 0)
 	{
 		times[1].tv_sec = args->mtime_us / 1000000 - (args->mtime_us % 1000000 < 0);

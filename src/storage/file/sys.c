@@ -110,6 +110,20 @@ sys_fsync(int fd)
 	return result;
 }
 
+/* sys_getxattrat goes by the link that the kernel has for a descriptor: an O_PATH descriptor cannot be asked. */
+static ssize_t
+sys_getxattrat(int dirfd, const char *path, const char *name, void *value, size_t size)
+{
+	char		link[320];
+
+	if ((size_t) snprintf(link, sizeof(link), "/proc/self/fd/%d/%s", dirfd, path) >= sizeof(link))
+	{
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return lgetxattr(link, name, value, size);
+}
+
 const CfFileSys cf_storage_file_posix = {
 	.openat = sys_openat,
 	.close = sys_close,
@@ -130,6 +144,7 @@ const CfFileSys cf_storage_file_posix = {
 	.renameat2 = renameat2,
 	.unlinkat = unlinkat,
 	.getdents64 = getdents64,
+	.getxattrat = sys_getxattrat,
 };
 
 #ifdef CF_TEST

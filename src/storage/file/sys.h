@@ -47,6 +47,7 @@ typedef struct CfFileSys
 							  unsigned int flags);
 	int			(*unlinkat) (int dirfd, const char *path, int flags);
 	ssize_t		(*getdents64) (int fd, void *buf, size_t size);
+	ssize_t		(*getxattrat) (int dirfd, const char *path, const char *name, void *value, size_t size);	/* follows no link */
 } CfFileSys;
 
 extern const CfFileSys cf_storage_file_posix;

@@ -16,6 +16,7 @@
 
 static bool gcs_validate(const CfPlace *place, CfError *err);
 static void gcs_caps(const CfPlace *place, CfCaps *caps);
+static const CfAttributeRule *gcs_attributes(const CfPlace *place);
 static bool gcs_key_check(const CfPlace *place, const char *key, CfError *err);
 static void gcs_end(CfOp *op);
 static bool bucket_check(const CfPlace *place, CfError *err);
@@ -43,6 +44,7 @@ const CfDriver cf_storage_gcs_driver = {
 	.uploads_find = cf_gcs_uploads_find,
 	.remove = cf_gcs_remove,
 	.list = cf_gcs_list,
+	.attributes = gcs_attributes,
 	.end = gcs_end,
 	.options = gcs_options,
 	.credentials = gcs_credentials,
@@ -137,6 +139,24 @@ gcs_caps(const CfPlace *place, CfCaps *caps)
 		.part_max_bytes = INT64_C(1) << 30,
 		.parts_max = CF_GCS_PARTS_MAX,
 	};
+}
+
+/* gcs_attributes tells what an object holds besides bytes. There is nothing like tags. */
+static const CfAttributeRule *
+gcs_attributes(const CfPlace *place)
+{
+	static const CfAttributeRule rules[CF_ATTRIBUTES] = {
+		[CF_ATTRIBUTE_CONTENT_TYPE] = {.held_as = "contentType", .values = CF_CHARSET_UTF8},
+		[CF_ATTRIBUTE_CONTENT_ENCODING] = {.held_as = "contentEncoding", .values = CF_CHARSET_UTF8},
+		[CF_ATTRIBUTE_CONTENT_LANGUAGE] = {.held_as = "contentLanguage", .values = CF_CHARSET_UTF8},
+		[CF_ATTRIBUTE_CONTENT_DISPOSITION] = {.held_as = "contentDisposition", .values = CF_CHARSET_UTF8},
+		[CF_ATTRIBUTE_CACHE_CONTROL] = {.held_as = "cacheControl", .values = CF_CHARSET_UTF8},
+		[CF_ATTRIBUTE_METADATA] = {.held_as = "metadata.*", .names = CF_CHARSET_TOKEN, .values = CF_CHARSET_UTF8, .bytes_max = 8192, .own_bytes = 192},
+		[CF_ATTRIBUTE_MODIFIED_AT] = {.held_as = "metadata.mtime", .values = CF_CHARSET_RFC3339},
+	};
+
+	(void) place;
+	return rules;
 }
 
 static bool

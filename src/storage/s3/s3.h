@@ -83,6 +83,7 @@ typedef struct CfS3Store
 	bool		etag_md5;		/* the ETag of a single PUT without KMS or customer keys is its MD5 */
 	CfS3Checksum checksum;
 	int			segment_max;	/* bytes between two slashes; 0 = no limit */
+	bool		no_tags;		/* refuses or ignores tags of objects */
 	bool		no_backslash;	/* takes a backslash for a slash, so two keys would be one object */
 } CfS3Store;
 
@@ -192,6 +193,7 @@ typedef struct CfS3State
 /* s3_driver.c */
 extern const CfS3Store cf_s3_stores[];
 extern const CfS3Store *cf_s3_store(const CfPlace *place);
+extern const CfAttributeRule *cf_s3_attributes(const CfPlace *place);	/* s3_attributes.c */
 extern CfS3Checksum cf_s3_checksum(const CfPlace *place);
 extern int64_t cf_s3_put_max(const CfPlace *place);
 extern const char *cf_s3_region(const CfPlace *place);

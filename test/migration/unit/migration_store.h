@@ -336,10 +336,23 @@ m_copy(CfOp *o, const CfPlace *from, const char *key, const char *version, const
 	return appear(o, args, s->object.bytes, s->object.length, st);
 }
 
+/* m_attributes: it holds everything. */
+static const CfAttributeRule *
+m_attributes(const CfPlace *place)
+{
+	static CfAttributeRule rules[CF_ATTRIBUTES];
+
+	(void) place;
+	for (int i = 0; i < CF_ATTRIBUTES; i++)
+		rules[i].held_as = "memory";
+	return rules;
+}
+
 static const CfDriver memory_driver = {
 	.name = "memory", .validate = m_validate, .caps = m_caps, .key_check = m_key_check, .stat = m_stat, .read = m_read,
 	.put = m_put, .upload_begin = m_begin, .upload_part = m_part, .upload_seal = m_seal, .upload_commit = m_commit,
-	.upload_abort = m_abort, .uploads_find = m_find, .remove = m_remove, .list = m_list, .end = m_end, .copy = m_copy
+	.upload_abort = m_abort, .uploads_find = m_find, .remove = m_remove, .list = m_list, .end = m_end, .copy = m_copy,
+	.attributes = m_attributes
 };
 
 /* store_open makes both ends anew, remote or not, with a source of length bytes. */

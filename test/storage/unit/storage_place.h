@@ -68,11 +68,12 @@ static int f_linkat(int a, const char *b, int c, const char *d, int f) { return 
 static int f_renameat2(int a, const char *b, int c, const char *d, unsigned f) { return fails("renameat2") ? -1 : REAL(renameat2)(a, b, c, d, f); }
 static int f_unlinkat(int d, const char *p, int f) { return fails("unlinkat") ? -1 : REAL(unlinkat)(d, p, f); }
 static ssize_t f_getdents64(int d, void *b, size_t n) { return fails("getdents64") ? -1 : REAL(getdents64)(d, b, n); }
+static ssize_t f_getxattrat(int d, const char *p, const char *n, void *v, size_t s) { return fails("getxattrat") ? -1 : REAL(getxattrat)(d, p, n, v, s); }
 
 static const CfFileSys failing_sys = {
 	f_openat, f_close, f_fstat, f_fstatat, f_pread, f_pwrite, f_ftruncate, f_fallocate, f_fadvise,
 	f_sync_file_range, f_fsync, f_futimens, f_fsetxattr, f_fgetxattr, f_mkdirat, f_linkat, f_renameat2,
-	f_unlinkat, f_getdents64
+	f_unlinkat, f_getdents64, f_getxattrat
 };
 
 /* fail_nth makes the n-th call of that name (NULL = of any) fail; fail_none ends that. */

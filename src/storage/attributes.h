@@ -1,0 +1,92 @@
+/*
+ * attributes.h
+ *		What travels with an object besides its bytes: what a store can hold of it, and what a move would lose.
+ *
+ * Each driver declares one row per attribute (CfDriver.attributes): under which name the store holds it, and within which
+ * limits. The view attribute_mappings shows these rows; plans and movers judge by them, so both say the same. What a
+ * destination cannot hold is refused unless its place has the option accept_loss, which names what may be left behind.
+ *
+ * Times go by rclone's convention: a store that has no modification time of the user's own gets the metadata `mtime`.
+ */
+#ifndef CF_STORAGE_ATTRIBUTES_H
+#define CF_STORAGE_ATTRIBUTES_H
+
+#include "storage/storage.h"
+
+typedef enum CfAttribute
+{
+	CF_ATTRIBUTE_CONTENT_TYPE,
+	CF_ATTRIBUTE_CONTENT_ENCODING,
+	CF_ATTRIBUTE_CONTENT_LANGUAGE,
+	CF_ATTRIBUTE_CONTENT_DISPOSITION,
+	CF_ATTRIBUTE_CACHE_CONTROL,
+	CF_ATTRIBUTE_METADATA,
+	CF_ATTRIBUTE_TAGS,
+	CF_ATTRIBUTE_MODIFIED_AT
+} CfAttribute;
+
+#define CF_ATTRIBUTES 8
+#define CF_ATTRIBUTES_LOST_MAX 400	/* bytes of the text that tells what is lost */
+
+typedef enum CfCharset
+{
+	CF_CHARSET_UTF8,			/* any text without line breaks */
+	CF_CHARSET_ASCII,			/* printable */
+	CF_CHARSET_TOKEN,			/* what the name of a header may have */
+	CF_CHARSET_WORD,			/* letters, digits and _, no digit first */
+	CF_CHARSET_TAG,				/* letters, digits, space and + - . / : = _ @ */
+	CF_CHARSET_AZURE_TAG,		/* the same in ASCII, without @ */
+	CF_CHARSET_SECONDS,			/* of mtime: seconds since 1970 with decimals */
+	CF_CHARSET_RFC3339			/* of mtime */
+} CfCharset;
+
+/* How a store holds one attribute; limits that are 0 are none. */
+typedef struct CfAttributeRule
+{
+	const char *held_as;		/* header, field or file attribute; NULL = nothing like it is there */
+	CfCharset	names;			/* of metadata and tags */
+	CfCharset	values;
+	int			count_max;
+	int			bytes_max;		/* of all names and values together */
+	int			own_bytes;		/* of these, for what cloudflux notes on an object itself */
+	int			name_max;		/* characters */
+	int			value_max;
+} CfAttributeRule;
+
+/* What of an object's attributes goes along. Texts live in the arena or with what was given, none is NULL. */
+typedef struct CfKept
+{
+	CfAttributes attributes;
+	const char *content_type;
+	int64_t		mtime_us;		/* modification time of the user's file, for stores that keep it themselves */
+	unsigned	lost;			/* 1 << CfAttribute of each of which something is left behind */
+	char		told[CF_ATTRIBUTES_LOST_MAX];	/* what that is, for people; "" = nothing */
+} CfKept;
+
+/* cf_attribute_name gives the word by which the option accept_loss and the view know an attribute. */
+extern const char *cf_attribute_name(CfAttribute attribute);
+extern const char *cf_charset_name(CfCharset charset);
+
+/* cf_attributes_rules gives CF_ATTRIBUTES rows; a place without a driver in this build holds nothing. */
+extern const CfAttributeRule *cf_attributes_rules(const CfPlace *place);
+
+/*
+ * cf_attributes_safe tells whether dest holds whatever source can hold, so that objects need not be looked at: both have the
+ * same rows. Metadata that fill the store's limit to the brim are the exception, which the mover finds.
+ */
+extern bool cf_attributes_safe(const CfPlace *source, const CfPlace *dest);
+
+/*
+ * cf_attributes_keep works out what of the object that stat tells of goes along from source to dest. content_type stands in
+ * where the store tells none. false = out of memory.
+ */
+extern bool cf_attributes_keep(const CfPlace *source, const CfPlace *dest, const CfObjectStat *stat, const char *content_type,
+							   CfArena *arena, CfKept *kept);
+
+/* cf_attributes_accepted: may this be lost at dest? If not, err names what it is (CF_ERR_UNSUPPORTED). */
+extern bool cf_attributes_accepted(const CfPlace *dest, const char *key, const CfKept *kept, CfError *err);
+
+/* cf_attributes_loss_check judges a value of the option accept_loss: names of attributes with commas between them, or all. */
+extern bool cf_attributes_loss_check(const char *value, CfError *err);
+
+#endif							/* CF_STORAGE_ATTRIBUTES_H */
