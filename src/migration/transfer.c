@@ -144,9 +144,9 @@ copy_pin(CfTransfer *t, CfError *err)
 		t->archived = true;
 		return CF_STEP_ERROR;
 	}
-	if (!cf_attributes_keep(t->args.source, t->args.dest, &t->source_stat, t->args.content_type, t->arena, &t->kept))
+	if (!cf_storage_keep(t->args.source, t->args.dest, &t->source_stat, t->args.content_type, t->arena, &t->kept))
 		return cf_transfer_hash_failed(err);
-	if (!cf_attributes_accepted(t->args.dest, t->args.source_key, &t->kept, err))
+	if (!cf_storage_keep_accepted(t->args.dest, t->args.source_key, &t->kept, err))
 		return CF_STEP_ERROR;
 	/* A store that copies by itself is believed only by digests that it tells of both. */
 	t->args.server_side &= t->args.source->driver == t->args.dest->driver && t->dest_caps.server_side_copy &&

@@ -24,7 +24,6 @@
 
 #include "migration/port.h"
 #include "migration/sums.h"
-#include "storage/attributes.h"
 
 #define CF_TRANSFER_LINES 4		/* parts of one object on their way at once, at most */
 #define CF_TRANSFER_PORTS (2 * CF_TRANSFER_LINES)

@@ -158,7 +158,7 @@ verify_args(CfVerify *v, CfError *err)
 		*err = v->port.op.err;
 	if (step == CF_STEP_SEND || step == CF_STEP_AGAIN || (step == CF_STEP_ERROR && v->port.op.err.kind != CF_ERR_NOT_FOUND))
 		return step;
-	if (step == CF_STEP_DONE && !cf_attributes_keep(v->args.source, v->args.dest, &stat, args->content_type, v->port.op.arena, &kept))
+	if (step == CF_STEP_DONE && !cf_storage_keep(v->args.source, v->args.dest, &stat, args->content_type, v->port.op.arena, &kept))
 		return hash_failed(err);
 	turn_to(v, v->args.dest);
 	if (step == CF_STEP_ERROR)

@@ -91,7 +91,7 @@ cf_attributes_safe(const CfPlace *source, const CfPlace *dest)
 }
 
 bool
-cf_attributes_keep(const CfPlace *source, const CfPlace *dest, const CfObjectStat *stat, const char *content_type, CfArena *arena,
+cf_storage_keep(const CfPlace *source, const CfPlace *dest, const CfObjectStat *stat, const char *content_type, CfArena *arena,
 				   CfKept *kept)
 {
 	const CfAttributeRule *rules = cf_attributes_rules(dest);
@@ -129,7 +129,7 @@ cf_attributes_keep(const CfPlace *source, const CfPlace *dest, const CfObjectSta
 }
 
 bool
-cf_attributes_accepted(const CfPlace *dest, const char *key, const CfKept *kept, CfError *err)
+cf_storage_keep_accepted(const CfPlace *dest, const char *key, const CfKept *kept, CfError *err)
 {
 	const char *accepted = cf_storage_option(dest, "accept_loss");
 	unsigned	left = kept->lost;

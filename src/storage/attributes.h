@@ -26,7 +26,6 @@ typedef enum CfAttribute
 } CfAttribute;
 
 #define CF_ATTRIBUTES 8
-#define CF_ATTRIBUTES_LOST_MAX 400	/* bytes of the text that tells what is lost */
 
 typedef enum CfCharset
 {
@@ -53,16 +52,6 @@ typedef struct CfAttributeRule
 	int			value_max;
 } CfAttributeRule;
 
-/* What of an object's attributes goes along. Texts live in the arena or with what was given, none is NULL. */
-typedef struct CfKept
-{
-	CfAttributes attributes;
-	const char *content_type;
-	int64_t		mtime_us;		/* modification time of the user's file, for stores that keep it themselves */
-	unsigned	lost;			/* 1 << CfAttribute of each of which something is left behind */
-	char		told[CF_ATTRIBUTES_LOST_MAX];	/* what that is, for people; "" = nothing */
-} CfKept;
-
 /* cf_attribute_name gives the word by which the option accept_loss and the view know an attribute. */
 extern const char *cf_attribute_name(CfAttribute attribute);
 extern const char *cf_charset_name(CfCharset charset);
@@ -75,16 +64,6 @@ extern const CfAttributeRule *cf_attributes_rules(const CfPlace *place);
  * same rows. Metadata that fill the store's limit to the brim are the exception, which the mover finds.
  */
 extern bool cf_attributes_safe(const CfPlace *source, const CfPlace *dest);
-
-/*
- * cf_attributes_keep works out what of the object that stat tells of goes along from source to dest. content_type stands in
- * where the store tells none. false = out of memory.
- */
-extern bool cf_attributes_keep(const CfPlace *source, const CfPlace *dest, const CfObjectStat *stat, const char *content_type,
-							   CfArena *arena, CfKept *kept);
-
-/* cf_attributes_accepted: may this be lost at dest? If not, err names what it is (CF_ERR_UNSUPPORTED). */
-extern bool cf_attributes_accepted(const CfPlace *dest, const char *key, const CfKept *kept, CfError *err);
 
 /* cf_attributes_loss_check judges a value of the option accept_loss: names of attributes with commas between them, or all. */
 extern bool cf_attributes_loss_check(const char *value, CfError *err);

@@ -236,10 +236,10 @@ look_told(Look *look, CfStep step, const CfPlace *source, const CfPlace *dest, R
 
 	if (!good)
 		err = look->op.err;
-	else if (!cf_attributes_keep(source, dest, &look->stat, "", &look->arena, &kept))
+	else if (!cf_storage_keep(source, dest, &look->stat, "", &look->arena, &kept))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for what object \"%s\" is", look->key)));
 	else
-		(void) cf_attributes_accepted(dest, look->key, &kept, &err);
+		(void) cf_storage_keep_accepted(dest, look->key, &kept, &err);
 	values[0] = CStringGetTextDatum(look->key);
 	values[1] = text_datum(good ? look->stat.version : NULL, &nulls[1]);
 	values[2] = text_datum(good ? look->stat.storage_class : NULL, &nulls[2]);

@@ -29,6 +29,7 @@
 #define CF_STORAGE_KEY_MAX 1024		/* bytes, as on S3, Azure and GCS */
 #define CF_STORAGE_VERSION_MAX 128	/* bytes of a pin, without the NUL */
 #define CF_STORAGE_LIST_MAX 10000	/* entries of one page */
+#define CF_STORAGE_LOST_MAX 400		/* bytes of a text that tells what an object would lose */
 
 typedef enum CfStep
 {
@@ -317,6 +318,25 @@ extern bool cf_storage_key_check(const CfPlace *place, const char *key, CfError 
 
 /* cf_storage_authenticate obtains the token of the place, where its credentials want one: every operation does so by itself. */
 extern CfStep cf_storage_authenticate(CfOp *op);
+/* What of an object's attributes goes along. Texts live in the arena or with what was given, none is NULL. */
+typedef struct CfKept
+{
+	CfAttributes attributes;
+	const char *content_type;
+	int64_t		mtime_us;		/* modification time of the user's file, for stores that keep it themselves */
+	unsigned	lost;			/* bits of attributes of which something is left behind */
+	char		told[CF_STORAGE_LOST_MAX];	/* what that is, for people; "" = nothing */
+} CfKept;
+
+/*
+ * cf_storage_keep works out what of the object that stat tells of goes along from source to dest. content_type stands in
+ * where the store tells none. false = out of memory.
+ */
+extern bool cf_storage_keep(const CfPlace *source, const CfPlace *dest, const CfObjectStat *stat, const char *content_type,
+							   CfArena *arena, CfKept *kept);
+
+/* cf_storage_keep_accepted: may this be lost at dest? If not, err names what it is (CF_ERR_UNSUPPORTED). */
+extern bool cf_storage_keep_accepted(const CfPlace *dest, const char *key, const CfKept *kept, CfError *err);
 
 /* Size, pin, class and times of one object; CF_ERR_NOT_FOUND when it is not there. */
 extern CfStep cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat);

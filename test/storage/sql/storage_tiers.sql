@@ -38,3 +38,13 @@ RESET ROLE;
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('Oracle', 'HOT', 'Standard');
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'TEPID', 'X');
 INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class) VALUES ('AWS', 'COLD', 'GLACIER_IR');
+
+-- catalogue, store and price book mean the same class: what a place writes is what the store tells, and it has a price
+\set VERBOSITY default
+SELECT t.cloud, t.storage_class, cloudflux.own_class(t.cloud, t.storage_class) AS told, cloudflux.class_tier(t.cloud, NULL, cloudflux.own_class(t.cloud, t.storage_class)) = t.tier AS same_tier,
+       cloudflux.billed_class(t.cloud, 'HOT_ZRS', cloudflux.own_class(t.cloud, t.storage_class)) AS billed,
+       cloudflux.class_minimum_bytes(t.cloud, CASE t.cloud WHEN 'AWS' THEN 'us-east-1' WHEN 'Azure' THEN 'westus' ELSE 'us-central1' END,
+                                     cloudflux.own_class(t.cloud, t.storage_class)) IS NOT NULL AS priced
+  FROM cloudflux.storage_tiers AS t WHERE t.builtin AND t.cloud IN ('AWS', 'Azure', 'GCP') ORDER BY t.cloud, t.storage_class;
+SELECT cloudflux.billed_class('LOCAL', 'STANDARD', 'HOT') AS of_the_option, cloudflux.billed_class('Azure', 'HOT', 'Cool') AS locally_redundant,
+       cloudflux.billed_class('Azure', 'COOL_ZRS', '') AS of_the_place, cloudflux.billed_class('AWS', 'STANDARD_IA', 'GLACIER') AS of_the_object;

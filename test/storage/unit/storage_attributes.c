@@ -27,7 +27,7 @@ keeps(const CfPlace *from, const CfPlace *to, const char *metadata, const char *
 		.attributes = {.cache_control = "no-cache", .content_disposition = NULL, .content_encoding = "", .content_language = "de",
 			.metadata = metadata, .tags = tags}};
 
-	if (!cf_attributes_keep(from, to, &stat, "", &memory, &kept))
+	if (!cf_storage_keep(from, to, &stat, "", &memory, &kept))
 		return "out of memory";
 	return kept.told;
 }
@@ -122,14 +122,14 @@ test_acceptance(void)
 	CfPlace		nowhere = {.name = "nowhere", .provider = "Oracle"};
 
 	keeps(&s3, &gcs, "", "project=one\n");
-	ok(!cf_attributes_accepted(&gcs, "k", &kept, &err) && err.kind == CF_ERR_UNSUPPORTED && !err.retryable, "a loss is refused: %s", err.message);
+	ok(!cf_storage_keep_accepted(&gcs, "k", &kept, &err) && err.kind == CF_ERR_UNSUPPORTED && !err.retryable, "a loss is refused: %s", err.message);
 	ok(strstr(err.detail, "tags (1, as \"project\")") != NULL && strstr(err.hint, "accept_loss 'tags'") != NULL, "%s %s", err.detail, err.hint);
 	accept.value = "metadata, tags";
-	ok(cf_attributes_accepted(&gcs, "k", &kept, &err), "unless the place accepts it");
+	ok(cf_storage_keep_accepted(&gcs, "k", &kept, &err), "unless the place accepts it");
 	accept.value = "metadata";
-	ok(!cf_attributes_accepted(&gcs, "k", &kept, &err), "another one is not enough");
+	ok(!cf_storage_keep_accepted(&gcs, "k", &kept, &err), "another one is not enough");
 	accept.value = "All";
-	ok(cf_attributes_accepted(&gcs, "k", &kept, &err), "all is");
+	ok(cf_storage_keep_accepted(&gcs, "k", &kept, &err), "all is");
 	accept.value = "";
 	keeps(&s3, &nowhere, "a=b\n", "c=d\n");
 	is_int(kept.lost, (1u << CF_ATTRIBUTES) - 1 - (1u << CF_ATTRIBUTE_MODIFIED_AT) - (1u << CF_ATTRIBUTE_CONTENT_ENCODING) -
