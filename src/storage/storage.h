@@ -318,6 +318,7 @@ extern bool cf_storage_key_check(const CfPlace *place, const char *key, CfError 
 
 /* cf_storage_authenticate obtains the token of the place, where its credentials want one: every operation does so by itself. */
 extern CfStep cf_storage_authenticate(CfOp *op);
+
 /* What of an object's attributes goes along. Texts live in the arena or with what was given, none is NULL. */
 typedef struct CfKept
 {

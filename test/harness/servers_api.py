@@ -6,8 +6,9 @@
     servers_api.py ready URL SECONDS PID        waits for any HTTP answer; fails at once when PID is gone
     servers_api.py bucket KIND ENDPOINT NAME    makes a bucket or container, which may exist; KIND is s3, azure or gcs
     servers_api.py versioned ENDPOINT NAME      switches versioning of an S3 bucket on
-    servers_api.py put BUCKET KEY FILE          writes an object, as somebody else would: without any condition
+    servers_api.py put BUCKET KEY FILE [HEADERS]    writes an object, as somebody else would: without any condition; HEADERS is JSON
     servers_api.py get BUCKET KEY FILE          fetches one; fails when it is not there
+    servers_api.py describe BUCKET KEY          what S3 or Azure tells of one besides its bytes, as JSON: headers and tags
     servers_api.py peer FILE                    what a scripted peer said when it was ready, as NAME=VALUE lines
 
 Credentials come from the environment as the scripts write them: CF_ACCESS_KEY, CF_SECRET_KEY and CF_REGION for S3,
@@ -21,6 +22,7 @@ import hmac
 import http.client
 import json
 import os
+import re
 import secrets
 import socket
 import sys
@@ -69,23 +71,28 @@ def ready(url, seconds, pid):
         time.sleep(0.05)
 
 
+last_headers = {}
+
+
 def send(method, url, headers=None, body=b''):
-    """(status, body) of one request; an answer that is an error is an answer."""
+    """(status, body) of one request; an answer that is an error is an answer. Its headers are in last_headers."""
     request = urllib.request.Request(url, data=body or None, method=method, headers=headers or {})
+    last_headers.clear()
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
+            last_headers.update((n.lower(), v) for n, v in answer.headers.items())
             return answer.status, answer.read()
     except urllib.error.HTTPError as answer:
         return answer.code, answer.read()
 
 
-def s3(method, endpoint, path, query='', body=b''):
+def s3(method, endpoint, path, query='', body=b'', extra=None):
     """One request with Signature Version 4."""
     url = urllib.parse.urlsplit(endpoint)
     now = datetime.datetime.now(datetime.timezone.utc).strftime('%Y%m%dT%H%M%SZ')
     day, region = now[:8], os.environ.get('CF_REGION') or 'us-east-1'
     digest = hashlib.sha256(body).hexdigest()
-    headers = {'host': url.netloc, 'x-amz-content-sha256': digest, 'x-amz-date': now}
+    headers = {'host': url.netloc, 'x-amz-content-sha256': digest, 'x-amz-date': now, **(extra or {})}
     names = ';'.join(sorted(headers))
     canonical = '\n'.join([method, path, query] + [f'{n}:{headers[n]}' for n in sorted(headers)] + ['', names, digest])
     scope = f'{day}/{region}/s3/aws4_request'
@@ -138,7 +145,7 @@ def versioned(endpoint, name):
         sys.exit(f'could not switch versions of {name} on: {status} {body.decode(errors="replace")}')
 
 
-def exchange(name, key, body=None):
+def exchange(name, key, body=None, headers=None):
     """Writes (body) or reads an object of the server that the environment tells; (status, bytes)."""
     endpoint, provider = os.environ['CF_ENDPOINT'], os.environ['CF_PROVIDER']
     quoted = urllib.parse.quote(key, safe='/~')
@@ -150,19 +157,20 @@ def exchange(name, key, body=None):
         return send('POST', root, {'Content-Type': 'application/json'},
                     json.dumps({'bucket': name, 'key': key, 'text': body.decode('latin-1')}).encode())
     if provider == 'Azure':
-        return azure(method, endpoint, f'/{name}/{quoted}', '', body or b'', body is not None and {'x-ms-blob-type': 'BlockBlob'})
+        return azure(method, endpoint, f'/{name}/{quoted}', '', body or b'',
+                     body is not None and {'x-ms-blob-type': 'BlockBlob', **(headers or {})})
     if provider == 'GCP':
         everything = urllib.parse.quote(key, safe='')
         if body is None:
             return send('GET', f'{endpoint}/storage/v1/b/{name}/o/{everything}?alt=media')
         return send('POST', f'{endpoint}/upload/storage/v1/b/{name}/o?uploadType=media&name={everything}',
                     {'Content-Type': 'application/octet-stream'}, body)
-    return s3(method, endpoint, f'/{name}/{quoted}', '', body or b'')
+    return s3(method, endpoint, f'/{name}/{quoted}', '', body or b'', headers)
 
 
-def put(name, key, path):
+def put(name, key, path, headers='{}'):
     with open(path, 'rb') as source:
-        status, body = exchange(name, key, source.read())
+        status, body = exchange(name, key, source.read(), json.loads(headers))
     if status not in (200, 201, 204):
         sys.exit(f'could not write {key}: {status} {body.decode(errors="replace")}')
 
@@ -173,6 +181,18 @@ def get(name, key, path):
         sys.exit(f'could not read {key}: {status} {body.decode(errors="replace")}')
     with open(path, 'wb') as target:
         target.write(body)
+
+
+def describe(name, key):
+    endpoint, path = os.environ['CF_ENDPOINT'], f"/{name}/{urllib.parse.quote(key, safe='/~')}"
+    ask, query = (azure, 'comp=tags') if os.environ['CF_PROVIDER'] == 'Azure' else (s3, 'tagging=')
+    status, _ = ask('HEAD', endpoint, path)
+    if status != 200:
+        sys.exit(f'could not look at {key}: {status}')
+    headers = dict(last_headers)
+    status, body = ask('GET', endpoint, path, query)
+    tags = re.findall(r'<Key>(.*?)</Key>\s*<Value>(.*?)</Value>', body.decode()) if status == 200 else []
+    print(json.dumps({'headers': headers, 'tags': dict(tags)}))
 
 
 def peer(path):
@@ -198,7 +218,7 @@ def random(count, form='hex'):
 
 
 if __name__ == '__main__':
-    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, peer)}
+    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, describe, peer)}
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)
     verbs[sys.argv[1]](*sys.argv[2:])

@@ -8,7 +8,9 @@
 #	$s3->place($c, 'aws');				# add_storage + set_credentials on its bucket `objects`
 #	$s3->place($c, 'more', bucket => 'objects-two', options => { prefix => 'x/' }, credentials => { … });
 #	$s3->write('a key', 'bytes');			# as somebody else would write it, without any condition
+#	$s3->write('a key', 'bytes', 'objects', { 'x-amz-meta-colour' => 'blue' });
 #	$s3->read('a key');				# the bytes, undef when it is not there
+#	$s3->describe('a key');				# { headers => { … }, tags => { … } }; S3 and Azure
 #	$s3->stop; $s3->{endpoint}; $s3->{provider}; $s3->{env}{CF_SECRET_KEY}
 #	my $slow = $s3->through($proxy, 'aws');		# a toxiproxy in front: $slow->toxic(type => 'latency', latency => 100)
 #
@@ -90,12 +92,21 @@ sub place
 
 sub write
 {
-	my ($self, $key, $bytes, $bucket) = @_;
+	my ($self, $key, $bytes, $bucket, $headers) = @_;
 	open my $out, '>:raw', "$self->{dir}/bytes" or die $!;
 	print $out $bytes;
 	close $out or die $!;
-	my ($good, undef, $err) = $self->run("$harness/servers_api.py", 'put', $bucket // $self->{bucket}, $key, "$self->{dir}/bytes");
+	my ($good, undef, $err) = $self->run("$harness/servers_api.py", 'put', $bucket // $self->{bucket}, $key, "$self->{dir}/bytes",
+		encode_json($headers // {}));
 	die "$self->{name}: $err" unless $good;
+}
+
+sub describe
+{
+	my ($self, $key, $bucket) = @_;
+	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'describe', $bucket // $self->{bucket}, $key);
+	die "$self->{name}: $err" unless $good;
+	return decode_json($out);
 }
 
 sub read
