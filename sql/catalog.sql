@@ -565,7 +565,7 @@ BEGIN
 		RAISE EXCEPTION 'address "%" of place "%" is held by object "%"', $2, $1, holder
 			USING ERRCODE = '42710', HINT = 'Choose another key, or delete or move that object first.';
 	END IF;
-	SELECT * INTO stored FROM cloudflux.store_object($1, $2, $3, $4, $5);
+	SELECT * INTO stored FROM cloudflux.store_object($1, $2, $3, $4, $5, CASE WHEN $6 IS NOT NULL THEN class END);
 	INSERT INTO cloudflux.data_objects
 		   (place, object_key, size_bytes, content_type, metadata, storage_class, version, sha256, modified_at, created_at)
 	VALUES ($1, $2, stored.size_bytes, $4, COALESCE($5, '{}'), class, stored.version, sha256($3), stored.modified_at,

@@ -422,13 +422,13 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'cloudflux_fetch_object';
 
 CREATE FUNCTION cloudflux.write_object(p_place text, p_key text, p_data bytea, p_content_type text, p_metadata text,
-	p_owner_tag text, OUT version text, OUT size_bytes bigint, OUT modified_at timestamptz)
+	p_owner_tag text, p_storage_class text, OUT version text, OUT size_bytes bigint, OUT modified_at timestamptz)
 RETURNS record
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'cloudflux_write_object';
 
 CREATE FUNCTION cloudflux.store_object(p_place text, p_key text, p_data bytea, p_content_type text DEFAULT NULL,
-	p_metadata jsonb DEFAULT '{}', OUT version text, OUT size_bytes bigint, OUT modified_at timestamptz)
+	p_metadata jsonb DEFAULT '{}', p_storage_class text DEFAULT NULL, OUT version text, OUT size_bytes bigint, OUT modified_at timestamptz)
 RETURNS record
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -436,7 +436,7 @@ BEGIN ATOMIC
 	  FROM cloudflux.write_object(p_place, p_key, p_data, p_content_type,
 		(SELECT string_agg(translate(e.key, E'=\n', '__') || '=' || translate(e.value, E'\n', ' '), E'\n' ORDER BY e.key)
 		   FROM jsonb_each_text(COALESCE(p_metadata, '{}')) AS e),
-		'put-' || cloudflux.new_id()) AS w;
+		'put-' || cloudflux.new_id(), p_storage_class) AS w;
 END;
 
 CREATE FUNCTION cloudflux.presign_object(p_place text, p_key text, p_expires timestamptz) RETURNS text
@@ -642,7 +642,7 @@ REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oi
 	cloudflux.set_credentials(text, jsonb, text), cloudflux.forget_credentials(text, text), cloudflux.rotate_credentials(),
 	cloudflux.probe_place(text, text, text), cloudflux.check_storage(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
-	cloudflux.write_object(text, text, bytea, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb),
+	cloudflux.write_object(text, text, bytea, text, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb, text),
 	cloudflux.presign_object(text, text, timestamptz), cloudflux.attribute_rules(text), cloudflux.attributes_safe(text, text),
 	cloudflux.look_at_objects(text, text, text[]),
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
@@ -654,8 +654,8 @@ GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux
 	cloudflux.presign_object(text, text, timestamptz), cloudflux.attribute_rules(text), cloudflux.attributes_safe(text, text),
 	cloudflux.look_at_objects(text, text, text[]),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.own_class(text, text) TO cloudflux_viewer, cloudflux_worker;
-GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text),
-	cloudflux.store_object(text, text, bytea, text, jsonb), cloudflux.set_credentials(text, jsonb, text),
+GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text, text),
+	cloudflux.store_object(text, text, bytea, text, jsonb, text), cloudflux.set_credentials(text, jsonb, text),
 	cloudflux.forget_credentials(text, text) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION cloudflux.rotate_credentials(), cloudflux.database_home(), cloudflux.adopt_storage(text),
 	cloudflux.add_storage(text, text, text, jsonb),
@@ -749,9 +749,9 @@ COMMENT ON FUNCTION cloudflux.stat_object(text, text) IS
 	'Version, size and times of one object of a place; 02000 when it is not there.';
 COMMENT ON FUNCTION cloudflux.fetch_object(text, text, text) IS
 	'Bytes of one object of a place, under 1 GB (54000 beyond). With p_version only that version: 40001 when it has changed.';
-COMMENT ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text) IS
+COMMENT ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text, text) IS
 	'What store_object() calls: p_metadata is lines of name=value, p_owner_tag names the temporary file.';
-COMMENT ON FUNCTION cloudflux.store_object(text, text, bytea, text, jsonb) IS
+COMMENT ON FUNCTION cloudflux.store_object(text, text, bytea, text, jsonb, text) IS
 	'Creates an object in a place and returns its version, size and time; 42710 when somebody is there already. It acts at once: a ROLLBACK does not take it back.';
 COMMENT ON FUNCTION cloudflux.presign_object(text, text, timestamptz) IS
 	'A URL with which anybody can read an object of a place until p_expires (at most 7 days), signed with the credentials of the current role. No request is sent, so it is not known whether the object is there. 0A000 where the place cannot presign.';

@@ -230,7 +230,7 @@ cloudflux_write_object(PG_FUNCTION_ARGS)
 	args.content_type = PG_ARGISNULL(3) ? "" : text_arg(fcinfo, 3, "content_type");
 	args.metadata = PG_ARGISNULL(4) ? "" : text_arg(fcinfo, 4, "metadata");
 	args.owner_tag = text_arg(fcinfo, 5, "owner_tag");
-	args.storage_class = "";
+	args.storage_class = PG_ARGISNULL(6) ? "" : text_arg(fcinfo, 6, "storage_class");
 	session = cf_storage_session_open(CurrentMemoryContext, text_arg(fcinfo, 0, "place"), GetUserId(), true);
 	while (cf_storage_step(session, cf_storage_put(&session->op, &args, VARDATA_ANY(data), args.size_bytes,
 												   &stat)))
