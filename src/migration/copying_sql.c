@@ -236,6 +236,9 @@ end_copy(CfRound *round, CfLane *lane, CfStep step)
 		take_copy(lane->job, &lane->transfer);
 	else if (step == CF_STEP_ERROR)
 	{
+		if (lane->job->err.kind == CF_ERR_NOT_FOUND && lane->transfer.source_stat.version[0] == '\0' && lane->transfer.args.resume)
+			cf_error_hint(&lane->job->err, "If this server was promoted or restored, it may have moved the object before: import the inventory of place \"%s\".",
+						  lane->job->dest_place);
 		cf_job_fail(lane->job, &lane->job->err);
 		lane->job->archived = lane->transfer.archived;
 	}

@@ -207,8 +207,7 @@ open_job_places(CfRound *round, CfJob *job)
 		cf_job_fail(job, &job->err);
 		return;
 	}
-	if (job->phase != CF_PHASE_CLEANING)
-		job->source = cf_round_open_place(round, job->source_place, role, deletes, &job->err);
+	job->source = cf_round_open_place(round, job->source_place, role, deletes && job->phase != CF_PHASE_CLEANING, &job->err);
 	if (job->dest_place[0] != '\0' && job->phase != CF_PHASE_DELETING_SOURCE)
 		job->dest = cf_round_open_place(round, job->dest_place, role, true, &job->err);
 	if ((job->source == NULL && job->phase != CF_PHASE_CLEANING) ||

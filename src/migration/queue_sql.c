@@ -66,7 +66,12 @@ void
 cf_queue_commit(bool durable)
 {
 	if (durable)
+	{
 		ForceSyncCommit();
+		/* That flushes here only. Where a standby is to be waited for, it is: what it misses would be acted on all the same. */
+		if (synchronous_commit < SYNCHRONOUS_COMMIT_ON)
+			(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	}
 	if (!cf_worker_is_worker())
 		SetUserIdAndSecContext(saved_user, saved_context);
 	cf_worker_commit();
