@@ -46,6 +46,8 @@ CREATE TABLE cloudflux.migration_jobs (
 	attempts               int NOT NULL DEFAULT 0,
 	plan_id                bigint,
 	rollback_of            text,                                       -- job that this one copies back
+	restore_cost           numeric,                                    -- share of transfer_cost that an archived source takes
+	restore_until          timestamptz,                                -- a restore is waited for until then
 	error_sqlstate         text,
 	error_detail           text,
 	error_hint             text,
@@ -133,6 +135,7 @@ CREATE TABLE cloudflux.plan_items (
 	size_bytes     bigint,
 	requests       bigint,
 	move_cost      numeric,
+	restore_cost   numeric,
 	monthly_before numeric,
 	monthly_after  numeric,
 	payback_days   numeric,
@@ -360,8 +363,9 @@ BEGIN
 	  INTO v_job.dest_cloud, v_job.dest_tier
 	  FROM cloudflux.places p WHERE p.place = v_job.dest_place;
 	IF v_job.estimated_duration_sec IS NULL THEN
-		SELECT COALESCE(v_job.transfer_cost, e.move_cost), COALESCE(v_job.estimated_duration_sec, e.estimated_seconds)
-		  INTO v_job.transfer_cost, v_job.estimated_duration_sec
+		SELECT COALESCE(v_job.transfer_cost, e.move_cost), COALESCE(v_job.estimated_duration_sec, e.estimated_seconds),
+			   CASE WHEN e.restore_cost > 0 THEN e.restore_cost + e.retrieval_cost END
+		  INTO v_job.transfer_cost, v_job.estimated_duration_sec, v_job.restore_cost
 		  FROM cloudflux.estimate_migration(v_job.file_id, v_job.dest_place, v_job.dest_class, v_job.delete_source) e;
 	END IF;
 	RETURN v_job;
@@ -474,9 +478,10 @@ CREATE FUNCTION cloudflux.migrate_bulk(
 RETURNS TABLE (file_id text, job_id text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace, transfer_cost, estimated_duration_sec)
+	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace, transfer_cost, estimated_duration_sec, restore_cost)
 	SELECT f.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source,
-		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0'), e.move_cost, e.estimated_seconds
+		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0'), e.move_cost, e.estimated_seconds,
+		   CASE WHEN e.restore_cost > 0 THEN e.restore_cost + e.retrieval_cost END
 	  FROM unnest(migrate_bulk.file_ids) WITH ORDINALITY f(file_id, n)
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = f.file_id
 	  LEFT JOIN LATERAL cloudflux.estimate_migration(o.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source) e ON o.file_id IS NOT NULL
@@ -522,7 +527,7 @@ RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, a
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
 			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text,
-			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint)
+			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint, restore_left_sec bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -571,7 +576,7 @@ BEGIN
 		RETURNING c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome, c.took_over, c.upload_tag,
 				  c.upload_handle, j.size_bytes, j.source_place, j.source_key, j.source_version, j.dest_place, j.dest_key,
 				  j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, c.request, c.priority, c.seq,
-				  j.copy_digests, c.part_bytes, j.started_at)
+				  j.copy_digests, c.part_bytes, j.started_at, j.restore_until)
 	SELECT h.file_id, h.job_id, h.kind, h.phase, h.fence, h.attempt, h.crashes, h.outcome,
 		   h.took_over, h.upload_tag, h.upload_handle, h.size_bytes, h.source_place, h.source_key,
 		   h.source_version, h.dest_place, h.dest_key, h.dest_class, h.dest_version,
@@ -579,7 +584,8 @@ BEGIN
 		   CASE WHEN o.version = h.source_version THEN o.sha256 END, h.request,
 		   EXISTS (SELECT FROM cloudflux.addresses a
 					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary'),
-		   h.copy_digests, COALESCE(h.part_bytes, 0), extract(epoch FROM clock_timestamp() - h.started_at)::bigint
+		   h.copy_digests, COALESCE(h.part_bytes, 0), extract(epoch FROM clock_timestamp() - h.started_at)::bigint,
+		   COALESCE(ceil(extract(epoch FROM h.restore_until - clock_timestamp()))::bigint, 0)
 	  FROM history h
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = h.file_id
 	 ORDER BY h.priority DESC, h.seq;
@@ -880,7 +886,9 @@ BEGIN ATOMIC
 		  FROM v WHERE q.file_id = v.file_id AND q.fence = v.fence
 		RETURNING q.file_id, q.job_id, q.phase, v.sent, v.sqlstate, v.message, v.detail, v.hint)
 	UPDATE cloudflux.migration_jobs j
-	   SET phase = q.phase, status = cloudflux.job_status(j.kind, q.phase), bytes_copied = j.bytes_copied + COALESCE(q.sent, 0),
+	   SET restore_until = CASE WHEN q.phase <> 'restoring' OR j.phase = 'restoring' THEN j.restore_until
+				ELSE clock_timestamp() + current_setting('cloudflux.migration_restore_limit')::interval END,
+		   phase = q.phase, status = cloudflux.job_status(j.kind, q.phase), bytes_copied = j.bytes_copied + COALESCE(q.sent, 0),
 		   error_sqlstate = COALESCE(q.sqlstate, j.error_sqlstate), error_message = COALESCE(q.message, j.error_message),
 		   error_detail = CASE WHEN q.message IS NULL THEN j.error_detail ELSE q.detail END,
 		   error_hint = CASE WHEN q.message IS NULL THEN j.error_hint ELSE q.hint END
@@ -1230,7 +1238,7 @@ BEGIN
 	END IF;
 	UPDATE cloudflux.migration_jobs j
 	   SET phase = cloudflux.migration_next(j.phase, 'restart'), status = 'pending', progress_pct = 0, completed_at = NULL,
-		   started_at = NULL, not_before = NULL, dest_version = NULL, source_kept = NULL, error_message = NULL,
+		   started_at = NULL, restore_until = NULL, not_before = NULL, dest_version = NULL, source_kept = NULL, error_message = NULL,
 		   error_sqlstate = NULL, error_detail = NULL, error_hint = NULL,
 		   source_version = COALESCE((SELECT a.version FROM cloudflux.addresses a
 									   WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = j.file_id), j.source_version)
@@ -1349,7 +1357,8 @@ SELECT q.job_id, q.file_id, o.file_name, j.kind, q.phase,
 	   CASE WHEN q.rate_bps > 0 AND q.phase = 'copying'
 			THEN make_interval(secs => ceil(GREATEST(q.size_bytes - q.bytes_done, 0) / q.rate_bps)) END AS eta,
 	   q.attempt, q.crashes, q.not_before, q.claimed_by, q.lease_until, q.priority,
-	   j.requested_by, j.created_at, j.started_at, j.error_message
+	   j.requested_by, j.created_at, j.started_at, j.error_message, j.restore_cost,
+	   CASE WHEN q.phase = 'restoring' THEN j.restore_until END AS restore_until
   FROM cloudflux.job_queue q
   JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
   LEFT JOIN cloudflux.data_objects o ON o.file_id = q.file_id;
@@ -1416,9 +1425,9 @@ BEGIN
 	RETURNING plans.plan_id INTO v_plan;
 
 	INSERT INTO cloudflux.plan_items (plan_id, file_id, source_place, source_version, dest_place, dest_key, dest_tier, size_bytes,
-									  requests, move_cost, monthly_before, monthly_after, payback_days, estimated_seconds, refused, risk)
+									  requests, move_cost, restore_cost, monthly_before, monthly_after, payback_days, estimated_seconds, refused, risk)
 	SELECT v_plan, o.file_id, o.place, o.version, v_place, o.object_key, plan_migration.dest_tier, o.size_bytes,
-		   e.requests, e.move_cost, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds,
+		   e.requests, e.move_cost, CASE WHEN e.restore_cost > 0 THEN e.restore_cost + e.retrieval_cost END, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds,
 		   CASE WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
 				WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s', a.file_id)
 				WHEN x.refused IS NOT NULL THEN x.refused
@@ -1589,9 +1598,9 @@ BEGIN
 			OR o.place IS DISTINCT FROM x.source_place OR o.version IS DISTINCT FROM x.source_version);
 	WITH submitted AS (
 		INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_key, dest_tier, delete_source, grace, priority, plan_id,
-											  transfer_cost, estimated_duration_sec)
+											  transfer_cost, estimated_duration_sec, restore_cost)
 		SELECT i.file_id, i.dest_place, i.dest_key, i.dest_tier, (v_plan.parameters->>'delete_source')::boolean,
-			   COALESCE((v_plan.parameters->>'grace')::interval, interval '0'), (v_plan.parameters->>'priority')::int, v_id, i.move_cost, i.estimated_seconds
+			   COALESCE((v_plan.parameters->>'grace')::interval, interval '0'), (v_plan.parameters->>'priority')::int, v_id, i.move_cost, i.estimated_seconds, i.restore_cost
 		  FROM cloudflux.plan_items i WHERE i.plan_id = v_id AND i.refused IS NULL
 		 ORDER BY i.payback_days NULLS LAST, i.size_bytes DESC, i.file_id
 		RETURNING migration_jobs.file_id, migration_jobs.job_id)
@@ -1801,6 +1810,8 @@ COMMENT ON COLUMN cloudflux.migration_jobs.dest_tier IS 'Tier at the destination
 COMMENT ON COLUMN cloudflux.migration_jobs.status IS 'pending, in_progress, completed (from the moment the catalog points to the destination), failed, cancelled or rolled_back. It follows from the phase; a failed attempt that will be tried again is pending.';
 COMMENT ON COLUMN cloudflux.migration_jobs.progress_pct IS '100 once the object has arrived, else 0; live figures are in migration_progress.';
 COMMENT ON COLUMN cloudflux.migration_jobs.size_gb IS 'Size of the object in 2^30 bytes, as the catalog had it at submission.';
+COMMENT ON COLUMN cloudflux.migration_jobs.restore_cost IS 'Estimated cost of restoring an archived source in US dollars, part of transfer_cost: the request, the retrieval and the copy that it makes. NULL = none is expected, or a price is missing.';
+COMMENT ON COLUMN cloudflux.migration_jobs.restore_until IS 'How long the job waits, or waited, for its source to be restored (cloudflux.migration_restore_limit); NULL = it never had to.';
 COMMENT ON COLUMN cloudflux.migration_jobs.transfer_cost IS 'Estimated cost of the move in US dollars; NULL = a price is missing.';
 COMMENT ON COLUMN cloudflux.migration_jobs.estimated_duration_sec IS 'Estimated seconds from claim to arrival.';
 COMMENT ON COLUMN cloudflux.migration_jobs.started_at IS 'When the bytes began to flow in the attempt that succeeded, or when a mover first took the job.';
@@ -1908,6 +1919,7 @@ COMMENT ON COLUMN cloudflux.plan_items.dest_tier IS 'Tier that was asked for; NU
 COMMENT ON COLUMN cloudflux.plan_items.size_bytes IS 'Its size in bytes.';
 COMMENT ON COLUMN cloudflux.plan_items.requests IS 'Requests that its move takes.';
 COMMENT ON COLUMN cloudflux.plan_items.move_cost IS 'What its move costs, in US dollars; NULL = a price is missing.';
+COMMENT ON COLUMN cloudflux.plan_items.restore_cost IS 'How much of move_cost the restoring of an archived object takes; NULL = it is not archived.';
 COMMENT ON COLUMN cloudflux.plan_items.monthly_before IS 'What it costs a month where it is, in US dollars.';
 COMMENT ON COLUMN cloudflux.plan_items.monthly_after IS 'What it would cost a month at the destination, in US dollars.';
 COMMENT ON COLUMN cloudflux.plan_items.estimated_seconds IS 'How long the move is expected to take.';
@@ -2034,6 +2046,8 @@ COMMENT ON COLUMN cloudflux.migration_progress.priority IS 'The higher one goes 
 COMMENT ON COLUMN cloudflux.migration_progress.requested_by IS 'Role that asked for it.';
 COMMENT ON COLUMN cloudflux.migration_progress.created_at IS 'When it was submitted.';
 COMMENT ON COLUMN cloudflux.migration_progress.started_at IS 'When it was begun; NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_progress.restore_cost IS 'Estimated cost of restoring an archived source, in US dollars; NULL = none is expected.';
+COMMENT ON COLUMN cloudflux.migration_progress.restore_until IS 'In restoring: the job fails when its source is not restored by then.';
 COMMENT ON COLUMN cloudflux.migration_progress.error_message IS 'What went wrong in the last failed attempt.';
 
 COMMENT ON VIEW cloudflux.migration_performance IS

@@ -697,12 +697,13 @@ END;
 /*
  * Whose prices apply where.
  */
-CREATE FUNCTION cloudflux.place_price(p_place text, OUT cloud text, OUT price_provider text, OUT price_region text, OUT storage_class text)
+CREATE FUNCTION cloudflux.place_price(p_place text, OUT cloud text, OUT price_provider text, OUT price_region text, OUT storage_class text,
+	OUT restore_option text)
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cloudflux_place_price';
 
 CREATE VIEW cloudflux.place_prices WITH (security_invoker = true) AS
-SELECT s.srvname::text AS place, p.cloud, p.price_provider, p.price_region, p.storage_class
+SELECT s.srvname::text AS place, p.cloud, p.price_provider, p.price_region, p.storage_class, p.restore_option
   FROM pg_catalog.pg_foreign_server AS s
   JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
  CROSS JOIN LATERAL cloudflux.place_price(s.srvname::text) AS p;
@@ -722,7 +723,8 @@ SELECT o.file_id, o.place, o.current_cloud, o.current_tier, o.size_bytes, p.pric
        o.access_count_30d AS reads_month,
        COALESCE((SELECT max(v.valid_from) FROM cloudflux.object_versions AS v
                   WHERE v.file_id = o.file_id AND v.valid_to IS NULL AND v.role = 'primary' AND v.job_id IS NOT NULL),
-                o.modified_at, o.created_at) AS stored_since
+                o.modified_at, o.created_at) AS stored_since,
+       p.restore_option
   FROM cloudflux.data_objects AS o
   LEFT JOIN LATERAL cloudflux.place_price(o.place) AS p ON true
  WHERE o.vanished_at IS NULL;
@@ -813,7 +815,7 @@ BEGIN ATOMIC
 	 CROSS JOIN LATERAL cloudflux.quote_move(o.price_provider, o.price_region, o.price_class, d.price_provider, d.price_region, c.dest_class,
 	       COALESCE(o.size_bytes, 0),
 	       GREATEST(0, floor(extract(epoch FROM now() - o.stored_since) / 86400)::int),
-	       o.reads_month, o.place = estimate_migration.dest_place, NOT estimate_migration.delete_source, NULL::bigint, NULL::text, p_on) AS q;
+	       o.reads_month, o.place = estimate_migration.dest_place, NOT estimate_migration.delete_source, NULL::bigint, o.restore_option, p_on) AS q;
 END;
 
 /*
@@ -1250,6 +1252,7 @@ COMMENT ON COLUMN cloudflux.place_prices.place IS 'Name of the foreign server';
 COMMENT ON COLUMN cloudflux.place_prices.cloud IS 'Provider of the place';
 COMMENT ON COLUMN cloudflux.place_prices.price_provider IS 'Provider whose prices apply; NULL = unpriced';
 COMMENT ON COLUMN cloudflux.place_prices.price_region IS 'Region whose prices apply';
+COMMENT ON COLUMN cloudflux.place_prices.restore_option IS 'How archived objects of the place are restored (option restore_priority, in capitals); NULL = STANDARD';
 COMMENT ON COLUMN cloudflux.place_prices.storage_class IS 'Option storage_class of the place: class of new objects, at a LOCAL place of all';
 COMMENT ON VIEW cloudflux.object_prices IS 'What decides the price of each object that is there';
 COMMENT ON COLUMN cloudflux.object_prices.file_id IS 'The object';
@@ -1260,6 +1263,7 @@ COMMENT ON COLUMN cloudflux.object_prices.size_bytes IS 'Size in bytes';
 COMMENT ON COLUMN cloudflux.object_prices.price_provider IS 'Provider whose prices apply; NULL = unpriced';
 COMMENT ON COLUMN cloudflux.object_prices.price_region IS 'Region whose prices apply';
 COMMENT ON COLUMN cloudflux.object_prices.price_class IS 'Storage class whose prices apply';
+COMMENT ON COLUMN cloudflux.object_prices.restore_option IS 'How an archived object is restored; NULL = STANDARD';
 COMMENT ON COLUMN cloudflux.object_prices.reads_month IS 'Reads expected in a month: those of the last 30 days';
 COMMENT ON COLUMN cloudflux.object_prices.stored_since IS 'Since when the object lies in its class: the last move by cloudflux, else as the store tells';
 COMMENT ON FUNCTION cloudflux.price_conflicts(text) IS 'Prices that overlap in time, and ladders of bands with gaps, in one price table (NULL = all); empty when the book is sound. The triggers of the tables refuse what it finds';

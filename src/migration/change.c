@@ -110,7 +110,8 @@ change_look(CfChange *c, CfError *err)
 	}
 	if (!same)
 		return fail(c, CF_ERR_CHANGED, "changed since it was catalogued", err);
-	if (c->before.must_restore)
+	c->archived = c->before.must_restore;
+	if (c->archived)
 		return fail(c, CF_ERR_STATE, "is archived: it must be restored before its class can be changed", err);
 	c->noted = true;
 	return CF_STEP_DONE;

@@ -28,6 +28,7 @@ typedef struct CfChange
 	CfObjectStat before;
 	CfObjectStat after;			/* when DONE */
 	const char *verified;		/* when DONE: the kind of digest that is the same before and after, or "store" */
+	bool		archived;		/* with CF_ERR_STATE: the object must be restored first */
 	bool		noted;			/* the last step has looked: before.digests are to be kept, durably */
 	int			state;			/* private */
 } CfChange;

@@ -3,7 +3,8 @@
  *		What is done to an object where it lies: another storage class, and the restoring of an archived one.
  *
  * Neither removes anything. A restore takes hours: the mover asks for it, gives the job back with the moment when it is
- * to be looked at again, and nobody waits.
+ * to be looked at again, and nobody waits. A job whose object is not there by its deadline fails; the store may finish all
+ * the same, and has its price then.
  */
 #include "postgres.h"
 
@@ -80,7 +81,10 @@ end_change(CfRound *round, CfLane *lane, CfStep step)
 		job->ready = true;
 	}
 	else if (step == CF_STEP_ERROR)
+	{
 		cf_job_fail(job, &job->err);
+		job->archived = lane->change.archived;
+	}
 	cf_change_end(&lane->change);
 }
 
@@ -126,11 +130,13 @@ static CfStep
 step_restore(CfRound *round, CfLane *lane)
 {
 	CfJob	   *job = lane->job;
+	const char *priority = cf_storage_option(job->source, "restore_priority");
 	CfObjectStat stat;
 	CfStep		step;
 
 	if (lane->asked)
-		step = cf_storage_restore(&lane->port.op, job->source_key, lane->version, RESTORE_DAYS, "");
+		step = cf_storage_restore(&lane->port.op, job->source_key, lane->version, RESTORE_DAYS,
+								  priority[0] == '\0' ? "Standard" : priority);
 	else
 		step = cf_storage_stat(&lane->port.op, job->source_key, &stat);
 	step = cf_port_took(&lane->port, step);
@@ -155,11 +161,26 @@ restore_port(CfLane *lane, int i)
 	return i == 0 ? &lane->port : NULL;
 }
 
+/* give_up ends a job whose object the store has not restored in time. */
+static void
+give_up(CfJob *job)
+{
+	cf_error_set(&job->err, CF_ERR_STATE, "object \"%s\" in place \"%s\" was not restored in time", job->source_key, job->source_place);
+	cf_error_detail(&job->err, "It is still archived, and the job has waited as long as cloudflux.migration_restore_limit allows.");
+	cf_error_hint(&job->err, "What was asked of the store goes on: retry_migration() takes it up when the object can be read.");
+	job->err.retryable = false;
+	cf_job_fail(job, &job->err);
+}
+
 static void
 end_restore(CfRound *round, CfLane *lane, CfStep step)
 {
+	CfJob	   *job = lane->job;
+
 	if (step == CF_STEP_ERROR)
-		cf_job_fail(lane->job, &lane->job->err);
+		cf_job_fail(job, &job->err);
+	else if (step == CF_STEP_DONE && !job->restored && job->restore_left_sec <= 0)
+		give_up(job);
 	cf_storage_op_end(&lane->port.op);
 }
 

@@ -273,7 +273,7 @@ event_of(const CfJob *job)
 	bool		retryable = job->err.retryable ||
 		(job->phase == CF_PHASE_COPYING && job->err.kind == CF_ERR_CHANGED);
 
-	if (job->archived && job->phase == CF_PHASE_COPYING)
+	if (job->archived && (job->phase == CF_PHASE_COPYING || job->phase == CF_PHASE_CHANGING) && job->request == CF_REQUEST_NONE)
 		return CF_JOB_ARCHIVED;
 	if (job->restored && job->request == CF_REQUEST_NONE)
 		return CF_JOB_RESTORED;
@@ -306,7 +306,8 @@ judge(const CfJob *job)
 	else if (event == CF_JOB_ARCHIVED || event == CF_JOB_RESTORED)
 		verdict.delay_ms = 0;
 	else if (!job->failed && job->phase == CF_PHASE_RESTORING && event == CF_JOB_RETRY && job->tried)
-		verdict.delay_ms = Min(Max(job->waited_sec / 4, RESTORE_LOOK_MIN_SEC), RESTORE_LOOK_MAX_SEC) * 1000;
+		verdict.delay_ms = Min(Min(Max(job->waited_sec / 4, RESTORE_LOOK_MIN_SEC), RESTORE_LOOK_MAX_SEC),
+							   Max(job->restore_left_sec, 1)) * 1000;
 	else if (job->failed)
 		verdict.delay_ms = cf_backoff_ms(job->attempt + 1, cf_migration_retry_ms, RETRY_MAX_MS,
 										 pg_prng_uint32(&pg_global_prng_state));

@@ -36,6 +36,7 @@ int			cf_migration_transfers = 16;
 int			cf_migration_memory_mb = 64;
 int			cf_migration_verify = CF_VERIFY_STORE;
 static int	grace_sec = 7 * 86400;
+static int	restore_limit_sec = 3 * 86400;
 
 CfBuckets  *cf_migration_buckets = NULL;
 
@@ -87,6 +88,9 @@ static const struct
 	{"cloudflux.migration_grace", "How long a policy's moves keep the source before it is deleted.",
 	"A person who asks for deletion in the call gives the grace there; it is 0 by default.",
 	&grace_sec, 0, 3650 * 86400, GUC_UNIT_S},
+	{"cloudflux.migration_restore_limit", "How long a job waits for the restoring of an archived object before it fails.",
+	"Bulk restores of S3 take up to two days. What the store was asked for goes on, and is billed.",
+	&restore_limit_sec, 1, 365 * 86400, GUC_UNIT_S},
 };
 
 static void

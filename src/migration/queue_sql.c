@@ -402,6 +402,7 @@ read_job(CfJob *job, uint64 row)
 	read_digests(&job->digests, bytea_or_null(row, 20), cf_spi_text(row, 27));
 	job->part_bytes = cf_spi_int64(row, 28, NULL);
 	job->waited_sec = cf_spi_int64(row, 29, NULL);
+	job->restore_left_sec = cf_spi_int64(row, 30, NULL);
 	job->delete_source = cf_spi_bool(row, 21, NULL);
 	job->requested_by = text_or_empty(row, 22);
 	job->content_type = text_or_empty(row, 23);

@@ -81,6 +81,7 @@ typedef struct CfJob
 	bool		in_lane;
 	bool		tried;			/* its source's removal, its change of class or its restoring was, in this round */
 	int64		waited_sec;		/* since a mover first took it */
+	int64		restore_left_sec;	/* until a restore is waited for no longer; 0 or less = that is over */
 	CfObjectStat sealed;		/* what the store told of the copy in this round, texts apart */
 	bool		visible;		/* and the copy is there already */
 	CfUploadArgs upload;		/* as it was begun in this round */

@@ -13,28 +13,29 @@
 #include "foreign/foreign.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 
 PG_FUNCTION_INFO_V1(cloudflux_place_price);
 
 static const char *server_option(List *options, const char *name);
 
 /*
- * place_price(place) is (cloud, price_provider, price_region, storage_class) of a foreign server of cloudflux; all
- * NULL when there is none of that name.
+ * place_price(place) is (cloud, price_provider, price_region, storage_class, restore_option) of a foreign server of
+ * cloudflux; all NULL when there is none of that name.
  */
 Datum
 cloudflux_place_price(PG_FUNCTION_ARGS)
 {
-	const char *columns[4] = {NULL};
+	const char *columns[5] = {NULL};
 	TupleDesc	desc;
-	Datum		values[4] = {0};
-	bool		nulls[4];
+	Datum		values[5] = {0};
+	bool		nulls[5];
 	char	   *place = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	ForeignServer *server = strlen(place) < NAMEDATALEN ? GetForeignServerByName(place, true) : NULL;
 	int			i;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 4)
-		elog(ERROR, "place_price must return its 4 columns");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 5)
+		elog(ERROR, "place_price must return its 5 columns");
 	if (server != NULL && strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "cloudflux") == 0)
 	{
 		const char *cloud = server_option(server->options, "provider");
@@ -45,13 +46,16 @@ cloudflux_place_price(PG_FUNCTION_ARGS)
 		columns[1] = server_option(server->options, "price_provider");
 		columns[2] = server_option(server->options, "price_region");
 		columns[3] = server_option(server->options, "storage_class");
+		columns[4] = server_option(server->options, "restore_priority");
+		if (columns[4] != NULL)
+			columns[4] = asc_toupper(columns[4], strlen(columns[4]));
 		/* At a cloud of its own a place has that cloud's prices. */
 		if (columns[1] == NULL && priced)
 			columns[1] = cloud;
 		if (columns[2] == NULL && priced)
 			columns[2] = server_option(server->options, "region");
 	}
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 5; i++)
 	{
 		nulls[i] = columns[i] == NULL;
 		if (!nulls[i])

@@ -25,7 +25,7 @@ static void azure_end(CfOp *op);
 static size_t utf8_sequence(const unsigned char *s);
 
 static const char *const azure_options[] = {
-	"account", "authority", "identity_tenant_id", "identity_client_id", "metadata_endpoint", NULL
+	"account", "authority", "restore_priority", "identity_tenant_id", "identity_client_id", "metadata_endpoint", NULL
 };
 static const char *const azure_credentials[] = {
 	"account_key", "sas_token", "tenant_id", "client_id", "client_secret", "federated_token", NULL
@@ -77,6 +77,7 @@ static bool
 azure_validate(const CfPlace *place, CfError *err)
 {
 	const char *authority = cf_storage_option(place, "authority");
+	const char *priority = cf_storage_option(place, "restore_priority");
 	size_t		prefix_bytes = strlen(place->prefix);
 	char		account[64];
 	CfUrl		url;
@@ -102,6 +103,11 @@ azure_validate(const CfPlace *place, CfError *err)
 	{
 		cf_error_set(err, CF_ERR_INPUT, "storage class \"%s\" is none of Azure's", place->storage_class);
 		return cf_error_hint(err, "Classes are Hot, Cool, Cold, Archive, or as in the price book (HOT_LRS, COOL_ZRS, …).");
+	}
+	if (priority[0] != '\0' && strcmp(priority, "Standard") != 0 && strcmp(priority, "High") != 0)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "invalid value \"%s\" for option \"restore_priority\" of place \"%s\"", priority, place->name);
+		return cf_error_hint(err, "Azure knows Standard (up to 15 hours) and High (often under one hour, dearer).");
 	}
 	return true;
 }

@@ -92,8 +92,8 @@ static const struct
 
 static const char *const option_names[] = {
 	"preset", "addressing", "payload_signing", "checksum", "put_max_mb", "sse", "sse_kms_key_id", "request_payer",
-	"expected_bucket_owner", "accept_unconditional_create", "accept_unconditional_delete", "role_arn", "role_session_name",
-	"sts_endpoint", "profile", "metadata_endpoint", NULL
+	"expected_bucket_owner", "restore_priority", "accept_unconditional_create", "accept_unconditional_delete", "role_arn",
+	"role_session_name", "sts_endpoint", "profile", "metadata_endpoint", NULL
 };
 
 static const char *const credential_names[] = {
@@ -113,6 +113,7 @@ static const struct
 	{"checksum", {"none", "md5", "crc32c", "crc64nvme"}},
 	{"sse", {"AES256", "aws:kms", "aws:kms:dsse"}},
 	{"request_payer", {"requester"}},
+	{"restore_priority", {"Standard", "Bulk", "Expedited"}},
 	{"accept_unconditional_create", {"false", "true"}},
 	{"accept_unconditional_delete", {"false", "true"}},
 };
