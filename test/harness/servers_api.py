@@ -9,6 +9,7 @@
     servers_api.py put BUCKET KEY FILE [HEADERS]    writes an object, as somebody else would: without any condition; HEADERS is JSON
     servers_api.py get BUCKET KEY FILE          fetches one; fails when it is not there
     servers_api.py describe BUCKET KEY          what S3 or Azure tells of one besides its bytes, as JSON: headers and tags
+    servers_api.py list BUCKET                  names its objects, one a line, percent-encoded (a bucket of tests: one page)
     servers_api.py peer FILE                    what a scripted peer said when it was ready, as NAME=VALUE lines
 
 Credentials come from the environment as the scripts write them: CF_ACCESS_KEY, CF_SECRET_KEY and CF_REGION for S3,
@@ -30,6 +31,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import xml.etree.ElementTree
 
 
 def ports(count, low_high=None):
@@ -195,6 +197,32 @@ def describe(name, key):
     print(json.dumps({'headers': headers, 'tags': dict(tags)}))
 
 
+def keys(name):
+    """The keys of all objects of a bucket."""
+    endpoint, provider = os.environ['CF_ENDPOINT'], os.environ['CF_PROVIDER']
+    if os.environ['CF_SERVER'].startswith('peer-'):
+        status, body = send('GET', '{0.scheme}://{0.netloc}/_peer/objects?bucket={1}'.format(urllib.parse.urlsplit(endpoint), name))
+        found = [entry['key'] for entry in json.loads(body)['objects']] if status == 200 else []
+    elif provider == 'GCP':
+        status, body = send('GET', f'{endpoint}/storage/v1/b/{name}/o')
+        found = [entry['name'] for entry in json.loads(body).get('items', [])] if status == 200 else []
+    else:
+        status, body = azure('GET', endpoint, f'/{name}', 'comp=list&restype=container') if provider == 'Azure' else \
+            s3('GET', endpoint, f'/{name}', 'list-type=2')
+        root = xml.etree.ElementTree.fromstring(body)
+        found = [entry.text for entry in root.iter() if entry.tag.split('}')[-1] == ('Name' if provider == 'Azure' else 'Key')]
+        if any(entry.tag.split('}')[-1] in ('NextMarker', 'NextContinuationToken') and entry.text for entry in root.iter()):
+            sys.exit(f'{name} has more objects than one page')
+    if status != 200:
+        sys.exit(f'could not list {name}: {status} {body.decode(errors="replace")}')
+    return found
+
+
+def list_keys(name):
+    for key in keys(name):
+        print(urllib.parse.quote(key, safe='/'))
+
+
 def peer(path):
     with open(path, encoding='utf-8') as told:
         said = json.load(told)
@@ -219,6 +247,7 @@ def random(count, form='hex'):
 
 if __name__ == '__main__':
     verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, describe, peer)}
+    verbs['list'] = list_keys
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)
     verbs[sys.argv[1]](*sys.argv[2:])

@@ -3,19 +3,7 @@ use CloudFlux::Test;
 
 my $c = cluster('primary');
 ok($c->poll("SELECT count(*) > 0 AND bool_and(due_at > now()) FROM cloudflux.chore_schedule", 60), 'the primary has done its chores');
-my $s = cluster('standby', { start => 0 });
-my ($from, $to) = ($c->socket, "$s->{dir}/data");
-my $user = $> == 0 ? [ 'setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups' ] : [];
-$s->_call('env');
-chown((getpwnam('postgres'))[ 2, 3 ], $s->{dir}) if $> == 0;
-my ($out, $err) = ('', '');
-ok(IPC::Run::run([ @$user, $c->bin . '/pg_basebackup', '-h', $from, '-U', 'postgres', '-D', $to, '-R', '-c', 'fast' ], '>', \$out, '2>', \$err), 'a standby is made')
-	or BAIL_OUT($err);
-my $socket = $s->socket;
-open my $conf, '>>', "$to/postgresql.conf" or die $!;
-print $conf "unix_socket_directories = '$socket'\n";
-close $conf;
-$s->start;
+my $s = $c->standby('standby');
 ok($s->poll('SELECT pg_is_in_recovery()'), 'it follows');
 is($s->value("SELECT status || ': ' || detail FROM cloudflux.health() WHERE component = 'workers'"), 'ok: This is a standby: workers start when it is promoted.', 'health works there');
 is($s->value("SELECT count(*) FROM cloudflux.health() WHERE detail LIKE 'The check itself failed%'"), 0, 'no check fails');

@@ -43,13 +43,20 @@ sub new
 	srand $seed;
 	diag("seed $seed (CF_SEED repeats it)");
 	my $self = bless {
-		seed => $seed, setting => $how{setting} // {}, flavour => $how{flavour}, cycles => $ENV{CF_KILL_CYCLES} // $how{cycles},
+		seed => $seed, name => $how{name}, setting => $how{setting} // {}, flavour => $how{flavour}, cycles => $ENV{CF_KILL_CYCLES} // $how{cycles},
 		count => $ENV{CF_KILL_OBJECTS} // 1000, total => ($ENV{CF_KILL_MB} // 1024) * $MB,
 		reached => {}, ends => {}, sha => {},
 	}, $class;
-	$self->{points} = [ $how{flavour} eq 'test' ? grep { !/^remote_/ } fault_points() : () ];
+	$self->{points} = [ $how{flavour} eq 'test' ? $self->passed_points : () ];
 	return $self;
 }
+
+# What a loop between other places does otherwise (CloudLoop.pm): the fault points that its objects pass, the places whose
+# inventory is imported meanwhile, how long all that waits may take at the end.
+sub passed_points { return grep { !/^remote_/ } fault_points() }
+sub importable { return qw(a b) }
+sub patience { return 120 }
+sub slowness { return 1 }
 
 # move_points lists those that a plain move with delete_source passes.
 sub move_points { return grep { /^(migration|storage)_/ && !way($_) } fault_points() }
@@ -70,7 +77,7 @@ sub run
 {
 	my ($self) = @_;
 	my $begin = time;
-	my $c = $self->{c} = cluster("kill_$self->{flavour}", { flavour => $self->{flavour} },
+	my $c = $self->{c} = cluster(($self->{name} // 'kill') . "_$self->{flavour}", { flavour => $self->{flavour} },
 		restart_after_crash => 'off', fsync => 'off', log_checkpoints => 'off', max_wal_size => '512MB',
 		'cloudflux.migration_workers' => 2, 'cloudflux.migration_lease_sec' => 5,
 		'cloudflux.migration_part_size' => '1MB', 'cloudflux.migration_retry_delay' => '50ms',
@@ -194,7 +201,7 @@ sub cycle
 		my @all = $self->processes;
 		$self->steer($way) if $way;
 		push @all, $self->processes;
-		$reached = $self->gone($end->{at} > 1 ? 4 : 10, @all);
+		$reached = $self->gone(($end->{at} > 1 ? 4 : 10) * $self->slowness, @all);
 		$self->{ends}{ $reached ? 'at a point' : 'missed a point' }++;
 		if ($reached)
 		{
@@ -207,7 +214,7 @@ sub cycle
 	}
 	# Every other time somebody imports what the movers are moving.
 	my $import = rand() < 0.5 ? $c->session : undef;
-	$import->send("CALL cloudflux.import_inventory('a');\nCALL cloudflux.import_inventory('b')") if $import;
+	$import->send(join "\n;\n", map { "CALL cloudflux.import_inventory('$_')" } $self->importable) if $import;
 	sleep $end->{after};
 	my @all = $self->processes;
 	$self->{ends}{ $end->{kind} }++;
@@ -302,7 +309,7 @@ sub steer
 	my @quiet = (timeout => 20);
 	if ($way eq 'import')
 	{
-		eval { $c->psql("CALL cloudflux.import_inventory('$_')", @quiet) } foreach qw(a b);
+		eval { $c->psql("CALL cloudflux.import_inventory('$_')", @quiet) } foreach $self->importable;
 		return;
 	}
 	if ($way eq 'cancel')
@@ -326,7 +333,7 @@ sub settle
 	my $c = $self->{c};
 	# What waits in its grace period is rolled back: nothing has to wait for an hour.
 	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'");
-	my $good = $c->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', 120);
+	my $good = $c->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', $self->patience);
 	ok($good, 'no job is stranded: the queue is empty') or diag($c->sql('SELECT job_id, kind, phase, state, attempt, crashes, claimed_by, not_before, error_message FROM cloudflux.migration_progress LIMIT 20'));
 	return $good;
 }
@@ -375,6 +382,13 @@ sub verify
 	is_deeply(\@wrong, [], "$when: every object is where the catalog says, once, with its bytes; nothing else is there");
 	$self->none(q{SELECT file_id, status, error_message FROM cloudflux.migration_jobs WHERE status NOT IN ('completed', 'cancelled', 'rolled_back')}, "$when: no job failed");
 	$self->none(q{SELECT j.status, j.phase FROM cloudflux.migration_jobs j WHERE j.source_key !~ '^(steered|copied)' AND (j.status <> 'completed' OR j.phase <> 'done') OR j.source_kept IS NOT NULL}, "$when: every job that nobody meddled with completed, and every source that was to go is gone");
+	$self->verify_catalog($when);
+}
+
+# verify_catalog holds the tables against each other.
+sub verify_catalog
+{
+	my ($self, $when) = @_;
 	$self->none(q{SELECT a.file_id, a.place, a.state FROM cloudflux.data_objects o FULL JOIN cloudflux.addresses a USING (file_id)
 		 WHERE a.state IS NULL OR o.file_id IS NULL OR CASE a.state WHEN 'primary' THEN (a.place, a.object_key) IS DISTINCT FROM (o.place, o.object_key)
 			WHEN 'replica' THEN o.object_key NOT LIKE 'copied%' OR a.place = o.place ELSE true END}, "$when: an object's addresses are the primary one and the replica that was asked for");
@@ -390,7 +404,7 @@ sub verify
 		SELECT job_id, event_type, t.n FROM told t FULL JOIN wanted w USING (job_id, event_type)
 		  LEFT JOIN cloudflux.migration_jobs j USING (job_id)
 		 WHERE t.n IS DISTINCT FROM 1 OR w.job_id IS NULL AND (j.status, event_type) IS DISTINCT FROM ('rolled_back', 'migration.completed')}, "$when: each job told once that it was submitted, switched and ended");
-	$self->none(q{SELECT j.job_id, j.status FROM cloudflux.migration_jobs j WHERE j.switched_at IS NULL AND j.status <> 'cancelled' AND j.kind = 'move' OR j.completed_at IS NULL}, "$when: ended jobs say when");
+	$self->none(q{SELECT j.job_id, j.status FROM cloudflux.migration_jobs j WHERE j.switched_at IS NULL AND j.status <> 'cancelled' AND j.kind = 'move' AND j.source_key NOT LIKE 'blocked/%' OR j.completed_at IS NULL}, "$when: ended jobs say when");
 }
 
 1;

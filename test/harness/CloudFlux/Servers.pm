@@ -11,6 +11,7 @@
 #	$s3->write('a key', 'bytes', 'objects', { 'x-amz-meta-colour' => 'blue' });
 #	$s3->read('a key');				# the bytes, undef when it is not there
 #	$s3->describe('a key');				# { headers => { … }, tags => { … } }; S3 and Azure
+#	$s3->digest('a key');				# the SHA-256 of its bytes, in hex; $s3->list gives all keys
 #	$s3->stop; $s3->{endpoint}; $s3->{provider}; $s3->{env}{CF_SECRET_KEY}
 #	my $slow = $s3->through($proxy, 'aws');		# a toxiproxy in front: $slow->toxic(type => 'latency', latency => 100)
 #
@@ -19,6 +20,7 @@ package CloudFlux::Servers;
 use strict;
 use warnings;
 use Cwd qw(abs_path);
+use Digest::SHA;
 use Exporter ();
 use File::Basename;
 use File::Path qw(make_path remove_tree);
@@ -119,6 +121,21 @@ sub read
 	return scalar(<$in>) // '';
 }
 
+sub digest
+{
+	my ($self, $key, $bucket) = @_;
+	my ($good) = $self->run("$harness/servers_api.py", 'get', $bucket // $self->{bucket}, $key, "$self->{dir}/bytes");
+	return $good ? Digest::SHA->new(256)->addfile("$self->{dir}/bytes", 'b')->hexdigest : undef;
+}
+
+sub list
+{
+	my ($self, $bucket) = @_;
+	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'list', $bucket // $self->{bucket});
+	die "$self->{name}: $err" unless $good;
+	return map { s/%([0-9A-F]{2})/chr hex $1/ger } split /\n/, $out;
+}
+
 # through gives this server as it is seen behind a proxy of a toxiproxy. Signed requests are for the proxy's address.
 sub through
 {
@@ -128,6 +145,19 @@ sub through
 	my %behind = (%$self, proxy => $proxy, proxy_name => $name, env => { %{ $self->{env} } });
 	foreach ($behind{endpoint}, @{ $behind{env} }{qw(CF_ENDPOINT CF_OPTIONS)}) { s/\Q$upstream\E/$answer->{listen}/ }
 	return bless \%behind, ref $self;
+}
+
+# crossed tells how many bytes went through the proxy: 'upstream' are those that the server was sent.
+sub crossed
+{
+	my ($self, $direction) = @_;
+	my ($root) = $self->{proxy}{endpoint} =~ m{^(http://[^/]+)};
+	my $bytes = 0;
+	foreach (split /\n/, HTTP::Tiny->new(timeout => 10)->get("$root/metrics")->{content})
+	{
+		$bytes += $1 if /^toxiproxy_proxy_received_bytes_total\{(?=.*direction="$direction")(?=.*proxy="$self->{proxy_name}").*\} (\S+)/;
+	}
+	return $bytes;
 }
 
 # toxic puts a fault on the way (attributes of toxiproxy), clear takes all off again.

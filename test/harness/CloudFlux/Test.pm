@@ -15,6 +15,7 @@
 #	$s->pid; $s->quit;				# backend pid; end it
 #	$c->kill9; $c->start;				# SIGKILL postmaster and all children, wait until they are gone; recover
 #	$c->stop('immediate'); $c->restart; $c->set('work_mem' => '8MB');	# set: ALTER SYSTEM + reload
+#	my $s = $c->standby('standby');			# a streaming replica of it, started; $s->sql('SELECT pg_promote()')
 #	$c->psql(sql, user =>, db =>)			# (exit code, stdout, stderr) and never dies
 #	done_testing;
 #
@@ -172,6 +173,25 @@ sub set
 	my ($self, %setting) = @_;
 	$self->sql("ALTER SYSTEM SET $_ = '$setting{$_}'") foreach sort keys %setting;
 	$self->sql('SELECT pg_catalog.pg_reload_conf()');
+}
+
+# standby makes another cluster out of a base backup, which follows this one. It has the same settings unless told otherwise.
+sub standby
+{
+	my ($self, $name, %setting) = @_;
+	my $s = CloudFlux::Test::cluster($name, { start => 0, preload => 0 }, %{ $self->{setting} }, %setting);
+	$s->_environment;
+	my (undef, undef, $uid, $gid) = getpwnam('postgres');
+	chown $uid, $gid, dirname($s->data) if $> == 0;
+	my @as = $> == 0 ? qw(setpriv --reuid=postgres --regid=postgres --init-groups) : ();
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ @as, $self->bin . '/pg_basebackup', '-h', $self->socket, '-U', 'postgres', '-D', $s->data, '-R', '-c', 'fast' ], '<', \undef, '>', \$out, '2>', \$err)
+		or die "pg_basebackup: $err";
+	open my $conf, '>>', $s->data . '/postgresql.conf' or die $!;
+	print $conf "unix_socket_directories = '" . $s->socket . "'\n";
+	close $conf;
+	$s->start;
+	return $s;
 }
 
 sub data { return $_[0]->_environment->{PGDATA} }
