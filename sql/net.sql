@@ -4,6 +4,7 @@
  *   request_metrics          requests, bytes and time per hour, place, verb and class of status; the cost ledger prices it
  *   flush_request_metrics    the chore that fills it from memory
  *   network_status           requests under way, limits and circuit breakers of the places, now
+ *   network_health           health check: places that nothing is sent to
  *
  * Counting goes on in shared memory, so that neither a rollback nor a read-only session hides a request that was sent.
  */
@@ -65,7 +66,8 @@ $$;
 COMMENT ON FUNCTION cloudflux.flush_request_metrics() IS 'Chore: adds what was counted in memory since the last time to request_metrics. Without preload every session counts for itself, and calls this itself.';
 
 CREATE FUNCTION cloudflux.list_network(
-	OUT place text, OUT in_flight int, OUT concurrency_limit int, OUT max_connections int, OUT breaker text, OUT until timestamptz)
+	OUT place text, OUT in_flight int, OUT concurrency_limit int, OUT max_connections int, OUT breaker text, OUT until timestamptz,
+	OUT failing_since timestamptz)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'cloudflux_list_network';
@@ -73,7 +75,7 @@ AS 'MODULE_PATHNAME', 'cloudflux_list_network';
 COMMENT ON FUNCTION cloudflux.list_network() IS 'State of the network per place, from shared memory (without preload: of this session). View network_status is the same.';
 
 CREATE VIEW cloudflux.network_status WITH (security_invoker = true) AS
-SELECT n.place, n.in_flight, n.concurrency_limit, n.max_connections, n.breaker, n.until
+SELECT n.place, n.in_flight, n.concurrency_limit, n.max_connections, n.breaker, n.until, n.failing_since
   FROM cloudflux.list_network() AS n;
 
 COMMENT ON VIEW cloudflux.network_status IS 'How the places of this database answer right now: those that requests went to since the server started.';
@@ -84,13 +86,35 @@ COMMENT ON COLUMN cloudflux.network_status.max_connections IS 'Most that may be 
 COMMENT ON COLUMN cloudflux.network_status.breaker IS 'closed = requests go out; open = ten in a row failed, nothing is sent until the time in until; trying = the next request tries; paused = the store asked to be left alone (Retry-After).';
 COMMENT ON COLUMN cloudflux.network_status.until IS 'When requests go out again; NULL = they do.';
 
+COMMENT ON COLUMN cloudflux.network_status.failing_since IS 'When the breaker opened, if no request succeeded since; NULL = it is closed.';
+
+CREATE FUNCTION cloudflux.network_health(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
+RETURNS record
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT CASE WHEN count(n.place) = 0 THEN 'ok' ELSE 'degraded' END,
+	       min(n.failing_since),
+	       CASE WHEN count(n.place) = 0 THEN 'No place is left alone.'
+	            ELSE string_agg(format('place "%s" does not answer: %s', n.place,
+	                                   CASE n.breaker WHEN 'open' THEN format('nothing is sent to it for %s s', ceil(extract(epoch FROM n.until - clock_timestamp())))
+	                                                  ELSE 'the next request tries it again' END), '; ' ORDER BY n.place) END,
+	       CASE WHEN count(n.place) > 0 THEN 'cloudflux.check_storage() tells what the store says; look at its endpoint, the network and the provider''s status page. It is tried again by itself.' END
+	  FROM cloudflux.network_status AS n
+	 WHERE n.breaker IN ('open', 'trying');
+END;
+
+COMMENT ON FUNCTION cloudflux.network_health() IS 'Health check: places whose circuit breaker is open, since ten requests in a row failed. Without preload it sees the requests of this session only.';
+
+INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
+VALUES ('net', 'net', 'network_health', true);
+
 INSERT INTO cloudflux.chores (chore_name, room, function_name, every, builtin)
 VALUES ('flush_request_metrics', 'net', 'flush_request_metrics', interval '1 minute', true);
 
 SELECT pg_catalog.pg_extension_config_dump('cloudflux.request_metrics', '');
 
-REVOKE ALL ON FUNCTION cloudflux.take_request_metrics(), cloudflux.flush_request_metrics(), cloudflux.list_network() FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.take_request_metrics(), cloudflux.flush_request_metrics(), cloudflux.list_network(), cloudflux.network_health() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.take_request_metrics(), cloudflux.flush_request_metrics() TO cloudflux_worker;
-GRANT EXECUTE ON FUNCTION cloudflux.list_network() TO cloudflux_viewer, cloudflux_worker;
+GRANT EXECUTE ON FUNCTION cloudflux.list_network(), cloudflux.network_health() TO cloudflux_viewer, cloudflux_worker;
 GRANT SELECT ON cloudflux.request_metrics, cloudflux.network_status TO cloudflux_viewer, cloudflux_worker;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.request_metrics TO cloudflux_worker;

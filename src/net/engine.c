@@ -330,6 +330,20 @@ judge(const CfCall *call)
 	return default_classify(call->response);
 }
 
+/*
+ * in_trouble tells whether an outcome speaks of a store that is down or overloaded. A 501 or 505 speaks of the call: a store that
+ * does not know one answers all others.
+ */
+static bool
+in_trouble(const CfCall *call)
+{
+	int			status = call->response->status;
+
+	if (status != 0)
+		return status >= 500 && status != 501 && status != 505;
+	return call->response->err.kind == CF_ERR_IO && call->response->err.retryable && !call->no_descriptor;
+}
+
 /* learn lets the place's limits and its breaker hear of the outcome. */
 static void
 learn(CfCall *call, CfNetVerdict verdict, int64_t now_us, int64_t after_us)
@@ -345,8 +359,7 @@ learn(CfCall *call, CfNetVerdict verdict, int64_t now_us, int64_t after_us)
 		cf_slot_shrink(slot, now_us, pause_us);
 		cf_breaker_answered(&slot->breaker);
 	}
-	else if (status >= 500 || (status == 0 && call->response->err.kind == CF_ERR_IO && call->response->err.retryable &&
-							   !call->no_descriptor))
+	else if (in_trouble(call))
 		cf_breaker_failed(&slot->breaker, now_us, cf_retry_random(&call->net->random));
 	else if (status != 0)
 	{

@@ -447,8 +447,9 @@ put_slot(ReturnSetInfo *rsinfo, const CfNetSlot *slot, int64 now_us)
 {
 	int64		until_us = slot->breaker.until_us;
 	int64		pause_us = cf_slot_pause_us(slot, now_us);
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	int64		since_us = slot->breaker.since_us;
+	Datum		values[7];
+	bool		nulls[7] = {false};
 
 	if (until_us < now_us + pause_us)
 		until_us = now_us + pause_us;
@@ -459,6 +460,8 @@ put_slot(ReturnSetInfo *rsinfo, const CfNetSlot *slot, int64 now_us)
 	values[4] = CStringGetTextDatum(pause_us > 0 ? "paused" : cf_breaker_state(&slot->breaker, now_us));
 	nulls[5] = until_us <= now_us;
 	values[5] = nulls[5] ? (Datum) 0 : TimestampTzGetDatum(GetCurrentTimestamp() + (until_us - now_us));
+	nulls[6] = slot->breaker.until_us == 0 || since_us <= 0 || since_us > now_us;
+	values[6] = nulls[6] ? (Datum) 0 : TimestampTzGetDatum(GetCurrentTimestamp() - (now_us - since_us));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

@@ -252,6 +252,8 @@ cf_breaker_failed(CfBreaker *breaker, int64_t now_us, uint64_t random)
 	if (until != 0 && now_us < until && __atomic_load_n(&breaker->opened_us, __ATOMIC_RELAXED) + OPEN_US > now_us)
 		return;
 	opened = __atomic_add_fetch(&breaker->opened, 1, __ATOMIC_RELAXED);
+	if (opened == 1)
+		__atomic_store_n(&breaker->since_us, now_us, __ATOMIC_RELAXED);
 	for (int i = 1; i < opened && wait < OPEN_MAX_US; i++)
 		wait *= 2;
 	if (wait > OPEN_MAX_US)

@@ -34,8 +34,8 @@ extern bool cf_retry_budget_take(CfRetryBudget *budget);
 extern void cf_retry_budget_give(CfRetryBudget *budget, bool repeated);
 
 /*
- * The circuit breaker of a place: after 10 failures in a row with no answer or an answer of 500 or more, nothing is sent for a
- * while that grows with each time from 1 s to 1 min (jittered); then one request may try. All zero = closed. Shared between
+ * The circuit breaker of a place: after 10 failures in a row with no answer or an answer of 500 or more (but 501 and 505,
+ * which speak of the call), nothing is sent for a while that grows with each time from 1 s to 1 min (jittered); then one request may try. All zero = closed. Shared between
  * processes (atomic); a process that dies while it tries leaves the next try to others after CF_BREAKER_TRY_US.
  */
 #define CF_BREAKER_FAILURES 10
@@ -46,7 +46,8 @@ typedef struct CfBreaker
 	volatile int32_t failures;	/* in a row */
 	volatile int32_t opened;	/* how often in a row */
 	volatile int64_t until_us;	/* monotonic: nothing is sent before; 0 = closed */
-	volatile int64_t opened_us; /* when */
+	volatile int64_t opened_us; /* when, the last time */
+	volatile int64_t since_us;	/* when, the first time in a row */
 } CfBreaker;
 
 extern bool cf_breaker_admit(CfBreaker *breaker, int64_t now_us);

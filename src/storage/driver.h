@@ -57,6 +57,15 @@ typedef struct CfDriver
 							int64_t now_us, int64_t expires_us, char **url, CfError *err);
 	bool		(*version_same) (const char *a, const char *b);	/* NULL = equal as texts */
 	CfStep		(*upload_read) (CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
+
+	/*
+	 * again tells whether the request that was just answered was refused for a reason that the driver has mended in it (another
+	 * region): then it is sent once more, and no step of the driver sees that answer.
+	 */
+	bool		(*again) (CfOp *op);
+
+	/* stranger tells whether the answer at hand refuses who asks, and not what is asked; NULL = any CF_ERR_DENIED does. */
+	bool		(*stranger) (const CfOp *op);
 } CfDriver;
 
 /*

@@ -95,7 +95,10 @@ cf_storage_place_read(const char *name, Oid role_oid, CfArena *arena, CfPlace **
 	if (*place == NULL || ((*place)->name = cf_arena_strdup(arena, name)) == NULL)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for place \"%s\"", name);
 	(*place)->fsync = storage_fsync;
-	return cf_storage_options_read((*server)->options, arena, *place, err);
+	if (!cf_storage_options_read((*server)->options, arena, *place, err))
+		return false;
+	(*place)->learned = cf_storage_learned((*server)->serverid, *place);
+	return true;
 }
 
 void

@@ -16,4 +16,7 @@ extern bool cf_storage_place_read(const char *name, Oid role_oid, CfArena *arena
 extern bool cf_storage_place_local_check(const ForeignServer *server, const CfPlace *place,
 										 bool for_write, CfError *err);
 
+/* cf_storage_learned gives what this process learned about a place, to be filled (learned_sql.c); it lives as long as the process. */
+extern CfLearned *cf_storage_learned(Oid server, const CfPlace *place);
+
 #endif							/* CF_STORAGE_PLACE_SQL_H */

@@ -94,13 +94,17 @@ not_tried(CfProbe *probe, const char *name)
 	probe->told(probe, name, CF_PROBE_NOTHING, false, "Not tried, since nothing could be written.", NULL);
 }
 
-/* probe_list also finds out whether the store answers at all, and to us; false = there is no use in going on. */
+/*
+ * probe_list also finds out whether the store answers at all, and whether it knows who asks; false = there is no use in going on. A
+ * store may know him and let him do nothing but list, or anything but that.
+ */
 static bool
 probe_list(CfProbe *probe)
 {
 	CfListPage	page = {0};
 	CfStep		step;
 	bool		denied;
+	bool		strange;
 
 	if (!cf_storage_place_check(probe->place, &probe->op.err))
 	{
@@ -109,22 +113,28 @@ probe_list(CfProbe *probe)
 	}
 	DRIVE(probe, step, cf_storage_list(&probe->op, "", NULL, 10, &page));
 	denied = step == CF_STEP_ERROR && probe->op.err.kind == CF_ERR_DENIED;
-	/* Who was kept from asking, by the guard of outgoing connections, has reached nobody. */
-	if (step == CF_STEP_ERROR && (!denied || (probe->caps.remote && probe->op.response.status == 0)))
+	strange = denied && probe->op.response.status != 0 && cf_storage_stranger(&probe->op);
+	/* Who was kept from asking, by the guard of outgoing connections or by a certificate, has reached nobody. */
+	if (step == CF_STEP_ERROR && !strange && (!denied || (probe->caps.remote && probe->op.response.status == 0)))
 	{
-		cf_probe_failed(probe, "reachable");
+		cf_probe_failed(probe, probe->op.no_token && probe->op.response.status != 0 ? "authenticated" : "reachable");
 		return false;
 	}
-	probe->told(probe, "reachable", CF_PROBE_YES, true, probe->place->bucket, NULL);
-	if (!denied)
+	/* Who was refused a token has not come to the store. */
+	if (!probe->op.no_token)
+		probe->told(probe, "reachable", CF_PROBE_YES, true, probe->place->bucket, NULL);
+	if (strange)
 	{
-		probe->told(probe, "authenticated", CF_PROBE_YES, true,
-					probe->caps.remote ? "The store accepts the credentials of the role that asks." :
-					"The role that asks may use the place, and its owner may read and write files of the server.", NULL);
-		probe->told(probe, "list", CF_PROBE_YES, true, page.count > 0 ? "There are objects." : "The place is empty.", NULL);
+		cf_probe_failed(probe, "authenticated");
+		return false;
 	}
-	else
+	probe->told(probe, "authenticated", CF_PROBE_YES, true,
+				probe->caps.remote ? "The store accepts the credentials of the role that asks." :
+				"The role that asks may use the place, and its owner may read and write files of the server.", NULL);
+	if (denied)
 		cf_probe_failed(probe, "list");
+	else
+		probe->told(probe, "list", CF_PROBE_YES, true, page.count > 0 ? "There are objects." : "The place is empty.", NULL);
 	cf_storage_op_end(&probe->op);
 	return true;
 }

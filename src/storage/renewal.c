@@ -12,6 +12,8 @@
  * request was refused, so it did nothing: it is put aside, a token is obtained, and it is sent again, once, signed anew. The
  * driver does not notice. Refused again, the driver is told.
  *
+ * A request that was refused for a reason that its driver can mend (again: another region) goes out once more in the same way.
+ *
  * All openings of a place in a process share a token, and many operations run at once: one of them renews, the others go on
  * with the old one while it is good, else they pause. Who renews may be gone without a word (its query was cancelled, its
  * memory went), so the others believe in it only as long as it is seen to go on.
@@ -56,6 +58,8 @@ cf_storage_renewal(CfOp *op, const CfPlace *source)
 {
 	const CfPlace *last = NULL;
 
+	if (op->phase != 0 && op->renewing == NULL && op->place->driver->again != NULL && op->place->driver->again(op))
+		return CF_STEP_SEND;
 	while (op->renewing != NULL || (op->renewing = wanted(op, source, last)) != NULL)
 	{
 		CfStep		step;
@@ -65,7 +69,10 @@ cf_storage_renewal(CfOp *op, const CfPlace *source)
 		if (step == CF_STEP_SEND || step == CF_STEP_AGAIN)
 			return step;
 		if (op->held == NULL && step == CF_STEP_ERROR)
+		{
+			op->no_token = true;
 			return step;
+		}
 		if (op->held == NULL)
 			continue;
 		release(op);
@@ -88,6 +95,7 @@ proceed(CfOp *op)
 {
 	if (op->phase == 0 || op->response.status != 0)
 		op->repeated = false;
+	op->no_token = false;
 	op->response.sends += op->sends;
 	op->sends = 0;
 	if (op->place->token != NULL)

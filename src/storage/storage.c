@@ -176,6 +176,14 @@ cf_storage_create_allowed(const CfPlace *place, CfError *err)
 }
 
 bool
+cf_storage_stranger(const CfOp *op)
+{
+	if (op->err.kind != CF_ERR_DENIED)
+		return false;
+	return op->no_token || op->response.status == 401 || op->place->driver->stranger == NULL || op->place->driver->stranger(op);
+}
+
+bool
 cf_storage_place_check(const CfPlace *place, CfError *err)
 {
 	if (place->driver == NULL)

@@ -109,6 +109,12 @@ typedef struct CfIdentity
 	CfCredentials settings;		/* paths, names, addresses; wiped like credentials, since an environment may hold a secret */
 } CfIdentity;
 
+/* What answers told of a place, for later requests; "" = nothing. */
+typedef struct CfLearned
+{
+	char		region[65];		/* where the bucket is */
+} CfLearned;
+
 /* A place: one foreign server, read once; only its bandwidth_limit may change. All texts live as long as the struct. */
 typedef struct CfPlace
 {
@@ -129,6 +135,7 @@ typedef struct CfPlace
 	const CfIdentity *identity; /* NULL = none: no source, or there are sealed credentials */
 	const CfCredentials *credentials;	/* NULL = none; wiped with the arena of the place, or its memory context */
 	CfToken    *token;			/* of drivers with credential_next: shared by all openings in this process; else NULL */
+	CfLearned  *learned;		/* shared by all openings in this process; NULL = nothing is remembered */
 	CfCaps		probed;			/* what check_storage() found; valid when was_probed */
 	bool		was_probed;
 	CfNetPlace	net;			/* limits and TLS, for requests */
@@ -174,6 +181,7 @@ typedef struct CfOp
 	CfRequest	request;		/* what to send after CF_STEP_SEND */
 	CfResponse	response;		/* the answer to it, to be there at the next call */
 	CfArena		request_arena;	/* of the present request and its answer; reset by the driver before it builds the next */
+	bool		no_token;		/* the operation ended before it asked the store anything, since there was no token to be had */
 	int			phase;			/* private to the driver; 0 = not started */
 	void	   *state;			/* private to the driver */
 
@@ -301,6 +309,12 @@ extern bool cf_storage_remove_allowed(const CfPlace *place, CfError *err);
  */
 extern bool cf_storage_create_allowed(const CfPlace *place, CfError *err);
 
+/*
+ * cf_storage_stranger tells, after an operation that ended with CF_ERR_DENIED, whether the store did not accept the
+ * credentials themselves; false = it knows who asks, and denies what was asked.
+ */
+extern bool cf_storage_stranger(const CfOp *op);
+
 /* cf_storage_place_check looks at the options of a place alone: no file, no network. */
 extern bool cf_storage_place_check(const CfPlace *place, CfError *err);
 
@@ -362,8 +376,8 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
  * upload_read   reads back bytes of what was stored and not committed, for resuming and verifying;
  *				 CF_ERR_UNSUPPORTED where the store cannot.
  * upload_seal   makes all parts durable and, where caps.pin_before_commit, tells the coming version. A remote driver that
- *				 sends an object in one request (size_bytes <= caps.put_max_bytes) does so here, create-only, and tells
- *				 its version: the object is visible from then on, known as ours by the owner_tag in its metadata.
+ *				 sends an object in one request (size_bytes <= caps.put_max_bytes), or as one stream (no caps.parallel_parts),
+ *				 does so here, create-only, and tells its version: the object is visible from then on, known as ours by the owner_tag in its metadata.
  * upload_commit makes the object appear, create-only: CF_ERR_EXISTS when somebody is there. Repeating it after
  *				 a crash succeeds when the object there is ours (same pin or owner_tag).
  * upload_abort  removes every trace of the upload; repeatable, never touches a committed object; what upload_seal

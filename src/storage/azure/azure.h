@@ -160,6 +160,7 @@ extern CfStep cf_azure_restore(CfOp *op, const char *key, const char *version, i
 /* azure_answer.c */
 extern CfNetVerdict cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ctx);
 extern bool cf_azure_code_is(CfOp *op, const char *code);
+extern bool cf_azure_stranger(const CfOp *op);
 extern CfStep cf_azure_fail(CfOp *op, const char *what, const char *key);
 extern bool cf_azure_missing(CfOp *op);
 extern bool cf_azure_taken(CfOp *op);

@@ -66,7 +66,7 @@ static const struct
 };
 
 static bool take_error_text(void *ctx, const char *path, const char *text, size_t length);
-static void error_texts(CfOp *op, ErrorTexts *texts);
+static void error_texts(const CfOp *op, ErrorTexts *texts);
 static bool take_metadata(CfOp *op, CfObjectStat *stat);
 
 CfNetVerdict
@@ -109,7 +109,7 @@ take_error_text(void *ctx, const char *path, const char *text, size_t length)
 
 /* error_texts finds code and message of an answer; what is malformed counts as absent. */
 static void
-error_texts(CfOp *op, ErrorTexts *texts)
+error_texts(const CfOp *op, ErrorTexts *texts)
 {
 	const char *code = cf_net_answer(&op->response, "x-ms-error-code");
 	CfError		ignored;
@@ -138,6 +138,25 @@ cf_azure_code_is(CfOp *op, const char *code)
 	return strcmp(texts.code, code) == 0;
 }
 
+/* cf_azure_stranger tells whether an answer refuses the key, the SAS or the token itself. */
+bool
+cf_azure_stranger(const CfOp *op)
+{
+	static const char *const strange[] = {
+		"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation", "KeyBasedAuthenticationNotPermitted",
+		"AccountIsDisabled"
+	};
+	ErrorTexts	texts;
+
+	error_texts(op, &texts);
+	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
+	{
+		if (strcmp(strange[i], texts.code) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* kind_of tells what a status means whose code is not known. */
 static CfErrorKind
 kind_of(int status)
@@ -163,24 +182,28 @@ kind_of(int status)
 	return status >= 400 && status < 500 ? CF_ERR_INPUT : CF_ERR_IO;
 }
 
-/* cf_azure_fail ends an operation with what its answer says; `what` is the verb phrase, "could not read". */
+/* cf_azure_fail ends an operation with what its answer says; `what` is the verb phrase, "could not read"; key "" = the place itself. */
 CfStep
 cf_azure_fail(CfOp *op, const char *what, const char *key)
 {
 	const CfResponse *response = &op->response;
 	ErrorTexts	texts;
 	char		shown[CF_AZURE_SHOWN];
+	char		object[CF_AZURE_SHOWN + 16] = "";
 	char		request_id[80];
 	CfErrorKind kind = kind_of(response->status);
 	const char *hint = "";
-	bool		retryable = response->status == 408 || response->status == 429 || response->status >= 500;
+	bool		retryable = response->status == 408 || response->status == 429 ||
+		(response->status >= 500 && response->status != 501 && response->status != 505);
 	bool		secretive = response->status == 401 || response->status == 403;
 
 	cf_file_printable(shown, sizeof(shown), key);
+	if (key[0] != '\0')
+		snprintf(object, sizeof(object), "object \"%s\" of ", shown);
 	if (response->status == 0)
 	{
 		cf_error_set(&op->err, response->err.kind == CF_ERR_NONE ? CF_ERR_IO : response->err.kind,
-					 "%s object \"%s\" of place \"%s\"", what, shown, op->place->name);
+					 "%s %splace \"%s\"", what, object, op->place->name);
 		op->err.retryable = response->err.retryable;
 		if (response->err.message[0] != '\0')
 			cf_error_detail(&op->err, "%s.%s%s", response->err.message, response->err.detail[0] != '\0' ? " " : "", response->err.detail);
@@ -200,7 +223,7 @@ cf_azure_fail(CfOp *op, const char *what, const char *key)
 	if (response->status >= 200 && response->status < 300)
 		snprintf(texts.code, sizeof(texts.code), "an answer that was not expected");
 	cf_file_printable(request_id, sizeof(request_id), cf_net_answer(response, "x-ms-request-id"));
-	cf_error_set(&op->err, kind, "%s object \"%s\" of place \"%s\": HTTP %d%s%s", what, shown, op->place->name, response->status,
+	cf_error_set(&op->err, kind, "%s %splace \"%s\": HTTP %d%s%s", what, object, op->place->name, response->status,
 				 texts.code[0] != '\0' ? " " : "", texts.code);
 	op->err.retryable = retryable;
 	cf_error_detail(&op->err, "%s%sThe request id is %s.", secretive ? "" : texts.message,

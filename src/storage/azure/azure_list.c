@@ -90,7 +90,7 @@ list_answer(CfOp *op, int max_entries, CfListPage *page)
 
 	memset(page, 0, sizeof(*page));
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not list", op->place->prefix);
+		return cf_azure_fail(op, "could not list", "");
 	page->entries = cf_arena_alloc(op->arena, (size_t) max_entries * sizeof(CfListEntry));
 	if (page->entries == NULL)
 		return cf_azure_memory(op);

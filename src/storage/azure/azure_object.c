@@ -13,6 +13,7 @@
 #include "storage/xml.h"
 
 #define TAGS_MAX 10
+#define RANGE_MAX (4 * 1024 * 1024)	/* the service tells no CRC of a longer range */
 #define OWNER_TAG "cf_owner_tag"
 #define CONTENT_CRC "cf_crc64nvme"
 
@@ -126,13 +127,16 @@ cf_azure_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	return step;
 }
 
-/* read_ask asks for the next range; when none is wanted, for the headers. */
+/*
+ * read_ask asks for the next range; when none is wanted, for the headers. Many blobs have no digest of their own, so the service is
+ * asked for the CRC-64 of each range: what it read from its disks is what arrives here, or it is asked for again.
+ */
 static CfStep
 read_ask(CfOp *op, const CfReadArgs *args, const CfChunk *chunk)
 {
 	CfAzureState *state = op->state;
 	int64_t		from = args->offset + state->done;
-	int64_t		want = chunk->capacity > INT32_MAX ? INT32_MAX : (int64_t) chunk->capacity;
+	int64_t		want = chunk->capacity > RANGE_MAX ? RANGE_MAX : (int64_t) chunk->capacity;
 	bool		nothing = args->length == 0;
 	CfRequest  *request;
 	char		range[64];
@@ -145,7 +149,7 @@ read_ask(CfOp *op, const CfReadArgs *args, const CfChunk *chunk)
 	if (nothing)
 		return cf_azure_send(op, AZURE_ASKED_MORE);
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from, (long long) (from > INT64_MAX - want ? INT64_MAX : from + want - 1));
-	if (!cf_azure_header(op, "x-ms-range", range))
+	if (!cf_azure_header(op, "x-ms-range", range) || !cf_azure_header(op, "x-ms-range-get-content-crc64", "true"))
 		return cf_azure_error(op);
 	request->sink = chunk->data;
 	request->sink_bytes = (size_t) want;
@@ -163,6 +167,7 @@ read_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	int64_t		asked = (int64_t) op->request.sink_bytes;
 	char		version[CF_STORAGE_VERSION_MAX + 1];
 	int64_t		total;
+	uint64_t	crc;
 
 	if (response->status == 416)
 	{
@@ -192,6 +197,16 @@ read_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 		return read_changed(op, args);
 	if (args->length > total - args->offset)
 		return read_outside(op, args, total);
+	/* Emulators tell none. */
+	if (response->status == 206 && cf_azure_crc_read(cf_net_answer(response, "x-ms-content-crc64"), &crc) &&
+		crc != cf_crc64nvme(0, chunk->data, response->sink_bytes))
+	{
+		cf_azure_fail(op, "could not read", args->key);
+		op->err.kind = CF_ERR_IO;
+		op->err.retryable = true;
+		cf_error_detail(&op->err, "The bytes were damaged on their way: their CRC-64 is not the one that the service tells.");
+		return CF_STEP_ERROR;
+	}
 	chunk->length = response->sink_bytes;
 	state->done += (int64_t) response->sink_bytes;
 	op->phase = AZURE_START;

@@ -80,6 +80,13 @@ typedef struct CfGcsState
 	int64_t		tag_started_us;
 	int64_t		tag_updated_us;
 	int64_t		tag_bytes;
+	/* a resumable session */
+	char	   *session;		/* path and query of its URI, a secret; NULL = none */
+	char		session_tag[65];
+	int64_t		session_at;		/* bytes that the store says to have */
+	int64_t		session_bytes;	/* of complete parts that were given, sent or not */
+	uint32_t	session_crc32c; /* of those */
+	int64_t		body_at;		/* offset in the object of the bytes in the body */
 	/* rewrite */
 	char	   *rewrite_token;
 	CfObjectStat sealed;		/* what upload_seal created on this op; its texts are not valid */
@@ -90,6 +97,7 @@ typedef enum CfGcsUploadKind
 {
 	CF_GCS_UPLOAD_PUT,			/* one request, at upload_seal */
 	CF_GCS_UPLOAD_PARTS,		/* parts, composed at upload_commit */
+	CF_GCS_UPLOAD_SESSION,		/* one stream, whose last chunk goes at upload_seal */
 	CF_GCS_UPLOAD_DONE			/* was a put, is committed */
 } CfGcsUploadKind;
 
@@ -159,6 +167,16 @@ extern CfStep cf_gcs_pieces_list(CfOp *op, int phase, const char *tag);
 extern bool cf_gcs_pieces_read(CfOp *op, const char *tag);
 extern CfStep cf_gcs_piece_remove(CfOp *op, int phase, const char *tag, const CfGcsPiece *piece);
 extern int	cf_gcs_row(CfOp *op, const CfGcsHandle *handle);
+
+/* gcs_session.c */
+extern bool cf_gcs_sessions(const CfPlace *place);
+extern CfStep cf_gcs_session_begin(CfOp *op, const CfUploadArgs *args);
+extern bool cf_gcs_session_ready(CfOp *op, const CfGcsHandle *handle, const CfPart *part);
+extern CfStep cf_gcs_session_part(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
+extern CfStep cf_gcs_session_seal(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat);
+extern CfStep cf_gcs_session_cancel(CfOp *op, const CfGcsHandle *handle);
+extern bool cf_gcs_session_cancelling(const CfOp *op);
+extern void cf_gcs_session_forget(CfOp *op);
 
 /* gcs_list.c */
 extern CfStep cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page);

@@ -285,8 +285,8 @@ cf_gcs_fail(CfOp *op, const char *what, const char *key)
 	int			status = op->response.status;
 	const char *request_id = cf_net_answer(&op->response, "x-guploader-uploadid");
 	json_t	   *error = NULL;
-	CfErrorKind kind = status >= 500 ? CF_ERR_IO : CF_ERR_UNSUPPORTED;
-	bool		retryable = status >= 500;
+	bool		retryable = status >= 500 && status != 501 && status != 505;
+	CfErrorKind kind = retryable ? CF_ERR_IO : CF_ERR_UNSUPPORTED;
 	const char *hint = NULL;
 	char		shown[256];
 	char		message[400];
@@ -312,7 +312,10 @@ cf_gcs_fail(CfOp *op, const char *what, const char *key)
 	if (status == 401 && (op->place->token == NULL || cf_credential(op->place->credentials, "access_token") != NULL))
 		retryable = false;		/* nobody can renew it but who gave it */
 	if (status == 404 && cf_gcs_no_bucket(op))
+	{
 		key = NULL;
+		hint = "Create the bucket, or correct the option bucket of the place.";
+	}
 	if (key == NULL)
 		cf_gcs_fails(op, kind, retryable, "could not %s place \"%s\"", what, op->place->name);
 	else

@@ -14,6 +14,7 @@
 
 #include "storage/gcs/gcs.h"
 
+static bool gcs_stranger(const CfOp *op);
 static bool gcs_validate(const CfPlace *place, CfError *err);
 static void gcs_caps(const CfPlace *place, CfCaps *caps);
 static const CfAttributeRule *gcs_attributes(const CfPlace *place);
@@ -23,7 +24,7 @@ static bool bucket_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool class_check(const CfPlace *place, CfError *err);
 
-static const char *const gcs_options[] = {"user_project", "metadata_endpoint", NULL};
+static const char *const gcs_options[] = {"user_project", "metadata_endpoint", "uploads", NULL};
 static const char *const gcs_credentials[] = {"service_account_key", "access_token", NULL};
 static const char *const gcs_sources[] = {"environment", "web_identity", "metadata_server", NULL};
 static const char *const gcs_classes[] = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", NULL};
@@ -54,15 +55,22 @@ const CfDriver cf_storage_gcs_driver = {
 	.set_class = cf_gcs_set_class,
 	.presign = cf_gcs_presign,
 	.upload_read = cf_gcs_upload_read,
+	.stranger = gcs_stranger,
 };
 
 static bool
 gcs_validate(const CfPlace *place, CfError *err)
 {
 	const char *project = cf_storage_option(place, "user_project");
+	const char *uploads = cf_storage_option(place, "uploads");
 
 	if (!bucket_check(place, err) || !endpoint_check(place, err) || !class_check(place, err))
 		return false;
+	if (uploads[0] != '\0' && strcmp(uploads, "session") != 0 && strcmp(uploads, "compose") != 0)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"uploads\" of place \"%s\"", place->name);
+		return cf_error_hint(err, "It is compose (parts side by side, the default) or session (one stream).");
+	}
 	if (strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != strlen(project))
 		return cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"user_project\" of place \"%s\"", place->name);
 	if (strlen(place->prefix) > CF_STORAGE_KEY_MAX - sizeof(CF_GCS_PARTS) - 128)
@@ -118,7 +126,8 @@ class_check(const CfPlace *place, CfError *err)
 static void
 gcs_caps(const CfPlace *place, CfCaps *caps)
 {
-	(void) place;
+	bool		sessions = cf_gcs_sessions(place);
+
 	*caps = (CfCaps) {
 		.create_only = true,
 		.conditional_delete = true,
@@ -129,13 +138,13 @@ gcs_caps(const CfPlace *place, CfCaps *caps)
 		.list_utf8_safe = true,
 		.conditional_read = true,
 		.copy_conditional = true,
-		.parallel_parts = true,
+		.parallel_parts = !sessions,
 		.digests = CF_DIGEST_CRC32C | CF_DIGEST_MD5,
 		.put_max_bytes = CF_GCS_PUT_MAX,
 		.copy_max_bytes = INT64_C(5) << 40,
 		.max_object_bytes = INT64_C(5) << 40,
 		.max_key_bytes = CF_STORAGE_KEY_MAX,
-		.part_min_bytes = 1,
+		.part_min_bytes = sessions ? 256 * 1024 : 1,
 		.part_max_bytes = INT64_C(1) << 30,
 		.parts_max = CF_GCS_PARTS_MAX,
 	};
@@ -216,6 +225,13 @@ cf_gcs_utf8_length(const unsigned char *s)
 	return length;
 }
 
+/* gcs_stranger: Google tells a token that it does not accept (401) from an account that may not (403). */
+static bool
+gcs_stranger(const CfOp *op)
+{
+	return op->response.status == 401;
+}
+
 static void
 gcs_end(CfOp *op)
 {
@@ -225,6 +241,7 @@ gcs_end(CfOp *op)
 		return;
 	if (state->resource != NULL)
 		json_decref(state->resource);
+	cf_gcs_session_forget(op);
 	cf_gcs_free(op, state->body);
 	cf_gcs_free(op, state->pieces);
 	cf_gcs_free(op, state->row);

@@ -3,14 +3,14 @@
  *		Writing an object whose bytes come in pieces: begin, parts, read back, seal, commit, abort, and finding what was left.
  *
  * An object that is one part and not too large goes in one request, at upload_seal. A larger one goes as parts, which are objects
- * of their own, PREFIX.cloudflux/parts/<owner_tag>/0-<number>, and upload_commit composes them (gcs_compose.c). Against the
- * resumable session that Google's own tools use this has three advantages: parts go side by side; the upload survives a crash
+ * of their own, PREFIX.cloudflux/parts/<owner_tag>/0-<number>, and upload_commit composes them (gcs_compose.c). Against a
+ * resumable session, which a place may ask for (gcs_session.c), this has three advantages: parts go side by side; the upload survives a crash
  * without a secret in a table, since a session's URI gives whoever reads it the right to write; and each part is
  * checked by the store before the next begins. What it costs: parts are STANDARD and short-lived, one request more for each part to
  * remove it, and in a bucket with soft delete they are billed for as long as that keeps them.
  *
  * Everything about an upload is in its handle, so whoever has that, or only finds the parts, can go on or clean up:
- *		put/<tag>		done/<tag> (a put that was committed)		parts/<tag>/<size>/<part size>
+ *		put/<tag>		done/<tag> (a put that was committed)		parts/<tag>/<size>/<part size>		session/<tag>/<size>/<part size>
  * The description of the object to be (content type, metadata, class) travels on its first part.
  */
 #include <stdio.h>
@@ -38,11 +38,13 @@ static CfStep part_send(CfOp *op, const CfUpload *upload, const CfGcsHandle *han
 static CfStep part_answered(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_done(CfOp *op, CfPart *part, const CfObjectStat *stat);
+static CfStep sealed(CfOp *op, CfUpload *upload, CfStep step, const CfObjectStat *stat);
 static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 static CfStep abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
 static CfStep abort_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
 static CfStep find_ask(CfOp *op, const char *token);
 static bool find_flush(CfOp *op, int64_t older_than_us, CfStalePage *page);
+static bool in_parts(const CfGcsHandle *handle);
 static const char *tag_of(const char *name, char tag[65]);
 
 /* cf_gcs_handle_read takes a handle apart; it may come from a user. */
@@ -53,7 +55,8 @@ cf_gcs_handle_read(CfOp *op, const CfUpload *upload, CfGcsHandle *handle)
 	{
 		const char *word;
 		CfGcsUploadKind kind;
-	}			kinds[] = {{"put/", CF_GCS_UPLOAD_PUT}, {"done/", CF_GCS_UPLOAD_DONE}, {"parts/", CF_GCS_UPLOAD_PARTS}};
+	}			kinds[] = {{"put/", CF_GCS_UPLOAD_PUT}, {"done/", CF_GCS_UPLOAD_DONE}, {"parts/", CF_GCS_UPLOAD_PARTS},
+	{"session/", CF_GCS_UPLOAD_SESSION}};
 	char		text[sizeof(upload->handle)];
 	char	   *size;
 	char	   *part;
@@ -69,9 +72,9 @@ cf_gcs_handle_read(CfOp *op, const CfUpload *upload, CfGcsHandle *handle)
 		snprintf(text, sizeof(text), "%s", tag_of(upload->handle + length, handle->tag));
 		if (handle->tag[0] == '\0')
 			break;
-		if (handle->kind != CF_GCS_UPLOAD_PARTS && text[0] == '\0')
+		if (!in_parts(handle) && text[0] == '\0')
 			return true;
-		if (handle->kind != CF_GCS_UPLOAD_PARTS || text[0] != '/' || (part = strchr(size = text + 1, '/')) == NULL)
+		if (!in_parts(handle) || text[0] != '/' || (part = strchr(size = text + 1, '/')) == NULL)
 			break;
 		*part++ = '\0';
 		if (cf_gcs_number(size, &handle->size_bytes) && cf_gcs_number(part, &handle->part_bytes))
@@ -80,6 +83,13 @@ cf_gcs_handle_read(CfOp *op, const CfUpload *upload, CfGcsHandle *handle)
 	}
 	cf_gcs_fails(op, CF_ERR_INPUT, false, "invalid handle of an upload at place \"%s\"", op->place->name);
 	return false;
+}
+
+/* in_parts tells whether the parts of an upload go to the store one by one. */
+static bool
+in_parts(const CfGcsHandle *handle)
+{
+	return handle->kind == CF_GCS_UPLOAD_PARTS || handle->kind == CF_GCS_UPLOAD_SESSION;
 }
 
 /* tag_of takes an owner tag from the front of text and gives what follows; tag "" = there is none. */
@@ -116,8 +126,10 @@ cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (args->part_bytes == 0 || (args->size_bytes - 1) / args->part_bytes >= CF_GCS_PARTS_MAX)
 		return cf_gcs_fails(op, CF_ERR_INPUT, false, "object \"%s\" would have too many parts",
 							cf_gcs_shown(args->key, shown, sizeof(shown)));
-	snprintf(upload->handle, sizeof(upload->handle), "parts/%s/%lld/%lld", args->owner_tag, (long long) args->size_bytes,
-			 (long long) args->part_bytes);
+	snprintf(upload->handle, sizeof(upload->handle), "%s/%s/%lld/%lld", cf_gcs_sessions(op->place) ? "session" : "parts", args->owner_tag,
+			 (long long) args->size_bytes, (long long) args->part_bytes);
+	if (cf_gcs_sessions(op->place))
+		return cf_gcs_session_begin(op, args);
 	switch (op->phase)
 	{
 		case BEGIN:
@@ -167,11 +179,14 @@ cf_gcs_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, s
 
 	if (state == NULL || !cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
+	if (handle.kind == CF_GCS_UPLOAD_SESSION && op->phase != BEGIN)
+		return cf_gcs_session_part(op, upload, &handle, part);
 	if (op->phase == ASKED)
 		return part_answered(op, upload, &handle, part);
 	if (op->phase == LOOKED)
 		return part_looked(op, upload, &handle, part);
-	if (!part_gather(op, &handle, part, data, length))
+	if ((handle.kind == CF_GCS_UPLOAD_SESSION && !cf_gcs_session_ready(op, &handle, part)) ||
+		!part_gather(op, &handle, part, data, length))
 		return CF_STEP_ERROR;
 	if ((int64_t) state->used < part->length)
 		return CF_STEP_AGAIN;
@@ -179,6 +194,8 @@ cf_gcs_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, s
 	state->rounds = 0;
 	if (handle.kind == CF_GCS_UPLOAD_PARTS)
 		return part_send(op, upload, &handle, part, 0);
+	if (handle.kind == CF_GCS_UPLOAD_SESSION)
+		return cf_gcs_session_part(op, upload, &handle, part);
 	part->token[0] = '\0';
 	memset(&part->digests, 0, sizeof(part->digests));
 	part->digests.known = CF_DIGEST_CRC32C;
@@ -192,7 +209,7 @@ part_gather(CfOp *op, const CfGcsHandle *handle, const CfPart *part, const void 
 {
 	CfGcsState *state = op->state;
 
-	if (handle->kind == CF_GCS_UPLOAD_PARTS &&
+	if (in_parts(handle) &&
 		(handle->part_bytes == 0 || part->offset != (part->number - 1) * handle->part_bytes ||
 		 part->number > CF_GCS_PARTS_MAX ||
 		 (part->length != handle->part_bytes && part->offset + part->length != handle->size_bytes)))
@@ -341,7 +358,6 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfGcsState *state = cf_gcs_state(op);
 	CfGcsHandle handle;
-	CfStep		step;
 
 	if (state == NULL || !cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
@@ -353,6 +369,8 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		stat->storage_class = stat->content_type = "";
 		return CF_STEP_DONE;
 	}
+	if (handle.kind == CF_GCS_UPLOAD_SESSION)
+		return sealed(op, upload, cf_gcs_session_seal(op, upload, &handle, stat), stat);
 	if (state->body == NULL && upload->args.size_bytes == 0 && !cf_gcs_body(op, 0))
 		return CF_STEP_ERROR;
 	if (state->body == NULL || state->part_number != 0 || (int64_t) state->used != upload->args.size_bytes)
@@ -361,7 +379,15 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		cf_error_hint(&op->err, "An object that goes in one request is begun again after a restart.");
 		return CF_STEP_ERROR;
 	}
-	step = cf_gcs_create(op, &upload->args, stat);
+	return sealed(op, upload, cf_gcs_create(op, &upload->args, stat), stat);
+}
+
+/* sealed remembers the object that a seal has made. */
+static CfStep
+sealed(CfOp *op, CfUpload *upload, CfStep step, const CfObjectStat *stat)
+{
+	CfGcsState *state = op->state;
+
 	if (step != CF_STEP_DONE)
 		return step;
 	memcpy(upload->sealed_version, stat->version, sizeof(upload->sealed_version));
@@ -440,14 +466,17 @@ cf_gcs_upload_abort(CfOp *op, CfUpload *upload)
 		snprintf(handle.tag, sizeof(handle.tag), "%s", upload->args.owner_tag);
 	if (handle.kind == CF_GCS_UPLOAD_DONE)
 		return CF_STEP_DONE;
-	object_too = handle.kind == CF_GCS_UPLOAD_PUT && upload->args.key != NULL && upload->args.key[0] != '\0';
+	object_too = handle.kind != CF_GCS_UPLOAD_PARTS && upload->args.key != NULL && upload->args.key[0] != '\0';
 	state->used = 0;
 	state->part_number = 0;
+	if (handle.kind == CF_GCS_UPLOAD_SESSION && (op->phase == BEGIN || cf_gcs_session_cancelling(op)) &&
+		cf_gcs_session_cancel(op, &handle) == CF_STEP_SEND)
+		return CF_STEP_SEND;
 	if (op->phase == LISTED || op->phase == REMOVED)
 		return abort_pieces(op, upload, &handle, object_too);
 	if (op->phase != BEGIN)
 		return abort_object(op, upload, &handle, object_too);
-	if (known && handle.kind == CF_GCS_UPLOAD_PUT)
+	if (known && handle.kind != CF_GCS_UPLOAD_PARTS)
 		return abort_object(op, upload, &handle, object_too);
 	state->piece_count = state->at_piece = state->rounds = 0;
 	return cf_gcs_pieces_list(op, LISTED, handle.tag);

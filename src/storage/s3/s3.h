@@ -36,6 +36,7 @@
 #define CF_S3_ETAG_MAX 64		/* longer ones are hashed in pins */
 #define CF_S3_UPLOAD_ID_MAX 240
 #define CF_S3_SHOWN 256			/* bytes of a key in a message */
+#define CF_S3_REGION_MAX 64
 
 typedef enum CfS3Checksum
 {
@@ -64,6 +65,7 @@ typedef struct CfS3Store
 {
 	const char *preset;
 	const char *endpoint;		/* with %s for the region; NULL = the option endpoint must be there */
+	const char *endpoint_form;	/* of one that must be there, as a hint */
 	const char *region;			/* default; NULL = the option region must be there */
 	const CfS3Dialect *dialect;
 	bool		virtual_host;	/* addressing auto: the bucket goes into the host's name */
@@ -82,6 +84,8 @@ typedef struct CfS3Store
 	bool		list_exact;		/* encoding-type=url works, so every key is told exactly */
 	bool		etag_md5;		/* the ETag of a single PUT without KMS or customer keys is its MD5 */
 	CfS3Checksum checksum;
+	int64_t		object_max;		/* bytes; 0 = as many as 10,000 parts of 5 GiB hold */
+	bool		equal_parts;	/* all parts of an upload but the last have one size, or joining them fails */
 	int			segment_max;	/* bytes between two slashes; 0 = no limit */
 	bool		no_tags;		/* refuses or ignores tags of objects */
 	bool		no_backslash;	/* takes a backslash for a slash, so two keys would be one object */
@@ -188,17 +192,17 @@ typedef struct CfS3State
 	CfUpload	copying;		/* copy by parts: the upload at the destination; no handle = in one request */
 	int64_t		copy_part_bytes;
 	bool		replacing;		/* the parts replace the pinned object instead of creating one */
+	int			regions;		/* how often the present operation went to another region */
 } CfS3State;
 
 /* s3_driver.c */
 extern const CfS3Store cf_s3_stores[];
+extern const int cf_s3_store_count;
 extern const CfS3Store *cf_s3_store(const CfPlace *place);
 extern const CfAttributeRule *cf_s3_attributes(const CfPlace *place);	/* s3_attributes.c */
 extern CfS3Checksum cf_s3_checksum(const CfPlace *place);
 extern int64_t cf_s3_put_max(const CfPlace *place);
-extern const char *cf_s3_region(const CfPlace *place);
 extern bool cf_s3_accepts(const CfPlace *place, const char *option);
-extern char *cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query);
 extern CfS3State *cf_s3_state(CfOp *op);
 extern const CfPlace *cf_s3_asked(const CfOp *op);
 extern void cf_s3_buffer_free(CfOp *op);
@@ -211,6 +215,12 @@ extern CfStep cf_s3_send(CfOp *op, int phase);
 extern CfStep cf_s3_done(CfOp *op);
 extern CfStep cf_s3_error(CfOp *op);
 extern CfStep cf_s3_memory(CfOp *op);
+
+/* s3_url.c */
+extern const char *cf_s3_region(const CfPlace *place);
+extern char *cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query);
+extern bool cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1]);
+extern bool cf_s3_again(CfOp *op);
 
 /* s3_text.c */
 extern void cf_s3_text_add(CfS3Text *text, const char *piece);
@@ -304,6 +314,7 @@ extern CfNetVerdict cf_s3_classify(const CfRequest *request, const CfResponse *r
 extern CfStep cf_s3_fail(CfOp *op, const char *what, const char *key);
 extern bool cf_s3_fields(const CfResponse *response, CfS3Field *fields, int count, CfError *err);
 extern void cf_s3_code(const CfResponse *response, char code[64]);
+extern bool cf_s3_stranger(const CfOp *op);
 extern const char *cf_s3_answer(const CfOp *op, const char *name);
 extern bool cf_s3_success(const CfOp *op);
 extern bool cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head);

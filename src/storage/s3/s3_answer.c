@@ -93,7 +93,6 @@ static CfNetVerdict verdict_of_code(const char *code, CfNetVerdict otherwise);
 static bool clock_is_wrong(const CfResponse *response);
 static bool has_session(const CfOp *op);
 static void harmless(char *text, const char *more);
-static bool wrong_region(CfOp *op, char region[CODE_BYTES]);
 static bool attributes_fill(CfOp *op, CfObjectStat *stat);
 static char *metadata_of(CfOp *op);
 static void archive_fill(const CfOp *op, CfObjectStat *stat);
@@ -230,6 +229,25 @@ harmless(char *text, const char *more)
 	*text = '\0';
 }
 
+/* cf_s3_stranger tells whether an answer refuses the credentials themselves. A HEAD has no body that could tell. */
+bool
+cf_s3_stranger(const CfOp *op)
+{
+	static const char *const strange[] = {
+		"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired",
+		"InvalidSecurity", "NotSignedUp", "AccountProblem", "XMinioInvalidAccessKeyId"
+	};
+	char		code[CODE_BYTES];
+
+	cf_s3_code(&op->response, code);
+	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
+	{
+		if (strcmp(strange[i], code) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* cf_s3_answer gives a header of the dialect's own family. */
 const char *
 cf_s3_answer(const CfOp *op, const char *name)
@@ -258,7 +276,7 @@ cf_s3_fail(CfOp *op, const char *what, const char *key)
 	CfNetVerdict verdict = cf_s3_classify(&op->request, response, op);
 	bool		renewable;
 	char		code[CODE_BYTES];
-	char		region[CODE_BYTES];
+	char		region[CF_S3_REGION_MAX + 1];
 	char		id[ID_BYTES];
 	char		shown[CF_S3_SHOWN];
 
@@ -295,30 +313,13 @@ cf_s3_fail(CfOp *op, const char *what, const char *key)
 	cf_error_hint(&op->err, "%s", hint);
 	if (renewable)
 		place->token->expires_us = 0;
-	if (wrong_region(op, region))
+	if (cf_s3_region_told(op, region))
 	{
 		op->err.kind = CF_ERR_INPUT;
 		op->err.retryable = false;
 		cf_error_hint(&op->err, "The bucket is in region %s: ALTER SERVER … OPTIONS (SET region '%s').", region, region);
 	}
 	return cf_s3_error(op);
-}
-
-/* wrong_region finds the region that the store names when it is not ours. */
-static bool
-wrong_region(CfOp *op, char region[CODE_BYTES])
-{
-	const CfResponse *response = &op->response;
-	const char *ours = cf_s3_region(cf_s3_asked(op));
-	CfS3Field	field = {"Error/Region", region, CODE_BYTES};
-	CfError		ignored;
-
-	snprintf(region, CODE_BYTES, "%s", cf_s3_answer(op, "bucket-region"));
-	if (region[0] == '\0' && response->body_bytes > 0)
-		(void) cf_s3_fields(response, &field, 1, &ignored);
-	harmless(region, "-");
-	return (response->status == 301 || response->status == 307 || response->status == 400 || response->status == 403) &&
-		region[0] != '\0' && ours != NULL && strcmp(region, ours) != 0;
 }
 
 /* cf_s3_unexpected ends an operation whose answer is a success that cannot be one. */

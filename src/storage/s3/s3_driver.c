@@ -1,7 +1,7 @@
 /*
  * s3_driver.c
- *		Driver of Amazon S3 and compatible stores (providers AWS and S3): stores as data, options, what a place can do, keys, URLs,
- *		and what every request has in common; and the table of the driver.
+ *		Driver of Amazon S3 and compatible stores (providers AWS and S3): stores as data, options, what a place can do, keys, and
+ *		what every request has in common; and the table of the driver.
  *
  * A row of cf_s3_stores tells what a store honours, as documented or seen. Where nobody knows, it claims what check_storage()
  * can try out and take away; where a store is known to ignore a condition, nothing can bring it back but an option by which
@@ -23,72 +23,71 @@ static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool bucket_check(const CfPlace *place, CfError *err);
 static bool segments_check(const char *text, const CfS3Store *store);
 static size_t utf8_sequence(const unsigned char *s);
-static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
-static bool has_subdomains(const char *endpoint);
-static bool bucket_in_host(const CfPlace *place);
 static bool carries_key(const char *verb);
 
 /*
  * What stores honour. Unknown is claimed (true) and left to check_storage(); false is what was seen or is documented to be
- * missing, ignored or refused. Stores that keep objects in a file system cannot have segments of more than 255 bytes.
+ * missing, ignored or refused. What a row leaves out is false, none, or no limit. Stores that keep objects in a file system
+ * cannot have segments of more than 255 bytes.
  */
 const CfS3Store cf_s3_stores[] = {
-	{.preset = "aws", .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4, .virtual_host = true, .classes = true,
-		.restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true,
-		.copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true, .list_sorted = true,
-		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME},
-	{.preset = "generic", .region = "us-east-1", .dialect = &cf_s3_aws4, .classes = true, .restores = true, .create_only = true,
-		.conditional_delete = true, .conditional_read = true, .copies = true, .multipart = true, .join_create_only = true,
-		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "minio", .region = "us-east-1", .dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true,
-		.copies = true, .multipart = true, .join_create_only = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
-		.checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255},
-	{.preset = "ceph", .region = "default", .dialect = &cf_s3_aws4, .classes = true, .restores = true, .create_only = true,
-		.conditional_read = true, .copies = true, .multipart = true, .join_create_only = true, .list_sorted = true,
-		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "r2", .no_tags = true, .region = "auto", .dialect = &cf_s3_aws4, .classes = true, .create_only = true, .conditional_read = true,
-		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
+	{.preset = "aws", .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4, .virtual_host = true,
+		.classes = true, .restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
+		.copies = true, .copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME},
+	{.preset = "generic", .endpoint_form = "https://HOST[:PORT]", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.classes = true, .restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
+		.copies = true, .multipart = true, .join_create_only = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "b2", .no_tags = true, .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .conditional_read = true, .copies = true,
-		.multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "oracle", .no_tags = true, .dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "ibm", .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4, .restores = true,
-		.create_only = true, .conditional_read = true, .copies = true, .multipart = true, .list_sorted = true,
-		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "minio", .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.create_only = true, .conditional_read = true, .copies = true, .multipart = true, .join_create_only = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
+		.segment_max = 255},
+	{.preset = "ceph", .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,
+		.classes = true, .restores = true, .create_only = true, .conditional_read = true, .copies = true,
+		.multipart = true, .join_create_only = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
+		.checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "r2", .no_tags = true, .endpoint_form = "https://ACCOUNT.r2.cloudflarestorage.com", .region = "auto",
+		.dialect = &cf_s3_aws4, .classes = true, .create_only = true, .conditional_read = true, .copies = true,
+		.multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
+		.object_max = (INT64_C(5) << 40) - (INT64_C(5) << 30), .equal_parts = true},
+	{.preset = "b2", .no_tags = true, .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .conditional_read = true,
+		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
+		.checksum = CF_S3_CHECKSUM_MD5, .object_max = INT64_C(10000000000000)},
+	{.preset = "oracle", .no_tags = true, .endpoint_form = "https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com",
+		.dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
+		.object_max = INT64_C(10) << 40},
+	{.preset = "ibm", .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4,
+		.restores = true, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
+		.object_max = INT64_C(10) << 40},
 	{.preset = "alibaba", .endpoint = "https://s3.oss-%s.aliyuncs.com", .dialect = &cf_s3_aws4, .virtual_host = true,
-		.classes = true, .restores = true, .conditional_read = true, .copies = true, .multipart = true, .list_sorted = true,
-		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+		.classes = true, .restores = true, .conditional_read = true, .copies = true, .multipart = true,
+		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
 	{.preset = "wasabi", .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .conditional_read = true,
 		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
-		.checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "seaweedfs", .region = "us-east-1", .dialect = &cf_s3_aws4, .classes = true, .create_only = true,
-		.conditional_delete = true, .conditional_read = true, .copies = true, .copy_create_only = true, .copy_replace = true,
-		.multipart = true, .join_create_only = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
-		.segment_max = 255, .no_backslash = true, .class_by_replace = true},
-	{.preset = "versitygw", .region = "us-east-1", .dialect = &cf_s3_aws4, .create_only = true, .conditional_delete = true,
-		.conditional_read = true, .copies = true, .multipart = true, .join_create_only = true, .list_sorted = true,
-		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255},
-	{.preset = "garage", .no_tags = true, .region = "garage", .dialect = &cf_s3_aws4, .conditional_read = true, .copies = true, .multipart = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "gcs", .no_tags = true, .endpoint = "https://storage.googleapis.com", .region = "auto", .dialect = &cf_s3_goog4, .classes = true,
-		.create_only = true, .conditional_delete = true, .conditional_read = true, .list_sorted = true, .list_exact = true,
-		.checksum = CF_S3_CHECKSUM_MD5},
+		.checksum = CF_S3_CHECKSUM_MD5, .object_max = INT64_C(5) << 40},
+	{.preset = "seaweedfs", .endpoint_form = "https://HOST:8333", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.classes = true, .create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true,
+		.copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true,
+		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255,
+		.no_backslash = true, .class_by_replace = true},
+	{.preset = "versitygw", .endpoint_form = "https://HOST:7070", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true, .multipart = true,
+		.join_create_only = true, .list_sorted = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
+		.segment_max = 255},
+	{.preset = "garage", .no_tags = true, .endpoint_form = "https://HOST:3900", .region = "garage", .dialect = &cf_s3_aws4,
+		.conditional_read = true, .copies = true, .multipart = true, .list_sorted = true, .list_exact = true,
+		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "gcs", .no_tags = true, .endpoint = "https://storage.googleapis.com", .region = "auto", .dialect = &cf_s3_goog4,
+		.classes = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
+		.list_sorted = true, .list_exact = true, .checksum = CF_S3_CHECKSUM_MD5},
 };
 
 #define STORES (sizeof(cf_s3_stores) / sizeof(cf_s3_stores[0]))
 
-/* Regions whose hosts end differently: other partitions of AWS. */
-static const struct
-{
-	const char *region;			/* how it begins */
-	const char *endpoint;
-}			partitions[] = {
-	{"cn-", "https://s3.%s.amazonaws.com.cn"},
-	{"us-isob-", "https://s3.%s.sc2s.sgov.gov"},
-	{"us-iso-", "https://s3.%s.c2s.ic.gov"},
-	{"eusc-", "https://s3.%s.amazonaws.eu"},
-};
+const int	cf_s3_store_count = STORES;
 
 static const char *const option_names[] = {
 	"preset", "addressing", "payload_signing", "checksum", "put_max_mb", "sse", "sse_kms_key_id", "request_payer",
@@ -145,6 +144,8 @@ const CfDriver cf_storage_s3_driver = {
 	.restore = cf_s3_restore,
 	.presign = cf_s3_presign,
 	.version_same = cf_s3_version_same,
+	.again = cf_s3_again,
+	.stranger = cf_s3_stranger,
 };
 
 /* s3_validate looks at the options of a place. */
@@ -250,7 +251,7 @@ endpoint_check(const CfPlace *place, CfError *err)
 		if (cf_s3_store(place)->endpoint != NULL)
 			return true;
 		cf_error_set(err, CF_ERR_INPUT, "place \"%s\" has no endpoint", place->name);
-		return cf_error_hint(err, "Set the option endpoint, as in endpoint 'https://s3.example.com', or a preset that knows it.");
+		return cf_error_hint(err, "Set the option endpoint to %s, or a preset that knows it.", cf_s3_store(place)->endpoint_form);
 	}
 	if (cf_url_split(place->endpoint, &url, &ignored) && url.query[0] == '\0' &&
 		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
@@ -281,7 +282,8 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 		(store->etag_md5 && cf_storage_option(place, "sse")[0] != 'a' ? CF_DIGEST_MD5 : 0);
 	caps->put_max_bytes = cf_s3_put_max(place);
 	caps->copy_max_bytes = CF_S3_COPY_MAX;
-	caps->max_object_bytes = store->multipart ? CF_S3_PARTS_MAX * CF_S3_PART_MAX : caps->put_max_bytes;
+	caps->max_object_bytes = !store->multipart ? caps->put_max_bytes :
+		store->object_max > 0 ? store->object_max : CF_S3_PARTS_MAX * CF_S3_PART_MAX;
 	caps->max_key_bytes = CF_STORAGE_KEY_MAX;
 	caps->max_segment_bytes = store->segment_max;
 	caps->part_min_bytes = CF_S3_PART_MIN;
@@ -396,119 +398,11 @@ cf_s3_put_max(const CfPlace *place)
 	return cf_s3_number(cf_storage_option(place, "put_max_mb"), 1024, &mb) && mb > 0 ? mb * 1024 * 1024 : CF_S3_PUT_MAX;
 }
 
-/* cf_s3_region gives the region to sign for; NULL = none is known. */
-const char *
-cf_s3_region(const CfPlace *place)
-{
-	return place->region[0] != '\0' ? place->region : cf_s3_store(place)->region;
-}
-
 /* cf_s3_accepts tells whether a person accepted a risk by an option. */
 bool
 cf_s3_accepts(const CfPlace *place, const char *option)
 {
 	return strcmp(cf_storage_option(place, option), "true") == 0;
-}
-
-/* endpoint_of gives scheme and host of a place, without a slash at the end. */
-static const char *
-endpoint_of(const CfPlace *place, char *room, size_t room_bytes)
-{
-	const char *endpoint = cf_s3_store(place)->endpoint;
-	const char *region = cf_s3_region(place);
-	size_t		length;
-
-	if (place->endpoint[0] != '\0')
-		endpoint = place->endpoint;
-	else if (endpoint == cf_s3_stores[0].endpoint)
-	{
-		for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++)
-		{
-			if (strncmp(region == NULL ? "" : region, partitions[i].region, strlen(partitions[i].region)) == 0)
-				endpoint = partitions[i].endpoint;
-		}
-	}
-	if (endpoint == NULL)
-		endpoint = "";
-	length = strcspn(endpoint, "%");
-	if (place->endpoint[0] != '\0' || endpoint[length] == '\0')
-		snprintf(room, room_bytes, "%s", endpoint);
-	else
-		snprintf(room, room_bytes, "%.*s%s%s", (int) length, endpoint, region == NULL ? "" : region, endpoint + length + 2);
-	length = strlen(room);
-	while (length > 0 && room[length - 1] == '/')
-		room[--length] = '\0';
-	return room;
-}
-
-/* has_subdomains tells whether names can stand in front of an endpoint's host: it is no address, and has a dot. */
-static bool
-has_subdomains(const char *endpoint)
-{
-	CfError		ignored;
-	CfUrl		url;
-	const char *last;
-
-	if (endpoint[0] == '\0')
-		return true;			/* the store's own */
-	if (!cf_url_split(endpoint, &url, &ignored) || strchr(url.host, ':') != NULL || (last = strrchr(url.host, '.')) == NULL)
-		return false;
-	return strspn(last, ".0123456789") != strlen(last);
-}
-
-/* bucket_in_host tells whether the bucket goes into the host's name; one with dots would not match a certificate. */
-static bool
-bucket_in_host(const CfPlace *place)
-{
-	const char *addressing = cf_storage_option(place, "addressing");
-
-	if (strcmp(addressing, "path") == 0 || strcmp(addressing, "virtual") == 0)
-		return addressing[0] == 'v';
-	return cf_s3_store(place)->virtual_host && has_subdomains(place->endpoint) && strlen(place->bucket) <= 63 &&
-		strspn(place->bucket, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(place->bucket);
-}
-
-/* cf_s3_url makes the URL of an object (key), or of the bucket (key NULL), each byte encoded once; NULL = out of memory. */
-char *
-cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query)
-{
-	char		room[512];
-	const char *endpoint = endpoint_of(place, room, sizeof(room));
-	const char *host = strstr(endpoint, "://");
-	CfS3Text	text = {.arena = arena};
-
-	host = host == NULL ? endpoint : host + 3;
-	cf_s3_text_add_bytes(&text, endpoint, (size_t) (host - endpoint));
-	if (bucket_in_host(place))
-	{
-		cf_s3_text_add(&text, place->bucket);
-		cf_s3_text_add(&text, ".");
-		cf_s3_text_add(&text, host);
-	}
-	else
-	{
-		cf_s3_text_add(&text, host);
-		cf_s3_text_add(&text, "/");
-		cf_s3_text_encode(&text, place->bucket);
-	}
-	if (key != NULL || bucket_in_host(place))
-		cf_s3_text_add(&text, "/");
-	if (key != NULL)
-	{
-		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
-		char	   *name = cf_url_encode(arena, key, strlen(key), true);
-
-		if (prefix == NULL || name == NULL)
-			return NULL;
-		cf_s3_text_add(&text, prefix);
-		cf_s3_text_add(&text, name);
-	}
-	if (query[0] != '\0')
-	{
-		cf_s3_text_add(&text, "?");
-		cf_s3_text_add(&text, query);
-	}
-	return text.failed ? NULL : text.data;
 }
 
 /* cf_s3_state gives what the op remembers; NULL = out of memory, and op->err says so. */
@@ -726,7 +620,10 @@ cf_s3_done(CfOp *op)
 	CfS3State  *state = op->state;
 
 	if (state != NULL)
+	{
 		state->asked = NULL;
+		state->regions = 0;
+	}
 	op->phase = S3_START;
 	return CF_STEP_DONE;
 }

@@ -254,6 +254,12 @@ cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, si
 		cf_error_set(&op->err, CF_ERR_RANGE, "part %d of object \"%.200s\" cannot be one of S3", part->number, upload->args.key);
 		return cf_s3_error(op);
 	}
+	if (is_parts(upload->handle) && cf_s3_store(op->place)->equal_parts && part->length != upload->args.part_bytes &&
+		part->offset + part->length != upload->args.size_bytes)
+	{
+		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" has another size than those before it", part->number, upload->args.key);
+		return cf_s3_error(op);
+	}
 	if (is_parts(upload->handle) && (int64_t) length == part->length)
 		return part_send(op, upload, part, data);
 	if (!gather(op, upload, part, data, length, &whole))

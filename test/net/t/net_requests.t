@@ -81,9 +81,16 @@ ok($c->poll(q{SELECT in_flight = 0 FROM cloudflux.network_status WHERE place = '
 control(rules => { rules => [ { match => {}, fault => { kind => 'status', status => 500, code => 'InternalError' }, times => 0 } ] });
 $c->error(q{SELECT cloudflux.fetch_object('s', 'a/b c')}) foreach 1 .. 4;
 isnt($c->value(q{SELECT breaker FROM cloudflux.network_status WHERE place = 's'}), 'closed', 'ten failures in a row open the breaker');
+like($c->value(q{SELECT concat_ws('|', status, since <= clock_timestamp(), detail, hint) FROM cloudflux.health() WHERE component = 'net'}),
+	qr/^degraded\|t\|place "s" does not answer: .*\|.*check_storage/, 'which the health check tells, with what helps');
 control(rules => { rules => [] });
 ok($c->poll(q{SELECT cloudflux.fetch_object('s', 'a/b c') = 'hello'}, 30), 'it is tried again by itself');
-is($c->value(q{SELECT breaker, until IS NULL FROM cloudflux.network_status WHERE place = 's'}), 'closed|t', 'and used as before');
+is($c->value(q{SELECT breaker, until IS NULL, failing_since IS NULL FROM cloudflux.network_status WHERE place = 's'}), 'closed|t|t', 'and used as before');
+is($c->value(q{SELECT status FROM cloudflux.health() WHERE component = 'net'}), 'ok', 'and the health check is content');
+control(rules => { rules => [ { match => {}, fault => { kind => 'status', status => 501, code => 'NotImplemented' }, times => 0 } ] });
+$c->error(q{SELECT cloudflux.fetch_object('s', 'a/b c')}) foreach 1 .. 11;
+is($c->value(q{SELECT breaker FROM cloudflux.network_status WHERE place = 's'}), 'closed', 'a call that the store does not know opens no breaker');
+control(rules => { rules => [] });
 
 # Settings are checked when they are written.
 throws($c, q{ALTER SYSTEM SET cloudflux.net_allow = '10.0.0.1/8'}, '22023', qr/net_allow/, 'a network with bits beyond its mask is refused');

@@ -676,6 +676,10 @@ test_breaker(void)
 	perform();
 	is_int(response.status, 200, "later it is tried again");
 	is_str(cf_breaker_state(&cf_slot_find(net->shared, 0, "here")->breaker, cf_clock_monotonic_us()), "closed", "and used as before");
+	peer_script(&peer, {"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n", PEER_STAYS, 0, false});
+	for (int i = 0; i < CF_BREAKER_FAILURES + 1; i++)
+		perform();
+	is_int(peer.requests, CF_BREAKER_FAILURES + 1, "who does not know a call, however often it is asked, is not left alone");
 	cf_slot_find(net->shared, 0, "here")->budget.spent = 500;
 	peer_script(&peer, {BUSY, PEER_STAYS, 0, false});
 	perform();

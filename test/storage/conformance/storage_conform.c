@@ -223,6 +223,7 @@ main(int argc, char **argv)
 		CfPlace    *elsewhere = place_of(place->bucket);
 
 		elsewhere->region = "eu-west-3";
+		elsewhere->learned = cf_arena_zalloc(&lasting, sizeof(CfLearned));
 		what.elsewhere = elsewhere;
 	}
 	what.classes = strcmp(place->provider, "Azure") == 0 ? azure_classes :

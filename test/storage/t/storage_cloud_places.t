@@ -62,8 +62,16 @@ $s3->place($c, 'forbidden', bucket => 'objects-two', credentials => { access_key
 my $e = $c->error("SELECT * FROM cloudflux.list_objects('forbidden', '')");
 is($e->{sqlstate}, '42501', 'a wrong secret is denied') or diag(explain($e));
 unlike(join(' ', map { $_ // '' } values %$e), qr/$secret|$s3->{env}{CF_SECRET_KEY}/, 'the error shows no secret');
-like($c->sql("SELECT detail, hint FROM cloudflux.check_storage('forbidden') WHERE check_name = 'list' AND NOT ok"), qr/HTTP 403.*set_credentials/,
+like($c->sql("SELECT detail, hint FROM cloudflux.check_storage('forbidden') WHERE check_name = 'authenticated' AND NOT ok"), qr/HTTP 403.*set_credentials/,
 	'check_storage() says so too, and what to do');
+$server{azurite}->place($c, 'forbidden_blobs', bucket => 'objects-two', credentials => { account_key => 'd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbg==' });
+like($c->sql("SELECT check_name, detail, hint FROM cloudflux.check_storage('forbidden_blobs') WHERE NOT ok"), qr/^authenticated.*403.*account_key/,
+	'on Azure, too');
+
+# A place that says another region works all the same, where the store tells which.
+$s3->place($c, 'elsewhere', bucket => 'versioned', options => { region => 'eu-west-3' });
+like($c->sql("SELECT string_agg(check_name || ' ' || ok, ', ') FROM cloudflux.check_storage('elsewhere')"), qr/authenticated true.*write true|reachable false/,
+	'a wrong region is put right, or told');
 my @secrets = grep { defined } map { @$_{qw(CF_SECRET_KEY CF_ACCOUNT_KEY)} } map { $_->{env} } values %server;
 is($c->value("SELECT count(*) FROM pg_user_mappings, unnest(umoptions) AS o WHERE o LIKE ANY (ARRAY['%" . join("%','%", @secrets) . "%'])"), 0, 'user mappings hold no secret');
 

@@ -127,17 +127,23 @@ ranges(void)
 	begin();
 	script({206, THERE "content-range: bytes 0-3/6\n", "abcd"}, {206, THERE "content-range: bytes 4-5/6\n", "ef"});
 	is_int(reading("0x8DA", 0, -1, out, 4), 6, "an object is read in two ranges");
-	asks(0, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=0-3\n", "the first");
-	asks(1, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=4-7\n", "the second");
+	asks(0, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=0-3\nx-ms-range-get-content-crc64: true\n", "the first");
+	asks(1, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=4-7\nx-ms-range-get-content-crc64: true\n", "the second");
 	is_mem(out, "abcdef", 6, "with its bytes");
+	script({206, THERE "content-range: bytes 0-3/6\nx-ms-content-crc64: FlyTWDs+fqE=\n", "abcd"},
+		   {206, THERE "content-range: bytes 4-5/6\nx-ms-content-crc64: z7kvLzK+RVY=\n", "ef"});
+	is_int(reading("0x8DA", 0, -1, out, 4), 6, "the CRC-64 of each range is compared");
+	script({206, THERE "content-range: bytes 0-3/6\nx-ms-content-crc64: FlyTWDs+fqE=\n", "abxd"});
+	ok(reading("0x8DA", 0, -1, out, 4) < 0 && op.err.kind == CF_ERR_IO && op.err.retryable && strstr(op.err.detail, "damaged") != NULL,
+	   "a range that was damaged on its way is read again");
 	script({206, THERE "content-range: bytes 0-3/6\n", "abcd"}, {206, "etag: \"0x8DB\"\n" MODIFIED "content-range: bytes 4-5/6\n", "xx"});
 	ok(reading("", 0, -1, out, 4) < 0 && op.err.kind == CF_ERR_CHANGED, "without a pin, the first answer's is kept");
-	asks(1, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=4-7\n", "and asked for");
+	asks(1, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=4-7\nx-ms-range-get-content-crc64: true\n", "and asked for");
 	script({200, THERE "content-length: 6\n", "abcdef"});
 	is_int(reading("0x8DA", 0, -1, out, 16), 6, "a whole object instead of a range that is the whole");
 	script({206, THERE "content-range: bytes 2-3/6\n", "cd"});
 	is_int(reading("0x8DA", 2, 2, out, 16), 2, "a range in the middle");
-	asks(0, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=2-3\n", "and no more than that");
+	asks(0, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=2-3\nx-ms-range-get-content-crc64: true\n", "and no more than that");
 	script({416, "x-ms-error-code: InvalidRange\n", NULL}, {200, THERE "content-length: 6\n", NULL});
 	is_int(reading("0x8DA", 6, -1, out, 16), 0, "a range at the end is empty");
 	asks(1, "HEAD " HOST "k\n" VERSION "If-Match: \"0x8DA\"\n", "which the size tells");
@@ -148,6 +154,10 @@ ranges(void)
 	script({200, THERE "content-length: 6\n", NULL});
 	is_int(reading("0x8DA", 3, 0, out, 16), 0, "a range of nothing asks for the headers alone");
 	asks(0, "HEAD " HOST "k\n" VERSION "If-Match: \"0x8DA\"\n", "under the pin");
+	script({404, "x-ms-error-code: BlobNotFound\n", NULL});
+	ok(reading("0x8DA", 0, -1, out, (size_t) 64 * 1024 * 1024) < 0, "a large buffer");
+	asks(0, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=0-4194303\nx-ms-range-get-content-crc64: true\n",
+		 "is filled by ranges whose CRC the service tells");
 	script({206, THERE "content-range: bytes 4-5/6\n", "ef"});
 	ok(reading("0x8DA", 4, 9, out, 16) < 0 && op.err.kind == CF_ERR_INPUT, "a range that ends beyond is refused");
 	place_close();

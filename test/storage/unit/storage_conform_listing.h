@@ -244,7 +244,12 @@ conform_elsewhere(void)
 	ok(conform_put("elsewhere/one", "e-1", "here", &stat), "an object");
 	conform_at(suite->elsewhere);
 	if (conform_read("elsewhere/one", "", 0, -1, out, 16) == 4)
+	{
 		ok(memcmp(out, "here", 4) == 0, "is read in spite of a wrong region");
+		ok(conform_put("elsewhere/two", "e-2", "there", &stat) && stat.size_bytes == 5, "and another one written");
+		if (suite->elsewhere->learned != NULL)
+			note("the region that is told: \"%s\"", suite->elsewhere->learned->region);
+	}
 	else
 	{
 		ok(strstr(cop.err.message, "region") != NULL || strstr(cop.err.detail, "region") != NULL ||

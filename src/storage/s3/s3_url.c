@@ -1,0 +1,208 @@
+/*
+ * s3_url.c
+ *		Where a request goes: endpoint, region, bucket and key as a URL; and where it goes instead, when the store tells the region.
+ *
+ * Who names a wrong region, or none, is told the right one by S3 with a 301, 307, 400 or 403: in x-amz-bucket-region, or in the
+ * body. The request was refused, so it is sent once more, signed for that region, and the place remembers it as long as this process
+ * knows the place. The answer names a region and nothing else: the host comes from our own table, and stays in the
+ * partition of AWS (or at the endpoint) that the place belongs to, so that no answer can send our credentials elsewhere.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/s3/s3.h"
+
+#define REGIONS_MAX 2			/* of one request: a store that names another each time has no answer */
+
+static const char *endpoint_template(const CfPlace *place, const char *region);
+static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
+static bool has_subdomains(const char *endpoint);
+static bool bucket_in_host(const CfPlace *place);
+static void base_add(CfS3Text *text, const CfPlace *place);
+static bool region_valid(const char *region);
+
+/* Regions whose hosts end differently: other partitions of AWS. */
+static const struct
+{
+	const char *region;			/* how it begins */
+	const char *endpoint;
+}			partitions[] = {
+	{"cn-", "https://s3.%s.amazonaws.com.cn"},
+	{"us-isob-", "https://s3.%s.sc2s.sgov.gov"},
+	{"us-iso-", "https://s3.%s.c2s.ic.gov"},
+	{"eusc-", "https://s3.%s.amazonaws.eu"},
+};
+
+/* cf_s3_region gives the region to sign for: what the store told, else what the place says; NULL = none is known. */
+const char *
+cf_s3_region(const CfPlace *place)
+{
+	if (place->learned != NULL && place->learned->region[0] != '\0')
+		return place->learned->region;
+	return place->region[0] != '\0' ? place->region : cf_s3_store(place)->region;
+}
+
+/* cf_s3_region_told finds the region that the answer at hand names, when it is not ours; false = it names none. */
+bool
+cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1])
+{
+	const CfResponse *response = &op->response;
+	const char *ours = cf_s3_region(cf_s3_asked(op));
+	CfS3Field	field = {"Error/Region", region, CF_S3_REGION_MAX + 1};
+	CfError		ignored;
+
+	if (response->status != 301 && response->status != 307 && response->status != 400 && response->status != 403)
+		return false;
+	snprintf(region, CF_S3_REGION_MAX + 1, "%s", cf_s3_answer(op, "bucket-region"));
+	if (region[0] == '\0' && response->body_bytes > 0)
+		(void) cf_s3_fields(response, &field, 1, &ignored);
+	return region_valid(region) && ours != NULL && strcmp(region, ours) != 0;
+}
+
+static bool
+region_valid(const char *region)
+{
+	size_t		length = strlen(region);
+
+	return length > 0 && length <= CF_S3_REGION_MAX &&
+		strspn(region, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == length;
+}
+
+/* cf_s3_again adopts the region that the store told, and points the request there; false = the answer stands as it is. */
+bool
+cf_s3_again(CfOp *op)
+{
+	CfS3State  *state = op->state;
+	const CfPlace *place = cf_s3_asked(op);
+	char		region[CF_S3_REGION_MAX + 1];
+	CfS3Text	old = {.arena = &op->request_arena};
+	CfS3Text	new = {.arena = &op->request_arena};
+
+	if (state == NULL || place->learned == NULL || state->regions >= REGIONS_MAX || !cf_s3_region_told(op, region) ||
+		endpoint_template(place, region) != endpoint_template(place, cf_s3_region(place)))
+		return false;
+	base_add(&old, place);
+	if (old.failed || strncmp(op->request.url, old.data, old.length) != 0)
+		return false;
+	snprintf(place->learned->region, sizeof(place->learned->region), "%s", region);
+	state->regions++;
+	base_add(&new, place);
+	cf_s3_text_add(&new, op->request.url + old.length);
+	if (new.failed)
+		return false;
+	op->request.url = new.data;
+	memset(&op->response, 0, sizeof(op->response));
+	return true;
+}
+
+/* endpoint_template gives the endpoint of a place, "" for none: its own, else its store's, with %s for the region. */
+static const char *
+endpoint_template(const CfPlace *place, const char *region)
+{
+	const char *endpoint = cf_s3_store(place)->endpoint;
+
+	if (place->endpoint[0] != '\0')
+		return place->endpoint;
+	for (size_t i = 0; endpoint == cf_s3_stores[0].endpoint && i < sizeof(partitions) / sizeof(partitions[0]); i++)
+	{
+		if (strncmp(region == NULL ? "" : region, partitions[i].region, strlen(partitions[i].region)) == 0)
+			endpoint = partitions[i].endpoint;
+	}
+	return endpoint == NULL ? "" : endpoint;
+}
+
+/* endpoint_of gives scheme and host of a place, without a slash at the end. */
+static const char *
+endpoint_of(const CfPlace *place, char *room, size_t room_bytes)
+{
+	const char *region = cf_s3_region(place);
+	const char *endpoint = endpoint_template(place, region);
+	size_t		length = strcspn(endpoint, "%");
+
+	if (place->endpoint[0] != '\0' || endpoint[length] == '\0')
+		snprintf(room, room_bytes, "%s", endpoint);
+	else
+		snprintf(room, room_bytes, "%.*s%s%s", (int) length, endpoint, region == NULL ? "" : region, endpoint + length + 2);
+	length = strlen(room);
+	while (length > 0 && room[length - 1] == '/')
+		room[--length] = '\0';
+	return room;
+}
+
+/* has_subdomains tells whether names can stand in front of an endpoint's host: it is no address, and has a dot. */
+static bool
+has_subdomains(const char *endpoint)
+{
+	CfError		ignored;
+	CfUrl		url;
+	const char *last;
+
+	if (endpoint[0] == '\0')
+		return true;			/* the store's own */
+	if (!cf_url_split(endpoint, &url, &ignored) || strchr(url.host, ':') != NULL || (last = strrchr(url.host, '.')) == NULL)
+		return false;
+	return strspn(last, ".0123456789") != strlen(last);
+}
+
+/* bucket_in_host tells whether the bucket goes into the host's name; one with dots would not match a certificate. */
+static bool
+bucket_in_host(const CfPlace *place)
+{
+	const char *addressing = cf_storage_option(place, "addressing");
+
+	if (strcmp(addressing, "path") == 0 || strcmp(addressing, "virtual") == 0)
+		return addressing[0] == 'v';
+	return cf_s3_store(place)->virtual_host && has_subdomains(place->endpoint) && strlen(place->bucket) <= 63 &&
+		strspn(place->bucket, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(place->bucket);
+}
+
+/* base_add adds scheme, host and bucket of a place, without a slash behind. */
+static void
+base_add(CfS3Text *text, const CfPlace *place)
+{
+	char		room[512];
+	const char *endpoint = endpoint_of(place, room, sizeof(room));
+	const char *host = strstr(endpoint, "://");
+
+	host = host == NULL ? endpoint : host + 3;
+	cf_s3_text_add_bytes(text, endpoint, (size_t) (host - endpoint));
+	if (bucket_in_host(place))
+	{
+		cf_s3_text_add(text, place->bucket);
+		cf_s3_text_add(text, ".");
+		cf_s3_text_add(text, host);
+	}
+	else
+	{
+		cf_s3_text_add(text, host);
+		cf_s3_text_add(text, "/");
+		cf_s3_text_encode(text, place->bucket);
+	}
+}
+
+/* cf_s3_url makes the URL of an object (key), or of the bucket (key NULL), each byte encoded once; NULL = out of memory. */
+char *
+cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query)
+{
+	CfS3Text	text = {.arena = arena};
+
+	base_add(&text, place);
+	if (key != NULL || bucket_in_host(place))
+		cf_s3_text_add(&text, "/");
+	if (key != NULL)
+	{
+		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
+		char	   *name = cf_url_encode(arena, key, strlen(key), true);
+
+		if (prefix == NULL || name == NULL)
+			return NULL;
+		cf_s3_text_add(&text, prefix);
+		cf_s3_text_add(&text, name);
+	}
+	if (query[0] != '\0')
+	{
+		cf_s3_text_add(&text, "?");
+		cf_s3_text_add(&text, query);
+	}
+	return text.failed ? NULL : text.data;
+}
