@@ -197,6 +197,9 @@ class Peer:
             self.clock.skew = body.get("skew_s", self.clock.skew)
             self.clock.advance += body.get("advance_s", 0)
             return {"now": self.clock.now()}
+        if name == "hosts" and method == "POST":
+            self.hosts.add(body["name"])
+            return {}
         if name == "settings" and method == "POST":
             self.dialect.set_options(body)
             return {}
