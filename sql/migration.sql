@@ -597,8 +597,11 @@ $$;
 -- is still ours while its lease lasts; a statement that could not write it leaves it to a later claim.
 CREATE FUNCTION cloudflux.renew_leases(p_file_ids text[], p_fences bigint[], p_bytes bigint[], p_rates double precision[], p_lease interval)
 RETURNS TABLE (file_id text, request text)
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	WITH u AS (
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_bytes), unnest(p_rates)) AS u(file_id, fence, bytes, rate)),
 	free AS (
@@ -615,37 +618,49 @@ BEGIN ATOMIC
 	SELECT q.file_id, q.request FROM u JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence
 	 WHERE q.lease_until > clock_timestamp() AND q.file_id NOT IN (SELECT f.file_id FROM free f);
 END;
+$$;
 
 CREATE FUNCTION cloudflux.record_upload(p_file_ids text[], p_fences bigint[], p_tags text[])
 RETURNS SETOF text
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
 	-- What the tag before had, handle and parts, is not the new one's.
 	DELETE FROM cloudflux.job_parts p
 	 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag), cloudflux.job_queue q
 	 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.upload_tag IS DISTINCT FROM u.tag AND p.file_id = q.file_id AND p.job_id = q.job_id;
+	RETURN QUERY
 	UPDATE cloudflux.job_queue q SET upload_tag = u.tag, upload_handle = CASE WHEN q.upload_tag IS NOT DISTINCT FROM u.tag THEN q.upload_handle END
 	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag)
 	 WHERE q.file_id = u.file_id AND q.fence = u.fence
 	RETURNING q.file_id;
 END;
+$$;
 
 -- The store's name of an upload in parts.
 CREATE FUNCTION cloudflux.record_handle(p_file_id text, p_fence bigint, p_handle text)
 RETURNS SETOF text
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	UPDATE cloudflux.job_queue q SET upload_handle = p_handle
 	  FROM (SELECT k.file_id FROM cloudflux.job_queue k WHERE k.file_id = p_file_id AND k.fence = p_fence FOR UPDATE SKIP LOCKED) free
 	 WHERE q.file_id = free.file_id
 	RETURNING q.file_id;
 END;
+$$;
 
 CREATE FUNCTION cloudflux.record_part(p_file_id text, p_fence bigint, p_part_number int, p_byte_offset bigint, p_length bigint,
 									  p_sha256 bytea, p_source_version text, p_digests text DEFAULT NULL)
 RETURNS SETOF text
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	INSERT INTO cloudflux.job_parts (file_id, job_id, part_number, byte_offset, length, sha256, source_version, digests)
 	SELECT q.file_id, q.job_id, p_part_number, p_byte_offset, p_length, p_sha256, p_source_version, p_digests
 	  FROM cloudflux.job_queue q WHERE q.file_id = p_file_id AND q.fence = p_fence
@@ -654,6 +669,7 @@ BEGIN ATOMIC
 		   source_version = excluded.source_version, digests = excluded.digests
 	RETURNING job_parts.file_id;
 END;
+$$;
 
 CREATE FUNCTION cloudflux.record_copied(p_file_ids text[], p_fences bigint[], p_source_versions text[], p_sealed_versions text[],
 										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[],
@@ -746,14 +762,16 @@ $$;
 
 -- Tells of jobs that came to their end, and lets a rollback mark the job that it undid.
 CREATE FUNCTION cloudflux.end_jobs(p_jobs cloudflux.migration_jobs[]) RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	UPDATE cloudflux.migration_jobs o SET status = 'rolled_back', phase = 'rolled_back'
 	  FROM unnest(p_jobs) j
 	 WHERE j.kind = 'rollback' AND j.status = 'completed' AND o.file_id = j.file_id AND o.job_id = j.rollback_of;
-	SELECT cloudflux.emit_events('migration-events', 'migration.' || j.status, array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
-	  FROM unnest(p_jobs) j GROUP BY j.status;
+	PERFORM cloudflux.emit_events('migration-events', 'migration.' || j.status, array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
+	   FROM unnest(p_jobs) j GROUP BY j.status;
 END;
+$$;
 
 -- What a store said of an object, before it is asked for another class of it.
 CREATE FUNCTION cloudflux.record_digests(p_file_id text, p_fence bigint, p_sha256 bytea, p_digests text)
@@ -1014,8 +1032,9 @@ $$;
  */
 
 CREATE FUNCTION cloudflux.relocate_objects(p_jobs cloudflux.migration_jobs[]) RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	UPDATE cloudflux.addresses a
 	   SET state = CASE WHEN j.delete_source THEN 'deleting' ELSE 'replica' END, version = j.source_version
 	  FROM unnest(p_jobs) j
@@ -1039,11 +1058,13 @@ BEGIN ATOMIC
 		   size_bytes = j.size_bytes, sha256 = j.sha256
 	  FROM unnest(p_jobs) j WHERE o.file_id = j.file_id;
 END;
+$$;
 
 -- What a change of class in place does to it: the same address, another class, maybe another version.
 CREATE FUNCTION cloudflux.reclass_objects(p_jobs cloudflux.migration_jobs[]) RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	UPDATE cloudflux.addresses a SET version = j.dest_version
 	  FROM unnest(p_jobs) j
 	 WHERE a.place = j.dest_place AND a.object_key = j.dest_key AND a.file_id = j.file_id;
@@ -1060,6 +1081,7 @@ BEGIN ATOMIC
 	  FROM unnest(p_jobs) j
 	 WHERE o.file_id = j.file_id AND o.place = j.dest_place AND o.object_key = j.dest_key;
 END;
+$$;
 
 CREATE FUNCTION cloudflux.relocate_back(p_job cloudflux.migration_jobs) RETURNS void
 LANGUAGE sql VOLATILE
@@ -1083,8 +1105,9 @@ END;
 
 -- After the bytes at the source are gone, or were kept for a reason.
 CREATE FUNCTION cloudflux.release_sources(p_jobs cloudflux.migration_jobs[]) RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	UPDATE cloudflux.addresses a SET state = 'replica'
 	  FROM unnest(p_jobs) j
 	 WHERE j.source_kept IS NOT NULL AND a.place = j.source_place AND a.object_key = j.source_key
@@ -1101,6 +1124,7 @@ BEGIN ATOMIC
 	DELETE FROM cloudflux.addresses a USING unnest(p_jobs) j
 	 WHERE j.kind = 'delete' AND j.source_kept IS NULL AND a.file_id = j.file_id;
 END;
+$$;
 
 /*
  * Steering by people. Each call locks the queue row, asks the table of transitions, and either acts at once (nobody holds
@@ -1829,7 +1853,7 @@ COMMENT ON COLUMN cloudflux.migration_jobs.dest_key IS 'Key at the destination; 
 COMMENT ON COLUMN cloudflux.migration_jobs.dest_class IS 'Storage class at the destination.';
 COMMENT ON COLUMN cloudflux.migration_jobs.dest_version IS 'Version that the copy has, or will have when it appears; NULL = nothing is sealed there yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.sha256 IS 'SHA-256 of the bytes as they were read from the source; NULL = not known: they were not read in order from the first byte, or not at all (the store copied by itself).';
-COMMENT ON COLUMN cloudflux.migration_jobs.copy_digests IS 'Other digests of these bytes, of the kinds that the destination tells: crc64nvme=…, crc32c=…, md5=… in hexadecimal. NULL = none were needed.';
+COMMENT ON COLUMN cloudflux.migration_jobs.copy_digests IS 'Other digests of these bytes, by which the copy is compared: crc64nvme=…, crc32c=…, md5=… in hexadecimal.';
 COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), or the kind of the digest that the store told of it (sha256, crc64nvme, crc32c, md5). NULL = not yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.delete_source IS 'Whether the source is deleted after the move. Otherwise it stays, as a replica that is billed.';
 COMMENT ON COLUMN cloudflux.migration_jobs.grace IS 'How long after the arrival the source is kept before it is deleted.';

@@ -493,8 +493,10 @@ DECLARE
 	v_redundancy text;
 	v_known text;
 BEGIN
-	PERFORM cloudflux.require_place(p_place);
 	SELECT s.* INTO v_place FROM cloudflux.storage_places AS s WHERE s.place = p_place;
+	IF NOT FOUND THEN
+		PERFORM cloudflux.require_place(p_place);
+	END IF;
 	-- What is written without a wish.
 	IF p_tier IS NULL AND (v_place.provider = 'LOCAL' OR v_place.storage_class IS NOT NULL) THEN
 		RETURN COALESCE(cloudflux.own_class(v_place.provider, v_place.storage_class), v_place.tier);

@@ -123,7 +123,8 @@ static CfStep
 copy_pin(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].source;
-	int			kinds = CF_DIGEST_SHA256 | t->dest_caps.digests;
+	/* SHA-256 for whoever asks later, CRC-64 since reading back by it costs next to nothing, and what the store can tell. */
+	int			kinds = CF_DIGEST_SHA256 | CF_DIGEST_CRC64NVME | t->dest_caps.digests;
 	CfStep		step = cf_port_took(port, cf_storage_stat(&port->op, t->args.source_key, &t->source_stat));
 
 	if (step == CF_STEP_ERROR)
