@@ -247,7 +247,7 @@ places(void)
 	CfPlace		place = place_of("S3", "photos", "", "http://[::1]:9000");
 	CfPlaceOption gcs = {"preset", "gcs"};
 	CfPlaceOption payer = {"request_payer", "requester"};
-	CfToken		token = {"AKTEMP\nsecret\nsession", 1};
+	CfToken		token = {.value = "AKTEMP\nsecret\nsession", .expires_us = 1};
 	CfOp		op;
 	CfRequest	request = {.method = "GET", .url = "http://[::1]:9000/photos/k"};
 	CfRequest	again;
