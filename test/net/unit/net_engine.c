@@ -765,6 +765,20 @@ test_memory(void)
 	ok(answered, "an answer that the caller has no memory for is an error of its own");
 }
 
+static void
+test_pause(void)
+{
+	int64_t		begin_us = cf_clock_monotonic_us();
+
+	fresh();
+	prepare("GET", "/never");
+	request.url = NULL;
+	request.pause_ms = 30;
+	perform();
+	ok(response.status == 0 && response.err.kind == CF_ERR_NONE && peer.requests == 0, "a pause ends by itself, and nothing is sent");
+	ok(cf_clock_monotonic_us() - begin_us >= 30000, "not before its time");
+}
+
 int
 main(void)
 {
@@ -787,6 +801,7 @@ main(void)
 	test_bandwidth_in();
 	test_breaker();
 	test_cancel();
+	test_pause();
 	test_descriptors();
 	test_memory();
 	cf_net_close(net);
