@@ -769,13 +769,14 @@ static void
 test_pause(void)
 {
 	int64_t		begin_us = cf_clock_monotonic_us();
+	int			requests = peer.requests;
 
 	fresh();
 	prepare("GET", "/never");
 	request.url = NULL;
 	request.pause_ms = 30;
 	perform();
-	ok(response.status == 0 && response.err.kind == CF_ERR_NONE && peer.requests == 0, "a pause ends by itself, and nothing is sent");
+	ok(response.status == 0 && response.err.kind == CF_ERR_NONE && peer.requests == requests, "a pause ends by itself, and nothing is sent");
 	ok(cf_clock_monotonic_us() - begin_us >= 30000, "not before its time");
 }
 
