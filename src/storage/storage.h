@@ -109,10 +109,11 @@ typedef struct CfIdentity
 	CfCredentials settings;		/* paths, names, addresses; wiped like credentials, since an environment may hold a secret */
 } CfIdentity;
 
-/* What answers told of a place, for later requests; "" = nothing. */
+/* What answers told of a place, for later requests; all zero = nothing. */
 typedef struct CfLearned
 {
 	char		region[65];		/* where the bucket is */
+	bool		no_range_digest;	/* the store does not tell the digest of a range */
 } CfLearned;
 
 /* A place: one foreign server, read once; only its bandwidth_limit may change. All texts live as long as the struct. */

@@ -33,6 +33,7 @@
 #define CF_AZURE_BLOCK_QUERY (20 + 3 * CF_AZURE_ID_TEXT)
 #define CF_AZURE_MARK_TEXT CF_HEX_BYTES(8)
 #define CF_AZURE_METADATA_MAX 8192	/* names and values of one blob */
+#define CF_AZURE_RANGE_CRC "x-ms-range-get-content-crc64"
 #define CF_AZURE_SHOWN 256		/* bytes of a key in a message */
 
 /* op->phase of every operation; a create ends in the common ones. 0 = not started. */
@@ -161,6 +162,7 @@ extern CfStep cf_azure_restore(CfOp *op, const char *key, const char *version, i
 extern CfNetVerdict cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ctx);
 extern bool cf_azure_code_is(CfOp *op, const char *code);
 extern bool cf_azure_stranger(const CfOp *op);
+extern bool cf_azure_again(CfOp *op);
 extern CfStep cf_azure_fail(CfOp *op, const char *what, const char *key);
 extern bool cf_azure_missing(CfOp *op);
 extern bool cf_azure_taken(CfOp *op);

@@ -66,7 +66,9 @@ static const struct
 };
 
 static bool take_error_text(void *ctx, const char *path, const char *text, size_t length);
-static void error_texts(const CfOp *op, ErrorTexts *texts);
+static void error_texts(const CfResponse *response, ErrorTexts *texts);
+static bool refuses_range_digest(const CfRequest *request, const CfResponse *response);
+static int	range_digest_of(const CfRequest *request);
 static bool take_metadata(CfOp *op, CfObjectStat *stat);
 
 CfNetVerdict
@@ -76,8 +78,9 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 	int64_t		ours;
 	int64_t		theirs;
 
-	(void) request;
 	(void) ctx;
+	if (response->status >= 400 && refuses_range_digest(request, response))
+		return CF_NET_FINAL;
 	if (response->status == 429 || (response->status == 503 && strcmp(code, "ServerBusy") == 0))
 		return CF_NET_SLOW_DOWN;
 	if (response->status == 408 || (response->status >= 500 && response->status != 501 && response->status != 505) ||
@@ -91,6 +94,47 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 	/* The service does not say that it was the date: the engine signed with its clock and what it knows of the skew. */
 	ours = cf_clock_now_us() + response->clock_skew_us;
 	return ours - theirs > SKEW_US || theirs - ours > SKEW_US ? CF_NET_CLOCK : CF_NET_FINAL;
+}
+
+/* refuses_range_digest tells whether a service, or what stands for one, does not tell the CRC of a range. */
+static bool
+refuses_range_digest(const CfRequest *request, const CfResponse *response)
+{
+	ErrorTexts	texts;
+
+	if (range_digest_of(request) < 0)
+		return false;
+	error_texts(response, &texts);
+	return strcmp(texts.code, "FeatureNotSupported") == 0 || strcmp(texts.code, "UnsupportedHeader") == 0 ||
+		strcmp(texts.code, "NotImplemented") == 0;
+}
+
+/* range_digest_of finds the header that asks for the CRC of a range; -1 = it is not asked for. */
+static int
+range_digest_of(const CfRequest *request)
+{
+	for (int i = 0; i < request->header_count; i++)
+	{
+		if (strcmp(request->headers[i].name, CF_AZURE_RANGE_CRC) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* cf_azure_again does without the CRC of a range where there is none to be had, and remembers that. */
+bool
+cf_azure_again(CfOp *op)
+{
+	CfRequest  *request = &op->request;
+
+	if (op->response.status < 400 || !refuses_range_digest(request, &op->response))
+		return false;
+	request->headers[range_digest_of(request)] = request->headers[request->header_count - 1];
+	request->header_count--;
+	if (op->place->learned != NULL)
+		op->place->learned->no_range_digest = true;
+	memset(&op->response, 0, sizeof(op->response));
+	return true;
 }
 
 /* take_error_text keeps code and message of an error's body. */
@@ -109,16 +153,16 @@ take_error_text(void *ctx, const char *path, const char *text, size_t length)
 
 /* error_texts finds code and message of an answer; what is malformed counts as absent. */
 static void
-error_texts(const CfOp *op, ErrorTexts *texts)
+error_texts(const CfResponse *response, ErrorTexts *texts)
 {
-	const char *code = cf_net_answer(&op->response, "x-ms-error-code");
+	const char *code = cf_net_answer(response, "x-ms-error-code");
 	CfError		ignored;
 	size_t		length;
 	char	   *line;
 
 	memset(texts, 0, sizeof(*texts));
-	if (op->response.body != NULL && op->response.body_bytes > 0)
-		(void) cf_xml_parse(op->response.body, op->response.body_bytes, take_error_text, texts, &ignored);
+	if (response->body != NULL && response->body_bytes > 0)
+		(void) cf_xml_parse(response->body, response->body_bytes, take_error_text, texts, &ignored);
 	if (code[0] != '\0')
 		snprintf(texts->code, sizeof(texts->code), "%s", code);
 	length = strspn(texts->code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
@@ -134,7 +178,7 @@ cf_azure_code_is(CfOp *op, const char *code)
 {
 	ErrorTexts	texts;
 
-	error_texts(op, &texts);
+	error_texts(&op->response, &texts);
 	return strcmp(texts.code, code) == 0;
 }
 
@@ -148,7 +192,7 @@ cf_azure_stranger(const CfOp *op)
 	};
 	ErrorTexts	texts;
 
-	error_texts(op, &texts);
+	error_texts(&op->response, &texts);
 	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
 	{
 		if (strcmp(strange[i], texts.code) == 0)
@@ -211,7 +255,7 @@ cf_azure_fail(CfOp *op, const char *what, const char *key)
 			cf_error_hint(&op->err, "%s", response->err.hint);
 		return cf_azure_error(op);
 	}
-	error_texts(op, &texts);
+	error_texts(&op->response, &texts);
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 	{
 		if (strcmp(codes[i].code, texts.code) != 0)

@@ -58,6 +58,7 @@ const CfDriver cf_storage_azure_driver = {
 	.copy = cf_azure_copy,
 	.set_class = cf_azure_set_class,
 	.restore = cf_azure_restore,
+	.again = cf_azure_again,
 	.stranger = cf_azure_stranger,
 	.presign = cf_azure_presign,
 };

@@ -149,7 +149,8 @@ read_ask(CfOp *op, const CfReadArgs *args, const CfChunk *chunk)
 	if (nothing)
 		return cf_azure_send(op, AZURE_ASKED_MORE);
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from, (long long) (from > INT64_MAX - want ? INT64_MAX : from + want - 1));
-	if (!cf_azure_header(op, "x-ms-range", range) || !cf_azure_header(op, "x-ms-range-get-content-crc64", "true"))
+	if (!cf_azure_header(op, "x-ms-range", range) ||
+		((op->place->learned == NULL || !op->place->learned->no_range_digest) && !cf_azure_header(op, CF_AZURE_RANGE_CRC, "true")))
 		return cf_azure_error(op);
 	request->sink = chunk->data;
 	request->sink_bytes = (size_t) want;

@@ -154,6 +154,10 @@ ranges(void)
 	script({200, THERE "content-length: 6\n", NULL});
 	is_int(reading("0x8DA", 3, 0, out, 16), 0, "a range of nothing asks for the headers alone");
 	asks(0, "HEAD " HOST "k\n" VERSION "If-Match: \"0x8DA\"\n", "under the pin");
+	script({500, "", "<Error><Code>FeatureNotSupported</Code></Error>"}, {206, THERE "content-range: bytes 0-3/4\n", "abcd"});
+	is_int(reading("0x8DA", 0, -1, out, 4), 4, "a service that tells no CRC");
+	asks(1, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=0-3\n", "is asked without it");
+	ok(cf_azure_classify(&op.request, &op.response, &op) == CF_NET_FINAL, "at once");
 	script({404, "x-ms-error-code: BlobNotFound\n", NULL});
 	ok(reading("0x8DA", 0, -1, out, (size_t) 64 * 1024 * 1024) < 0, "a large buffer");
 	asks(0, "GET " HOST "k\n" VERSION "If-Match: \"0x8DA\"\nx-ms-range: bytes=0-4194303\nx-ms-range-get-content-crc64: true\n",
