@@ -620,39 +620,6 @@ BEGIN
 END;
 $$;
 
-CREATE FUNCTION cloudflux.record_upload(p_file_ids text[], p_fences bigint[], p_tags text[])
-RETURNS SETOF text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	-- What the tag before had, handle and parts, is not the new one's.
-	DELETE FROM cloudflux.job_parts p
-	 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag), cloudflux.job_queue q
-	 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.upload_tag IS DISTINCT FROM u.tag AND p.file_id = q.file_id AND p.job_id = q.job_id;
-	RETURN QUERY
-	UPDATE cloudflux.job_queue q SET upload_tag = u.tag, upload_handle = CASE WHEN q.upload_tag IS NOT DISTINCT FROM u.tag THEN q.upload_handle END
-	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_tags)) AS u(file_id, fence, tag)
-	 WHERE q.file_id = u.file_id AND q.fence = u.fence
-	RETURNING q.file_id;
-END;
-$$;
-
--- The store's name of an upload in parts.
-CREATE FUNCTION cloudflux.record_handle(p_file_id text, p_fence bigint, p_handle text)
-RETURNS SETOF text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	RETURN QUERY
-	UPDATE cloudflux.job_queue q SET upload_handle = p_handle
-	  FROM (SELECT k.file_id FROM cloudflux.job_queue k WHERE k.file_id = p_file_id AND k.fence = p_fence FOR UPDATE SKIP LOCKED) free
-	 WHERE q.file_id = free.file_id
-	RETURNING q.file_id;
-END;
-$$;
-
 CREATE FUNCTION cloudflux.record_part(p_file_id text, p_fence bigint, p_part_number int, p_byte_offset bigint, p_length bigint,
 									  p_sha256 bytea, p_source_version text, p_digests text DEFAULT NULL)
 RETURNS SETOF text
@@ -746,6 +713,8 @@ BEGIN
 	SELECT array_agg(m) INTO v_jobs FROM moved m;
 	PERFORM cloudflux.relocate_objects(v_jobs);
 	DELETE FROM cloudflux.job_parts p USING unnest(v_jobs) j WHERE p.file_id = j.file_id AND p.job_id = j.job_id;
+	DELETE FROM cloudflux.job_uploads u USING cloudflux.job_queue q
+	 WHERE q.file_id = ANY (v_ids) AND u.file_id = q.file_id AND u.owner_tag = q.upload_tag;	-- it is an object now
 	UPDATE cloudflux.job_queue q
 	   SET phase = j.phase, attempt = 0, crashes = 0, upload_tag = NULL, upload_handle = NULL,
 		   paused = j.phase = 'grace' AND q.request IS NOT DISTINCT FROM 'pause', request = NULL,
@@ -914,38 +883,6 @@ BEGIN ATOMIC
 	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
 	RETURNING j.file_id;
 END;
-
--- Everything that the job left at the destination is gone: it ends, and its address is free.
-CREATE FUNCTION cloudflux.record_cleaned(p_file_ids text[], p_fences bigint[])
-RETURNS SETOF text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	v_jobs cloudflux.migration_jobs[];
-BEGIN
-	WITH gone AS (
-		DELETE FROM cloudflux.job_queue q
-		 USING ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
-		 WHERE q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'cleaning'
-		RETURNING q.file_id, q.job_id, q.outcome),
-	ended AS (
-		UPDATE cloudflux.migration_jobs j
-		   SET phase = g.outcome, status = g.outcome, completed_at = clock_timestamp()
-		  FROM gone g WHERE j.file_id = g.file_id AND j.job_id = g.job_id
-		RETURNING j.*),
-	freed AS (
-		DELETE FROM cloudflux.addresses a USING ended e
-		 WHERE a.place = e.dest_place AND a.object_key = e.dest_key AND a.file_id = e.file_id AND a.state = 'claimed'),
-	parts AS (
-		DELETE FROM cloudflux.job_parts p USING ended e WHERE p.file_id = e.file_id AND p.job_id = e.job_id)
-	SELECT array_agg(e) INTO v_jobs FROM ended e;
-	IF v_jobs IS NULL THEN
-		RETURN;
-	END IF;
-	PERFORM cloudflux.end_jobs(v_jobs);
-	RETURN QUERY SELECT j.file_id FROM unnest(v_jobs) j;
-END;
-$$;
 
 -- Before an object of unknown version is deleted: which one it is, so that a crash in the middle can be taken up.
 CREATE FUNCTION cloudflux.record_pinned(p_file_id text, p_fence bigint, p_place text, p_object_key text, p_version text)
@@ -1694,47 +1631,8 @@ BEGIN
 END;
 $$;
 
--- Uploads that nobody will ever finish: a week old, and of no live job. Of each place a bounded number per run.
-CREATE FUNCTION cloudflux.sweep_uploads() RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	v_place  text;
-	v_upload record;
-	v_swept  bigint := 0;
-	v_failed text[] := '{}';
-BEGIN
-	FOR v_place IN SELECT p.place FROM cloudflux.places p WHERE p.provider = 'LOCAL' ORDER BY p.place LOOP
-		BEGIN
-			FOR v_upload IN
-				SELECT u.handle FROM cloudflux.stale_uploads(v_place, interval '7 days') u
-				 WHERE NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.job_id = regexp_replace(u.owner_tag, '-[0-9]+$', ''))
-				 LIMIT 1000
-			LOOP
-				PERFORM cloudflux.abort_upload(v_place, v_upload.handle);
-				v_swept := v_swept + 1;
-			END LOOP;
-		EXCEPTION WHEN OTHERS THEN
-			-- A place that cannot be reached must not keep the others dirty; health() tells of it.
-			v_failed := v_failed || v_place;
-		END;
-	END LOOP;
-	IF v_swept = 0 AND v_failed = '{}' THEN
-		RETURN NULL;
-	END IF;
-	RETURN format('%s unfinished uploads removed', v_swept) ||
-		CASE WHEN v_failed <> '{}' THEN ', could not look into ' || array_to_string(v_failed, ', ') ELSE '' END;
-END;
-$$;
-
-COMMENT ON FUNCTION cloudflux.sweep_uploads() IS
-'Chore: removes uploads that were begun more than 7 days ago and belong to no live job, at most 1,000 of each place per run. Returns what it did, NULL when there was nothing.';
-REVOKE ALL ON FUNCTION cloudflux.sweep_uploads() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.sweep_uploads() TO cloudflux_worker;
-
 INSERT INTO cloudflux.chores (chore_name, room, function_name, every, builtin)
-VALUES ('forget_old_jobs', 'migration', 'forget_old_jobs', '1 day', true),
-	   ('sweep_uploads', 'migration', 'sweep_uploads', '1 day', true);
+VALUES ('forget_old_jobs', 'migration', 'forget_old_jobs', '1 day', true);
 INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
 VALUES ('migration', 'migration', 'migration_health', true);
 
@@ -1766,7 +1664,6 @@ REVOKE ALL ON FUNCTION
 	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
 	cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
-	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
@@ -1774,7 +1671,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
 	cloudflux.reclass_objects(cloudflux.migration_jobs[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
-	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
+	cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.lock_job(text), cloudflux.refuse_steering(text, text, text), cloudflux.cancel_migration(text),
@@ -1806,7 +1703,6 @@ GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION
 	cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
-	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_handle(text, bigint, text),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
@@ -1814,7 +1710,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
 	cloudflux.reclass_objects(cloudflux.migration_jobs[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
-	cloudflux.record_cleaned(text[], bigint[]), cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
+	cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
 	cloudflux.forget_old_jobs()
@@ -1994,10 +1890,6 @@ COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval, int) IS
 	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or p_at_once of any size that are all remote) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
 COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
 	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';
-COMMENT ON FUNCTION cloudflux.record_upload(text[], bigint[], text[]) IS
-	'Records the names of uploads before they begin, so that a crash leaves nothing that nobody knows. Returns the jobs that the caller still has.';
-COMMENT ON FUNCTION cloudflux.record_handle(text, bigint, text) IS
-	'Records the store''s name of an upload in parts before its first part. Returns the object if the caller still has its job.';
 COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text) IS
 	'Checkpoints a part that is at the destination. Returns the object if the caller still has its job.';
 COMMENT ON FUNCTION cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]) IS
@@ -2015,8 +1907,6 @@ COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[]) IS
 	'Ends jobs whose source is gone, or was kept for the reason in p_kept. A job that only deletes fails with that reason. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]) IS
 	'Gives jobs back that are not finished: to which phase, after how many milliseconds, and why. A request to cancel that nobody has heard yet wins. Returns the jobs that the caller still had.';
-COMMENT ON FUNCTION cloudflux.record_cleaned(text[], bigint[]) IS
-	'Ends failed and cancelled jobs of which nothing is left at the destination, and frees their addresses. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_pinned(text, bigint, text, text, text) IS
 'Mover only. Records which version lies at an address whose version was unknown, before it is deleted. Returns the file_id, no row = the job was lost.';
 COMMENT ON FUNCTION cloudflux.record_rolling_back(text, bigint) IS

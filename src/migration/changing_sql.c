@@ -89,7 +89,7 @@ end_change(CfRound *round, CfLane *lane, CfStep step)
 }
 
 /* What has been asked of the store cannot be taken back. */
-const CfLaneWork cf_change_work = {false, begin_change, step_change, change_port, NULL, end_change};
+const CfLaneWork cf_change_work = {false, NULL, begin_change, step_change, change_port, NULL, end_change};
 
 /* cf_round_record_changed tells the catalog of new classes; false = there are none. */
 bool
@@ -184,4 +184,4 @@ end_restore(CfRound *round, CfLane *lane, CfStep step)
 	cf_storage_op_end(&lane->port.op);
 }
 
-const CfLaneWork cf_restore_work = {true, begin_restore, step_restore, restore_port, NULL, end_restore};
+const CfLaneWork cf_restore_work = {true, NULL, begin_restore, step_restore, restore_port, NULL, end_restore};

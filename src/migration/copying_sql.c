@@ -56,26 +56,6 @@ checkpoint(CfRound *round, CfLane *lane)
 	TRIP("migration_part_recorded");
 }
 
-/* keep_handle makes the store's name of an upload known: without it no part could be taken up, and nothing be aborted. */
-static void
-keep_handle(CfRound *round, CfLane *lane)
-{
-	CfJob	   *job = lane->job;
-	MemoryContext old;
-
-	if (strcmp(job->upload_handle, lane->transfer.upload.handle) == 0)
-		return;
-	HOLD_INTERRUPTS();
-	cf_queue_begin("recording an upload");
-	old = MemoryContextSwitchTo(round->context);
-	job->upload_handle = pstrdup(lane->transfer.upload.handle);
-	cf_queue_record_handle(job, job->upload_handle);
-	MemoryContextSwitchTo(old);
-	cf_queue_commit(true);
-	RESUME_INTERRUPTS();
-	TRIP("remote_handle_recorded");
-}
-
 /* known_digest tells whether an earlier move has recorded the SHA-256 of the version that was read now. */
 static bool
 known_digest(const CfJob *job, const CfTransfer *transfer)
@@ -138,29 +118,22 @@ static bool
 begin_copy(CfRound *round, CfLane *lane)
 {
 	CfJob	   *job = lane->job;
-	bool		resume = job->stale_tag == NULL;
 	CfTransferArgs args = {
 		.source = job->source, .dest = job->dest, .source_key = job->source_key, .dest_key = job->dest_key,
 		.dest_class = job->dest_class, .content_type = job->content_type, .metadata = metadata_of(job),
-		.owner_tag = job->upload_tag, .handle = resume ? job->upload_handle : "", .resume = resume,
+		.owner_tag = job->upload_tag, .handle = job->upload_handle, .begun_us = job->begun_us, .resume = !job->new_tag,
 		.server_side = job->attempt == 0,	/* whatever went wrong then, the next attempt sees the bytes itself */
 		.parts = job->parts, .part_count = job->part_count, .parts_version = job->parts_version,
 	};
-	CfError		ignored;
 
 	lane->transfer.line_count = 0;
 	if (!cf_round_still_held(round, job))
 		return false;
 	/* It was allowed when the job was submitted; the place may have been altered or checked again since. */
-	if (!cf_storage_create_allowed(job->dest, &job->err))
+	if (!cf_storage_create_allowed(job->dest, &job->err) || !cf_round_abort_left(round, job, &job->err))
 	{
 		cf_job_fail(job, &job->err);
 		return false;
-	}
-	if (!resume && job->stale_tag[0] != '\0')
-	{
-		cf_round_abort_upload(round, job->dest, job->dest_key, job->stale_tag, job->upload_handle, &ignored);
-		job->upload_handle = "";
 	}
 	job->started = GetCurrentTimestamp();
 	cf_transfer_begin(&lane->transfer, &args, &lane->arena);
@@ -208,8 +181,10 @@ step_copy(CfRound *round, CfLane *lane)
 	job->rate_bps = job->sent_bytes * 1e6 / Max(cf_clock_monotonic_us() - lane->start_us, 1);
 	if (step != CF_STEP_AGAIN)
 		return step;
+	if (transfer->beginning)
+		cf_round_note_beginning(round, job);
 	if (transfer->opened)
-		keep_handle(round, lane);
+		cf_round_keep_handle(round, job, transfer->upload.handle);
 	if (transfer->part_finished)
 		checkpoint(round, lane);
 	if (transfer->unfitted && !outfit(round, lane))
@@ -245,7 +220,14 @@ end_copy(CfRound *round, CfLane *lane, CfStep step)
 	cf_transfer_end(&lane->transfer);
 }
 
-const CfLaneWork cf_copy_work = {true, begin_copy, step_copy, copy_port, copy_moved, end_copy};
+/* A store that is just beginning an upload must tell its handle first: what has no name cannot be aborted. */
+static bool
+copy_binds(const CfLane *lane)
+{
+	return cf_transfer_opening(&lane->transfer);
+}
+
+const CfLaneWork cf_copy_work = {true, copy_binds, begin_copy, step_copy, copy_port, copy_moved, end_copy};
 
 /* cf_round_record_copied says which objects lie whole at the destination; false = none. */
 bool
@@ -358,7 +340,7 @@ end_verify(CfRound *round, CfLane *lane, CfStep step)
 		job->recopy = false;
 }
 
-const CfLaneWork cf_verify_work = {true, begin_verify, step_verify, verify_port, NULL, end_verify};
+const CfLaneWork cf_verify_work = {true, NULL, begin_verify, step_verify, verify_port, NULL, end_verify};
 
 /* cf_round_record_switched points the catalog to verified copies; false = there are none. */
 bool

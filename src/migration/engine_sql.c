@@ -57,6 +57,8 @@ cf_engine_round(int max_jobs)
 		cf_round_roll_back(round);
 		give_back(round);
 	}
+	if (!cf_round_stopping(round))
+		cf_round_sweep(round);
 	cf_engine_cleanup();
 	CHECK_FOR_INTERRUPTS();
 	return claimed;
@@ -144,6 +146,19 @@ is_new_upload(const CfJob *job)
 	return cf_job_mine(job) && job->phase == CF_PHASE_COPYING;
 }
 
+/* load_uploads tells jobs that are not taken for the first time what was begun for them. */
+static void
+load_uploads(CfRound *round)
+{
+	for (int i = 0; i < round->jobs.count; i++)
+	{
+		CfJob	   *job = &round->jobs.jobs[i];
+
+		if (job->upload_tag[0] != '\0' && (!job->new_tag || job->took_over) && job->phase != CF_PHASE_DELETING_SOURCE)
+			cf_queue_load_uploads(job);
+	}
+}
+
 /*
  * claim takes a batch, opens its places on the authority of who asked, and names the uploads that are about to
  * begin: all in one transaction, which is flushed whatever synchronous_commit says. Nothing may be written under a
@@ -169,12 +184,14 @@ claim(CfRound *round, int max_jobs)
 			cf_queue_load_parts(job);
 		if (job->upload_tag[0] == '\0' || job->took_over)
 		{
-			job->stale_tag = job->upload_tag;
+			job->new_tag = true;
+			job->upload_handle = "";
 			job->upload_tag = psprintf("%s-" INT64_FORMAT, job->job_id, job->fence);
 			job->part_count = 0;
 		}
 	}
 	cf_queue_record_tags(&round->jobs, is_new_upload);
+	load_uploads(round);
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(round->jobs.count > 0);
 	round->renewed_us = cf_clock_monotonic_us();

@@ -230,6 +230,8 @@ take_answers(CfRound *round)
 static bool
 leaves(const CfLane *lane)
 {
+	if (lane->work->binds != NULL && lane->work->binds(lane))
+		return false;
 	return lane->job->lost || (lane->work->heeds && lane->job->request != CF_REQUEST_NONE);
 }
 

@@ -18,9 +18,10 @@ take_op_error(CfRound *round, CfStep step, const char *key, CfError *err)
 		cf_error_set(err, CF_ERR_CANCELLED, "work on \"%s\" was interrupted", key);
 }
 
-/* cf_round_abort_upload removes what lies half-written under a tag; what cannot be removed now is found by the sweep. */
+/* cf_round_abort_upload removes what lies half-written under a tag; false = err, and something of it may still be there. */
 bool
-cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, CfError *err)
+cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, int64 begun_us,
+					  CfError *err)
 {
 	CfUpload	upload = {0};
 	CfStep		step;
@@ -29,6 +30,7 @@ cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char
 		return true;
 	upload.args.key = key;
 	upload.args.owner_tag = tag;
+	upload.args.begun_us = begun_us;
 	upload.args.content_type = upload.args.storage_class = upload.args.metadata = "";
 	strlcpy(upload.handle, handle, sizeof(upload.handle));
 	cf_round_open_port(round, dest);
@@ -70,8 +72,8 @@ cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char vers
 }
 
 /*
- * cf_round_undo_copy removes a copy that is of no use: what was sealed under our version, and the upload. What cannot
- * be removed stays an error of the job.
+ * cf_round_undo_copy removes a copy that is of no use: what was sealed under our version, the upload, and what movers before
+ * this one have begun. What cannot be removed stays an error of the job.
  */
 bool
 cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
@@ -80,7 +82,7 @@ cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
 	char	   *tag = psprintf("%s-c", job->upload_tag[0] != '\0' ? job->upload_tag : job->job_id);
 
 	round->driven = job;
-	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, err))
+	if (!cf_round_abort_own(round, job, err) || !cf_round_abort_left(round, job, err))
 		return false;
 	return job->dest_version[0] == '\0' ||
 		cf_round_remove_object(round, job->dest, job->dest_key, job->dest_version, tag, &removed, err);

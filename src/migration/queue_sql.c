@@ -226,6 +226,12 @@ value_kept(const CfJob *job, Datum *value, bool *isnull)
 }
 
 static void
+value_failed(const CfJob *job, Datum *value, bool *isnull)
+{
+	*value = BoolGetDatum(job->failed);
+}
+
+static void
 value_sqlstate(const CfJob *job, Datum *value, bool *isnull)
 {
 	*isnull = !job->failed;
@@ -534,21 +540,6 @@ cf_queue_hear(CfJobs *jobs, CfJobFilter filter)
 	cf_spi_end();
 }
 
-/* cf_queue_record_handle keeps the store's name of an upload in parts, before its first part; false = the job is lost. */
-bool
-cf_queue_record_handle(CfJob *job, const char *handle)
-{
-	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_handle($1, $2, $3)", 3, {TEXTOID, INT8OID, TEXTOID}
-	};
-	Datum		values[3] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence), CStringGetTextDatum(handle)};
-
-	cf_spi_begin();
-	job->lost = cf_spi_run(&plan, values, NULL) == 0;
-	cf_spi_end();
-	return !job->lost;
-}
-
 bool
 cf_queue_record_part(CfJob *job, const CfTransferPart *part, const char *source_version)
 {
@@ -707,12 +698,13 @@ void
 cf_queue_record_cleaned(CfJobs *jobs, CfJobFilter filter)
 {
 	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_cleaned($1, $2)", 2, {TEXTARRAYOID, INT8ARRAYOID}
+		"SELECT cloudflux.record_cleaned($1, $2, $3)", 3, {TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID}
 	};
-	Datum		values[2];
+	Datum		values[3];
 
 	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
 	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
+	values[2] = jobs_array(jobs, filter, BOOLOID, value_failed);
 	cf_spi_begin();
 	cf_spi_run(&plan, values, NULL);
 	cf_spi_end();

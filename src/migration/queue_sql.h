@@ -22,6 +22,17 @@ typedef enum CfJobRequest
 	CF_REQUEST_CANCEL
 } CfJobRequest;
 
+/* An upload that somebody has begun and nobody has finished: a row of job_uploads. */
+typedef struct CfLeftUpload
+{
+	char	   *file_id;
+	char	   *owner_tag;
+	char	   *place;
+	char	   *key;
+	char	   *handle;			/* "" = unknown */
+	int64		begun_us;		/* when it was noted that it would begin in parts; 0 = it was never going to */
+} CfLeftUpload;
+
 typedef struct CfJob
 {
 	/* as claimed; texts live in the round's context, "" stands for NULL */
@@ -68,7 +79,10 @@ typedef struct CfJob
 	bool		settled;		/* nothing left to do in this round */
 	CfError		err;
 	CfJobRequest request;
-	char	   *stale_tag;		/* upload of a mover that lost the job; NULL = none */
+	bool		new_tag;		/* its upload is begun in this round: nothing of an earlier attempt lies under this tag */
+	int64		begun_us;		/* when it was noted that an upload in parts would begin; 0 = none */
+	CfLeftUpload *unfinished;			/* by movers that lost the job, under other tags; to be removed first */
+	int			unfinished_count;
 	char	   *kept;			/* why the source stays; NULL = it is gone */
 	char	   *left;			/* what the destination could not hold of it; NULL = nothing */
 	TimestampTz started;
@@ -106,7 +120,6 @@ extern void cf_queue_load_parts(CfJob *job);
 extern void cf_queue_record_tags(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_renew(CfJobs *jobs, CfJobFilter filter, int lease_sec);
 extern void cf_queue_hear(CfJobs *jobs, CfJobFilter filter);
-extern bool cf_queue_record_handle(CfJob *job, const char *handle);
 extern bool cf_queue_record_part(CfJob *job, const CfTransferPart *part, const char *source_version);
 extern void cf_queue_record_copied(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_switched(CfJobs *jobs, CfJobFilter filter);
@@ -116,6 +129,14 @@ extern void cf_queue_record_removed(CfJobs *jobs, CfJobFilter filter);
 extern void cf_queue_record_cleaned(CfJobs *jobs, CfJobFilter filter);
 extern bool cf_queue_record_rolling_back(CfJob *job);
 extern bool cf_queue_record_rolled_back(CfJob *job);	/* kept = why it is not as asked for */
+
+/* uploads_sql.c */
+extern void cf_queue_load_uploads(CfJob *job);
+extern bool cf_queue_record_begun(CfJob *job);
+extern bool cf_queue_record_handle(CfJob *job, const char *handle);
+extern void cf_queue_record_aborted(const CfJob *job, const char *tag);
+extern CfLeftUpload *cf_queue_claim_uploads(int limit, int *count);
+extern void cf_queue_record_swept(const CfLeftUpload *upload, const char *error);
 
 /* What record_failed() needs per job: where it goes, and when it may be claimed again. */
 typedef struct CfJobVerdict

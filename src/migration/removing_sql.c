@@ -217,7 +217,7 @@ end_remove(CfRound *round, CfLane *lane, CfStep step)
 }
 
 /* Nobody stops a removal that has begun. */
-const CfLaneWork cf_remove_work = {false, begin_remove, step_remove, remove_port, NULL, end_remove};
+const CfLaneWork cf_remove_work = {false, NULL, begin_remove, step_remove, remove_port, NULL, end_remove};
 
 /* cf_round_record_removed ends jobs whose source is gone, or stays for a reason; false = there are none. */
 bool

@@ -3,7 +3,7 @@
  *		A round of the engine, as its parts see it: the jobs it holds, and what the parts lend each other.
  *
  * Private to the room. engine_sql.c begins and ends a round; lanes_sql.c works on many jobs at once; copying_sql.c,
- * changing_sql.c and removing_sql.c do the phases; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
+ * changing_sql.c and removing_sql.c do the phases; uploads_sql.c knows what is unfinished; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
  */
 #ifndef CF_MIGRATION_ROUND_SQL_H
 #define CF_MIGRATION_ROUND_SQL_H
@@ -26,6 +26,7 @@ typedef struct CfLane CfLane;
 typedef struct CfLaneWork
 {
 	bool		heeds;			/* a request to pause or cancel ends it */
+	bool		(*binds) (const CfLane *lane);	/* but not just now; NULL = at any time */
 	bool		(*begin) (CfRound *round, CfLane *lane);	/* false = there is nothing to be stepped */
 	CfStep		(*step) (CfRound *round, CfLane *lane);	/* an error is in job->err */
 	CfPort	   *(*port) (CfLane *lane, int i);	/* NULL behind the last */
@@ -118,10 +119,18 @@ extern void cf_lane_pay(CfLane *lane, int64 bytes);
 extern bool cf_lane_paid(const CfLane *lane, int64 now_us);
 
 /* object_sql.c */
-extern bool cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, CfError *err);
+extern bool cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, int64 begun_us,
+								  CfError *err);
 extern bool cf_round_remove_object(CfRound *round, CfPlace *place, const char *key, const char *version, const char *tag, CfRemoved *removed, CfError *err);
 extern bool cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char version[CF_STORAGE_VERSION_MAX + 1], CfError *err);
 extern bool cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err);
+
+/* uploads_sql.c */
+extern void cf_round_note_beginning(CfRound *round, CfJob *job);
+extern void cf_round_keep_handle(CfRound *round, CfJob *job, const char *handle);
+extern bool cf_round_abort_left(CfRound *round, CfJob *job, CfError *err);
+extern bool cf_round_abort_own(CfRound *round, CfJob *job, CfError *err);
+extern void cf_round_sweep(CfRound *round);
 
 /* copying_sql.c */
 extern const CfLaneWork cf_copy_work;

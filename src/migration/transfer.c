@@ -32,7 +32,8 @@ typedef enum CopyState
 	COPY_RESUME,				/* see how far the checkpoints hold */
 	COPY_STREAM,
 	COPY_SEAL,
-	COPY_SEALED
+	COPY_SEALED,
+	COPY_RECLAIM				/* apart: an earlier attempt's object is in the way */
 } CopyState;
 
 static CfStep copy_pin(CfTransfer *t, CfError *err);
@@ -42,7 +43,9 @@ static CfStep copy_drop(CfTransfer *t, CfError *err);
 static CfStep copy_open(CfTransfer *t, CfError *err);
 static CfStep copy_stream(CfTransfer *t, CfError *err);
 static CfStep copy_seal(CfTransfer *t, CfError *err);
+static CfStep copy_reclaim(CfTransfer *t, CfError *err);
 static CfUploadArgs upload_args(const CfTransfer *t);
+static CfStep copy_stopped(CfTransfer *t, const CfPort *port, CfError *err);
 
 static CfStep (*const steps[]) (CfTransfer *t, CfError *err) = {
 	[COPY_PIN] = copy_pin,
@@ -53,6 +56,7 @@ static CfStep (*const steps[]) (CfTransfer *t, CfError *err) = {
 	[COPY_RESUME] = cf_transfer_resume,
 	[COPY_STREAM] = copy_stream,
 	[COPY_SEAL] = copy_seal,
+	[COPY_RECLAIM] = copy_reclaim,
 };
 
 /* line_begin makes a line ready for its first part. */
@@ -106,7 +110,7 @@ cf_transfer_copy(CfTransfer *transfer, CfError *err)
 	CfStep		step;
 
 	transfer->step_bytes = 0;
-	transfer->part_finished = transfer->settling = transfer->opened = false;
+	transfer->part_finished = transfer->settling = transfer->beginning = transfer->opened = false;
 	if (transfer->state == COPY_SEALED)
 		return CF_STEP_DONE;
 	if (transfer->state != COPY_STREAM &&
@@ -115,8 +119,15 @@ cf_transfer_copy(CfTransfer *transfer, CfError *err)
 	step = steps[transfer->state] (transfer, err);
 	if (step != CF_STEP_DONE)
 		return step;
-	transfer->state++;
+	transfer->state = transfer->state == COPY_RECLAIM ? COPY_OPEN : transfer->state + 1;
 	return transfer->state == COPY_SEALED ? CF_STEP_DONE : CF_STEP_AGAIN;
+}
+
+bool
+cf_transfer_opening(const CfTransfer *transfer)
+{
+	return transfer->line_count > 0 && transfer->noted && transfer->upload.handle[0] == '\0' &&
+		transfer->lines[0].dest.traffic == CF_PORT_SENT;
 }
 
 static CfStep
@@ -178,6 +189,7 @@ upload_args(const CfTransfer *t)
 		.attributes = t->kept.attributes,
 		.resume = t->args.resume,
 		.handle = t->args.handle,
+		.begun_us = t->args.begun_us,
 	};
 }
 
@@ -215,6 +227,11 @@ copy_by_store(CfTransfer *t, CfError *err)
 		return CF_STEP_DONE;
 	if (t->undoing)
 		return undo_by_store(t, err);
+	if (t->dest_caps.copy_uploads && t->source_stat.size_bytes > t->dest_caps.copy_max_bytes && !t->noted)
+	{
+		t->noted = t->beginning = true;
+		return CF_STEP_AGAIN;
+	}
 	step = cf_port_took(port, cf_storage_copy(&port->op, t->args.source, t->args.source_key, t->source_stat.version,
 											  &args, t->copy_token, &t->sealed));
 	if (step == CF_STEP_ERROR && port->op.err.kind == CF_ERR_UNSUPPORTED)
@@ -231,6 +248,11 @@ copy_by_store(CfTransfer *t, CfError *err)
 	}
 	if (step == CF_STEP_ERROR)
 		return cf_transfer_failed(port, err);
+	if (t->dest_caps.copy_uploads && strcmp(t->copy_token, t->upload.handle) != 0 && strlen(t->copy_token) < sizeof(t->upload.handle))
+	{
+		memcpy(t->upload.handle, t->copy_token, strlen(t->copy_token) + 1);
+		t->opened = t->copy_token[0] != '\0';
+	}
 	if (step != CF_STEP_DONE)
 		return step;
 	memcpy(t->sealed_version, t->sealed.version, sizeof(t->sealed_version));
@@ -269,7 +291,8 @@ cf_transfer_plan(const CfTransfer *transfer, int64_t part_bytes, int64_t memory_
 		wanted = size;
 	plan->part_bytes = wanted < 1 ? 1 : wanted;
 	plan->line_bytes = size < plan->part_bytes ? size : plan->part_bytes;
-	plan->memory_bytes = plan->line_bytes * (dest->remote ? 2 : 1);
+	/* What the driver copies: objects of one request until the seal, and parts where it says so. */
+	plan->memory_bytes = plan->line_bytes * (dest->remote && (dest->parts_gathered || size <= dest->put_max_bytes) ? 2 : 1);
 	if (!dest->remote || dest->parallel_parts)
 		plan->lines = CF_TRANSFER_LINES;
 	if (plan->lines > (size + plan->part_bytes - 1) / plan->part_bytes)
@@ -347,13 +370,20 @@ copy_open(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].dest;
 	CfUploadArgs args = upload_args(t);
-	CfStep		step = cf_port_took(port, cf_storage_upload_begin(&port->op, &args, &t->upload));
+	bool		in_parts = t->dest_caps.remote && t->source_stat.size_bytes > t->dest_caps.put_max_bytes;
+	CfStep		step;
 
+	if (in_parts && !t->noted)
+	{
+		t->noted = t->beginning = true;
+		return CF_STEP_AGAIN;
+	}
+	step = cf_port_took(port, cf_storage_upload_begin(&port->op, &args, &t->upload));
 	if (step == CF_STEP_ERROR)
-		return cf_transfer_failed(port, err);
+		return copy_stopped(t, port, err);
 	if (step != CF_STEP_DONE)
 		return step;
-	t->opened = t->dest_caps.remote && t->source_stat.size_bytes > t->dest_caps.put_max_bytes;
+	t->opened = in_parts;
 	return cf_sums_copy(&t->proven, &t->sums) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
 }
 
@@ -436,11 +466,57 @@ copy_seal(CfTransfer *t, CfError *err)
 	t->digests = t->upload.digests;
 	step = cf_port_took(port, cf_storage_upload_seal(&port->op, &t->upload, &t->sealed));
 	if (step == CF_STEP_ERROR)
-		return cf_transfer_failed(port, err);
+		return copy_stopped(t, port, err);
 	if (step != CF_STEP_DONE)
 		return step;
 	memcpy(t->sealed_version, t->sealed.version, sizeof(t->sealed_version));
 	t->visible = t->dest_caps.remote && t->source_stat.size_bytes <= t->dest_caps.put_max_bytes &&
 		t->sealed_version[0] != '\0';
 	return step;
+}
+
+/*
+ * copy_stopped ends a transfer that meets an object at the destination, or makes it try once more: an earlier attempt under our tag may
+ * have created that object, of a version of the source that is no more, and have died before it could say so.
+ */
+static CfStep
+copy_stopped(CfTransfer *t, const CfPort *port, CfError *err)
+{
+	if (port->op.err.kind != CF_ERR_EXISTS || !t->args.resume || t->reclaimed)
+		return cf_transfer_failed(port, err);
+	cf_storage_op_end(&t->lines[0].dest.op);
+	t->reclaimed = true;
+	t->state = COPY_RECLAIM;
+	return CF_STEP_AGAIN;
+}
+
+/* copy_reclaim removes what is there if it carries our tag, nothing of anybody else, and begins again with the first byte. */
+static CfStep
+copy_reclaim(CfTransfer *t, CfError *err)
+{
+	CfPort	   *port = &t->lines[0].dest;
+	CfStep		step;
+
+	t->upload.args = upload_args(t);
+	t->upload.handle[0] = t->upload.sealed_version[0] = '\0';
+	step = cf_port_took(port, cf_storage_upload_abort(&port->op, &t->upload));
+	if (step == CF_STEP_ERROR)
+		return cf_transfer_failed(port, err);
+	if (step != CF_STEP_DONE)
+		return step;
+	for (int i = 0; i < t->line_count; i++)
+	{
+		cf_storage_op_end(&t->lines[i].source.op);
+		cf_storage_op_end(&t->lines[i].dest.op);
+		t->lines[i].state = CF_LINE_FREE;
+	}
+	cf_sums_end(&t->sums);
+	cf_sums_end(&t->proven);
+	memset(&t->upload, 0, sizeof(t->upload));
+	t->next_bytes = t->hashed_bytes = t->done_bytes = t->proven_bytes = 0;
+	t->proven_parts = t->args.part_count = 0;
+	t->args.resume = t->noted = t->source_done = false;
+	t->args.handle = "";
+	t->digests.known = 0;
+	return cf_sums_start(&t->sums, CF_DIGEST_SHA256 | t->dest_caps.digests) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
 }

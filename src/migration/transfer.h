@@ -47,6 +47,7 @@ typedef struct CfTransferArgs
 	const char *metadata;		/* self-description, see CfUploadArgs */
 	const char *owner_tag;
 	const char *handle;			/* of the upload that an earlier attempt began; "" = none is known */
+	int64_t		begun_us;		/* when it was noted that one would begin; 0 = never */
 	bool		resume;			/* an earlier attempt used this owner_tag */
 	bool		server_side;	/* let the store copy by itself, where it can and the outcome can be proven */
 	const CfTransferPart *parts;	/* checkpoints of an earlier attempt under the same owner_tag, by number */
@@ -114,8 +115,11 @@ typedef struct CfTransfer
 	int			proven_parts;	/* private */
 	bool		source_done;	/* private */
 	bool		unfitted;		/* waits for cf_transfer_outfit() */
-	bool		opened;			/* the last step has begun an upload of several requests: upload.handle is to be kept */
+	bool		beginning;		/* the next step will begin an upload of several requests: that is to be noted, durably, first */
+	bool		opened;			/* the last step has begun one: upload.handle is to be kept, durably, before the next */
+	bool		noted;			/* private */
 	bool		undoing;		/* private */
+	bool		reclaimed;		/* private: what an earlier attempt had made visible was removed */
 	bool		archived;		/* with CF_ERR_STATE: the source must be restored first */
 	bool		copied_by_store;	/* a server-side copy: there is no upload to commit */
 	bool		settling;		/* the source was written a moment ago: ask again in some milliseconds */
@@ -144,6 +148,9 @@ extern bool cf_transfer_plan(const CfTransfer *transfer, int64_t part_bytes, int
 extern void cf_transfer_upload_args(const CfTransfer *transfer, CfUploadArgs *args);	/* for the verification */
 extern void cf_transfer_outfit(CfTransfer *transfer, const CfTransferPlan *plan, int lines, char *buffer,
 							   size_t buffer_bytes);
+
+/* cf_transfer_opening tells whether a store is just beginning an upload: who ends the transfer now does not learn its handle. */
+extern bool cf_transfer_opening(const CfTransfer *transfer);
 
 /* cf_transfer_port gives the i-th port, NULL behind the last one. */
 extern CfPort *cf_transfer_port(CfTransfer *transfer, int i);

@@ -345,6 +345,29 @@ probe_conditional_delete(CfProbe *probe)
 	cf_storage_op_end(&probe->op);
 }
 
+/* copied has the store copy the object; an upload by which it tried in vain is given back. What it said of the copy is in op.err. */
+static CfStep
+copied(CfProbe *probe, const char *version, const CfUploadArgs *args, CfObjectStat *stat)
+{
+	char		token[CF_STORAGE_COPY_TOKEN] = "";
+	CfUpload	upload = {.args = *args};
+	CfError		told;
+	CfStep		step;
+	CfStep		aborted;
+
+	DRIVE(probe, step, cf_storage_copy(&probe->op, probe->place, probe->key, version, args, token, stat));
+	cf_storage_op_end(&probe->op);
+	if (step == CF_STEP_DONE || !probe->caps.copy_uploads || token[0] == '\0' || strlen(token) >= sizeof(upload.handle))
+		return step;
+	told = probe->op.err;
+	strlcpy(upload.handle, token, sizeof(upload.handle));
+	DRIVE(probe, aborted, cf_storage_upload_abort(&probe->op, &upload));
+	(void) aborted;
+	cf_storage_op_end(&probe->op);
+	probe->op.err = told;
+	return step;
+}
+
 /* probe_copy has the store copy the object, then once more where it must not. */
 static void
 probe_copy(CfProbe *probe)
@@ -352,19 +375,17 @@ probe_copy(CfProbe *probe)
 	char	   *key = psprintf("%s-copy", probe->key);
 	CfUploadArgs args = {.key = key, .owner_tag = psprintf("%.40s-e", probe->tag), .size_bytes = strlen(OTHER_TEXT),
 		.content_type = "text/plain", .storage_class = "", .metadata = METADATA};
-	char		token[CF_STORAGE_COPY_TOKEN] = "";
 	CfObjectStat stat;
 	CfStep		step;
 
 	if (!probe->caps.server_side_copy || probe->stat.version[0] == '\0')
 		return;
 	note_made(probe, key);
-	DRIVE(probe, step, cf_storage_copy(&probe->op, probe->place, probe->key, probe->stat.version, &args, token, &stat));
+	step = copied(probe, probe->stat.version, &args, &stat);
 	if (step == CF_STEP_ERROR)
 		cf_probe_failed(probe, "copy");
 	else
 		probe->told(probe, "copy", CF_PROBE_YES, true, "The store copies objects by itself.", NULL);
-	cf_storage_op_end(&probe->op);
 	if (step == CF_STEP_DONE && probe->caps.copy_conditional)
 		probe_conditional_copy(probe, key);
 }
@@ -375,12 +396,9 @@ probe_conditional_copy(CfProbe *probe, const char *there)
 	const char *name = "conditional copy";
 	CfUploadArgs args = {.key = there, .owner_tag = psprintf("%.40s-f", probe->tag), .size_bytes = strlen(OTHER_TEXT),
 		.content_type = "text/plain", .storage_class = "", .metadata = METADATA};
-	char		token[CF_STORAGE_COPY_TOKEN] = "";
 	CfObjectStat stat;
-	CfStep		step;
+	CfStep		step = copied(probe, probe->stat.version, &args, &stat);
 
-	DRIVE(probe, step, cf_storage_copy(&probe->op, probe->place, probe->key, probe->stat.version, &args, token, &stat));
-	cf_storage_op_end(&probe->op);
 	if (step == CF_STEP_DONE)
 	{
 		probe->told(probe, name, CF_PROBE_NO, false, "A copy replaced an object.", "Copies go through this server instead.");
@@ -392,9 +410,8 @@ probe_conditional_copy(CfProbe *probe, const char *there)
 		return;
 	}
 	args.key = psprintf("%s-stale", probe->key);
-	token[0] = '\0';
 	note_made(probe, args.key);
-	DRIVE(probe, step, cf_storage_copy(&probe->op, probe->place, probe->key, probe->old_version, &args, token, &stat));
+	step = copied(probe, probe->old_version, &args, &stat);
 	if (step == CF_STEP_ERROR && (probe->op.err.kind == CF_ERR_CHANGED || probe->op.err.kind == CF_ERR_NOT_FOUND))
 		probe->told(probe, name, CF_PROBE_YES, true, "Neither was an object replaced, nor another version copied.", NULL);
 	else if (step == CF_STEP_ERROR)
@@ -403,7 +420,6 @@ probe_conditional_copy(CfProbe *probe, const char *there)
 		probe->told(probe, name, cf_storage_version_same(probe->place, stat.version, probe->stat.version) ? CF_PROBE_NO : CF_PROBE_YES,
 					!cf_storage_version_same(probe->place, stat.version, probe->stat.version),
 					"A version that was replaced was copied.", "Copies go through this server instead.");
-	cf_storage_op_end(&probe->op);
 }
 
 /* probe_aliases writes keys that a store may understand as another key, where our own rules let them be written at all. */

@@ -55,9 +55,11 @@ typedef struct CfCaps
 	bool		conditional_read;	/* read honours the pin at every request */
 	bool		copy_conditional;	/* server-side copies honour the source's pin and are create-only */
 	bool		parallel_parts; /* parts of one upload may be sent at once and in any order, each by an op of its own */
+	bool		parts_gathered; /* the driver copies every part into memory of its own until it is sent; else only objects of one request */
+	bool		copy_uploads;	/* a copy above copy_max_bytes is an upload: its token is a handle for upload_abort */
 	int			digests;		/* CF_DIGEST_ bits that the store computes itself or checks, and tells at commit or stat */
 	int64_t		put_max_bytes;	/* up to here an object goes in one request */
-	int64_t		copy_max_bytes; /* largest object of one server-side copy request */
+	int64_t		copy_max_bytes; /* largest object of one server-side copy request; 0 = it always takes several */
 	int64_t		max_object_bytes;
 	int			max_key_bytes;
 	int			max_segment_bytes;	/* between two slashes; 0 = no limit */
@@ -225,6 +227,8 @@ typedef struct CfUploadArgs
 	CfAttributes attributes;	/* of the source, to be kept; NULL texts count as "" */
 	bool		resume;			/* upload_begin takes up what the same owner_tag left behind */
 	const char *handle;			/* with resume: what upload_begin told that earlier attempt; NULL or "" = it was not kept */
+	int64_t		begun_us;		/* with resume, and for upload_abort: when the caller noted that it would begin the upload, by its own */
+	/* clock; 0 = it was never going to. Where the handle was lost, what may be taken for ours was begun about then */
 } CfUploadArgs;
 
 typedef struct CfUpload
@@ -383,7 +387,8 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
  *				 a crash succeeds when the object there is ours (same pin or owner_tag).
  * upload_abort  removes every trace of the upload; repeatable, never touches a committed object; what upload_seal
  *				 made visible under this owner_tag and nobody committed is removed, by its version. Without a handle
- *				 (a crash came before it was checkpointed) it goes by args.owner_tag.
+ *				 (a crash came before it was checkpointed) it goes by args.owner_tag and args.begun_us. The token of a copy
+ *				 is as good as a handle where caps.copy_uploads.
  */
 extern CfStep cf_storage_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 extern CfStep cf_storage_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data,

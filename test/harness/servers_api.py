@@ -10,6 +10,8 @@
     servers_api.py get BUCKET KEY FILE          fetches one; fails when it is not there
     servers_api.py describe BUCKET KEY          what S3 or Azure tells of one besides its bytes, as JSON: headers and tags
     servers_api.py list BUCKET                  names its objects, one a line, percent-encoded (a bucket of tests: one page)
+    servers_api.py begin BUCKET KEY [FILE]      begins an upload in parts (S3), as somebody else would, sends FILE as its part 1; tells its id
+    servers_api.py uploads BUCKET               unfinished uploads of an S3 bucket, as lines "key id"
     servers_api.py peer FILE                    what a scripted peer said when it was ready, as NAME=VALUE lines
 
 Credentials come from the environment as the scripts write them: CF_ACCESS_KEY, CF_SECRET_KEY and CF_REGION for S3,
@@ -223,6 +225,29 @@ def list_keys(name):
         print(urllib.parse.quote(key, safe='/'))
 
 
+def begin(name, key, path=None):
+    endpoint, quoted = os.environ['CF_ENDPOINT'], urllib.parse.quote(key, safe='/~')
+    status, body = s3('POST', endpoint, f'/{name}/{quoted}', 'uploads=')
+    if status != 200:
+        sys.exit(f'could not begin an upload of {key}: {status} {body.decode(errors="replace")}')
+    upload = re.search(r'<UploadId>([^<]+)</UploadId>', body.decode()).group(1)
+    if path:
+        with open(path, 'rb') as source:
+            status, body = s3('PUT', endpoint, f'/{name}/{quoted}',
+                              'partNumber=1&uploadId=' + urllib.parse.quote(upload, safe='~'), source.read())
+        if status != 200:
+            sys.exit(f'could not write a part of {key}: {status} {body.decode(errors="replace")}')
+    print(upload)
+
+
+def uploads(name):
+    status, body = s3('GET', os.environ['CF_ENDPOINT'], f'/{name}', 'uploads=')
+    if status != 200:
+        sys.exit(f'could not list the uploads: {status} {body.decode(errors="replace")}')
+    for upload in re.findall(r'<Upload>(.*?)</Upload>', body.decode(), re.DOTALL):
+        print(*(re.search(rf'<{tag}>([^<]*)</{tag}>', upload).group(1) for tag in ('Key', 'UploadId')))
+
+
 def peer(path):
     with open(path, encoding='utf-8') as told:
         said = json.load(told)
@@ -246,7 +271,7 @@ def random(count, form='hex'):
 
 
 if __name__ == '__main__':
-    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, describe, peer)}
+    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, describe, begin, uploads, peer)}
     verbs['list'] = list_keys
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)

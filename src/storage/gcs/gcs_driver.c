@@ -141,6 +141,7 @@ gcs_caps(const CfPlace *place, CfCaps *caps)
 		.parallel_parts = !sessions,
 		.digests = CF_DIGEST_CRC32C | CF_DIGEST_MD5,
 		.put_max_bytes = CF_GCS_PUT_MAX,
+		.parts_gathered = true,
 		.copy_max_bytes = INT64_C(5) << 40,
 		.max_object_bytes = INT64_C(5) << 40,
 		.max_key_bytes = CF_STORAGE_KEY_MAX,

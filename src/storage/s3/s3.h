@@ -159,6 +159,9 @@ enum
 	S3_SETTLING,				/* a create met somebody, or nobody knows: HEAD tells whether it is ours */
 	S3_PARTS_LISTED,			/* s3_upload.c, commit: what parts are there? */
 	S3_PARTS_JOINED,
+	S3_UNKNOWN_LISTED,			/* s3_unfinished.c: which uploads can be ours? */
+	S3_UNKNOWN_ASKED,			/* does this one hold parts? */
+	S3_UNKNOWN_ABORTED,
 	S3_COPY_ONE,				/* s3_copy.c, in one request */
 	S3_COPY_BEGUN,				/* by parts */
 	S3_COPY_PART,
@@ -166,6 +169,8 @@ enum
 	S3_COPY_ABORTED,
 	S3_READ_MORE				/* nothing was sent; a range goes on */
 };
+
+#define CF_S3_HANDLE_PARTS "parts:"	/* how the handle of an upload in parts begins */
 
 /* What an op keeps between two steps; from the arena's allocator. */
 typedef struct CfS3State
@@ -281,12 +286,17 @@ extern CfStep cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *u
 extern CfStep cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length);
 extern CfStep cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
-extern CfStep cf_s3_upload_abort(CfOp *op, CfUpload *upload);
-extern CfStep cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page);
 extern CfStep cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase);
 extern bool cf_s3_upload_created(CfOp *op, CfUpload *upload);
 extern char *cf_s3_upload_query(CfOp *op, const char *handle, int number);
 extern bool cf_s3_joinable(CfOp *op);
+
+/* s3_unfinished.c */
+extern CfStep cf_s3_upload_abort(CfOp *op, CfUpload *upload);
+extern CfStep cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page);
+extern bool cf_s3_unknown_phase(const CfOp *op);
+extern CfStep cf_s3_unknown_ask(CfOp *op, const CfUpload *upload);
+extern CfStep cf_s3_unknown_next(CfOp *op, const CfUpload *upload);
 
 /* s3_parts.c */
 extern CfStep cf_s3_parts_ask(CfOp *op, const CfUpload *upload, int phase);

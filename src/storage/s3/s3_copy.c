@@ -3,8 +3,8 @@
  *		What the store does by itself: copies from another place, changes of the class, restores of archived objects.
  *
  * A copy is of the pinned source (copy-source-if-match) and creates only. Where CopyObject has no such condition, and above
- * 5 GiB, the object is copied by parts, because Complete has it. A copy by parts tells a token after each part: the upload, the next byte
- * and the size of parts.
+ * 5 GiB, the object is copied by parts, because Complete has it. A copy by parts tells a token when its upload was begun and after each
+ * part: the next byte, the size of parts, and the upload's handle, so that the token is enough to abort it.
  *
  * A change of the class is a copy onto itself. It must not undo what somebody writes meanwhile: with a condition on the
  * destination where the store has one, else only on versioned buckets, where nothing is lost.
@@ -23,6 +23,7 @@ static CfStep copy_begin(CfOp *op, const CfUploadArgs *args, const char *token);
 static CfStep copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *token, CfObjectStat *stat);
 static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
+static CfStep copy_tell(CfOp *op, char *token);
 static CfStep copy_abort(CfOp *op, char *token, const char *source_key);
 static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
@@ -205,6 +206,8 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 
 	if (op->phase == S3_COPY_BEGUN && !cf_s3_upload_created(op, &state->copying))
 		return CF_STEP_ERROR;
+	if (op->phase == S3_COPY_BEGUN && token != NULL)
+		return copy_tell(op, token);
 	if (op->phase == S3_COPY_PART)
 		return copy_part_answer(op, token, source_key);
 	if (op->phase == S3_COPY_ABORTED)
@@ -258,9 +261,18 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 	if (!cf_s3_success(op) || code[0] != '\0')
 		return cf_s3_fail(op, "copy a part of object", copying->args.key);
 	state->at += left < state->copy_part_bytes ? left : state->copy_part_bytes;
+	return copy_tell(op, token);
+}
+
+/* copy_tell lets the caller checkpoint how far the copy is; first of all when its upload has a name, before the first part. */
+static CfStep
+copy_tell(CfOp *op, char *token)
+{
+	const CfS3State *state = op->state;
+
 	if (token != NULL)
 		snprintf(token, CF_STORAGE_COPY_TOKEN, "%lld %lld %s", (long long) state->at, (long long) state->copy_part_bytes,
-				 copying->handle);
+				 state->copying.handle);
 	op->phase = S3_COPY_NEXT;
 	return CF_STEP_AGAIN;
 }

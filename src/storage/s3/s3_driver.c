@@ -281,7 +281,8 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 		(checksum == CF_S3_CHECKSUM_CRC32C ? CF_DIGEST_CRC32C : 0) |
 		(store->etag_md5 && cf_storage_option(place, "sse")[0] != 'a' ? CF_DIGEST_MD5 : 0);
 	caps->put_max_bytes = cf_s3_put_max(place);
-	caps->copy_max_bytes = CF_S3_COPY_MAX;
+	caps->copy_max_bytes = store->copy_create_only ? CF_S3_COPY_MAX : 0;
+	caps->copy_uploads = true;
 	caps->max_object_bytes = !store->multipart ? caps->put_max_bytes :
 		store->object_max > 0 ? store->object_max : CF_S3_PARTS_MAX * CF_S3_PART_MAX;
 	caps->max_key_bytes = CF_STORAGE_KEY_MAX;

@@ -136,6 +136,33 @@ sub list
 	return map { s/%([0-9A-F]{2})/chr hex $1/ger } split /\n/, $out;
 }
 
+# begin begins an upload in parts of an S3 server, as somebody else would; with bytes as its first part. Tells its id.
+sub begin
+{
+	my ($self, $key, $bytes, $bucket) = @_;
+	my @part;
+	if (defined $bytes)
+	{
+		open my $out, '>:raw', "$self->{dir}/bytes" or die $!;
+		print $out $bytes;
+		close $out or die $!;
+		@part = "$self->{dir}/bytes";
+	}
+	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'begin', $bucket // $self->{bucket}, $key, @part);
+	die "$self->{name}: $err" unless $good;
+	chomp $out;
+	return $out;
+}
+
+# uploads lists the unfinished uploads of an S3 server, sorted, each "key id".
+sub uploads
+{
+	my ($self, $bucket) = @_;
+	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'uploads', $bucket // $self->{bucket});
+	die "$self->{name}: $err" unless $good;
+	return sort split /\n/, $out;
+}
+
 # through gives this server as it is seen behind a proxy of a toxiproxy. Signed requests are for the proxy's address.
 sub through
 {

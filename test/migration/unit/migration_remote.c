@@ -264,6 +264,51 @@ test_by_store(void)
 	move_close();
 }
 
+/* rewrite makes another version of the source, of another size. */
+static void
+rewrite(size_t length)
+{
+	StoreObject *o = &stores[0].object;
+
+	size = length;
+	for (size_t i = 0; i < length; i++)
+		bytes[i] ^= 0x55;
+	memcpy(o->bytes, bytes, length);
+	o->length = length;
+	strcpy(o->version, "s2");
+}
+
+static void
+test_own_in_the_way(void)
+{
+	const size_t sizes[] = {PART_BYTES / 2, PART_BYTES - 1, 3 * PART_BYTES + 7};
+
+	for (size_t i = 0; i < 3; i++)
+	{
+		store_open(true, true, PART_BYTES / 2);
+		copy(false);
+		rewrite(sizes[i]);
+		sealed_version[0] = '\0';
+		ok(copy(true) && prove() && arrived(), "an object of our own, of a source that is no more, gives way to %zu bytes", size);
+		move_close();
+	}
+	store_open(true, true, PART_BYTES / 2);
+	copy(false);
+	rewrite(PART_BYTES / 2);
+	strcpy(tag, "OTHER-1");
+	ok(!copy(true) && err.kind == CF_ERR_EXISTS && stores[1].object.there && stores[1].object.bytes[0] != bytes[0],
+	   "one of somebody else stays");
+	move_close();
+	store_open(true, true, PART_BYTES / 2);
+	copy(false);
+	rewrite(PART_BYTES / 2);
+	stores[1].fail_verb = "Abort";
+	stores[1].fail_at = 1;
+	stores[1].fail_kind = CF_ERR_IO;
+	ok(!copy(true) && err.kind == CF_ERR_IO, "what cannot be removed is said");
+	move_close();
+}
+
 static void
 test_texts(void)
 {
@@ -300,6 +345,7 @@ main(void)
 	test_requests_fail();
 	test_upload_taken_up();
 	test_by_store();
+	test_own_in_the_way();
 	test_texts();
 	return done_testing();
 }

@@ -148,13 +148,14 @@ m_read(CfOp *o, const CfReadArgs *args, CfChunk *chunk)
 	return CF_STEP_DONE;
 }
 
-/* appear makes an object visible, create-only; an earlier one of the same tag is ours. */
+/* appear makes an object visible, create-only; an earlier one of the same tag and bytes is ours. */
 static CfStep
 appear(CfOp *o, const CfUploadArgs *args, const char *from, size_t length, CfObjectStat *st)
 {
 	Store	   *s = store_of(o->place);
 
-	if (s->object.there && strcmp(s->object.tag, args->owner_tag) != 0)
+	if (s->object.there && (strcmp(s->object.tag, args->owner_tag) != 0 || s->object.length != length ||
+							memcmp(s->object.bytes, from, length) != 0))
 		return store_fails(o, CF_ERR_EXISTS, "somebody is there");
 	if (!s->object.there)
 	{
@@ -196,6 +197,8 @@ m_begin(CfOp *o, const CfUploadArgs *args, CfUpload *upload)
 		for (int i = 0; i < STORE_PARTS && s->lengths[i] != 0; i++)
 			upload->stored_bytes += s->lengths[i];
 	}
+	else if (s->object.there)
+		return store_fails(o, CF_ERR_EXISTS, "somebody is there");
 	else
 	{
 		memset(s->lengths, 0, sizeof(s->lengths));

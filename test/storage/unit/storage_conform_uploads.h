@@ -175,8 +175,9 @@ conform_resumed_upload(void)
 	ok(cf_storage_version_same(suite->place, again.version, u.stat.version), "with its version");
 	free(u.bytes);
 	conform_prepare(&u, "resumed/two", "job-10");
-	ok(drive(cf_storage_upload_begin(&cop, &u.args, &u.upload)) && conform_part(&u, 1), "another begins");
+	does(cf_storage_upload_begin(&cop, &u.args, &u.upload), "another begins");
 	conform_afresh(&u, NULL);
+	u.args.begun_us = cf_clock_now_us();
 	does(cf_storage_upload_begin(&cop, &u.args, &u.upload), "without its handle it begins again, or goes on");
 	ok(conform_finish(&u, 1) && drive(cf_storage_upload_commit(&cop, &u.upload, &u.stat)), "and is completed");
 	conform_same("resumed/two", u.stat.version, u.bytes, u.args.size_bytes, "the object");
@@ -296,10 +297,13 @@ conform_stale_upload(void)
 	ok(drive(cf_storage_uploads_find(&cop, INT64_MAX, NULL, &stale)) && stale.count == 0, "nothing is left");
 	free(u.bytes);
 	conform_prepare(&u, "stale/two", "job-16");
-	ok(drive(cf_storage_upload_begin(&cop, &u.args, &u.upload)) && conform_part(&u, 1), "another, whose handle was lost");
+	does(cf_storage_upload_begin(&cop, &u.args, &u.upload), "another, whose handle was lost");
 	memset(u.upload.handle, 0, sizeof(u.upload.handle));
-	does(cf_storage_upload_abort(&cop, &u.upload), "is aborted by its owner tag");
-	ok(drive(cf_storage_uploads_find(&cop, INT64_MAX, NULL, &stale)) && stale.count == 0, "nothing is left");
+	u.upload.args.begun_us = cf_clock_now_us();
+	does(cf_storage_upload_abort(&cop, &u.upload), "is aborted by its owner tag, or by its key and time");
+	/* A store that does not say when it was begun (moto tells one time of all) keeps it: it could be anybody's. */
+	ok(drive(cf_storage_uploads_find(&cop, INT64_MAX, NULL, &stale)) &&
+	   (stale.count == 0 || stale.uploads[0].started_us < u.upload.args.begun_us - INT64_C(86400000000)), "nothing is left that could be ours");
 	free(u.bytes);
 }
 

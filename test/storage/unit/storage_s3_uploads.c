@@ -19,6 +19,16 @@
 #define LIST_UPLOADS "GET /?uploads=&encoding-type=url&max-uploads=1000&prefix="
 #define NO_UPLOADS "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
 #define LARGE (17 * MIB)
+#define BEGUN_US INT64_C(1369353600000000)	/* 2013-05-24 00:00 */
+/* u0 has another key, u1 was begun an hour before, u2 does not say when; u3 and u4 were begun about then, and u3 holds a part. */
+#define NEARBY "<Upload><Key>k2</Key><UploadId>u0</UploadId><Initiated>2013-05-24T00:00:00Z</Initiated></Upload>" \
+	"<Upload><Key>k</Key><UploadId>u1</UploadId><Initiated>2013-05-23T23:00:00Z</Initiated></Upload><Upload><Key>k</Key><UploadId>u2</UploadId></Upload>" \
+	"<Upload><Key>k</Key><UploadId>u3</UploadId><Initiated>2013-05-24T00:00:05.123Z</Initiated></Upload>"
+#define OURS "<Upload><Key>k</Key><UploadId>u4</UploadId><Initiated>2013-05-23T23:59:00Z</Initiated></Upload>"
+#define UPLOADS(list) "<ListMultipartUploadsResult>" list "</ListMultipartUploadsResult>"
+#define HOLDS(id, part) {"GET /k?uploadId=" id "&max-parts=1000", NULL, 200, NULL, "<ListPartsResult>" part "</ListPartsResult>"}
+#define APART {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY OURS)}, HOLDS("u3", "<Part><PartNumber>1</PartNumber><Size>5</Size><ETag>e</ETag></Part>"), \
+	{LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY OURS)}, HOLDS("u4", "")
 
 static CfUploadArgs
 args_of(int64_t size)
@@ -49,7 +59,28 @@ static CfStep run_begin_small(void) { return begin(5, false, NULL); }
 static CfStep run_begin_large(void) { return begin(LARGE, false, NULL); }
 static CfStep run_begin_huge(void) { return begin(INT64_C(50) * 1024 * 1024 * MIB, false, NULL); }
 static CfStep run_begin_resumed(void) { return begin(LARGE, true, "parts:u/1"); }
-static CfStep run_begin_lost(void) { return begin(LARGE, true, NULL); }
+static CfStep run_begin_never(void) { return begin(LARGE, true, NULL); }
+
+static CfStep
+run_begin_lost(void)
+{
+	CfUploadArgs args = args_of(LARGE);
+
+	args.resume = true;
+	args.begun_us = BEGUN_US;
+	return drive_(cf_storage_upload_begin(&op, &args, &upload));
+}
+
+static CfStep
+run_begin_gone(void)
+{
+	CfUploadArgs args = args_of(LARGE);
+
+	args.resume = true;
+	args.begun_us = BEGUN_US;
+	args.handle = "parts:u/1";
+	return drive_(cf_storage_upload_begin(&op, &args, &upload));
+}
 
 /* small_parts puts an object of five bytes in two parts, each in two pieces where it can be. */
 static CfStep
@@ -187,7 +218,17 @@ run_abort_of(const char *handle, const char *key)
 
 static CfStep run_abort_parts(void) { return run_abort_of("parts:u/1", "k"); }
 static CfStep run_abort_put(void) { return run_abort_of("put", "k"); }
-static CfStep run_abort_lost(void) { return run_abort_of("", "k"); }
+static CfStep run_abort_never(void) { return run_abort_of("", "k"); }
+static CfStep run_abort_copy(void) { return run_abort_of("16777216 16777216 parts:u/1", "k"); }
+
+static CfStep
+run_abort_lost(void)
+{
+	upload_of("", 5);
+	upload.args.begun_us = BEGUN_US;
+	return drive_(cf_storage_upload_abort(&op, &upload));
+}
+
 static CfStep run_abort_done(void) { return run_abort_of("done", "k"); }
 static CfStep run_abort_found(void) { return run_abort_of("parts:u/1 a%20b", ""); }
 static CfStep run_abort_nothing(void) { return run_abort_of("parts:u/1", ""); }
@@ -310,10 +351,13 @@ static const Scene all[] = {
 	{"begin again, parts that go round", run_begin_resumed, EXCHANGES({LIST_PARTS, NULL, 200, NULL, PARTS("true", "")}), CF_ERR_IO, "makes no sense"},
 	{"begin again, a part that is none", run_begin_resumed, EXCHANGES({LIST_PARTS, NULL, 200, NULL, PARTS("false", PART("0", "5"))}), CF_ERR_IO},
 	{"begin again, forbidden", run_begin_resumed, EXCHANGES({LIST_PARTS, NULL, 403}), CF_ERR_DENIED},
-	{"begin again, the handle was lost", run_begin_lost, EXCHANGES({LIST_UPLOADS "k", NULL, 200, NULL,
-		"<ListMultipartUploadsResult><Upload><Key>k2</Key><UploadId>u0</UploadId></Upload><Upload><Key>k</Key><UploadId>u9</UploadId></Upload></ListMultipartUploadsResult>"},
-	{"DELETE /k?uploadId=u9", NULL, 204}, {LIST_UPLOADS "k", NULL, 200, NULL, NO_UPLOADS}, {"HEAD /k", NULL, 404},
-	{"POST /k?uploads=", NULL, 200, NULL, CREATED}), CF_ERR_NONE, NULL, NULL, after_begin_large},
+	{"begin again, nothing was ever begun", run_begin_never, EXCHANGES({"HEAD /k", NULL, 404}, {"POST /k?uploads=", NULL, 200, NULL, CREATED}), CF_ERR_NONE, NULL, NULL,
+		after_begin_large},
+	{"begin again, the handle was lost", run_begin_lost, EXCHANGES(APART, {"DELETE /k?uploadId=u4", NULL, 204}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY)},
+	{"HEAD /k", NULL, 404}, {"POST /k?uploads=", NULL, 200, NULL, CREATED}), CF_ERR_NONE, NULL, NULL, after_begin_large},
+	{"begin again, the upload is gone and the next one's handle was lost", run_begin_gone, EXCHANGES({LIST_PARTS, NULL, 404, NULL, ERROR("NoSuchUpload")},
+	{LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(OURS)}, HOLDS("u4", ""), {"DELETE /k?uploadId=u4", NULL, 204}, {LIST_UPLOADS "k", NULL, 200, NULL, NO_UPLOADS},
+	{"HEAD /k", NULL, 404}, {"POST /k?uploads=", NULL, 200, NULL, CREATED}), CF_ERR_NONE, NULL, NULL, after_begin_large},
 
 	{"a small upload", run_small, EXCHANGES({"PUT /k", "If-None-Match: *\nx-amz-meta-cf-owner-tag: job-1\n", 200, "etag: \"e1\"\n", .sent = "hello"}),
 	CF_ERR_NONE, NULL, NULL, after_small},
@@ -387,12 +431,16 @@ static const Scene all[] = {
 	{"abort, refused", run_abort_put, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}, {"DELETE /k", NULL, 403}), CF_ERR_DENIED},
 	{"abort, forbidden to look", run_abort_put, EXCHANGES({"HEAD /k", NULL, 403}), CF_ERR_DENIED},
 	{"abort on a store without the condition", run_abort_put, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_UNSUPPORTED, NULL, OPTIONS({"preset", "wasabi"})},
-	{"abort, the handle was lost", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL,
-		"<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u9</UploadId></Upload></ListMultipartUploadsResult>"}, {"DELETE /k?uploadId=u9", NULL, 404},
-	{LIST_UPLOADS "k", NULL, 200, NULL, NO_UPLOADS})},
+	{"abort what was never begun", run_abort_never, EXCHANGES({"HEAD /k", NULL, 404})},
+	{"abort a copy by its token", run_abort_copy, EXCHANGES({"DELETE /k?uploadId=u%2F1", NULL, 204}, {LIST_PARTS, NULL, 404})},
+	{"abort, the handle was lost", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, APART, {"DELETE /k?uploadId=u4", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY)})},
+	{"abort, the handle was lost, it is gone", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(OURS)},
+	{"GET /k?uploadId=u4&max-parts=1000", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, NO_UPLOADS})},
 	{"abort, the handle was lost, refused", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 403}), CF_ERR_DENIED},
-	{"abort one of those, refused", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL,
-		"<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u9</UploadId></Upload></ListMultipartUploadsResult>"}, {"DELETE /k?uploadId=u9", NULL, 403}), CF_ERR_DENIED},
+	{"abort one of those, forbidden to look", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(OURS)},
+	{"GET /k?uploadId=u4&max-parts=1000", NULL, 403}), CF_ERR_DENIED},
+	{"abort one of those, refused", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(OURS)}, HOLDS("u4", ""),
+	{"DELETE /k?uploadId=u4", NULL, 403}), CF_ERR_DENIED},
 
 	{"find uploads", run_find, EXCHANGES({LIST_UPLOADS "pre%2F", NULL, 200, NULL, "<ListMultipartUploadsResult><EncodingType>url</EncodingType>"
 		"<Upload><Key>pre/a+b</Key><UploadId>u/1</UploadId><Initiated>2013-05-23T00:00:00Z</Initiated></Upload>"

@@ -1,0 +1,423 @@
+/*
+ * s3_unfinished.c
+ *		Uploads that nobody finishes: aborting one of ours, and telling what there is.
+ *
+ * S3 keeps no metadata of an unfinished upload that it would list, so only its id, the handle, tells whose it is, and buckets are shared.
+ * Therefore uploads_find reports every unfinished upload below the place's prefix, with owner_tag "", and an abort is for
+ * one handle. Who lost the handle (a crash came between the request that began the upload and the note of its answer) knows
+ * when it was going to begin: ours can only be an upload of this very key that was begun about then and holds no part,
+ * since no part is sent before the handle is kept. Anything else is somebody else's and stays; an upload without parts costs nothing.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/s3/s3.h"
+
+#define ABORT_ROUNDS 10
+#define BEGUN_NEAR_US (INT64_C(15) * 60 * 1000000)	/* between our note and the store's clock, which may be off as far as signatures allow */
+
+static CfStep abort_parts(CfOp *op, const CfUpload *upload);
+static CfStep abort_put(CfOp *op, const CfUpload *upload);
+static CfStep abort_version(CfOp *op, const CfUpload *upload);
+static CfStep abort_unknown(CfOp *op, const CfUpload *upload);
+static CfStep unknown_listed(CfOp *op, const CfUpload *upload);
+static CfStep unknown_abort(CfOp *op, const CfUpload *upload);
+static bool copy_handle(const char *token, char handle[256]);
+static CfStep find_send(CfOp *op, const char *key, const char *token, int phase);
+static CfStep find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page);
+static const char *handle_with_key(CfOp *op, const CfStaleUpload *upload);
+static bool find_visit(void *ctx, const char *path, const char *text, size_t length);
+static bool token_valid(const char *token);
+
+static bool
+is_parts(const char *handle)
+{
+	return strncmp(handle, CF_S3_HANDLE_PARTS, strlen(CF_S3_HANDLE_PARTS)) == 0;
+}
+
+/* copy_handle finds the handle in the token of a copy by parts (s3_copy.c). */
+static bool
+copy_handle(const char *token, char handle[256])
+{
+	int			used = 0;
+
+	if (sscanf(token, "%*23[0-9] %*23[0-9] %n", &used) != 0 || used == 0 || !is_parts(token + used))
+		return false;
+	snprintf(handle, 256, "%.255s", token + used);
+	return true;
+}
+
+CfStep
+cf_s3_upload_abort(CfOp *op, CfUpload *upload)
+{
+	const char *tag = upload->args.owner_tag;
+	const char *blank;
+	CfUpload	found = *upload;
+	char	   *key;
+
+	if (cf_s3_state(op) == NULL)
+		return CF_STEP_ERROR;
+	if (strcmp(upload->handle, "done") == 0)
+		return cf_s3_done(op);
+	if (copy_handle(upload->handle, found.handle))
+		return abort_parts(op, &found);
+	blank = strchr(upload->handle, ' ');
+	if (is_parts(upload->handle) && blank != NULL && (found.args.key == NULL || found.args.key[0] == '\0'))
+	{
+		if (!cf_url_decode(op->arena, blank + 1, strlen(blank + 1), false, &key))
+			return cf_s3_memory(op);
+		found.args.key = key;
+		return abort_parts(op, &found);
+	}
+	if (upload->args.key == NULL || upload->args.key[0] == '\0' || (!is_parts(upload->handle) && (tag == NULL || tag[0] == '\0')))
+	{
+		cf_error_set(&op->err, CF_ERR_INPUT, "an upload of place \"%s\" cannot be aborted without its key and owner", op->place->name);
+		return cf_s3_error(op);
+	}
+	return is_parts(upload->handle) ? abort_parts(op, upload) : abort_put(op, upload);
+}
+
+/* abort_parts aborts until no part comes back: one that was on its way may arrive after the abort. */
+static CfStep
+abort_parts(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+	char	   *query = cf_s3_upload_query(op, upload->handle, 0);
+	int			phase = op->phase;
+
+	if (query == NULL)
+		return CF_STEP_ERROR;
+	if (phase == S3_START)
+		state->rounds = 0;
+	if (phase == S3_ASKED_MORE && op->response.status == 404)
+		return cf_s3_done(op);
+	if (phase != S3_START && !cf_s3_success(op) && op->response.status != 404)
+		return cf_s3_fail(op, "abort the upload of object", upload->args.key);
+	if (phase == S3_ASKED_MORE && ++state->rounds == ABORT_ROUNDS)
+	{
+		cf_s3_unexpected(op, "abort the upload of object", upload->args.key, "parts of it still arrive");
+		op->err.kind = CF_ERR_BUSY;
+		return CF_STEP_ERROR;
+	}
+	if (phase == S3_ASKED)
+		return cf_s3_parts_ask(op, upload, S3_ASKED_MORE);
+	if (cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_ASKED);
+}
+
+/* abort_put removes what the seal made under this owner tag, nothing of anybody else; and an upload whose handle was lost. */
+static CfStep
+abort_put(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+	CfObjectStat stat;
+
+	if (op->phase == S3_START)
+		return cf_s3_look(op, upload->args.key, S3_ASKED);
+	if (cf_s3_unknown_phase(op))
+		return abort_unknown(op, upload);
+	if (op->phase != S3_ASKED)
+	{
+		/* Not allowed to remove versions: then a marker, as for every removal. */
+		if (op->phase == S3_ASKED_MORE && op->response.status == 403 && cf_s3_delete_allowed(op, upload->args.key))
+			return cf_s3_delete(op, upload->args.key, S3_ASKED_LAST);
+		return cf_s3_success(op) || op->response.status == 404 || op->response.status == 412 ? abort_unknown(op, upload) :
+			cf_s3_fail(op, "remove object", upload->args.key);
+	}
+	switch (cf_s3_looked(op, upload->args.key, &stat))
+	{
+		case CF_S3_MISSING:
+			return abort_unknown(op, upload);
+		case CF_S3_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			break;
+	}
+	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0 || !cf_s3_pinned(op, upload->sealed_version))
+		return abort_unknown(op, upload);
+	if (state->head.version_id[0] != '\0' && cf_s3_store(op->place)->dialect == &cf_s3_aws4)
+		return abort_version(op, upload);
+	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, S3_ASKED_LAST) : cf_s3_error(op);
+}
+
+/* abort_unknown ends an abort with what was begun and whose handle was lost, if anything can have been. */
+static CfStep
+abort_unknown(CfOp *op, const CfUpload *upload)
+{
+	CfStep		step;
+
+	if (cf_s3_unknown_phase(op))
+		step = cf_s3_unknown_next(op, upload);
+	else
+		step = upload->handle[0] == '\0' ? cf_s3_unknown_ask(op, upload) : CF_STEP_DONE;
+	return step == CF_STEP_DONE ? cf_s3_done(op) : step;
+}
+
+/* cf_s3_unknown_phase tells whether the operation is looking for uploads of ours whose handle was lost. */
+bool
+cf_s3_unknown_phase(const CfOp *op)
+{
+	return op->phase == S3_UNKNOWN_LISTED || op->phase == S3_UNKNOWN_ASKED || op->phase == S3_UNKNOWN_ABORTED;
+}
+
+/* cf_s3_unknown_ask begins to look; DONE = there can be none. The phase goes on in cf_s3_unknown_next(). */
+CfStep
+cf_s3_unknown_ask(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+
+	if (upload->args.begun_us == 0 || !cf_s3_store(op->place)->multipart)
+		return CF_STEP_DONE;
+	state->rounds = 0;
+	state->at = 0;
+	return find_send(op, upload->args.key, NULL, S3_UNKNOWN_LISTED);
+}
+
+/* cf_s3_unknown_next looks at one upload after the other, and aborts those that are ours; DONE = there are no more. */
+CfStep
+cf_s3_unknown_next(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+	bool		more;
+	CfStep		step;
+
+	if (op->phase == S3_UNKNOWN_LISTED)
+		return unknown_listed(op, upload);
+	if (op->phase == S3_UNKNOWN_ABORTED && !cf_s3_success(op) && op->response.status != 404)
+		return cf_s3_fail(op, "abort the upload of object", upload->args.key);
+	if (op->phase == S3_UNKNOWN_ASKED && op->response.status != 404)
+	{
+		step = cf_s3_parts_take(op, &state->copying, &more, S3_UNKNOWN_ASKED);
+		if (step != CF_STEP_DONE || more)
+			return step;
+		if (state->part_count == 0)
+			return unknown_abort(op, upload);
+		state->at++;			/* somebody else's: it stays */
+	}
+	if (++state->rounds == ABORT_ROUNDS)
+		return CF_STEP_DONE;
+	return find_send(op, upload->args.key, NULL, S3_UNKNOWN_LISTED);
+}
+
+/* unknown_listed chooses the next upload that can be ours: of this key, begun when we noted that we would. */
+static CfStep
+unknown_listed(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+	int64_t		passed = state->at;
+	CfStalePage page;
+
+	if (find_answer(op, INT64_MAX, &page) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	for (int i = 0; i < page.count; i++)
+	{
+		const CfStaleUpload *found = &page.uploads[i];
+		int64_t		apart_us = found->started_us - upload->args.begun_us;
+
+		if (found->started_us == 0 || apart_us > BEGUN_NEAR_US || apart_us < -BEGUN_NEAR_US ||
+			strcmp(found->key, upload->args.key) != 0 || passed-- > 0)
+			continue;
+		state->copying.args = upload->args;
+		snprintf(state->copying.handle, sizeof(state->copying.handle), "%.*s", (int) strcspn(found->handle, " "), found->handle);
+		state->part_count = 0;
+		return cf_s3_parts_ask(op, &state->copying, S3_UNKNOWN_ASKED);
+	}
+	return CF_STEP_DONE;
+}
+
+static CfStep
+unknown_abort(CfOp *op, const CfUpload *upload)
+{
+	char	   *query = cf_s3_upload_query(op, ((CfS3State *) op->state)->copying.handle, 0);
+
+	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_UNKNOWN_ABORTED);
+}
+
+/*
+ * abort_version removes exactly the version that the seal made. Nothing was visible before it, since it was created only
+ * where nothing was; so no older version comes to light.
+ */
+static CfStep
+abort_version(CfOp *op, const CfUpload *upload)
+{
+	CfS3State  *state = op->state;
+	CfS3Text	query = {.arena = op->arena};
+
+	cf_s3_text_add(&query, "versionId=");
+	cf_s3_text_encode(&query, state->head.version_id);
+	if (query.failed)
+		return cf_s3_memory(op);
+	if (cf_s3_request(op, "DELETE", "DeleteObject", upload->args.key, query.data) == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_ASKED_MORE);
+}
+
+CfStep
+cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
+{
+	if (op->phase != S3_START)
+		return find_answer(op, older_than_us, page);
+	memset(page, 0, sizeof(*page));
+	if (!cf_s3_store(op->place)->multipart)
+		return cf_s3_done(op);
+	if (token == NULL || token_valid(token))
+		return find_send(op, "", token, S3_ASKED);
+	cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of uploads");
+	return cf_s3_error(op);
+}
+
+/* find_send asks for the unfinished uploads of keys that begin with key. */
+static CfStep
+find_send(CfOp *op, const char *key, const char *token, int phase)
+{
+	CfS3Text	query = {.arena = op->arena};
+
+	cf_s3_text_add(&query, "uploads=&encoding-type=url&max-uploads=1000&prefix=");
+	cf_s3_text_encode(&query, op->place->prefix);
+	cf_s3_text_encode(&query, key);
+	cf_s3_text_add(&query, token == NULL ? "" : "&");
+	cf_s3_text_add(&query, token == NULL ? "" : token);
+	if (query.failed)
+		return cf_s3_memory(op);
+	if (cf_s3_request(op, "GET", "ListMultipartUploads", NULL, query.data) == NULL)
+		return cf_s3_error(op);
+	op->request.answer_max = CF_S3_PAGE_BYTES;
+	return cf_s3_send(op, phase);
+}
+
+/* token_valid accepts what find_answer gave: two parameters of a query, encoded. */
+static bool
+token_valid(const char *token)
+{
+	return strncmp(token, "key-marker=", 11) == 0 &&
+		strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%-._~=&") == strlen(token);
+}
+
+typedef struct FindVisit
+{
+	CfOp	   *op;
+	CfStalePage *page;
+	int			room;
+	bool		encoded;
+	bool		truncated;
+	bool		failed;
+	const char *key;			/* of the upload that is being read */
+	const char *id;
+	int64_t		started_us;
+	const char *next_key;
+	const char *next_id;
+} FindVisit;
+
+static CfStep
+find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page)
+{
+	const char *prefix = op->place->prefix;
+	FindVisit	visit = {.op = op, .page = page, .key = "", .id = "", .next_key = "", .next_id = ""};
+	CfS3Text	next = {.arena = op->arena};
+	int			kept = 0;
+
+	memset(page, 0, sizeof(*page));
+	if (!cf_s3_success(op))
+		return cf_s3_fail(op, "list the uploads", NULL);
+	if (!cf_xml_parse(op->response.body, op->response.body_bytes, find_visit, &visit, &op->err))
+		return visit.failed ? cf_s3_memory(op) : cf_s3_error(op);
+	for (int i = 0; i < page->count; i++)
+	{
+		CfStaleUpload *upload = &page->uploads[i];
+		char	   *key = (char *) upload->key;
+
+		if (visit.encoded && !cf_url_decode(op->arena, upload->key, strlen(upload->key), true, &key))
+			continue;
+		if (upload->started_us >= older_than_us || strncmp(key, prefix, strlen(prefix)) != 0)
+			continue;
+		upload->key = key + strlen(prefix);
+		if ((upload->handle = handle_with_key(op, upload)) == NULL)
+			return cf_s3_memory(op);
+		page->uploads[kept++] = *upload;
+	}
+	page->count = kept;
+	if (!visit.truncated)
+		return cf_s3_done(op);
+	if (visit.next_key[0] == '\0')
+		return cf_s3_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
+	if (visit.encoded && !cf_url_decode(op->arena, visit.next_key, strlen(visit.next_key), true, (char **) &visit.next_key))
+		return cf_s3_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
+	cf_s3_text_add(&next, "key-marker=");
+	cf_s3_text_encode(&next, visit.next_key);
+	cf_s3_text_add(&next, "&upload-id-marker=");
+	cf_s3_text_encode(&next, visit.next_id);
+	page->next = next.data;
+	return next.failed ? cf_s3_memory(op) : cf_s3_done(op);
+}
+
+/* handle_with_key puts the key behind the id, so that the handle is enough to abort it; not one too long to be kept. */
+static const char *
+handle_with_key(CfOp *op, const CfStaleUpload *upload)
+{
+	CfS3Text	text = {.arena = op->arena};
+
+	cf_s3_text_add(&text, upload->handle);
+	cf_s3_text_add(&text, " ");
+	cf_s3_text_encode(&text, upload->key);
+	return text.failed ? NULL : text.length < sizeof(((CfUpload *) 0)->handle) ? text.data : upload->handle;
+}
+
+static bool
+find_visit(void *ctx, const char *path, const char *text, size_t length)
+{
+	static const char root[] = "ListMultipartUploadsResult/";
+	FindVisit  *visit = ctx;
+	CfStalePage *page = visit->page;
+	char	   *copy;
+
+	if (strncmp(path, root, sizeof(root) - 1) != 0)
+		return true;
+	path += sizeof(root) - 1;
+	visit->encoded |= strcmp(path, "EncodingType") == 0 && strcmp(text, "url") == 0;
+	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
+	if (strcmp(path, "Upload/Initiated") == 0 && !cf_s3_time_read(text, &visit->started_us))
+		visit->started_us = 0;
+	if (strcmp(path, "Upload") == 0 && visit->key[0] != '\0' && visit->id[0] != '\0' &&
+		strlen(visit->id) <= CF_S3_UPLOAD_ID_MAX + strlen(CF_S3_HANDLE_PARTS))
+	{
+		if (page->count == visit->room)
+		{
+			CfStaleUpload *grown = cf_arena_alloc(visit->op->arena, sizeof(*grown) * (size_t) (visit->room * 2 + 64));
+
+			if (grown == NULL)
+				return !(visit->failed = true);
+			if (page->count > 0)
+				memcpy(grown, page->uploads, sizeof(*grown) * (size_t) page->count);
+			page->uploads = grown;
+			visit->room = visit->room * 2 + 64;
+		}
+		page->uploads[page->count++] = (CfStaleUpload) {
+			.handle = visit->id, .key = visit->key, .owner_tag = "", .started_us = visit->started_us
+		};
+		visit->key = visit->id = "";
+	}
+	if (strcmp(path, "Upload/UploadId") == 0)
+	{
+		CfS3Text	handle = {.arena = visit->op->arena};
+
+		cf_s3_text_add(&handle, CF_S3_HANDLE_PARTS);
+		cf_s3_text_add(&handle, text);
+		visit->id = handle.failed ? "" : handle.data;
+		visit->failed |= handle.failed;
+		return !visit->failed;
+	}
+	if (strcmp(path, "Upload/Key") != 0 && strcmp(path, "NextKeyMarker") != 0 && strcmp(path, "NextUploadIdMarker") != 0)
+		return true;
+	if ((copy = cf_arena_strndup(visit->op->arena, text, length)) == NULL)
+		return !(visit->failed = true);
+	if (strcmp(path, "Upload/Key") == 0)
+		visit->key = copy;
+	else if (strcmp(path, "NextKeyMarker") == 0)
+		visit->next_key = copy;
+	else
+		visit->next_id = copy;
+	return true;
+}
