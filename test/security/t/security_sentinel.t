@@ -3,9 +3,11 @@
 # As a literal and as a bind parameter they are given while the server does not log statements, since it logs what its clients
 # send before anybody else sees it; as a file and in use they are watched with everything that the server can log.
 use CloudFlux::Test;
+use Digest::SHA ();
 use File::Basename;
 use File::Find;
 use File::Path qw(make_path);
+use HTTP::Tiny;
 use IPC::Run ();
 use JSON::PP;
 
@@ -41,6 +43,21 @@ my %secret = (literal => 'sentinel-literal-5ac0de', bind => 'sentinel-bind-5ac0d
 	file => $middle, key => 'A' x 43);
 my $key_file = $as_server->('account.json', $key);
 
+# A second one whose platform gives sessions: for a token that lies in a file, and for a machine.
+make_path("$peer_dir-s3");
+my ($s3_in, $s3_out) = ('', '');
+my $s3_peer = IPC::Run::start([ 'python3', "$top/test/storage/peer/peer.py", 's3', '--dir', "$peer_dir-s3", '--bucket', 'sentinel-bucket', '--identity', '--follow' ],
+	'<', \$s3_in, '>', \$s3_out, '2>', \$err);
+await { $s3_peer->pump_nb; $s3_out =~ /\n/ } 60, 'another one, with identity services' or BAIL_OUT($err);
+my $s3 = decode_json($s3_out);
+my $first = substr Digest::SHA::sha256_hex('ASIAPEER000000000001'), 0, 40;
+my $second = substr Digest::SHA::sha256_hex('ASIAPEER000000000002'), 0, 40;
+%secret = (%secret, web_token => 'sentinel.web.token-5ac0de', session_key => $first, session_token => 'session/1+token==', machine_key => $second,
+	machine_token => 'AQAEA00000001peer==', oauth_token => 'ya29.peer-0', file_key => 'sentinel-file-key-5ac0de');
+my $web_file = $as_server->('web', "$secret{web_token}\n");
+my $keys_file = $as_server->('credentials', "[default]\naws_access_key_id = AKIAPEERPEERPEERPEER\naws_secret_access_key = $secret{file_key}\n");
+HTTP::Tiny->new->post("$s3->{identity}{endpoint}/_peer/settings", { content => encode_json({ token => $secret{web_token} }) })->{success} or BAIL_OUT('no settings');
+
 $c->sql('CREATE EXTENSION cloudflux');
 $c->sql('CREATE EXTENSION pg_stat_statements');
 $c->sql('CREATE ROLE other LOGIN');
@@ -71,6 +88,20 @@ $c->sql(q{SELECT cloudflux.store_object('store', 'a.txt', 'bytes'); CALL cloudfl
 like($c->value('SELECT cloudflux.object_url(file_id) FROM cloudflux.data_objects'), qr/X-Goog-Signature=/, 'a URL is signed');
 $c->sql('GRANT USAGE ON FOREIGN SERVER store TO other');
 throws($c, q{SELECT * FROM cloudflux.list_objects('store')}, '42501', undef, 'a token that the store refuses', user => 'other');
+my %s3_options = (endpoint => $s3->{endpoint}, region => 'us-east-1', addressing => 'path', preset => 'aws');
+my %by = (web => { credential_source => 'web_identity', role_arn => 'arn:aws:iam::123456789012:role/r', web_identity_token_file => $web_file, sts_endpoint => $s3->{identity}{endpoint} },
+	machine => { credential_source => 'imds', metadata_endpoint => $s3->{identity}{endpoint} }, file => { credential_source => 'file', credentials_file => $keys_file });
+foreach my $name (qw(web machine file))
+{
+	$c->sql("SELECT cloudflux.add_storage('$name', 'AWS', 'sentinel-bucket', '" . encode_json({ %s3_options, %{ $by{$name} }, prefix => "$name/" }) . "')");
+	next if $name eq 'file';
+	is($c->value("SELECT size_bytes FROM cloudflux.store_object('$name', 'a.txt', 'bytes')"), 5, "a session is obtained and used: $name");
+}
+throws($c, q{SELECT * FROM cloudflux.list_objects('file')}, '42501', qr/SignatureDoesNotMatch/, 'a key of a file that the store refuses');
+unlink $web_file;
+throws($c, q{SELECT * FROM cloudflux.list_objects('web')}, '55000', qr/could not read file/, 'a token that is gone');
+$as_server->('web', "$secret{web_token}.other\n");
+throws($c, q{SELECT * FROM cloudflux.list_objects('web')}, '42501', qr/InvalidIdentityToken/, 'a token that is refused');
 $as_server->('keys', "k1 " . ('A' x 43) . "=\nk2 " . ('B' x 42) . "A=\n");
 is($c->value('SELECT count(*) FROM cloudflux.rotate_credentials()'), 3, 'the key rotates');
 is($c->value(q{SELECT count(*) FROM cloudflux.list_objects('store', 'a')}), 1, 'and the store is used again');
@@ -114,5 +145,5 @@ look('pg_stat_statements', $c->value('SELECT string_agg(query, E\'\n\') FROM pg_
 is(join(' ', sort keys %{ $seen{control} }), 'WAL log other', 'what is no secret is found where it must be');
 foreach (sort(keys %secret), 'header') { is(join(', ', @{ $seen{$_} // [] }), '', "no trace of: $_") }
 $session->quit;
-$peer->kill_kill;
+$_->kill_kill foreach $peer, $s3_peer;
 done_testing;
