@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Scripted peers: strict stand-ins for S3, Azure Blob and GCS on loopback, which play faults on request.
 
-    peer.py gcs|s3|azure --port P --dir D [--bucket NAME]… [--identity]
+    peer.py gcs|s3|azure|gcsxml --port P --dir D [--bucket NAME]… [--identity]
 
 Prints one line of JSON when it is ready: where it listens, the credentials that it takes. Objects live in memory and
 end with the process (SIGTERM, or its standard input closed with --follow). What it checks and the control API under
@@ -237,7 +237,7 @@ def describe(found):
 
 def main():
     parser = argparse.ArgumentParser(description="strict stand-in for an object store")
-    parser.add_argument("dialect", choices=("gcs", "s3", "azure"))
+    parser.add_argument("dialect", choices=("gcs", "s3", "azure", "gcsxml"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--dir", required=True, help="where keys are kept, and peer.json is written")
     parser.add_argument("--bucket", action="append", default=[], help="bucket or container that exists from the start")

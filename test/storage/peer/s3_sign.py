@@ -16,9 +16,24 @@ import digest
 import wire
 
 SKEW = 900
-AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^,/]+)/(\d{8})/([^,/]*)/([^,/]*)/aws4_request, *"
-                           r"SignedHeaders=([a-z0-9;._-]+), *Signature=([0-9a-f]{64})")
 QUERY = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature")
+
+
+class Words:
+    """The words of a signature: AWS4, or GOOG4 of the XML API of Google Cloud Storage."""
+
+    def __init__(self, version, service, header):
+        self.version, self.service, self.header = version, service, header
+        self.algorithm, self.end, self.query = version + "-HMAC-SHA256", version.lower() + "_request", header.title()
+        self.authorization = re.compile(self.algorithm + r" +Credential=([^,/]+)/(\d{8})/([^,/]*)/([^,/]*)/" + self.end +
+                                        r", *SignedHeaders=([a-z0-9;._-]+), *Signature=([0-9a-f]{64})")
+
+    def names(self):
+        return tuple(self.query + name.partition("X-Amz-")[2] for name in QUERY)
+
+
+AWS4 = Words("AWS4", "s3", "x-amz-")
+GOOG4 = Words("GOOG4", "storage", "x-goog-")
 
 
 class Failure(Exception):
@@ -37,9 +52,9 @@ def hmac_sha256(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def signing_key(secret, date, region, service="s3"):
-    key = ("AWS4" + secret).encode()
-    for text in (date, region, service, "aws4_request"):
+def signing_key(secret, date, region, words=AWS4):
+    key = (words.version + secret).encode()
+    for text in (date, region, words.service, words.end):
         key = hmac_sha256(key, text)
     return key
 
@@ -50,6 +65,8 @@ def canonical_path(request):
 
 
 class Signatures:
+    words = AWS4
+
     def __init__(self, clock, options):
         self.clock, self.options = clock, options
         self.access_key, self.secret = "AKIAPEERPEERPEERPEER", "peer/secret+key/peer/secret+key/peer+sec"
@@ -81,16 +98,16 @@ class Signatures:
 
     def check(self, request, region):
         """Raises a Failure unless the request is signed well for the region."""
-        if any(request.has(name) for name in QUERY):
+        if any(request.has(name) for name in self.words.names()):
             return self.check_query(request, region)
         text = request.header("authorization")
         if text is None:
             raise Failure(403, "AccessDenied", "Access Denied")
-        match = AUTHORIZATION.fullmatch(text)
+        match = self.words.authorization.fullmatch(text)
         if not match:
             raise Failure(400, "AuthorizationHeaderMalformed", "The authorization header is malformed.")
         key, date, signed_region, service, names, signature = match.groups()
-        stamp = request.header("x-amz-date", "")
+        stamp = request.header(self.words.header + "date", "")
         try:
             when = calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ"))
         except ValueError:
@@ -99,9 +116,9 @@ class Signatures:
             raise Failure(403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
                           RequestTime=stamp, ServerTime=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.clock.now())),
                           MaxAllowedSkewMilliseconds="900000")
-        if date != stamp[:8] or service != "s3":
+        if date != stamp[:8] or service != self.words.service:
             raise Failure(400, "AuthorizationHeaderMalformed", "The authorization header is malformed; wrong date or service.")
-        secret = self.secret_of(key, request.header("x-amz-security-token"))
+        secret = self.secret_of(key, request.header(self.words.header + "security-token"))
         self.check_region(signed_region, region)
         self.check_names(request, names.split(";"))
         payload = self.payload(request)
@@ -113,14 +130,14 @@ class Signatures:
                           f"is wrong; expecting '{region}'", [("x-amz-bucket-region", region)], Region=region)
 
     def check_names(self, request, names):
-        unsigned = [n for n, _ in request.headers if n.startswith("x-amz-") and n not in names]
+        unsigned = [n for n, _ in request.headers if n.startswith(self.words.header) and n not in names]
         if names != sorted(set(names)) or "host" not in names or unsigned:
             raise Failure(403, "AccessDenied", "There were headers present in the request which were not signed",
                           HeadersNotSigned=", ".join(unsigned))
 
     def payload(self, request):
         """The declared hash of the body, checked."""
-        given = request.header("x-amz-content-sha256")
+        given = request.header(self.words.header + "content-sha256")
         if given is None:
             raise Failure(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
         if given == "UNSIGNED-PAYLOAD":
@@ -143,20 +160,20 @@ class Signatures:
         pairs = sorted((quote(n), quote(v)) for n, v in query)
         canonical = "\n".join([request.method, canonical_path(request), "&".join(f"{n}={v}" for n, v in pairs),
                                "".join(f"{n}:{','.join(values[n])}\n" for n in names), ";".join(names), payload])
-        scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        wanted = hmac_sha256(signing_key(secret, stamp[:8], region), text).hex()
+        scope = f"{stamp[:8]}/{region}/{self.words.service}/{self.words.end}"
+        text = f"{self.words.algorithm}\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        wanted = hmac_sha256(signing_key(secret, stamp[:8], region, self.words), text).hex()
         if not hmac.compare_digest(wanted, signature):
             raise Failure(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you "
                           "provided. Check your key and signing method.", StringToSign=text, CanonicalRequest=canonical)
 
     def check_query(self, request, region):
-        values = [request.arg(name) for name in QUERY]
-        if None in values or any(sum(1 for n, _ in request.query if n == name) != 1 for name in QUERY):
+        values = [request.arg(name) for name in self.words.names()]
+        if None in values or any(sum(1 for n, _ in request.query if n == name) != 1 for name in self.words.names()):
             raise Failure(400, "AuthorizationQueryParametersError", "Query-string authentication version 4 requires all parameters.")
         algorithm, credential, stamp, expires, names, signature = values
         parts = credential.split("/")
-        if algorithm != "AWS4-HMAC-SHA256" or len(parts) != 5 or parts[1] != stamp[:8] or parts[3:] != ["s3", "aws4_request"]:
+        if algorithm != self.words.algorithm or len(parts) != 5 or parts[1] != stamp[:8] or parts[3:] != [self.words.service, self.words.end]:
             raise Failure(400, "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter.")
         if not expires.isdigit() or not 1 <= int(expires) <= 604800:
             raise Failure(400, "AuthorizationQueryParametersError", "X-Amz-Expires must be between 1 and 604800 seconds")
@@ -166,10 +183,10 @@ class Signatures:
             raise Failure(400, "AuthorizationQueryParametersError", "X-Amz-Date must be in the ISO8601 Long Format") from None
         if begins > self.clock.now() + SKEW or begins + int(expires) < self.clock.now():
             raise Failure(403, "AccessDenied", "Request has expired")
-        secret = self.secret_of(parts[0], request.arg("X-Amz-Security-Token"))
+        secret = self.secret_of(parts[0], request.arg(self.words.query + "Security-Token"))
         self.check_region(parts[2], region)
         self.check_names(request, names.split(";"))
-        query = [(n, v) for n, v in request.query if n != "X-Amz-Signature"]
+        query = [(n, v) for n, v in request.query if n != self.words.query + "Signature"]
         self.compare(request, secret, stamp, parts[2], names.split(";"), query, "UNSIGNED-PAYLOAD", signature)
 
     def assume_role(self, request, seconds=3600):
