@@ -6,6 +6,7 @@
     servers_api.py ready URL SECONDS PID        waits for any HTTP answer; fails at once when PID is gone
     servers_api.py bucket KIND ENDPOINT NAME    makes a bucket or container, which may exist; KIND is s3, azure or gcs
     servers_api.py versioned ENDPOINT NAME      switches versioning of an S3 bucket on
+    servers_api.py policy ENDPOINT NAME FILE    gives an S3 bucket a policy (JSON)
     servers_api.py put BUCKET KEY FILE [HEADERS]    writes an object, as somebody else would: without any condition; HEADERS is JSON
     servers_api.py get BUCKET KEY FILE          fetches one; fails when it is not there
     servers_api.py describe BUCKET KEY          what S3 or Azure tells of one besides its bytes, as JSON: headers and tags
@@ -149,6 +150,13 @@ def versioned(endpoint, name):
         sys.exit(f'could not switch versions of {name} on: {status} {body.decode(errors="replace")}')
 
 
+def policy(endpoint, name, path):
+    with open(path, 'rb') as source:
+        status, body = s3('PUT', endpoint, '/' + name, 'policy=', source.read())
+    if status not in (200, 204):
+        sys.exit(f'could not set the policy of {name}: {status} {body.decode(errors="replace")}')
+
+
 def exchange(name, key, body=None, headers=None):
     """Writes (body) or reads an object of the server that the environment tells; (status, bytes)."""
     endpoint, provider = os.environ['CF_ENDPOINT'], os.environ['CF_PROVIDER']
@@ -271,7 +279,7 @@ def random(count, form='hex'):
 
 
 if __name__ == '__main__':
-    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, put, get, describe, begin, uploads, peer)}
+    verbs = {f.__name__: f for f in (ports, random, ready, bucket, versioned, policy, put, get, describe, begin, uploads, peer)}
     verbs['list'] = list_keys
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)

@@ -24,7 +24,7 @@ static CfStep copy_by_parts(CfOp *op, const CfPlace *source, const char *source_
 static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
 static CfStep copy_tell(CfOp *op, char *token);
-static CfStep copy_abort(CfOp *op, char *token, const char *source_key);
+static CfStep copy_abort(CfOp *op, char *token);
 static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
 static CfStep class_send(CfOp *op, const CfUploadArgs *args);
@@ -216,7 +216,14 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 		return cf_s3_error(op);
 	}
 	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == S3_SETTLING)
-		return cf_s3_parts_join(op, &state->copying, stat);
+	{
+		CfStep		step = cf_s3_parts_join(op, &state->copying, stat);
+
+		/* Nobody else knows of these parts. */
+		if (step == CF_STEP_ERROR && (op->err.kind == CF_ERR_EXISTS || op->err.kind == CF_ERR_CHANGED))
+			return copy_abort(op, token);
+		return step;
+	}
 	if (state->at < state->copying.args.size_bytes)
 		return copy_part_send(op, source, source_key);
 	return cf_s3_parts_ask(op, &state->copying, S3_PARTS_LISTED);
@@ -250,7 +257,10 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 
 	cf_s3_code(&op->response, code);
 	if (op->response.status == 412)
-		return copy_abort(op, token, source_key);
+	{
+		cf_s3_changed(op, source_key);
+		return copy_abort(op, token);
+	}
 	if (op->response.status == 404 && token != NULL && token[0] != '\0' && strcmp(code, "NoSuchKey") != 0)
 	{
 		/* The upload of the token is gone: from the beginning. */
@@ -277,14 +287,13 @@ copy_tell(CfOp *op, char *token)
 	return CF_STEP_AGAIN;
 }
 
-/* copy_abort gives the parts back whose source has changed: they will never be an object. */
+/* copy_abort gives the parts back that will never be an object, since the source has changed or the destination is taken: op->err. */
 static CfStep
-copy_abort(CfOp *op, char *token, const char *source_key)
+copy_abort(CfOp *op, char *token)
 {
 	CfS3State  *state = op->state;
 	char	   *query = cf_s3_upload_query(op, state->copying.handle, 0);
 
-	cf_s3_changed(op, source_key);
 	state->told = op->err;
 	if (token != NULL)
 		token[0] = '\0';
