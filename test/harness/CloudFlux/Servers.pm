@@ -219,6 +219,16 @@ sub post
 	return length $answer->{content} && $answer->{content} =~ /^\s*[\[{]/ ? decode_json($answer->{content}) : undef;
 }
 
+# ask reads something of such an API.
+sub ask
+{
+	my ($self, $path) = @_;
+	my ($root) = $self->{endpoint} =~ m{^(http://[^/]+)};
+	my $answer = HTTP::Tiny->new(timeout => 10)->get("$root$path");
+	die "$path: $answer->{status} $answer->{content}" unless $answer->{success};
+	return decode_json($answer->{content});
+}
+
 END
 {
 	my $status = $?;

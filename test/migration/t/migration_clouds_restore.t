@@ -96,13 +96,7 @@ foreach my $way ([ moto => 'GLACIER' ], [ moto => 'DEEP_ARCHIVE' ], [ s3 => 'DEE
 }
 
 # The priority of the place is the one that the store hears; moto was asked for the common one.
-sub heard
-{
-	my ($server, $what) = @_;
-	my ($root) = $server->{endpoint} =~ m{^(http://[^/]+)};
-	return JSON::PP::decode_json(HTTP::Tiny->new->get("$root/_peer/log")->{content})->{requests};
-}
-my ($set) = grep { ($_->{query} // '') =~ /comp=tier/ && grep { $_->[0] eq 'x-ms-rehydrate-priority' } @{ $_->{headers} } } @{ heard($server{azure}) };
+my ($set) = grep { ($_->{query} // '') =~ /comp=tier/ && grep { $_->[0] eq 'x-ms-rehydrate-priority' } @{ $_->{headers} } } @{ $server{azure}->ask('/_peer/log')->{requests} };
 is((map { $_->[1] } grep { $_->[0] eq 'x-ms-rehydrate-priority' } @{ $set->{headers} // [] })[0], 'High', 'azure: rehydrated with the priority of the place');
 throws($c, q{SELECT cloudflux.add_storage('hasty', 'AWS', 'objects', '{"region": "us-east-1", "restore_priority": "High"}')}, '22023', qr/restore_priority/, 'S3 has no priority High');
 throws($c, q{SELECT cloudflux.add_storage('hasty', 'Azure', 'objects', '{"account": "some", "restore_priority": "Bulk"}')}, '22023', qr/restore_priority/, 'Azure has no priority Bulk');
