@@ -56,6 +56,7 @@ typedef struct CfDriver
 	bool		(*presign) (const CfPlace *place, CfArena *arena, const char *method, const char *key,
 							int64_t now_us, int64_t expires_us, char **url, CfError *err);
 	bool		(*version_same) (const char *a, const char *b);	/* NULL = equal as texts */
+	bool		(*version_told) (const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
 	CfStep		(*upload_read) (CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
 
 	/*

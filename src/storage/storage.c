@@ -204,6 +204,12 @@ cf_storage_version_same(const CfPlace *place, const char *a, const char *b)
 }
 
 bool
+cf_storage_version_told(const CfPlace *place, const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1])
+{
+	return place->driver != NULL && place->driver->version_told != NULL && place->driver->version_told(told, version);
+}
+
+bool
 cf_storage_key_check(const CfPlace *place, const char *key, CfError *err)
 {
 	if (place->driver == NULL)

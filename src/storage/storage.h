@@ -329,6 +329,18 @@ extern bool cf_storage_place_check(const CfPlace *place, CfError *err);
  */
 extern bool cf_storage_version_same(const CfPlace *place, const char *a, const char *b);
 
+/* What somebody else (an inventory file) tells of a version; texts "" and modified_us < 0 = not told. */
+typedef struct CfToldVersion
+{
+	const char *etag;			/* quotes around it do not matter */
+	const char *version_id;
+	const char *generation;
+	int64_t		modified_us;
+} CfToldVersion;
+
+/* cf_storage_version_told makes the pin of such a version, as a listing would tell it; false = it does not tell enough. */
+extern bool cf_storage_version_told(const CfPlace *place, const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
+
 /*
  * cf_storage_key_check tells whether a key may be written to the place: length, segments, "..", "//",
  * control characters, UTF-8, reserved names. Keys that fail it can be listed and reported, never created.

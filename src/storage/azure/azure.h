@@ -168,6 +168,7 @@ extern bool cf_azure_missing(CfOp *op);
 extern bool cf_azure_taken(CfOp *op);
 extern bool cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat);
 extern bool cf_azure_etag(const char *etag, char version[CF_STORAGE_VERSION_MAX + 1]);
+extern bool cf_azure_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
 extern bool cf_azure_crc_read(const char *text, uint64_t *crc);
 extern void cf_azure_crc_write(uint64_t crc, char text[CF_BASE64_BYTES(8)]);
 extern void cf_azure_class_note(CfObjectStat *stat, const char *archive_status);

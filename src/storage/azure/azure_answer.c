@@ -329,6 +329,13 @@ cf_azure_etag(const char *etag, char version[CF_STORAGE_VERSION_MAX + 1])
 	return true;
 }
 
+/* cf_azure_version_told makes a pin of what an inventory tells. */
+bool
+cf_azure_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1])
+{
+	return cf_azure_etag(told->etag, version);
+}
+
 /* Azure's CRC64 is CRC-64/NVME, its eight bytes little-endian, in base64. */
 bool
 cf_azure_crc_read(const char *text, uint64_t *crc)

@@ -61,6 +61,7 @@ const CfDriver cf_storage_azure_driver = {
 	.again = cf_azure_again,
 	.stranger = cf_azure_stranger,
 	.presign = cf_azure_presign,
+	.version_told = cf_azure_version_told,
 };
 
 /* container_valid accepts 3 to 63 of a-z 0-9 and single hyphens inside, and the three containers with a dollar. */

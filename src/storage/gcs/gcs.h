@@ -195,6 +195,7 @@ extern CfNetVerdict cf_gcs_classify(const CfRequest *request, const CfResponse *
 extern bool cf_gcs_error_inside(const CfResponse *response);
 extern json_t *cf_gcs_answer(CfOp *op);
 extern const char *cf_gcs_text(const json_t *object, const char *name);
+extern bool cf_gcs_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
 extern bool cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat);
 extern bool cf_gcs_time(const char *text, int64_t *us);
 extern bool cf_gcs_answer_object(CfOp *op, CfObjectStat *stat);

@@ -135,6 +135,18 @@ cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat)
 	return good || cf_gcs_memory(op) == CF_STEP_DONE;
 }
 
+/* cf_gcs_version_told makes a pin of what an inventory tells: the generation, and nothing else will do. */
+bool
+cf_gcs_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1])
+{
+	int64_t		number;
+
+	if (!cf_gcs_number(told->generation, &number) || number == 0)
+		return false;
+	snprintf(version, CF_STORAGE_VERSION_MAX + 1, "%lld", (long long) number);
+	return true;
+}
+
 /* cf_gcs_answer_object reads an answer that is an object's resource. */
 bool
 cf_gcs_answer_object(CfOp *op, CfObjectStat *stat)

@@ -54,6 +54,7 @@ const CfDriver cf_storage_gcs_driver = {
 	.copy = cf_gcs_copy,
 	.set_class = cf_gcs_set_class,
 	.presign = cf_gcs_presign,
+	.version_told = cf_gcs_version_told,
 	.upload_read = cf_gcs_upload_read,
 	.stranger = gcs_stranger,
 };

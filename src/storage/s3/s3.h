@@ -244,6 +244,7 @@ extern bool cf_s3_pin_read(const char *version, CfS3Pin *pin);
 extern void cf_s3_pin_value(char *to, size_t room, const char *value);
 extern bool cf_s3_pin_same(const CfS3Pin *a, const CfS3Pin *b);
 extern bool cf_s3_version_same(const char *a, const char *b);
+extern bool cf_s3_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
 
 /* s3_sign.c */
 extern bool cf_s3_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err);

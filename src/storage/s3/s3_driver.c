@@ -146,6 +146,7 @@ const CfDriver cf_storage_s3_driver = {
 	.version_same = cf_s3_version_same,
 	.again = cf_s3_again,
 	.stranger = cf_s3_stranger,
+	.version_told = cf_s3_version_told,
 };
 
 /* s3_validate looks at the options of a place. */

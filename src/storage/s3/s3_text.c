@@ -363,3 +363,25 @@ cf_s3_version_same(const char *a, const char *b)
 	return strcmp(a, b) == 0 ||
 		(cf_s3_pin_read(a, &pin_a) && cf_s3_pin_read(b, &pin_b) && cf_s3_pin_same(&pin_a, &pin_b));
 }
+
+/* cf_s3_version_told makes a pin of what an inventory tells: the ETag, and the version id or the time. */
+bool
+cf_s3_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1])
+{
+	CfS3Pin		pin = {.modified = -1};
+	char		etag[CF_S3_ETAG_MAX + 1];
+	size_t		quoted = told->etag[0] == '"';
+	size_t		length = strcspn(told->etag + quoted, "\"");
+
+	if (length == 0 || length >= sizeof(etag))
+		return false;
+	memcpy(etag, told->etag + quoted, length);
+	etag[length] = '\0';
+	cf_s3_pin_value(pin.etag, sizeof(pin.etag), etag);
+	if (told->version_id[0] != '\0' && strcmp(told->version_id, "null") != 0)
+		cf_s3_pin_value(pin.version, sizeof(pin.version), told->version_id);
+	if (told->modified_us >= 0)
+		pin.modified = told->modified_us / 1000000;
+	cf_s3_pin_write(&pin, version);
+	return true;
+}
