@@ -153,7 +153,10 @@ CREATE TABLE cloudflux.inventories (
 	finished_at timestamptz,
 	imported_by text NOT NULL DEFAULT CURRENT_USER,
 	unchanged   bigint NOT NULL DEFAULT 0,                            -- rows of inventory_seen that this run wrote
-	message     text                                                  -- why it failed
+	message     text,                                                 -- why it failed
+	manifest    text,                                                 -- place and key of the manifest that was read; NULL = a listing
+	manifest_version text,
+	snapshot_at timestamptz                                           -- of the inventory: what changed later is not in it
 );
 CREATE INDEX inventories_place ON cloudflux.inventories (place, id DESC);
 
@@ -518,7 +521,9 @@ $$;
 
 /* ---- imports: procedures that commit page by page (C: a procedure with SET clauses could not) ---- */
 
-CREATE PROCEDURE cloudflux.import_inventory(place text, prefix text DEFAULT '', allow_empty boolean DEFAULT false)
+-- With a manifest, the files of an inventory that the provider wrote are read from manifest_place (NULL = the place itself).
+CREATE PROCEDURE cloudflux.import_inventory(place text, prefix text DEFAULT '', allow_empty boolean DEFAULT false,
+	manifest text DEFAULT NULL, manifest_place text DEFAULT NULL)
 	LANGUAGE c AS 'MODULE_PATHNAME', 'cloudflux_import_inventory';
 
 -- source is a file of the server, or, with log_place, the beginning of the keys of logs in that place.
@@ -751,9 +756,9 @@ REVOKE ALL ON FUNCTION cloudflux.complete_object(), cloudflux.note_created(), cl
 	cloudflux.put_object(text, text, bytea, text, jsonb, text), cloudflux.object_address(text),
 	cloudflux.get_object(text), cloudflux.copy_object(text, text, text, text), cloudflux.object_metadata(text),
 	cloudflux.object_url(text, interval) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE cloudflux.import_inventory(text, text, boolean),
+REVOKE ALL ON PROCEDURE cloudflux.import_inventory(text, text, boolean, text, text),
 	cloudflux.import_access_log(text, text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE cloudflux.import_inventory(text, text, boolean),
+GRANT EXECUTE ON PROCEDURE cloudflux.import_inventory(text, text, boolean, text, text),
 	cloudflux.import_access_log(text, text, text, text, text) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION cloudflux.put_object(text, text, bytea, text, jsonb, text),
 	cloudflux.copy_object(text, text, text, text) TO cloudflux_user;
@@ -896,7 +901,7 @@ COMMENT ON COLUMN cloudflux.inventories.id IS 'Number of the run.';
 COMMENT ON COLUMN cloudflux.inventories.place IS 'Place that was listed.';
 COMMENT ON COLUMN cloudflux.inventories.prefix IS 'Only keys that begin with this; '''' = all.';
 COMMENT ON COLUMN cloudflux.inventories.status IS 'running, completed or failed. A failed run, or a running one whose session is gone, is resumed by the next call.';
-COMMENT ON COLUMN cloudflux.inventories.cursor IS 'Where the listing goes on; NULL = at the start, or complete.';
+COMMENT ON COLUMN cloudflux.inventories.cursor IS 'Where the listing, or the reading of the files (file:row), goes on; NULL = at the start, or complete.';
 COMMENT ON COLUMN cloudflux.inventories.listed IS 'Entries listed so far.';
 COMMENT ON COLUMN cloudflux.inventories.created IS 'Objects that were new.';
 COMMENT ON COLUMN cloudflux.inventories.changed IS 'Objects whose bytes had changed, or that were back.';
@@ -907,6 +912,9 @@ COMMENT ON COLUMN cloudflux.inventories.finished_at IS 'End of the run; NULL = i
 COMMENT ON COLUMN cloudflux.inventories.imported_by IS 'Role that called.';
 COMMENT ON COLUMN cloudflux.inventories.unchanged IS 'Objects found as they were.';
 COMMENT ON COLUMN cloudflux.inventories.message IS 'Why the run failed.';
+COMMENT ON COLUMN cloudflux.inventories.manifest IS 'Place and key of the manifest whose files were read; NULL = the place was listed.';
+COMMENT ON COLUMN cloudflux.inventories.manifest_version IS 'Version of the manifest: a run that was cut off goes on only with the same.';
+COMMENT ON COLUMN cloudflux.inventories.snapshot_at IS 'When the provider took that inventory. What changed later is not judged by it.';
 COMMENT ON TABLE cloudflux.inventory_seen IS 'Scratch of running inventories: objects found unchanged. Not logged, not dumped; a run whose notes a crash has lost lists again.';
 COMMENT ON COLUMN cloudflux.inventory_seen.run_id IS 'Row of inventories.';
 COMMENT ON COLUMN cloudflux.inventory_seen.file_id IS 'Object.';
@@ -961,7 +969,7 @@ COMMENT ON COLUMN cloudflux.access_coverage.place IS 'Place.';
 COMMENT ON COLUMN cloudflux.access_coverage.day IS 'UTC day that the lines tell of.';
 COMMENT ON COLUMN cloudflux.access_coverage.lines IS 'Lines of that day about the place, whatever they told.';
 
-COMMENT ON PROCEDURE cloudflux.import_inventory(text, text, boolean) IS 'Lists a place and brings the catalog in step: new objects are inserted, changed ones updated (a new row of object_versions, sha256 unknown again), missing ones marked (vanished_at), those that came back unmarked; objects that a job is moving are left alone. prefix restricts it to keys that begin with it. A place without any object, where objects are catalogued, is refused unless allow_empty (its file system may not be mounted). Commits each page and goes on there after a cut (in a transaction block it commits nothing); one run per place at a time, a second call waits. Needs USAGE on the place. Keys that cannot be catalogued are in import_errors. Errors: those of the place (02000, 42501, 55000, 58030).';
+COMMENT ON PROCEDURE cloudflux.import_inventory(text, text, boolean, text, text) IS 'Lists a place and brings the catalog in step: new objects are inserted, changed ones updated (a new row of object_versions, sha256 unknown again), missing ones marked (vanished_at), those that came back unmarked; objects that a job is moving are left alone. prefix restricts it to keys that begin with it. manifest: key, in manifest_place (NULL = the place), of the manifest of an inventory that the provider wrote: S3 Inventory, Azure blob inventory or Storage Insights of GCS, as CSV; its files are read instead of listing, and what changed after it was taken is not judged by it. A place without any object, where objects are catalogued, is refused unless allow_empty (its file system may not be mounted). Commits each page and goes on there after a cut (in a transaction block it commits nothing); one run per place at a time, a second call waits. Needs USAGE on the place. Keys that cannot be catalogued are in import_errors. Errors: those of the places (02000, 42501, 55000, 58030); of a manifest 22023, 0A000 (ORC, Parquet), 58030 (a size or digest is not the one that it tells).';
 COMMENT ON PROCEDURE cloudflux.import_access_log(text, text, text, text, text) IS 'Reads access logs and appends to access_logs what they tell of objects of the place. format: s3 (S3 server access logs), apache (common and combined, also of nginx), cloudtrail (data events of S3), azure (Storage Analytics 1.0 and 2.0, or resource logs as JSON lines), gcs (usage logs, or Data Access audit logs as JSON lines); gzip is unpacked. source: path of a file on the server; with log_place, the beginning of the keys of logs in that place, of which each is read once: one that is known in this version is passed over, one that grew is read on. prefix is taken off the path (apache) or key before it is looked up. Lines about other buckets are skipped. Only successful reads (200, 206), writes and deletes count. A log is known by its content: read again, or under another name after a rotation, it counts once; a last line without a newline waits for its end where the log can grow. Commits every 5,000 lines (not in a transaction block); one run per place at a time. Needs USAGE on the place, and on log_place, or pg_read_server_files. Bad lines are counted, the first 100 are in import_errors. Errors: 22023 (unknown format), 42501, 58030, and those of the places.';
 COMMENT ON FUNCTION cloudflux.put_object(text, text, bytea, text, jsonb, text) IS 'Stores bytes as a new object and catalogues it; returns its file_id. Create-only. tier is HOT, WARM, COLD or a storage class; NULL = what the place gives without a wish. A ROLLBACK takes back the row and leaves the bytes: the next inventory of the place finds them. Errors: 42710 (somebody is there), 22023, and those of the place.';
 COMMENT ON FUNCTION cloudflux.object_address(text) IS 'Where the bytes of an object lie. Errors: 02000 (no such object), 55000 (catalogued only).';

@@ -98,6 +98,12 @@ static CfSpiPlan note_seen = {
 	"INSERT INTO cloudflux.inventory_seen (run_id, file_id) SELECT $1, unnest($2) ON CONFLICT DO NOTHING",
 	2, {INT8OID, TEXTARRAYOID}
 };
+static CfSpiPlan find_stale = {
+	"SELECT k.no::int4 FROM unnest($2) WITH ORDINALITY k(object_key, no)"
+	" WHERE EXISTS (SELECT FROM cloudflux.object_versions v WHERE v.place = $1 AND v.object_key = k.object_key"
+	"                  AND v.valid_to IS NOT NULL AND v.valid_to >= $3)",
+	3, {TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID}
+};
 static CfSpiPlan class_tier = {
 	"SELECT cloudflux.class_tier($1, $2, $3)", 3, {TEXTOID, TEXTOID, TEXTOID}
 };
@@ -361,6 +367,42 @@ cf_catalog_page_claim(CfInventory *inv, CfInventoryPage *page, CfInventoryFate f
 		row++;
 	}
 	cf_spi_end();
+}
+
+/* cf_catalog_page_stale finds new entries whose key an object left, by a move or a deletion, after the inventory was taken. */
+bool *
+cf_catalog_page_stale(CfInventory *inv, const CfInventoryPage *page)
+{
+	int			count = page->list->count;
+	bool	   *stale = palloc0(sizeof(bool) * (count + 1));
+	Datum	   *keys = palloc(sizeof(Datum) * (count + 1));
+	int		   *entry_of = palloc(sizeof(int) * (count + 1));
+	Datum		args[3];
+	int			n = 0;
+	uint64		found;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (page->fates[i] != CF_FATE_NEW)
+			continue;
+		entry_of[n] = i;
+		keys[n++] = CStringGetTextDatum(page->list->entries[i].key);
+	}
+	if (n == 0)
+		return stale;
+	args[0] = CStringGetTextDatum(inv->import.place->name);
+	args[1] = cf_catalog_import_array(keys, NULL, n, TEXTOID);
+	args[2] = TimestampTzGetDatum(inv->snapshot_at);
+	cf_spi_begin();
+	found = cf_spi_run(&find_stale, args, NULL);
+	for (uint64 row = 0; row < found; row++)
+	{
+		bool		isnull;
+
+		stale[entry_of[DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull)) - 1]] = true;
+	}
+	cf_spi_end();
+	return stale;
 }
 
 /* cf_catalog_page_insert writes new objects, past the triggers: everything that those would fill in is here already. */

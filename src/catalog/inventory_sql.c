@@ -1,6 +1,7 @@
 /*
  * inventory_sql.c
- *		CALL import_inventory(place, prefix): what a place holds becomes rows, page by page.
+ *		CALL import_inventory(place, prefix, allow_empty, manifest, manifest_place): what a place holds becomes rows, page by page. The
+ *		pages come from a listing, or from the files of an inventory that the provider wrote (inventory_files_sql.c).
  *
  * Each page of the listing is one transaction: new objects are inserted by arrays past the triggers (addresses
  * first, they decide who owns a key), known ones looked up, changed ones updated through the triggers, unchanged ones are only noted in inventory_seen: rewriting a million rows to say that nothing happened
@@ -37,8 +38,9 @@ static CfSpiPlan find_run = {
 	"SELECT i.id, i.cursor, i.status, i.started_at, i.listed, i.created, i.changed, i.unchanged, i.errors,"
 	"       i.unchanged = (SELECT count(*) FROM cloudflux.inventory_seen s WHERE s.run_id = i.id)"
 	"       AND i.started_at > clock_timestamp() - interval '1 day' AND i.cursor IS NOT NULL"
+	"       AND i.manifest IS NOT DISTINCT FROM $3 AND i.manifest_version IS NOT DISTINCT FROM $4"
 	"  FROM cloudflux.inventories i WHERE i.place = $1 AND i.prefix = $2 ORDER BY i.id DESC LIMIT 1",
-	2, {TEXTOID, TEXTOID}
+	4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 static CfSpiPlan forget_seen = {
 	"DELETE FROM cloudflux.inventory_seen s USING cloudflux.inventories i WHERE i.id = s.run_id AND i.place = $1",
@@ -54,8 +56,9 @@ static CfSpiPlan forget_errors = {
 	2, {TEXTOID, TEXTOID}
 };
 static CfSpiPlan begin_run = {
-	"INSERT INTO cloudflux.inventories (place, prefix, status, imported_by) VALUES ($1, $2, 'running', $3)"
-	" RETURNING id, started_at", 3, {TEXTOID, TEXTOID, TEXTOID}
+	"INSERT INTO cloudflux.inventories (place, prefix, status, manifest, manifest_version, imported_by, snapshot_at)"
+	" VALUES ($1, $2, 'running', $3, $4, $5, $6) RETURNING id, started_at",
+	6, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 };
 static CfSpiPlan resume_run = {
 	"UPDATE cloudflux.inventories SET status = 'running', message = NULL, finished_at = NULL WHERE id = $1",
@@ -77,8 +80,9 @@ static CfSpiPlan find_missing = {
 	"   AND o.vanished_at IS NULL AND (o.seen_at IS NULL OR o.seen_at < $4)"
 	"   AND NOT EXISTS (SELECT FROM cloudflux.inventory_seen s WHERE s.run_id = $5 AND s.file_id = a.file_id)"
 	"   AND NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.file_id = a.file_id)"
+	"   AND ($7 IS NULL OR COALESCE(o.modified_at, o.created_at) < $7)"
 	" ORDER BY a.place, a.object_key LIMIT $6",
-	6, {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID}
+	7, {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, TIMESTAMPTZOID}
 };
 static CfSpiPlan mark_vanished = {
 	"UPDATE cloudflux.data_objects o SET vanished_at = clock_timestamp(), seen_at = clock_timestamp()"
@@ -100,7 +104,7 @@ static void run_inventory(CfImport *import, void *arg);
 static void begin_or_resume(CfInventory *inv);
 static void list_page(CfInventory *inv, CfListPage *page);
 static bool movers_at_work(CfInventory *inv);
-static void drop_moved(CfInventory *inv, CfInventoryPage *page, bool all);
+static void drop_moved(CfInventory *inv, CfInventoryPage *page, bool all, const bool *stale);
 static void take_page(CfInventory *inv, const CfListPage *list);
 static void refuse_empty(CfInventory *inv);
 static void find_vanished(CfInventory *inv);
@@ -117,7 +121,14 @@ cloudflux_import_inventory(PG_FUNCTION_ARGS)
 	memset(&inv, 0, sizeof(inv));
 	cf_catalog_import_open(&inv.import, fcinfo, "inventory");
 	inv.prefix = PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	inv.missed_prefix = inv.prefix;
 	inv.allow_empty = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	inv.manifest = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	inv.manifest_place = PG_ARGISNULL(4) ? inv.import.place->name : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	if (inv.manifest == NULL && !PG_ARGISNULL(4))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("manifest_place was given, but no manifest"),
+						errhint("Say manifest => the key of the manifest there.")));
 	inv.page_context = AllocSetContextCreate(inv.import.context, "cloudflux inventory page",
 											 ALLOCSET_DEFAULT_SIZES);
 	cf_catalog_import_run(&inv.import, run_inventory, &inv);
@@ -140,34 +151,61 @@ run_inventory(CfImport *import, void *arg)
 	cf_arena_init(&inv->arena, &allocator, 64 * 1024, 0);
 	cf_storage_op_init(&inv->op, import->place, &inv->arena);
 	cf_catalog_import_op(import, &inv->op);
+	if (inv->manifest != NULL)
+		cf_catalog_manifest_open(inv);
 	begin_or_resume(inv);
 	cf_catalog_import_commit(import);
 	inv->mostly_new = true;
-	do
+	if (inv->manifest != NULL)
+		cf_catalog_manifest_import(inv);
+	else
 	{
-		list_page(inv, &page);
-		take_page(inv, &page);
-		cf_catalog_import_commit_lazily(import);
-		MemoryContextReset(inv->page_context);
-		cf_arena_reset(&inv->arena);
-	} while (inv->cursor != NULL);
+		do
+		{
+			list_page(inv, &page);
+			cf_catalog_inventory_page(inv, &page);
+		} while (inv->cursor != NULL);
+	}
 	refuse_empty(inv);
-	find_vanished(inv);
+	if (!inv->incomplete)
+		find_vanished(inv);
 	save(inv, "completed", NULL);
 	cf_catalog_import_commit(import);
+}
+
+void
+cf_catalog_inventory_page(CfInventory *inv, const CfListPage *page)
+{
+	take_page(inv, page);
+	cf_catalog_import_commit_lazily(&inv->import);
+	MemoryContextReset(inv->page_context);
+	cf_arena_reset(&inv->arena);
+}
+
+void
+cf_catalog_inventory_fail(CfInventory *inv, const CfError *err)
+{
+	save(inv, "failed", err->message);
+	cf_catalog_import_commit(&inv->import);
+	cf_error_raise(err);
 }
 
 /* begin_or_resume goes on with the last run if that was cut off within a day and its notes are whole. */
 static void
 begin_or_resume(CfInventory *inv)
 {
-	Datum		args[3];
+	Datum		args[6];
+	bool		nulls[6] = {false};
 	CfOwnerRights rights;
 	bool		resume = false;
 
+	nulls[2] = nulls[3] = nulls[5] = inv->manifest == NULL;
 	args[0] = CStringGetTextDatum(inv->import.place->name);
 	args[1] = CStringGetTextDatum(inv->prefix);
-	args[2] = CStringGetTextDatum(inv->import.user);
+	args[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(psprintf("%s: %s", inv->manifest_place, inv->manifest));
+	args[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(inv->manifest_version);
+	args[4] = CStringGetTextDatum(inv->import.user);
+	args[5] = TimestampTzGetDatum(inv->snapshot_at);
 	cf_catalog_owner_begin(&rights);
 	cf_spi_begin();
 	if (cf_spi_run(&find_url, args, NULL) > 0)
@@ -180,7 +218,7 @@ begin_or_resume(CfInventory *inv)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("place \"%s\" is not adopted", inv->import.place->name),
 						errhint("Call cloudflux.adopt_storage() first.")));
-	if (cf_spi_run(&find_run, args, NULL) > 0 && strcmp(cf_spi_text(0, 3), "completed") != 0)
+	if (cf_spi_run(&find_run, args, nulls) > 0 && strcmp(cf_spi_text(0, 3), "completed") != 0)
 	{
 		inv->run_id = cf_spi_int64(0, 1, NULL);
 		resume = cf_spi_bool(0, 10, NULL);
@@ -206,7 +244,7 @@ begin_or_resume(CfInventory *inv)
 		cf_spi_run(&forget_seen, args, NULL);
 		cf_spi_run(&fail_old_runs, args, NULL);
 		cf_spi_run(&forget_errors, args, NULL);
-		cf_spi_run(&begin_run, args, NULL);
+		cf_spi_run(&begin_run, args, nulls);
 		inv->run_id = cf_spi_int64(0, 1, NULL);
 		inv->started_at = DatumGetTimestampTz(cf_spi_datum(0, 2, NULL));
 	}
@@ -260,9 +298,7 @@ list_page(CfInventory *inv, CfListPage *page)
 	while (step == CF_STEP_AGAIN);
 	if (step == CF_STEP_DONE && !CF_FAULT("catalog_page_listed", &inv->op.err))
 		return;
-	save(inv, "failed", inv->op.err.message);
-	cf_catalog_import_commit(&inv->import);
-	cf_error_raise(&inv->op.err);
+	cf_catalog_inventory_fail(inv, &inv->op.err);
 }
 
 /* take_page catalogues one page and saves the cursor with it. */
@@ -292,7 +328,10 @@ take_page(CfInventory *inv, const CfListPage *list)
 		cf_catalog_page_claim(inv, &page, CF_FATE_NEW, CF_FATE_LEAVE);
 	}
 	inv->mostly_new = page.counts[CF_FATE_NEW] * 2 > list->count;
-	drop_moved(inv, &page, movers_at_work(inv) || inv->movers_seen);
+	if (inv->manifest == NULL)
+		drop_moved(inv, &page, movers_at_work(inv) || inv->movers_seen, NULL);
+	else
+		drop_moved(inv, &page, false, cf_catalog_page_stale(inv, &page));
 	cf_catalog_page_insert(inv, &page);
 	cf_catalog_page_update(inv, &page);
 	cf_catalog_page_note(inv, &page);
@@ -349,10 +388,11 @@ is_gone(CfInventory *inv, const char *key)
 
 /*
  * drop_moved looks once more at what a mover may have taken away, or replaced, since it was listed: at changed entries,
- * which are few, and at new ones if `all`. The addresses of new ones are ours already, so nobody brings anything there now.
+ * which are few, and at new ones if `all`, or if they are stale. The addresses of new ones are ours already, so nobody brings anything
+ * there now.
  */
 static void
-drop_moved(CfInventory *inv, CfInventoryPage *page, bool all)
+drop_moved(CfInventory *inv, CfInventoryPage *page, bool all, const bool *stale)
 {
 	Datum	   *keys = palloc(sizeof(Datum) * (page->counts[CF_FATE_NEW] + 1));
 	Datum		args[2];
@@ -366,7 +406,7 @@ drop_moved(CfInventory *inv, CfInventoryPage *page, bool all)
 		CfObjectStat stat;
 		bool		gone;
 
-		if (fate != CF_FATE_CHANGED && !(all && fate == CF_FATE_NEW))
+		if (fate != CF_FATE_CHANGED && !(fate == CF_FATE_NEW && (all || (stale != NULL && stale[i]))))
 			continue;
 		if (ask_again(inv, entry->key, &stat, &gone) == CF_STEP_DONE ?
 			cf_storage_version_same(inv->import.place, stat.version, entry->stat.version) : !gone)
@@ -395,7 +435,8 @@ refuse_empty(CfInventory *inv)
 {
 	CfError		err;
 	CfOwnerRights rights;
-	Datum		args[6];
+	Datum		args[7];
+	bool		nulls[7] = {[6] = inv->manifest == NULL};
 	bool		catalogued;
 
 	if (inv->listed > 0 || inv->errors > 0 || inv->prefix[0] != '\0' || inv->allow_empty)
@@ -405,19 +446,21 @@ refuse_empty(CfInventory *inv)
 	args[3] = TimestampTzGetDatum(inv->started_at);
 	args[4] = Int64GetDatum(inv->run_id);
 	args[5] = Int64GetDatum(1);
+	args[6] = TimestampTzGetDatum(inv->snapshot_at);
 	cf_catalog_owner_begin(&rights);
 	cf_spi_begin();
-	catalogued = cf_spi_run(&find_missing, args, NULL) > 0;
+	catalogued = cf_spi_run(&find_missing, args, nulls) > 0;
 	cf_spi_end();
 	cf_catalog_owner_end(&rights);
 	if (!catalogued)
 		return;
 	cf_error_set(&err, CF_ERR_STATE, "place \"%s\" is empty, but objects are catalogued there", inv->import.place->name);
-	cf_error_detail(&err, "A file system that is not mounted looks like that. Nothing was marked as vanished.");
+	if (inv->manifest == NULL)
+		cf_error_detail(&err, "A file system that is not mounted looks like that. Nothing was marked as vanished.");
+	else
+		cf_error_detail(&err, "The files of the inventory tell of no object of this place. Nothing was marked as vanished.");
 	cf_error_hint(&err, "If the objects are really gone, say allow_empty => true.");
-	save(inv, "failed", err.message);
-	cf_catalog_import_commit(&inv->import);
-	cf_error_raise(&err);
+	cf_catalog_inventory_fail(inv, &err);
 }
 
 /* find_vanished marks what the run did not find: batch by batch in order of keys. */
@@ -432,20 +475,22 @@ find_vanished(CfInventory *inv)
 		MemoryContext caller = MemoryContextSwitchTo(inv->page_context);
 		Datum	   *keys = palloc(sizeof(Datum) * CANDIDATES);
 		Datum	   *ids = palloc(sizeof(Datum) * CANDIDATES);
-		Datum		args[6];
+		Datum		args[7];
+		bool		nulls[7] = {[6] = inv->manifest == NULL};
 		CfOwnerRights rights;
 		int			gone = 0;
 		uint64		row;
 
 		args[0] = CStringGetTextDatum(inv->import.place->name);
 		args[1] = CStringGetTextDatum(after);
-		args[2] = CStringGetTextDatum(inv->prefix);
+		args[2] = CStringGetTextDatum(inv->missed_prefix);
 		args[3] = TimestampTzGetDatum(inv->started_at);
 		args[4] = Int64GetDatum(inv->run_id);
 		args[5] = Int64GetDatum(CANDIDATES);
+		args[6] = TimestampTzGetDatum(inv->snapshot_at);
 		cf_catalog_owner_begin(&rights);
 		cf_spi_begin();
-		found = cf_spi_run(&find_missing, args, NULL);
+		found = cf_spi_run(&find_missing, args, nulls);
 		for (row = 0; row < found; row++)
 		{
 			keys[row] = cf_spi_datum(row, 1, NULL);

@@ -29,6 +29,14 @@ typedef struct CfInventory
 	int64		unchanged;
 	int64		vanished;
 	int64		errors;
+	/* of a run that reads the files of an inventory; manifest NULL = the place is listed */
+	const char *manifest;		/* key */
+	const char *manifest_place; /* where it lies, and the files */
+	const char *manifest_version;
+	struct CfManifestRun *files;	/* of inventory_files_sql.c */
+	TimestampTz snapshot_at;	/* what changed later is not in it */
+	const char *missed_prefix;	/* what does not begin with it was not listed, and cannot be missing */
+	bool		incomplete;		/* not all rows that were promised: nothing is marked as vanished */
 	bool		allow_empty;	/* a place without a single object is no reason to stop */
 	bool		mostly_new;		/* what the last page held: decides what to try first on the next */
 	bool		movers_seen;	/* jobs were live when the page was listed */
@@ -55,6 +63,19 @@ typedef struct CfInventoryPage
 	int			counts[CF_FATE_LEAVE + 1];
 } CfInventoryPage;
 
+/* cf_catalog_inventory_page catalogues a page and commits it with the cursor, page->next; what the page had is forgotten then. */
+extern void cf_catalog_inventory_page(CfInventory *inv, const CfListPage *page);
+
+/* cf_catalog_inventory_fail records that the run failed, and raises. */
+extern void cf_catalog_inventory_fail(CfInventory *inv, const CfError *err) pg_attribute_noreturn();
+
+/*
+ * inventory_files_sql.c: opens and checks the manifest, which tells snapshot and version; then, once the run has begun, reads
+ * the files from the cursor on.
+ */
+extern void cf_catalog_manifest_open(CfInventory *inv);
+extern void cf_catalog_manifest_import(CfInventory *inv);
+
 /*
  * The steps of a page, in the rights of the owner and the memory of the page. refuse takes out what cannot be
  * catalogued and reports it. look_up decides about unknown entries by who holds their keys; what nobody holds
@@ -64,6 +85,8 @@ extern void cf_catalog_page_refuse(CfInventory *inv, CfInventoryPage *page);
 extern void cf_catalog_page_look_up(CfInventory *inv, CfInventoryPage *page, CfInventoryFate missing);
 extern void cf_catalog_page_claim(CfInventory *inv, CfInventoryPage *page, CfInventoryFate from,
 								  CfInventoryFate lost);
+/* stale tells, for each entry, whether an object left its key after the snapshot: the store is asked then. NULL = no snapshot. */
+extern bool *cf_catalog_page_stale(CfInventory *inv, const CfInventoryPage *page);
 extern void cf_catalog_page_insert(CfInventory *inv, CfInventoryPage *page);
 extern void cf_catalog_page_update(CfInventory *inv, CfInventoryPage *page);
 extern void cf_catalog_page_note(CfInventory *inv, CfInventoryPage *page);
