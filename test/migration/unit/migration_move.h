@@ -170,7 +170,7 @@ send_wanted(void)
 }
 
 /* copy runs the first half, and remembers checkpoints and outcome as a mover does. False = error, or stopped. */
-static bool
+static bool __attribute__((unused))
 copy(bool resume)
 {
 	CfTransferArgs args = transfer_args(resume);
@@ -215,7 +215,7 @@ copy(bool resume)
 }
 
 /* prove runs the second half. */
-static bool
+static bool __attribute__((unused))
 prove(void)
 {
 	CfVerifyArgs args = {

@@ -341,11 +341,11 @@ m_copy(CfOp *o, const CfPlace *from, const char *key, const char *version, const
 
 /* m_attributes: it holds everything. */
 static const CfAttributeRule *
-m_attributes(const CfPlace *place)
+m_attributes(const CfPlace *p)
 {
 	static CfAttributeRule rules[CF_ATTRIBUTES];
 
-	(void) place;
+	(void) p;
 	for (int i = 0; i < CF_ATTRIBUTES; i++)
 		rules[i].held_as = "memory";
 	return rules;
@@ -386,7 +386,7 @@ store_open(bool remote_source, bool remote_dest, size_t length)
 }
 
 /* arrived tells whether the destination has what the source had. */
-static bool
+static bool __attribute__((unused))
 arrived(void)
 {
 	if (dest.driver != &memory_driver)
