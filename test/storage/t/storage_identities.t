@@ -260,6 +260,26 @@ is((code(q{SELECT cloudflux.object_url(file_id, '2 hours') FROM cloudflux.data_o
 my $url = $c->value(q{SELECT cloudflux.object_url(file_id, '10 minutes') FROM cloudflux.data_objects WHERE place = 's3_imds' LIMIT 1});
 is($http->get($url)->{status}, 200, 'one that ends before it works, signed with the session');
 
+# Many at once: all lanes of a mover are refused, one of them renews.
+note('many at once');
+control('s3', 'identity', 'POST', 'settings', { revoke => 1 });
+$c->write("local/many/$_", "bytes of $_") foreach 1 .. 24;
+$c->sql(q{CALL cloudflux.import_inventory('local', 'many/')});
+my $s = $c->session;
+$s->query(q{SELECT count(*) FROM cloudflux.list_objects('s3_imds')});
+control('s3', 'identity', 'POST', 'settings', { revoke => 1 });
+asked('s3', $_) foreach qw(identity store);
+$s->query(q{SELECT cloudflux.migrate(file_id, 's3_imds') FROM cloudflux.data_objects WHERE place = 'local' AND object_key LIKE 'many/%'; CALL cloudflux.run_migrations()});
+is($c->value(q{SELECT count(*) FROM cloudflux.migration_jobs WHERE status = 'completed' AND attempts = 1 AND dest_key LIKE '%many/%'}), 24, 'all objects arrive, at the first attempt')
+	or diag($c->sql(q{SELECT status, attempts, error_message, count(*) FROM cloudflux.migration_jobs GROUP BY 1, 2, 3}));
+is(scalar(grep { m{^PUT /latest/api/token} } asked('s3', 'identity')), 1, 'with one exchange');
+ok((grep { / 400$/ } asked('s3', 'store')) >= 1, 'after refusals');
+$s->quit;
+
+# Only the addresses of metadata services, and those that a superuser listed, are asked for credentials.
+$c->sql(qq(SELECT cloudflux.add_storage('astray', 'AWS', 'objects', '{"region": "us-east-1", "credential_source": "imds", "metadata_endpoint": "http://192.0.2.7"}')));
+throws($c, q{SELECT * FROM cloudflux.list_objects('astray')}, '42501', qr/no address of a metadata service/, 'another address is not asked for credentials');
+
 # Whoever may choose a source lends out the server's identity.
 note('who may');
 $c->sql('CREATE ROLE plain LOGIN; GRANT cloudflux_admin TO plain; GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO plain');

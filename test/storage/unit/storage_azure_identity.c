@@ -64,6 +64,16 @@ machine(void)
 	refused(next(), CF_ERR_INPUT, "no address", "an address that is none");
 }
 
+static void
+memory(void)
+{
+	static const char *const bodies[] = {"{\"access_token\":\"tok\",\"expires_in\":9}", NULL};
+
+	note("short of memory");
+	starving("web_identity", SETTINGS({"tenant_id", "t"}, {"client_id", "c"}, {"token_file", TOKEN_FILE("azure", "token")}), bodies);
+	starving("managed_identity", SETTINGS({"client_id", "c"}), bodies);
+}
+
 int
 main(void)
 {
@@ -72,6 +82,7 @@ main(void)
 	open_identities(&cf_storage_azure_driver, "Azure");
 	workload();
 	machine();
+	memory();
 	close_identities();
 	return done_testing();
 }

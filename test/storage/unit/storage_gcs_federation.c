@@ -138,6 +138,18 @@ configurations(void)
 	refused(next(), CF_ERR_STATE, "not https", "a service without TLS");
 }
 
+static void
+memory(void)
+{
+	char		more[1000];
+
+	note("short of memory");
+	snprintf(more, sizeof(more), "%s,\"service_account_impersonation_url\":\"https://iam.example/sa\"",
+			 file_source("subject.json", ",\"format\":{\"type\":\"json\",\"subject_token_field_name\":\"id\"}"));
+	starving("web_identity", SETTINGS({"credentials_file", configure(more)}), (const char *const[]) {
+		"{\"access_token\":\"a\",\"expires_in\":9}", "{\"accessToken\":\"b\",\"expireTime\":\"" LATER "\"}", NULL});
+}
+
 int
 main(void)
 {
@@ -145,6 +157,7 @@ main(void)
 	exchange();
 	answers();
 	configurations();
+	memory();
 	close_identities();
 	return done_testing();
 }

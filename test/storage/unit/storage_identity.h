@@ -86,6 +86,60 @@ refused(CfStep step, CfErrorKind kind, const char *says, const char *title)
 	ok(token.value[0] == '\0' || strcmp(token.value, "kept") == 0, "%s: nothing of it is kept", title);
 }
 
+/* starving plays an exchange with the n-th allocation failing, for every n that it has. */
+static int	allocations_left;
+static bool starved;
+
+static void *
+starving_alloc(void *ctx, size_t size)
+{
+	(void) ctx;
+	starved |= allocations_left == 0;
+	return allocations_left-- == 0 ? NULL : malloc(size);
+}
+
+static void
+starving_free(void *ctx, void *block)
+{
+	(void) ctx;
+	free(block);
+}
+
+static TAP_UNUSED void
+starving(const char *source, const CfCredential *settings, const char *const *bodies)
+{
+	static const CfAllocator allocator = {starving_alloc, starving_free, NULL};
+	bool		good = true;
+	int			n = 0;
+
+	begin(source, settings);
+	do
+	{
+		CfArena		small;
+		CfOp		spare = op;
+		CfStep		step;
+
+		cf_arena_init(&small, &allocator, 64, 0);
+		cf_storage_op_init(&op, &place, &small);
+		op.request_arena.block_bytes = 64;
+		memset(&token, 0, sizeof(token));
+		allocations_left = n++;
+		starved = false;
+		step = place.driver->credential_next(&op);
+		for (int i = 0; step == CF_STEP_SEND && bodies[i] != NULL; i++)
+			step = answer(200, bodies[i]);
+		good &= starved ? step == CF_STEP_DONE || (step == CF_STEP_ERROR && op.err.kind == CF_ERR_MEMORY) : step == CF_STEP_DONE;
+		if (!good)
+			note("  allocation %d: %s %s", n, op.err.message, op.err.detail);
+		allocations_left = -1;
+		op.state = NULL;		/* what a source keeps lies in the arena */
+		cf_storage_op_end(&op);
+		cf_arena_free(&small);
+		op = spare;
+	} while (starved && good && n < 300);
+	ok(good && n > 1, "%s: short of memory at any of %d points, it says so", source, n - 1);
+}
+
 static TAP_UNUSED const char *
 token_file(const char *name, const void *bytes, size_t length)
 {

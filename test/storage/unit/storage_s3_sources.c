@@ -298,6 +298,37 @@ others(void)
 	   strstr(err.message, "outlive") != NULL, "as long as it lasts");
 }
 
+static void
+requests(void)
+{
+	const char *file = TOKEN_FILE("web", "token");
+	char		long_endpoint[300];
+
+	note("what the engine is told");
+	begin("imds", NULL);
+	next();
+	ok(op.request.classify(&op.request, &(CfResponse) {.status = 503}, &op) == CF_NET_RETRY &&
+	   op.request.classify(&op.request, &(CfResponse) {.status = 408}, &op) == CF_NET_RETRY &&
+	   op.request.classify(&op.request, &(CfResponse) {.status = 200, .truncated = true}, &op) == CF_NET_RETRY, "what is transient is tried again");
+	ok(op.request.classify(&op.request, &(CfResponse) {.status = 429}, &op) == CF_NET_SLOW_DOWN, "more slowly where that is asked");
+	ok(op.request.classify(&op.request, &(CfResponse) {.status = 301}, &op) == CF_NET_FINAL &&
+	   op.request.classify(&op.request, &(CfResponse) {.status = 401}, &op) == CF_NET_FINAL, "a redirect and a refusal are for the source");
+	is_int(op.request.answer_max, CF_IDENTITY_ANSWER_BYTES, "answers are small");
+	memset(long_endpoint, 'a', sizeof(long_endpoint));
+	memcpy(long_endpoint, "http://", 7);
+	long_endpoint[299] = '\0';
+	begin("imds", SETTINGS({"metadata_endpoint", long_endpoint}));
+	refused(next(), CF_ERR_INPUT, "no address", "an address that is too long");
+
+	note("short of memory");
+	starving("web_identity", SETTINGS({"role_arn", "r"}, {"token_file", file}), (const char *const[]) {
+		STS_OPEN STS_KEYS "<SessionToken>t</SessionToken><Expiration>" LATER "</Expiration>" STS_CLOSE, NULL});
+	starving("imds", NULL, (const char *const[]) {"token", "role", "{" KEYS "}", NULL});
+	starving("pod_identity", SETTINGS({"full_uri", "http://h/x"}, {"token_file", file}), (const char *const[]) {"{" KEYS "}", NULL});
+	starving("pod_identity", SETTINGS({"relative_uri", "/x"}, {"token", "t"}), (const char *const[]) {"{" KEYS "}", NULL});
+	starving("file", SETTINGS({"credentials_file", TOKEN_FILE("credentials", "[default]\naws_access_key_id=A\naws_secret_access_key=B\n")}), (const char *const[]) {NULL});
+}
+
 int
 main(void)
 {
@@ -306,6 +337,7 @@ main(void)
 	imds();
 	container();
 	shared_file();
+	requests();
 	others();
 	close_identities();
 	return done_testing();
