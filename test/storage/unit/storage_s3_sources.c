@@ -284,6 +284,7 @@ others(void)
 	char	   *url;
 
 	note("without a source");
+	memset(&token, 0, sizeof(token));
 	place.identity = NULL;
 	ok(next() == CF_STEP_DONE && token.value[0] == '\0', "nothing is obtained");
 	begin("environment", NULL);
