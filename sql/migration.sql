@@ -140,6 +140,9 @@ CREATE TABLE cloudflux.plan_items (
 	monthly_after  numeric,
 	payback_days   numeric,
 	estimated_seconds numeric,
+	route          text,                                               -- in place, by the store, through the server
+	restore_seconds int,
+	lost           text,                                               -- what the destination cannot hold beside the bytes
 	refused        text,                                               -- why it is not executed; NULL = it is
 	risk           text,
 	job_id         text,
@@ -1350,12 +1353,67 @@ SELECT j.source_place, j.dest_place,
  * Plans: what would move, row by row, with bytes, requests, money, pay-back and risks. Saved, read, then executed as is.
  */
 
+/*
+ * Two keys that the destination's store takes for one (check_storage() saw it): its letters' case, its characters' composition. Keys of other
+ * shapes that stores fold (empty segments, dots, slashes at the ends) are refused one by one, by refused_key().
+ */
+CREATE FUNCTION cloudflux.folded_key(p_key text, p_folds int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN p_folds & 32 <> 0 THEN lower(n.key COLLATE pg_catalog."default") COLLATE "C" ELSE n.key END
+	  FROM (SELECT CASE WHEN p_folds & 64 <> 0 THEN normalize(p_key, NFC) ELSE p_key END AS key) AS n;
+END;
+
+CREATE FUNCTION cloudflux.key_folds(p_place text) RETURNS int
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT COALESCE(max((p.capabilities ->> 'key folds')::int), 0) FROM cloudflux.places AS p WHERE p.place = p_place;
+END;
+
+/*
+ * What the destination cannot hold beside the bytes: told per object, and refused unless its place accepts the loss. p_look NULL looks at
+ * up to 1,000 objects of places that check_storage() has seen to answer; what nobody has looked at is told as a risk, and the mover looks.
+ */
+CREATE FUNCTION cloudflux.look_before_plan(p_plan_id bigint, p_look boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_from record;
+BEGIN
+	FOR v_from IN
+		SELECT i.source_place, i.dest_place, array_agg(i.dest_key ORDER BY i.dest_key) AS keys, bool_or(s.provider = 'LOCAL' OR s.checked_at IS NOT NULL) AS answers
+		  FROM cloudflux.plan_items i
+		  JOIN cloudflux.places s ON s.place = i.source_place
+		 WHERE i.plan_id = p_plan_id AND i.refused IS NULL AND i.source_place <> i.dest_place
+		 GROUP BY i.source_place, i.dest_place
+	LOOP
+		BEGIN
+			CONTINUE WHEN cloudflux.attributes_safe(v_from.source_place, v_from.dest_place);
+		EXCEPTION WHEN insufficient_privilege OR object_not_in_prerequisite_state OR feature_not_supported THEN
+			v_from.answers := false;	-- who may not use the places may plan, and will not execute
+		END;
+		IF p_look IS FALSE OR (p_look IS NULL AND (NOT v_from.answers OR cardinality(v_from.keys) > 1000)) THEN
+			UPDATE cloudflux.plan_items i
+			   SET risk = concat_ws('; ', i.risk, 'headers, metadata and tags were not looked at')
+			 WHERE i.plan_id = p_plan_id AND i.source_place = v_from.source_place AND i.refused IS NULL;
+			CONTINUE;
+		END IF;
+		UPDATE cloudflux.plan_items i
+		   SET lost = l.lost, refused = l.refused,
+			   risk = NULLIF(concat_ws('; ', i.risk, 'loses ' || l.lost, 'could not be looked at: ' || l.problem), '')
+		  FROM cloudflux.look_at_objects(v_from.source_place, v_from.dest_place, v_from.keys) l
+		 WHERE i.plan_id = p_plan_id AND i.source_place = v_from.source_place AND i.dest_key = l.object_key AND i.refused IS NULL
+		   AND (l.lost IS NOT NULL OR l.problem IS NOT NULL);
+	END LOOP;
+END;
+$$;
+
 CREATE FUNCTION cloudflux.plan_migration(
 	dest_place text, dest_tier text DEFAULT NULL, source_place text DEFAULT NULL, access_class text DEFAULT NULL,
 	prefix text DEFAULT NULL, file_ids text[] DEFAULT NULL, delete_source boolean DEFAULT true,
 	max_objects bigint DEFAULT NULL, max_bytes bigint DEFAULT NULL, max_cost numeric DEFAULT NULL,
 	payback_days numeric DEFAULT 365, must_pay boolean DEFAULT true, grace interval DEFAULT NULL,
-	priority int DEFAULT 0, plan_name text DEFAULT NULL)
+	priority int DEFAULT 0, plan_name text DEFAULT NULL, look boolean DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1386,9 +1444,11 @@ BEGIN
 	RETURNING plans.plan_id INTO v_plan;
 
 	INSERT INTO cloudflux.plan_items (plan_id, file_id, source_place, source_version, dest_place, dest_key, dest_tier, size_bytes,
-									  requests, move_cost, restore_cost, monthly_before, monthly_after, payback_days, estimated_seconds, refused, risk)
+									  requests, move_cost, restore_cost, monthly_before, monthly_after, payback_days, estimated_seconds, route,
+									  restore_seconds, refused, risk)
 	SELECT v_plan, o.file_id, o.place, o.version, v_place, o.object_key, plan_migration.dest_tier, o.size_bytes,
-		   e.requests, e.move_cost, CASE WHEN e.restore_cost > 0 THEN e.restore_cost + e.retrieval_cost END, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds,
+		   e.requests, e.move_cost, CASE WHEN e.restore_cost > 0 THEN e.restore_cost + e.retrieval_cost END, e.monthly_before, e.monthly_after, e.payback_days, e.estimated_seconds, e.route,
+		   e.restore_seconds,
 		   CASE WHEN q.file_id IS NOT NULL THEN format('job %s is working on it', q.job_id)
 				WHEN a.file_id IS NOT NULL THEN format('the destination is held by object %s', a.file_id)
 				WHEN x.refused IS NOT NULL THEN x.refused
@@ -1403,14 +1463,19 @@ BEGIN
 	  FROM cloudflux.data_objects o
 	  LEFT JOIN cloudflux.object_classes c ON c.file_id = o.file_id
 	  LEFT JOIN cloudflux.job_queue q ON q.file_id = o.file_id
-	  LEFT JOIN cloudflux.addresses a ON a.place = v_place AND a.object_key = o.object_key
+	  LEFT JOIN cloudflux.addresses a ON a.place = v_place AND a.object_key = o.object_key AND o.place <> v_place
 	 CROSS JOIN LATERAL cloudflux.estimate_migration(o.file_id, v_place, v_class, plan_migration.delete_source) e
-	 CROSS JOIN LATERAL (SELECT cloudflux.refused_key(v_place, o.object_key) AS refused) x
-	 WHERE o.vanished_at IS NULL AND o.place IS NOT NULL AND o.place <> v_place
+	 CROSS JOIN LATERAL (SELECT CASE WHEN o.place <> v_place THEN cloudflux.refused_key(v_place, o.object_key) END AS refused) x
+	 WHERE o.vanished_at IS NULL AND o.place IS NOT NULL
+	   -- Where the object lies already, another class is a change in place.
+	   AND (o.place <> v_place
+			OR (plan_migration.dest_tier IS NOT NULL AND o.current_cloud <> 'LOCAL'
+				AND cloudflux.own_class(o.current_cloud, o.storage_class) IS DISTINCT FROM v_class))
 	   AND (plan_migration.source_place IS NULL OR o.place = plan_migration.source_place)
 	   AND (plan_migration.access_class IS NULL OR c.access_class = plan_migration.access_class)
 	   AND (plan_migration.prefix IS NULL OR starts_with(o.object_key, plan_migration.prefix))
 	   AND (plan_migration.file_ids IS NULL OR o.file_id = ANY (plan_migration.file_ids));
+	PERFORM cloudflux.look_before_plan(v_plan, plan_migration.look);
 	PERFORM cloudflux.limit_plan(v_plan);
 	PERFORM cloudflux.sum_up_plan(v_plan);
 	RETURN v_plan;
@@ -1487,9 +1552,17 @@ BEGIN ATOMIC
 	   SET refused = format('object %s of this plan goes to the same key', r.first_id)
 	  FROM (SELECT x.file_id, row_number() OVER w AS n, first_value(x.file_id) OVER w AS first_id
 			  FROM cloudflux.plan_items x
-			 WHERE x.plan_id = p_plan_id AND x.refused IS NULL
-			WINDOW w AS (PARTITION BY x.dest_place, x.dest_key ORDER BY x.payback_days NULLS LAST, x.size_bytes DESC, x.file_id)) r
+			  JOIN (SELECT y.dest_place, cloudflux.key_folds(y.dest_place) AS folds FROM cloudflux.plan_items y
+					 WHERE y.plan_id = p_plan_id GROUP BY y.dest_place) d ON d.dest_place = x.dest_place
+			 WHERE x.plan_id = p_plan_id AND x.refused IS NULL AND x.source_place <> x.dest_place
+			WINDOW w AS (PARTITION BY x.dest_place, cloudflux.folded_key(x.dest_key, d.folds) ORDER BY x.payback_days NULLS LAST, x.size_bytes DESC, x.file_id)) r
 	 WHERE i.plan_id = p_plan_id AND i.file_id = r.file_id AND r.n > 1;
+	UPDATE cloudflux.plan_items i
+	   SET refused = format('the destination takes its key for that of object %s', a.file_id)
+	  FROM (SELECT DISTINCT x.dest_place, cloudflux.key_folds(x.dest_place) AS folds FROM cloudflux.plan_items x WHERE x.plan_id = p_plan_id) d
+	  JOIN cloudflux.addresses a ON a.place = d.dest_place
+	 WHERE d.folds & 96 <> 0 AND i.plan_id = p_plan_id AND i.refused IS NULL AND i.dest_place = d.dest_place AND i.source_place <> i.dest_place
+	   AND cloudflux.folded_key(i.dest_key, d.folds) = cloudflux.folded_key(a.object_key, d.folds);
 	UPDATE cloudflux.plan_items i
 	   SET refused = CASE WHEN r.n > p.max_objects THEN format('beyond the limit of %s objects', p.max_objects)
 						  WHEN r.bytes > p.max_bytes THEN format('beyond the limit of %s bytes', p.max_bytes)
@@ -1553,7 +1626,7 @@ BEGIN
 	  FROM cloudflux.plan_items x
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = x.file_id
 	  LEFT JOIN cloudflux.job_queue q ON q.file_id = x.file_id
-	  LEFT JOIN cloudflux.addresses a ON a.place = x.dest_place AND a.object_key = x.dest_key
+	  LEFT JOIN cloudflux.addresses a ON a.place = x.dest_place AND a.object_key = x.dest_key AND x.source_place <> x.dest_place
 	 WHERE i.plan_id = v_id AND x.plan_id = v_id AND x.file_id = i.file_id AND i.refused IS NULL
 	   AND (o.file_id IS NULL OR o.vanished_at IS NOT NULL OR q.file_id IS NOT NULL OR a.file_id IS NOT NULL
 			OR o.place IS DISTINCT FROM x.source_place OR o.version IS DISTINCT FROM x.source_version);
@@ -1677,8 +1750,9 @@ REVOKE ALL ON FUNCTION
 	cloudflux.lock_job(text), cloudflux.refuse_steering(text, text, text), cloudflux.cancel_migration(text),
 	cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text),
 	cloudflux.rollback_migration(text), cloudflux.wait_for_migration(text, interval),
-	cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text),
-	cloudflux.limit_plan(bigint), cloudflux.sum_up_plan(bigint), cloudflux.execute_plan(bigint),
+	cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text, boolean),
+	cloudflux.limit_plan(bigint), cloudflux.folded_key(text, int), cloudflux.key_folds(text), cloudflux.look_before_plan(bigint, boolean),
+	cloudflux.sum_up_plan(bigint), cloudflux.execute_plan(bigint),
 	cloudflux.migration_health(), cloudflux.forget_old_jobs()
 	FROM PUBLIC;
 REVOKE ALL ON PROCEDURE cloudflux.run_migrations(int) FROM PUBLIC;
@@ -1696,8 +1770,9 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.delete_object(text, timestamptz), cloudflux.delete_replica(text, text),
 	cloudflux.cancel_migration(text), cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text),
 	cloudflux.rollback_migration(text),
-	cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text),
-	cloudflux.limit_plan(bigint), cloudflux.sum_up_plan(bigint), cloudflux.execute_plan(bigint)
+	cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text, boolean),
+	cloudflux.limit_plan(bigint), cloudflux.folded_key(text, int), cloudflux.key_folds(text), cloudflux.look_before_plan(bigint, boolean),
+	cloudflux.sum_up_plan(bigint), cloudflux.execute_plan(bigint)
 	TO cloudflux_user;
 GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION
@@ -1844,6 +1919,9 @@ COMMENT ON COLUMN cloudflux.plan_items.monthly_before IS 'What it costs a month 
 COMMENT ON COLUMN cloudflux.plan_items.monthly_after IS 'What it would cost a month at the destination, in US dollars.';
 COMMENT ON COLUMN cloudflux.plan_items.estimated_seconds IS 'How long the move is expected to take.';
 COMMENT ON COLUMN cloudflux.plan_items.payback_days IS 'Days until its move has paid for itself; NULL = never, or unpriced.';
+COMMENT ON COLUMN cloudflux.plan_items.route IS 'How it goes: in place (another class where it lies), by the store, or through the server.';
+COMMENT ON COLUMN cloudflux.plan_items.restore_seconds IS 'How long the restore may take; 0 = none is needed.';
+COMMENT ON COLUMN cloudflux.plan_items.lost IS 'Headers, metadata and tags that the destination cannot hold; NULL = none, or nobody has looked (see risk).';
 COMMENT ON COLUMN cloudflux.plan_items.refused IS 'Why it does not move, with the figures; NULL = it does.';
 COMMENT ON COLUMN cloudflux.plan_items.risk IS 'What may go wrong with it; NULL = nothing known.';
 COMMENT ON COLUMN cloudflux.plan_items.job_id IS 'Job that execute_plan() submitted for it; NULL = none.';
@@ -1981,8 +2059,11 @@ COMMENT ON COLUMN cloudflux.migration_performance.p90_bytes_per_sec IS 'Bytes pe
 COMMENT ON COLUMN cloudflux.migration_performance.p95_bytes_per_sec IS 'Bytes per second that 95 of 100 reached.';
 COMMENT ON COLUMN cloudflux.migration_performance.p99_bytes_per_sec IS 'Bytes per second that 99 of 100 reached: the slow tail.';
 
-COMMENT ON FUNCTION cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text) IS
-	'Works out what would move to dest_place and saves it as a plan, whose number it returns; nothing moves. Objects are chosen by source_place, access_class (HOT, WARM, COLD as classify_objects() found), prefix of the key and file_ids; NULL = all. A move that never pays back, or only after more than payback_days, is refused with the figures unless must_pay is false; what pays back soonest fills the limits max_objects, max_bytes and max_cost (US dollars). grace: how long sources are kept before they are deleted (NULL = 0). 02000 unknown place, 22023 unknown tier or class, negative limit.';
+COMMENT ON FUNCTION cloudflux.plan_migration(text, text, text, text, text, text[], boolean, bigint, bigint, numeric, numeric, boolean, interval, int, text, boolean) IS
+	'Works out what would move to dest_place and saves it as a plan, whose number it returns; nothing moves. Objects are chosen by source_place, access_class (HOT, WARM, COLD as classify_objects() found), prefix of the key and file_ids; NULL = all. A move that never pays back, or only after more than payback_days, is refused with the figures unless must_pay is false; what pays back soonest fills the limits max_objects, max_bytes and max_cost (US dollars). grace: how long sources are kept before they are deleted (NULL = 0). With a dest_tier, objects that lie there already change their class in place. look: whether the sources are asked what the destination cannot hold of their objects (headers, metadata, tags), which is refused unless its option accept_loss names it; NULL = up to 1,000 objects, of places that check_storage() has seen. 02000 unknown place, 22023 unknown tier or class, negative limit.';
+COMMENT ON FUNCTION cloudflux.folded_key(text, int) IS 'The form of a key in which two keys are equal that a store takes for one; p_folds as key_folds() gives it.';
+COMMENT ON FUNCTION cloudflux.key_folds(text) IS 'Which keys the store of a place was seen to take for others: 1 empty segments, 2 dots, 4 double dots, 8 a slash at the end, 16 one at the beginning, 32 upper and lower case, 64 composed and decomposed characters.';
+COMMENT ON FUNCTION cloudflux.look_before_plan(bigint, boolean) IS 'Looks at the objects of a plan where the destination may not hold all that travels with them, and notes or refuses what would be lost.';
 COMMENT ON FUNCTION cloudflux.limit_plan(bigint) IS 'Refuses the objects of a plan that are beyond its limits, and all but one of those that would go to the same key; what pays back soonest goes first.';
 COMMENT ON FUNCTION cloudflux.sum_up_plan(bigint) IS 'Adds up the rows of a plan: objects, bytes, requests, money, pay-back, risks.';
 COMMENT ON FUNCTION cloudflux.execute_plan(bigint) IS

@@ -652,6 +652,7 @@ AS 'MODULE_PATHNAME', 'cloudflux_object_monthly_cost';
 CREATE FUNCTION cloudflux.quote_move(p_source_cloud text, p_source_region text, p_source_class text, p_dest_cloud text, p_dest_region text,
 	p_dest_class text, p_size_bytes bigint, p_stored_days int DEFAULT 0, p_reads_month bigint DEFAULT 0, p_same_place boolean DEFAULT false,
 	p_keep_source boolean DEFAULT false, p_part_bytes bigint DEFAULT NULL, p_restore_option text DEFAULT NULL, p_on date DEFAULT CURRENT_DATE,
+	p_by_store boolean DEFAULT NULL, p_source_looks int DEFAULT 0, p_dest_looks int DEFAULT 0,
 	OUT requests bigint, OUT request_cost numeric, OUT transition_cost numeric, OUT retrieval_cost numeric, OUT restore_cost numeric,
 	OUT egress_cost numeric, OUT early_deletion_cost numeric, OUT upload_cost numeric, OUT move_cost numeric, OUT monthly_before numeric,
 	OUT monthly_after numeric, OUT payback_days numeric, OUT restore_seconds int, OUT risks text[], OUT price_ids bigint[])
@@ -786,13 +787,44 @@ BEGIN
 END
 $$;
 
+/*
+ * Requests that only look at an object, beside those that carry or copy it: the mover asks for the source before and after, S3 is
+ * looked at once more before a delete, and what came in parts, or has got another class, is looked at and compared.
+ */
+CREATE FUNCTION cloudflux.source_looks(p_cloud text, p_route text, p_delete boolean) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_cloud = 'LOCAL' THEN 0
+            WHEN p_route = 'in place' THEN CASE WHEN p_cloud = 'GCP' THEN 3 ELSE 4 END
+            ELSE 2 + (p_cloud IN ('AWS', 'S3'))::int * ((p_delete IS TRUE)::int + (p_route = 'by the store')::int) END;
+
+CREATE FUNCTION cloudflux.dest_looks(p_cloud text, p_route text, p_size_bytes bigint) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_cloud = 'LOCAL' OR p_route = 'in place' THEN 0
+            WHEN p_route = 'by the store' THEN (p_cloud IN ('AWS', 'S3'))::int
+            WHEN p_size_bytes <= 16777216 THEN 0
+            WHEN p_cloud = 'Azure' THEN 3 ELSE 2 END;
+
+/*
+ * How a mover brings an object there: changed in place, copied by the store itself (where it can and was not seen to fail), or read and
+ * written. A copy by the store is never dearer (docs/pricing.md). Azure's are not chosen: its stores tell no digest that would prove them.
+ */
+CREATE FUNCTION cloudflux.move_route(p_source cloudflux.places, p_dest cloudflux.places) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (p_source).place = (p_dest).place THEN CASE WHEN (p_dest).provider = 'LOCAL' THEN 'through the server' ELSE 'in place' END
+            WHEN (p_source).provider = (p_dest).provider AND (p_dest).provider NOT IN ('LOCAL', 'Azure')
+                 AND ((p_dest).provider <> 'S3' OR (p_source).endpoint = (p_dest).endpoint)
+                 -- What check_storage() could not prove, it does not have.
+                 AND COALESCE(((p_dest).capabilities ->> 'copy')::boolean, (p_dest).checked_at IS NULL)
+                 AND COALESCE(((p_dest).capabilities ->> 'conditional copy')::boolean, (p_dest).checked_at IS NULL) THEN 'by the store'
+            ELSE 'through the server' END;
+
 -- One SELECT without settings, so that the planner puts it into the calling query: 200,000 objects are one join.
 CREATE FUNCTION cloudflux.estimate_migration(file_id text, dest_place text, dest_tier text DEFAULT NULL, delete_source boolean DEFAULT true,
 	p_on date DEFAULT CURRENT_DATE)
 RETURNS TABLE (size_bytes bigint, dest_class text, requests bigint, request_cost numeric, transition_cost numeric, retrieval_cost numeric,
 	restore_cost numeric, egress_cost numeric, early_deletion_cost numeric, upload_cost numeric, move_cost numeric,
 	monthly_before numeric, monthly_after numeric, payback_days numeric, pays_back boolean, estimated_seconds numeric,
-	risks text[], price_ids bigint[])
+	risks text[], price_ids bigint[], route text, restore_seconds int)
 LANGUAGE sql STABLE ROWS 1
 BEGIN ATOMIC
 	SELECT o.size_bytes, c.dest_class, q.requests, q.request_cost, q.transition_cost, q.retrieval_cost, q.restore_cost, q.egress_cost,
@@ -800,11 +832,17 @@ BEGIN ATOMIC
 	       CASE WHEN q.move_cost IS NOT NULL AND q.monthly_before IS NOT NULL AND q.monthly_after IS NOT NULL
 	            THEN q.payback_days IS NOT NULL END,
 	       round(q.restore_seconds + 0.1 + COALESCE(o.size_bytes, 0) / COALESCE(t.bytes_per_second, 52428800), 1),
-	       q.risks, q.price_ids
+	       q.risks || CASE WHEN w.stays THEN ARRAY['the older version stays and is billed'] ELSE '{}'::text[] END, q.price_ids, w.route, q.restore_seconds
 	  FROM (SELECT estimate_migration.file_id AS file_id) AS f
 	  LEFT JOIN cloudflux.object_prices AS o ON o.file_id = f.file_id
 	  LEFT JOIN LATERAL cloudflux.place_price(estimate_migration.dest_place) AS d ON true
+	  LEFT JOIN cloudflux.places AS sp ON sp.place = o.place
+	  LEFT JOIN cloudflux.places AS dp ON dp.place = estimate_migration.dest_place
 	  LEFT JOIN cloudflux.measured_throughput() AS t ON t.source_place = o.place AND t.dest_place = estimate_migration.dest_place
+	 CROSS JOIN LATERAL (
+	       SELECT r.route, COALESCE((sp.capabilities ->> 'versions')::boolean, false)
+	              AND CASE WHEN r.route = 'in place' THEN sp.provider IN ('AWS', 'S3') ELSE estimate_migration.delete_source END AS stays
+	         FROM (SELECT cloudflux.move_route(sp, dp) AS route) AS r) AS w
 	 CROSS JOIN LATERAL (
 	       SELECT CASE WHEN d.cloud IS NULL THEN cloudflux.raise_unknown('place', estimate_migration.dest_place)
 	                   WHEN o.file_id IS NULL THEN cloudflux.raise_unknown('object', f.file_id)
@@ -815,7 +853,11 @@ BEGIN ATOMIC
 	 CROSS JOIN LATERAL cloudflux.quote_move(o.price_provider, o.price_region, o.price_class, d.price_provider, d.price_region, c.dest_class,
 	       COALESCE(o.size_bytes, 0),
 	       GREATEST(0, floor(extract(epoch FROM now() - o.stored_since) / 86400)::int),
-	       o.reads_month, o.place = estimate_migration.dest_place, NOT estimate_migration.delete_source, NULL::bigint, o.restore_option, p_on) AS q;
+	       o.reads_month, o.place = estimate_migration.dest_place,
+	       w.stays OR (NOT estimate_migration.delete_source AND w.route IS DISTINCT FROM 'in place'), NULL::bigint, o.restore_option, p_on,
+	       CASE WHEN sp.provider <> 'LOCAL' AND dp.provider <> 'LOCAL' THEN w.route <> 'through the server' END,
+	       COALESCE(cloudflux.source_looks(sp.provider, w.route, estimate_migration.delete_source), 0),
+	       COALESCE(cloudflux.dest_looks(dp.provider, w.route, o.size_bytes), 0)) AS q;
 END;
 
 /*
@@ -1105,14 +1147,15 @@ REVOKE ALL ON FUNCTION cloudflux.quote_usage(text, text, text, jsonb, date) FROM
 REVOKE ALL ON FUNCTION cloudflux.price_month_hours(text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.class_minimum_bytes(text, text, text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.object_monthly_cost(text, text, text, bigint, bigint, date) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.quote_move(text, text, text, text, text, text, bigint, int, bigint, boolean, boolean, bigint, text, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.quote_move(text, text, text, text, text, text, bigint, int, bigint, boolean, boolean, bigint, text, date, boolean, int, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.place_price(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.raise_unknown(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.price_class_at(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.billed_class(text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.billed_class(text, text, text), cloudflux.source_looks(text, text, boolean),
+	cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.measured_throughput() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.refresh_monthly_costs() FROM PUBLIC;
@@ -1133,11 +1176,12 @@ GRANT UPDATE (monthly_cost) ON cloudflux.data_objects TO cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.price_conflicts(text), cloudflux.price_columns(text), cloudflux.csv_rows(text),
 	cloudflux.quote_usage(text, text, text, jsonb, date), cloudflux.price_month_hours(text, date),
 	cloudflux.class_minimum_bytes(text, text, text, date), cloudflux.object_monthly_cost(text, text, text, bigint, bigint, date),
-	cloudflux.quote_move(text, text, text, text, text, text, bigint, int, bigint, boolean, boolean, bigint, text, date),
+	cloudflux.quote_move(text, text, text, text, text, text, bigint, int, bigint, boolean, boolean, bigint, text, date, boolean, int, int),
 	cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date),
 	cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.place_price(text), cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.billed_class(text, text, text), cloudflux.measured_throughput(),
+	cloudflux.source_looks(text, text, boolean), cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places),
 	cloudflux.estimate_migration(text, text, text, boolean, date), cloudflux.cost_day(date), cloudflux.cost_breakdown(date, date),
 	cloudflux.potential_savings(int, boolean), cloudflux.check_pricing() TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.load_prices(text, jsonb, date, date), cloudflux.load_prices(text, text, date, date) TO cloudflux_admin;
@@ -1277,16 +1321,19 @@ COMMENT ON FUNCTION cloudflux.quote_usage(text, text, text, jsonb, date) IS 'Pri
 COMMENT ON FUNCTION cloudflux.price_month_hours(text, date) IS 'Hours that one month''s price of a cloud pays for: 730 at GCP, else those of the month of the day';
 COMMENT ON FUNCTION cloudflux.class_minimum_bytes(text, text, text, date) IS 'Smallest size that a storage class bills (0 = no minimum); NULL = the class has no price on that day';
 COMMENT ON FUNCTION cloudflux.object_monthly_cost(text, text, text, bigint, bigint, date) IS 'USD per month for one object of so many bytes, at the list price (first band) with minimum size, overhead and monitoring, and with p_reads reads of the whole object; NULL when there is no price. For use over whole tables';
-COMMENT ON FUNCTION cloudflux.quote_move(text, text, text, text, text, text, bigint, int, bigint, boolean, boolean, bigint, text, date) IS 'What moving one object costs and what it saves per month; estimate_migration() without the catalog. NULL amounts = no price known. payback_days is NULL when the move never pays back or a price is missing; price_ids are the rows of the book that were used';
+COMMENT ON FUNCTION cloudflux.quote_move(text, text, text, text, text, text, bigint, int, bigint, boolean, boolean, bigint, text, date, boolean, int, int) IS 'What moving one object costs and what it saves per month; estimate_migration() without the catalog. NULL amounts = no price known. p_by_store = false: the stores do not copy by themselves although both are one provider''s; p_source_looks and p_dest_looks are requests that only look. payback_days is NULL when the move never pays back or a price is missing; price_ids are the rows of the book that were used';
 COMMENT ON FUNCTION cloudflux.quote_cheapest(text, text, text, bigint, int, bigint, int, boolean, date) IS 'The class of the same region whose month is cheapest among those with the same redundancy whose move pays back within p_max_payback_days; all NULL = stay. Classes that need a restore only with p_allow_restore';
 COMMENT ON FUNCTION cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) IS 'What storing and using data costs, term by term: p_size_bytes is the size of all p_num_objects objects together (of about the same size), held for p_days (NULL = the month of p_on). Reads, writes and lists are requests. The whole usage is taken as the account''s only one: volume bands and free allowances apply to it. Unknown cloud, region or class: error 22023 that lists the known ones';
 COMMENT ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) IS 'Sum of estimate_storage_cost(); NULL when one of its terms has no price';
 COMMENT ON FUNCTION cloudflux.place_price(text) IS 'Row of view place_prices for one place; all NULL when there is no such place';
 COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: such a place or object does not exist';
 COMMENT ON FUNCTION cloudflux.billed_class(text, text, text) IS 'Storage class in the price book that an object of p_class at a place has: the place''s where the object has none; Azure''s own word (Cool) with the redundancy that the place''s storage_class says (COOL_ZRS; LRS where it says none)';
+COMMENT ON FUNCTION cloudflux.source_looks(text, text, boolean) IS 'Requests by which a mover only looks at the source of a move of that route';
+COMMENT ON FUNCTION cloudflux.dest_looks(text, text, bigint) IS 'Requests by which a mover only looks at the destination of a move of that route and size';
+COMMENT ON FUNCTION cloudflux.move_route(cloudflux.places, cloudflux.places) IS 'How an object is brought from one place to another: in place, by the store, or through the server';
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';
 COMMENT ON FUNCTION cloudflux.measured_throughput() IS 'Bytes per second per pair of places, over the last 1,000 completed jobs';
-COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore. To be joined LATERAL over many objects. Unknown object or place: error 02000';
+COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore (restore_seconds). route: in place (another class where it lies), by the store (which copies by itself) or through the server. Where check_storage() saw that versions are kept, what is deleted or replaced goes on being billed, and risks says so. To be joined LATERAL over many objects. Unknown object or place: error 02000';
 COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 250,000 rows per run';
 COMMENT ON FUNCTION cloudflux.cost_day(date) IS 'The bill of one UTC day per cloud and tier, from the catalog as it is now (objects created later are left out, replicas are billed too) and the accesses and moves of that day. Each day pays its share of the month, with the bands of the whole catalog';
 COMMENT ON FUNCTION cloudflux.roll_up_costs() IS 'Chore: writes the bill of today, finishes the last one, and catches up at most 31 missed days; the rows of a day are replaced. One event cost.updated per day that changed';

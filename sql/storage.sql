@@ -351,8 +351,8 @@ BEGIN
 	FOR v_row IN SELECT p.* FROM cloudflux.probe_place(check_storage.place, cloudflux.new_id(), COALESCE(v_class, '')) AS p LOOP
 		-- What a check could neither prove nor disprove is null, and counts as missing where it matters.
 		v_found := v_found || jsonb_build_object(v_row.check_name,
-			CASE WHEN v_row.check_name = 'digests' THEN to_jsonb(v_row.found) ELSE to_jsonb(v_row.found = 1) END);
-		CONTINUE WHEN v_row.check_name = 'digests';
+			CASE WHEN v_row.check_name IN ('digests', 'key folds') THEN to_jsonb(v_row.found) ELSE to_jsonb(v_row.found = 1) END);
+		CONTINUE WHEN v_row.check_name IN ('digests', 'key folds');
 		check_name := v_row.check_name;
 		ok := v_row.ok;
 		detail := v_row.detail;
@@ -398,7 +398,7 @@ LANGUAGE c STABLE STRICT
 AS 'MODULE_PATHNAME', 'cloudflux_attributes_safe';
 
 CREATE FUNCTION cloudflux.look_at_objects(p_source text, p_dest text, p_keys text[])
-RETURNS TABLE (object_key text, version text, storage_class text, archived boolean, lost text, refused text)
+RETURNS TABLE (object_key text, version text, storage_class text, archived boolean, lost text, refused text, problem text)
 LANGUAGE c VOLATILE STRICT ROWS 1000
 AS 'MODULE_PATHNAME', 'cloudflux_look_at_objects';
 
@@ -777,7 +777,7 @@ COMMENT ON COLUMN cloudflux.attribute_mappings.name_max IS 'Characters of a name
 COMMENT ON COLUMN cloudflux.attribute_mappings.value_max IS 'Characters of a value; NULL = no limit.';
 COMMENT ON FUNCTION cloudflux.attributes_safe(text, text) IS 'Whether the second place holds everything that the first can hold of an object, so that objects need not be looked at before they are moved.';
 COMMENT ON FUNCTION cloudflux.look_at_objects(text, text, text[]) IS
-	'Asks p_source for each key what is there now, and tells what a move to p_dest would lose (lost) and why it cannot be made (refused). A request per object, two where it has tags.';
+	'Asks p_source for each key what is there now, and tells what a move to p_dest would lose (lost), why it cannot be made for that (refused), or why the object cannot be looked at (problem). A request per object, two where it has tags.';
 COMMENT ON FUNCTION cloudflux.class_tier(text, text, text) IS
 	'HOT, WARM or COLD for a storage class of a cloud, or of a place of it; NULL when the class is not known. A LOCAL place is one tier: its option tier, else HOT.';
 COMMENT ON FUNCTION cloudflux.own_class(text, text) IS

@@ -8,8 +8,8 @@
 
 #include "pricing/move.h"
 
-#define PART_BYTES (INT64_C(64) << 20)
-#define COPY_BYTES (INT64_C(5) << 30)	/* S3 copies up to here in one request */
+#define PART_BYTES (INT64_C(8) << 20)
+#define SINGLE_BYTES (INT64_C(16) << 20)	/* goes in one request */
 #define PARTS_MAX 9900
 #define RESTORED_COPY_HOURS 24	/* a restored copy lives for a day */
 
@@ -31,8 +31,11 @@ static void plan_requests(Moving *m);
 static void plan_source(Moving *m);
 static void plan_egress(Moving *m);
 static int64_t parts_of(int64_t size_bytes, int64_t part_bytes);
+static int64_t copy_requests(const char *provider, int64_t size_bytes);
+static int64_t write_requests(const Moving *m, int64_t parts);
 static bool bill_move(Moving *m, CfPricingMoveQuote *quote, CfError *err);
 static bool bill_months(Moving *m, CfPricingMoveQuote *quote, CfError *err);
+static bool bill_kept(Moving *m, CfPricingMoveQuote *quote, CfError *err);
 static bool add_kinds(const CfPricingQuote *terms, CfPricingKind first, CfPricingKind last,
 					  CfMoney *sum, CfError *err);
 static void note_prices(CfPricingMoveQuote *quote, const CfPricingQuote *terms);
@@ -202,14 +205,48 @@ plan_requests(Moving *m)
 			m->reads_online = 1;
 		return;
 	}
-	if (same_provider)
-		m->dest_usage.puts = azure || size <= COPY_BYTES ? 1 : parts_of(size, COPY_BYTES) + 2;
+	if (same_provider && !move->streamed)
+		m->dest_usage.puts = copy_requests(m->dest->row.provider, size);
 	else
 	{
 		m->reads_online = parts_of(size, move->part_bytes);
-		m->dest_usage.puts = m->reads_online == 1 ? 1 : m->reads_online + 2;
+		m->dest_usage.puts = write_requests(m, m->reads_online);
 	}
 	m->dest_usage.written_bytes = size;
+}
+
+/* copy_requests is what a store takes that copies by itself. */
+static int64_t
+copy_requests(const char *provider, int64_t size_bytes)
+{
+	static const struct
+	{
+		const char *provider;
+		int64_t		single_bytes;
+		int64_t		part_bytes;
+		int			around;		/* requests that begin and end a copy in parts */
+	}			copies[] = {
+		{"AWS", INT64_C(5) << 30, INT64_C(512) << 20, 3},
+		{"Azure", INT64_C(5000) << 20, INT64_C(256) << 20, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
+	{
+		if (strcmp(provider, copies[i].provider) == 0 && size_bytes > copies[i].single_bytes)
+			return parts_of(size_bytes, copies[i].part_bytes) + copies[i].around;
+	}
+	return 1;
+}
+
+/* write_requests is what writing so many parts takes, one being the whole object. */
+static int64_t
+write_requests(const Moving *m, int64_t parts)
+{
+	if (parts == 1)
+		return 1;
+	if (strcmp(m->dest->row.provider, "GCP") != 0)
+		return parts + (strcmp(m->dest->row.provider, "Azure") == 0 ? 1 : 3);
+	return parts + (parts + 31) / 32 + 1 + (strcmp(m->dest->row.name, "STANDARD") == 0 ? 0 : 1);
 }
 
 /* plan_source adds what leaving costs: restore before reading, and the days that were promised. */
@@ -234,7 +271,8 @@ plan_source(Moving *m)
 			usage->restore_copy_byte_hours = (CfInt128) move->size_bytes * RESTORED_COPY_HOURS;
 	}
 	else
-		usage->gets = m->reads_online;
+		usage->gets = m->reads_online + move->source_looks;
+	m->dest_usage.gets = move->dest_looks;
 	if (!move->keep_source)
 	{
 		usage->deleted_bytes = move->size_bytes;
@@ -288,6 +326,8 @@ parts_of(int64_t size_bytes, int64_t part_bytes)
 {
 	int64_t		part = part_bytes > 0 ? part_bytes : PART_BYTES;
 
+	if (part_bytes <= 0 && size_bytes <= SINGLE_BYTES)
+		return 1;
 	if (size_bytes / part >= PARTS_MAX)
 		part = size_bytes / PARTS_MAX + 1;
 	return size_bytes == 0 ? 1 : (size_bytes - 1) / part + 1;
@@ -304,7 +344,7 @@ bill_move(Moving *m, CfPricingMoveQuote *quote, CfError *err)
 	quote->request_usd = quote->transition_usd = quote->retrieval_usd = quote->restore_usd = 0;
 	quote->egress_usd = quote->early_delete_usd = quote->upload_usd = quote->move_usd = 0;
 	quote->requests = m->reads_online + m->dest_usage.puts + m->dest_usage.transitions +
-		m->source_usage.restores;
+		m->source_usage.restores + m->move->source_looks + m->move->dest_looks;
 
 	if (!cf_pricing_quote(m->book, m->source, &m->source_usage, &terms, err) ||
 		!add_kinds(&terms, CF_PRICING_GET, CF_PRICING_GET, &quote->request_usd, err) ||
@@ -318,7 +358,7 @@ bill_move(Moving *m, CfPricingMoveQuote *quote, CfError *err)
 	note_prices(quote, &terms);
 
 	if (!cf_pricing_quote(m->book, m->dest, &m->dest_usage, &terms, err) ||
-		!add_kinds(&terms, CF_PRICING_PUT, CF_PRICING_PUT, &quote->request_usd, err) ||
+		!add_kinds(&terms, CF_PRICING_PUT, CF_PRICING_GET, &quote->request_usd, err) ||
 		!add_kinds(&terms, CF_PRICING_TRANSITION, CF_PRICING_TRANSITION, &quote->transition_usd, err) ||
 		!add_kinds(&terms, CF_PRICING_UPLOAD, CF_PRICING_UPLOAD, &quote->upload_usd, err) ||
 		!add_kinds(&terms, CF_PRICING_STORAGE, CF_PRICING_EGRESS, &quote->move_usd, err))
@@ -358,10 +398,24 @@ bill_months(Moving *m, CfPricingMoveQuote *quote, CfError *err)
 							  move->size_bytes, move->reads_month, &terms, &quote->after_usd, err))
 			return false;
 		note_prices(quote, &terms);
-		if (move->keep_source && !cf_money_add(&quote->after_usd, quote->before_usd, err))
+		if (move->keep_source && !bill_kept(m, quote, err))
 			return false;
 	}
 	return true;
+}
+
+/* bill_kept adds to the month afterwards what stays at the source: held, and read no more. */
+static bool
+bill_kept(Moving *m, CfPricingMoveQuote *quote, CfError *err)
+{
+	const CfPricingMove *move = m->move;
+	CfPricingQuote terms;
+	CfMoney		kept = CF_MONEY_UNKNOWN;
+
+	if (m->source != NULL && !cf_pricing_month(m->book, m->source, move->day, move->source_month_hours, move->size_bytes, 0, &terms,
+											   &kept, err))
+		return false;
+	return cf_money_add(&quote->after_usd, kept, err);
 }
 
 /* add_kinds adds the terms of some kinds to *sum. */

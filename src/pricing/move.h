@@ -24,14 +24,17 @@ typedef struct CfPricingMove
 	CfPricingSpot source;
 	CfPricingSpot dest;
 	bool		same_place;		/* only the class changes */
-	bool		keep_source;	/* the source stays as a replica: no early deletion, and it is still billed */
+	bool		keep_source;	/* it stays, as a replica or as an older version: no early deletion, and still billed, though not read */
 	int32_t		day;
 	int32_t		source_month_hours;
 	int32_t		dest_month_hours;
 	int64_t		size_bytes;
 	int32_t		stored_days;	/* since the object has this class */
 	int64_t		reads_month;	/* expected, of the whole object */
-	int64_t		part_bytes;		/* 0 = 64 MiB */
+	int64_t		part_bytes;		/* 0 = 8 MiB, and up to 16 MiB in one request */
+	bool		streamed;		/* at one provider, but its stores do not copy by themselves */
+	int			source_looks;	/* requests that only look, at either end */
+	int			dest_looks;
 	const char *restore_option; /* NULL = STANDARD */
 } CfPricingMove;
 

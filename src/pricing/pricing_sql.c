@@ -190,7 +190,7 @@ read_move(FunctionCallInfo fcinfo, int first, CfPricingMove *move)
 	move->reads_month = int64_arg(fcinfo, first + 2, 0);
 }
 
-/* quote_move(source cloud, region, class, dest cloud, region, class, bytes, days stored, reads, same_place, keep_source, part_bytes, restore_option, day). */
+/* quote_move(source cloud, region, class, dest cloud, region, class, bytes, days stored, reads, same_place, keep_source, part_bytes, restore_option, day, by_store, looks). */
 Datum
 cloudflux_quote_move(PG_FUNCTION_ARGS)
 {
@@ -217,6 +217,9 @@ cloudflux_quote_move(PG_FUNCTION_ARGS)
 	move.part_bytes = int64_arg(fcinfo, 11, 0);
 	move.restore_option = text_arg(fcinfo, 12);
 	move.day = day_arg(fcinfo, 13);
+	move.streamed = !PG_ARGISNULL(14) && !PG_GETARG_BOOL(14);
+	move.source_looks = int32_arg(fcinfo, 15, 0);
+	move.dest_looks = int32_arg(fcinfo, 16, 0);
 	move.source_month_hours = move.source.provider ? month_hours_on(move.source.provider, move.day) : 730;
 	move.dest_month_hours = move.dest.provider ? month_hours_on(move.dest.provider, move.day) : 730;
 	if (!cf_pricing_move(cf_pricing_book_current(), &move, &quote, &err))

@@ -119,8 +119,8 @@ cloudflux_attributes_safe(PG_FUNCTION_ARGS)
 }
 
 /*
- * cloudflux_look_at_objects(source, dest, keys) returns (object_key, version, storage_class, archived, lost, refused) per key, in any
- * order: what a move to dest would lose, and why it cannot be made.
+ * cloudflux_look_at_objects(source, dest, keys) returns (object_key, version, storage_class, archived, lost, refused, problem) per key, in any
+ * order: what a move to dest would lose, why it cannot be made for that, and why an object cannot be looked at.
  */
 Datum
 cloudflux_look_at_objects(PG_FUNCTION_ARGS)
@@ -230,8 +230,8 @@ look_told(Look *look, CfStep step, const CfPlace *source, const CfPlace *dest, R
 {
 	CfKept		kept = {.told = ""};
 	CfError		err = {0};
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	Datum		values[7];
+	bool		nulls[7] = {false};
 	bool		good = step == CF_STEP_DONE;
 
 	if (!good)
@@ -246,7 +246,8 @@ look_told(Look *look, CfStep step, const CfPlace *source, const CfPlace *dest, R
 	nulls[3] = !good;
 	values[3] = BoolGetDatum(good && look->stat.must_restore);
 	values[4] = text_datum(kept.told, &nulls[4]);
-	values[5] = text_datum(err.message[0] == '\0' ? NULL : good ? psprintf("%s: %s", err.message, kept.told) : err.message, &nulls[5]);
+	values[5] = text_datum(good && err.message[0] != '\0' ? psprintf("the destination cannot hold its %s", kept.told) : NULL, &nulls[5]);
+	values[6] = text_datum(good ? NULL : err.message, &nulls[6]);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

@@ -44,6 +44,7 @@ static void probe_conditional_read(CfProbe *probe);
 static void probe_conditional_delete(CfProbe *probe);
 static void probe_copy(CfProbe *probe);
 static void probe_conditional_copy(CfProbe *probe, const char *there);
+static void probe_versions(CfProbe *probe);
 static void probe_aliases(CfProbe *probe);
 static bool is_alias(CfProbe *probe, const char *key, const char *normal);
 static void probe_tiers(CfProbe *probe);
@@ -71,8 +72,9 @@ cf_probe_run(CfProbe *probe)
 	if (probe->caps.remote)
 	{
 		probe_copy(probe);
-		probe_aliases(probe);
+		probe_versions(probe);
 	}
+	probe_aliases(probe);
 	probe_tiers(probe);
 	probe_clock(probe);
 	clean_up(probe);
@@ -157,6 +159,7 @@ probe_write(CfProbe *probe)
 		probe->stat.version[0] = '\0';
 		return;
 	}
+	probe->versioned = probe->stat.versioned;
 	strlcpy(probe->old_version, stat.version, sizeof(probe->old_version));
 	/* Some stores tell their digest at a create only. */
 	if (probe->stat.digests.known == 0)
@@ -422,13 +425,36 @@ probe_conditional_copy(CfProbe *probe, const char *there)
 					"A version that was replaced was copied.", "Copies go through this server instead.");
 }
 
-/* probe_aliases writes keys that a store may understand as another key, where our own rules let them be written at all. */
+/* probe_versions tells whether removed and replaced objects stay, and are billed. */
+static void
+probe_versions(CfProbe *probe)
+{
+	if (probe->old_version[0] == '\0' && probe->stat.version[0] == '\0')
+		not_tried(probe, "versions");
+	else
+		probe->told(probe, "versions", probe->versioned ? CF_PROBE_YES : CF_PROBE_NO, true, probe->versioned ?
+					"Versions of objects that are removed or replaced are kept, and billed, until a lifecycle rule removes them." :
+					"The store tells of no older versions that it would keep.", NULL);
+}
+
+/*
+ * probe_aliases writes keys that a store may understand as another key, where our own rules let them be written at all. The row
+ * "key folds" is no check: it has the bits of those that were.
+ */
 static void
 probe_aliases(CfProbe *probe)
 {
-	static const char *const keys[][2] = {
-		{"k//d", "k/d"}, {"k/./z", "k/z"}, {"k/x/../y", "k/y"}, {"k/e/", "k/e"}};
+	static const struct
+	{
+		const char *key;		/* NULL = the other one behind a slash */
+		const char *normal;
+		int			fold;
+	}			keys[] = {
+		{"k//d", "k/d", CF_FOLD_EMPTY_SEGMENT}, {"k/./z", "k/z", CF_FOLD_DOT}, {"k/x/../y", "k/y", CF_FOLD_DOT_DOT},
+		{"k/e/", "k/e", CF_FOLD_TRAILING_SLASH}, {NULL, "lead", CF_FOLD_LEADING_SLASH}, {"k/CASE", "k/case", CF_FOLD_CASE},
+		{"k/\xc3\xa9", "k/e\xcc\x81", CF_FOLD_UNICODE}};
 	StringInfoData found;
+	int			folds = 0;
 
 	if (probe->stat.version[0] == '\0' && probe->old_version[0] == '\0')
 	{
@@ -438,14 +464,17 @@ probe_aliases(CfProbe *probe)
 	initStringInfo(&found);
 	for (int i = 0; i < lengthof(keys); i++)
 	{
-		if (is_alias(probe, keys[i][0], keys[i][1]))
-			appendStringInfo(&found, "%s\"%s\" is \"%s\"", found.len > 0 ? ", " : "", keys[i][0], keys[i][1]);
+		if (!is_alias(probe, keys[i].key, keys[i].normal))
+			continue;
+		folds |= keys[i].fold;
+		appendStringInfo(&found, "%s\"%s\" is \"%s\"", found.len > 0 ? ", " : "", keys[i].key == NULL ? "/key" : keys[i].key,
+						 keys[i].key == NULL ? "key" : keys[i].normal);
 	}
-	if (is_alias(probe, NULL, "lead"))
-		appendStringInfo(&found, "%s\"/key\" is \"key\"", found.len > 0 ? ", " : "");
-	if (found.len > 0)
+	probe->told(probe, "key folds", folds, true, NULL, NULL);
+	if (folds != 0)
 		probe->told(probe, "keys", CF_PROBE_NO, false, psprintf("The store takes one key for another: %s.", found.data),
-					"Keys with empty segments, dots or a leading slash are not written to this place.");
+					(folds & (CF_FOLD_CASE | CF_FOLD_UNICODE)) != 0 ? "Plans refuse keys that would become one here; no object replaces another." :
+					"Keys with empty segments, dots or slashes at their ends are not written to this place.");
 	else
 		probe->told(probe, "keys", CF_PROBE_YES, true, "No key was taken for another.", NULL);
 }

@@ -34,6 +34,7 @@ typedef struct CfProbe
 	CfObjectStat stat;			/* as it is now; version "" = it is not there */
 	int64		skew_us;		/* of the store's clock */
 	bool		skew_known;
+	bool		versioned;		/* the store keeps older versions */
 	char	   *made[CF_PROBE_MADE_MAX];	/* keys that were written, to be removed */
 	int			made_count;
 

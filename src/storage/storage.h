@@ -66,7 +66,17 @@ typedef struct CfCaps
 	int64_t		part_min_bytes;
 	int64_t		part_max_bytes;
 	int			parts_max;
+	int			key_folds;		/* CF_FOLD_ bits: keys that the store was seen to take for others; none is claimed */
 } CfCaps;
+
+/* How two keys become one object. Keys of the first five shapes are not written where that was seen. */
+#define CF_FOLD_EMPTY_SEGMENT 1	/* "a//b" is "a/b" */
+#define CF_FOLD_DOT 2			/* "a/./b" is "a/b" */
+#define CF_FOLD_DOT_DOT 4		/* "a/x/../b" is "a/b" */
+#define CF_FOLD_TRAILING_SLASH 8
+#define CF_FOLD_LEADING_SLASH 16
+#define CF_FOLD_CASE 32			/* "A" is "a" */
+#define CF_FOLD_UNICODE 64		/* composed and decomposed characters are the same */
 
 /* Digests of a whole object, as the store tells them or as we computed them; `known` says which are set. */
 #define CF_DIGEST_SHA256 1
@@ -174,6 +184,7 @@ typedef struct CfObjectStat
 	CfDigests	digests;		/* what the store itself vouches for */
 	bool		must_restore;	/* archived: bytes cannot be read before a restore */
 	bool		restoring;
+	bool		versioned;		/* the store keeps this version when the object is removed or replaced */
 } CfObjectStat;
 
 typedef struct CfOp

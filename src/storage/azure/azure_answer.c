@@ -385,6 +385,7 @@ cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 
 	memset(stat, 0, sizeof(*stat));
 	stat->attributes.tags = "";
+	stat->versioned = cf_net_answer(response, "x-ms-version-id")[0] != '\0';
 	if (!cf_azure_etag(cf_net_answer(response, "etag"), stat->version) ||
 		!cf_azure_number(cf_net_answer(response, "content-length"), INT64_MAX, &stat->size_bytes) ||
 		!cf_azure_time_read(cf_net_answer(response, "last-modified"), &stat->mtime_us))

@@ -399,6 +399,7 @@ cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head)
 		return false;
 	}
 	cf_s3_pin_write(&head->pin, stat->version);
+	stat->versioned = cf_s3_answer(op, "version-id")[0] != '\0' && strcmp(cf_s3_answer(op, "version-id"), "null") != 0;
 	if (head->pin.modified >= 0)
 		stat->mtime_us = head->pin.modified * 1000000;
 	stat->storage_class = storage_class[0] != '\0' ? keep(op, storage_class) : cf_s3_store(cf_s3_asked(op))->classes ? "STANDARD" : "";

@@ -76,7 +76,7 @@ test_same_region(void)
 	is_str(shown(quote.move_usd), "0", "to the same class in the same place: nothing");
 	move.size_bytes = 12 * GB;
 	to("AWS", "us-east-1", "STANDARD_IA");
-	is_int(quote.requests, 5, "S3 copies 12 GB in three parts, a start and an end");
+	is_int(quote.requests, 27, "S3 copies 12 GB in 24 parts, with a start, a listing and an end");
 	move.size_bytes = 4096;
 	to("AWS", "us-east-1", "STANDARD_IA");
 	is_str(risks(), "below minimum object size, saves nothing", "4 KB in IA are billed as 128 KB");
@@ -112,7 +112,7 @@ test_restore(void)
 
 	from("AWS", "us-east-1", "GLACIER");
 	to("GCP", "us-central1", "STANDARD");
-	is_str(shown(quote.request_usd), "0.0000964", "a restored copy is read at STANDARD's price: 16 reads, 18 writes");
+	is_str(shown(quote.request_usd), "0.0007162", "a restored copy is read at STANDARD's price: 128 reads, 133 writes");
 	from("AWS", "us-east-1", "STANDARD");
 	move.reads_month = 2;
 	to("AWS", "us-east-1", "GLACIER");
@@ -145,6 +145,50 @@ test_azure(void)
 	is_int(quote.requests, 2, "a rehydration and a copy");
 }
 
+/* test_routes: who copies, and what is only looked at. */
+static void
+test_routes(void)
+{
+	from("AWS", "us-east-1", "STANDARD");
+	move.size_bytes = 20 << 20;
+	to("AWS", "us-east-2", "STANDARD");
+	is_int(quote.requests, 1, "a store copies 20 MiB in one request");
+	move.streamed = true;
+	to("AWS", "us-east-2", "STANDARD");
+	is_int(quote.requests, 9, "through the server it is read and written in three parts, begun, listed and joined");
+	move.source_looks = 3;
+	move.dest_looks = 2;
+	to("AWS", "us-east-2", "STANDARD");
+	is_int(quote.requests, 14, "looks are requests too");
+	is_str(shown(quote.request_usd), "0.0000332", "at the price of reads: 8 of them, and 6 writes");
+	move.size_bytes = 16 << 20;
+	move.source_looks = move.dest_looks = 0;
+	to("AWS", "us-east-2", "STANDARD");
+	is_int(quote.requests, 2, "16 MiB are one request on either side");
+	from("Azure", "eastus", "HOT_LRS");
+	move.size_bytes = 6 * GB;
+	to("Azure", "westus", "HOT_LRS");
+	is_int(quote.requests, 25, "Azure copies 6 GiB in 24 blocks and a list of them");
+	from("GCP", "us-central1", "STANDARD");
+	move.size_bytes = 6 * GB;
+	to("GCP", "us-central1", "NEARLINE");
+	is_int(quote.requests, 1, "Google rewrites any size");
+	from("AWS", "us-east-1", "STANDARD_IA");
+	move.reads_month = 10;
+	move.keep_source = true;
+	to("AWS", "us-east-1", "STANDARD_IA");
+	CfMoney		both = quote.after_usd;
+
+	move.reads_month = 0;
+	to("AWS", "us-east-1", "STANDARD_IA");
+	CfMoney		unread = quote.after_usd;
+
+	move.reads_month = 10;
+	move.keep_source = false;
+	to("AWS", "us-east-1", "STANDARD_IA");
+	ok(both - unread == quote.after_usd - unread / 2, "what stays at the source is held and read no more");
+}
+
 static void
 test_egress(void)
 {
@@ -156,15 +200,15 @@ test_egress(void)
 	is_str(risks(), "saves nothing", "without a saving");
 	to("GCP", "us-central1", "NEARLINE");
 	is_str(shown(quote.egress_usd), "0.09", "to another provider: the internet, past the free allowance");
-	is_int(quote.requests, 34, "16 parts are read, written, begun and ended");
-	is_str(shown(cf_money_round(quote.payback_days, 2)), "211.01", "pays back in 211 days");
+	is_int(quote.requests, 262, "128 parts are read and written, listed, composed by 32, and get their class");
+	is_str(shown(cf_money_round(quote.payback_days, 2)), "213.83", "pays back in 214 days");
 	move.part_bytes = 2 * GB;
 	to("GCP", "us-central1", "NEARLINE");
 	is_int(quote.requests, 2, "in one part: one read, one write");
 	move.size_bytes = INT64_C(5) << 40;
 	move.part_bytes = 0;
 	to("GCP", "us-central1", "NEARLINE");
-	ok(quote.requests <= 2 * 9901 + 2, "never more than 9,900 parts and some");
+	ok(quote.requests <= 2 * 9901 + 9901 / 32 + 3, "never more than 9,900 parts and some");
 
 	from("GCP", "us-central1", "STANDARD");
 	to("GCP", "europe-west1", "STANDARD");
@@ -261,6 +305,7 @@ main(void)
 	make_book();
 	test_same_region();
 	test_restore();
+	test_routes();
 	test_azure();
 	test_egress();
 	test_unpriced();

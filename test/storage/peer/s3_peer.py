@@ -156,7 +156,7 @@ class Dialect:
     # Objects
 
     def plant(self, bucket, key, data, options):
-        fields = {"content_type": "binary/octet-stream", "metadata": options.get("metadata", {}), "kept": {}, "tags": {},
+        fields = {"content_type": "binary/octet-stream", "metadata": options.get("metadata", {}), "kept": {}, "tags": options.get("tags", {}),
                   "storage_class": options.get("class", "STANDARD"), "sse": "AES256", "kms": None, "customer": None}
         return self.create(self.store.bucket(bucket), key, data, fields, {})
 
