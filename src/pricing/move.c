@@ -9,6 +9,7 @@
 #include "pricing/move.h"
 
 #define PART_BYTES (INT64_C(8) << 20)
+#define AZURE_RANGE (INT64_C(4) << 20)
 #define SINGLE_BYTES (INT64_C(16) << 20)	/* goes in one request */
 #define PARTS_MAX 9900
 #define RESTORED_COPY_HOURS 24	/* a restored copy lives for a day */
@@ -209,8 +210,11 @@ plan_requests(Moving *m)
 		m->dest_usage.puts = copy_requests(m->dest->row.provider, size);
 	else
 	{
+		m->dest_usage.puts = write_requests(m, parts_of(size, move->part_bytes));
 		m->reads_online = parts_of(size, move->part_bytes);
-		m->dest_usage.puts = write_requests(m, m->reads_online);
+		/* Azure tells the digest of a range up to 4 MiB. */
+		if (azure && m->reads_online < (size - 1) / AZURE_RANGE + 1)
+			m->reads_online = (size - 1) / AZURE_RANGE + 1;
 	}
 	m->dest_usage.written_bytes = size;
 }

@@ -16,6 +16,7 @@
 #include "storage/file/file.h"
 
 #define SEGMENT_MAX 254
+#define SEGMENTS_MAX 254
 #define ENDPOINT_MAX 512
 
 static bool azure_validate(const CfPlace *place, CfError *err);
@@ -221,6 +222,7 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 {
 	size_t		bytes = strlen(place->prefix) + strnlen(key, CF_STORAGE_KEY_MAX + 1);
 	const char *segment = key;
+	int			segments = 1;
 	char		shown[CF_AZURE_SHOWN];
 
 	if (key[0] == '\0')
@@ -257,9 +259,14 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 		if (length > SEGMENT_MAX)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" has a segment of %zu bytes, at most %d", shown, length, SEGMENT_MAX);
 		if (segment[length] == '\0')
-			return true;
+			break;
+		segments++;
 		segment += length + 1;
 	}
+	for (const char *slash = strchr(place->prefix, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
+		segments++;
+	return segments <= SEGMENTS_MAX ||
+		cf_error_set(err, CF_ERR_INPUT, "key \"%s\" has %d segments with the prefix, at most %d", shown, segments, SEGMENTS_MAX);
 }
 
 /* utf8_sequence gives the length of the well-formed sequence at s (no surrogates, shortest form, no noncharacters that XML lacks); 0 = none. */

@@ -169,6 +169,10 @@ test_routes(void)
 	move.size_bytes = 6 * GB;
 	to("Azure", "westus", "HOT_LRS");
 	is_int(quote.requests, 25, "Azure copies 6 GiB in 24 blocks and a list of them");
+	from("Azure", "eastus", "HOT_LRS");
+	move.size_bytes = 20 << 20;
+	to("AWS", "us-east-1", "STANDARD");
+	is_int(quote.requests, 11, "Azure is read by 4 MiB, whose digest it tells: 5 reads, 6 writes");
 	from("GCP", "us-central1", "STANDARD");
 	move.size_bytes = 6 * GB;
 	to("GCP", "us-central1", "NEARLINE");

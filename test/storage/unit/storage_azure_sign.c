@@ -223,6 +223,14 @@ keys(void)
 	memset(longer, 'a', 255);
 	longer[255] = '\0';
 	ok(!cf_storage_key_check(&place, longer, &err), "a segment of 255 bytes is too long");
+	for (int i = 0; i < 507; i++)
+		longer[i] = i % 2 ? '/' : 'a';
+	longer[505] = '\0';
+	ok(cf_storage_key_check(&place, longer, &err), "254 segments, that of the prefix included");
+	longer[505] = '/';
+	longer[506] = 'a';
+	longer[507] = '\0';
+	ok(!cf_storage_key_check(&place, longer, &err) && strstr(err.message, "255 segments") != NULL, "and no more: %s", err.message);
 	place_close();
 }
 

@@ -184,6 +184,41 @@ messages(void)
 	is_str(shown, "01234567...", "a long key is cut in a message");
 }
 
+/* folds: what check_storage() saw a store take for another key is not written there; nothing else is refused for that. */
+static void
+folds(void)
+{
+	static const struct
+	{
+		const char *key;
+		int			fold;
+	}			keys[] = {
+		{"a//b", CF_FOLD_EMPTY_SEGMENT}, {"a/b//", CF_FOLD_EMPTY_SEGMENT | CF_FOLD_TRAILING_SLASH}, {"/a", CF_FOLD_LEADING_SLASH},
+		{"//a", CF_FOLD_EMPTY_SEGMENT | CF_FOLD_LEADING_SLASH}, {"a/", CF_FOLD_TRAILING_SLASH}};
+	CfPlace		gcs = {.name = "far", .provider = "GCP", .bucket = "b", .prefix = "", .storage_class = "", .driver = cf_storage_driver("GCP"),
+		.was_probed = true};
+	CfError		err;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		gcs.probed.key_folds = 0;
+		ok(cf_storage_key_check(&gcs, keys[i].key, &err), "%s is a key of its own on GCS", keys[i].key);
+		for (int fold = CF_FOLD_EMPTY_SEGMENT; fold <= CF_FOLD_UNICODE; fold *= 2)
+		{
+			gcs.probed.key_folds = fold;
+			if (cf_storage_key_check(&gcs, keys[i].key, &err) == ((fold & keys[i].fold) != 0))
+				ok(false, "%s where the store folds %d", keys[i].key, fold);
+		}
+	}
+	gcs.probed.key_folds = CF_FOLD_EMPTY_SEGMENT;
+	ok(!cf_storage_key_check(&gcs, "a//b", &err) && err.kind == CF_ERR_INPUT && strstr(err.hint, "check_storage") != NULL,
+	   "where the store was seen to fold it, it is refused: %s", err.message);
+	gcs.probed.key_folds = ~0;
+	ok(cf_storage_key_check(&gcs, "a.b/.c/d..e", &err), "dots in names are no segments");
+	gcs.was_probed = false;
+	ok(cf_storage_key_check(&gcs, "a//b", &err), "a store that nobody has tried is believed");
+}
+
 int
 main(void)
 {
@@ -194,6 +229,7 @@ main(void)
 	providers();
 	arguments();
 	messages();
+	folds();
 	place_open("0123456789/");
 	{
 		CfError		err;
