@@ -172,7 +172,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CfCredentials credentials = {.items = {{"tenant_id", "t"}, {"client_id", "c"}, {"client_secret", "s"}}, .count = 3};
 	CfToken		token = {.expires_us = 0};
-	CfPlace		place = {.name = "fuzz", .provider = "Azure", .bucket = "box", .region = "", .endpoint = "http://127.0.0.1:10000/acct", .prefix = "",
+	CfLearned	learned = {0};
+	CfPlace		place = {.learned = &learned, .name = "fuzz", .provider = "Azure", .bucket = "box", .region = "", .endpoint = "http://127.0.0.1:10000/acct", .prefix = "",
 		.storage_class = "", .credentials = &credentials, .token = &token, .driver = &cf_storage_azure_driver};
 	CfUploadArgs args = {.key = "k", .owner_tag = "job-1", .size_bytes = 5, .part_bytes = 5, .content_type = "x", .storage_class = "", .metadata = "a=b"};
 	CfArena		arena;

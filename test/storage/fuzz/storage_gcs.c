@@ -13,6 +13,7 @@
 #include "storage/gcs/gcs.h"
 
 #define STEPS_MAX 200
+#define SESSION_UNIT (256 * 1024)
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -57,6 +58,7 @@ answer(Input *in, CfOp *op)
 	static char range[64];
 	CfResponse *response = &op->response;
 	int			status = statuses[byte(in) % (sizeof(statuses) / sizeof(statuses[0]))];
+	static char reached[40];
 	uint8_t		flags = byte(in);
 	uint8_t		which = byte(in);
 	char	   *body;
@@ -100,8 +102,47 @@ answer(Input *in, CfOp *op)
 		response->headers[response->header_count++] = (CfHeader) {"content-range", range};
 		response->headers[response->header_count++] = (CfHeader) {"x-goog-hash", flags & 128 ? "crc32c=" : "md5=x,crc32c=Nks/tw=="};
 	}
+	if (flags & 16)
+	{
+		/* Of a session: where it is, and how far. */
+		snprintf(reached, sizeof(reached), "bytes=0-%d", (flags & 32 ? byte(in) << 16 : 0) + SESSION_UNIT - 1 + (flags & 64 ? byte(in) : 0));
+		response->headers[response->header_count++] = (CfHeader) {"range", reached};
+		response->headers[response->header_count++] = (CfHeader) {"location", "https://h/upload?upload_id=x"};
+	}
 	(void) op->request.classify(&op->request, response, op);
 	return body;
+}
+
+/* operate_session calls an upload by a session once more; stage goes from its begin over two parts and the seal to its end. */
+static CfStep
+operate_session(int which, CfOp *op, CfUpload *upload, int *stage)
+{
+	static char bytes[SESSION_UNIT];
+	static CfObjectStat stat;
+	CfUploadArgs args = {.key = "k", .owner_tag = "t", .size_bytes = 2 * SESSION_UNIT, .part_bytes = SESSION_UNIT, .content_type = "text/plain",
+		.storage_class = "", .metadata = "", .resume = which & 16};
+	CfPart		part = {.number = *stage, .offset = (int64_t) (*stage - 1) * SESSION_UNIT, .length = SESSION_UNIT};
+	CfStep		step;
+
+	switch (*stage)
+	{
+		case 0:
+			step = cf_storage_upload_begin(op, &args, upload);
+			break;
+		case 1:
+		case 2:
+			step = cf_storage_upload_part(op, upload, &part, bytes, sizeof(bytes));
+			break;
+		case 3:
+			step = which & 8 ? cf_storage_upload_abort(op, upload) : cf_storage_upload_seal(op, upload, &stat);
+			break;
+		default:
+			return cf_storage_upload_commit(op, upload, &stat);
+	}
+	if (step != CF_STEP_DONE)
+		return step;
+	(*stage)++;
+	return CF_STEP_AGAIN;
 }
 
 /* operate calls an operation once more. */
@@ -159,6 +200,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const CfCredentials credentials = {.items = {{"access_token", "t"}}, .count = 1};
+	static const CfPlaceOption session = {"uploads", "session"};
 	static const CfIdentity machine = {.source = "metadata_server"};
 	CfToken    *token = calloc(1, sizeof(CfToken));
 	CfPlace		place = {.name = "fuzz", .provider = "GCP", .bucket = "bucket", .region = "", .endpoint = "", .prefix = "",
@@ -172,7 +214,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CfArena		arena;
 	CfOp		op;
 	CfStep		step = CF_STEP_AGAIN;
+	int			stage = 0;
 
+	if (which & 128)
+	{
+		place.options = &session;
+		place.option_count = 1;
+	}
 	if (which & 32)
 		place.credentials = &credentials;
 	else
@@ -183,7 +231,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cf_storage_op_init(&op, &place, &arena);
 	for (int i = 0; i < STEPS_MAX && (step == CF_STEP_AGAIN || step == CF_STEP_SEND); i++)
 	{
-		step = operate(which, &op, &upload, buffer, copy_token);
+		step = which & 128 ? operate_session(which, &op, &upload, &stage) : operate(which, &op, &upload, buffer, copy_token);
 		if (step == CF_STEP_SEND)
 		{
 			assert(op.request.url != NULL && op.request.header_count <= CF_NET_REQUEST_HEADERS);

@@ -187,7 +187,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CfCredentials credentials = {{{"access_key_id", "AK"}, {"secret_access_key", "sk"}}, 2};
 	CfPlaceOption options[] = {{"preset", ""}, {"accept_unconditional_create", "true"}, {"accept_unconditional_delete", "true"}};
-	CfPlace		place = {.name = "p", .provider = "S3", .bucket = "photos", .region = "us-east-1", .endpoint = "https://h", .prefix = "",
+	CfLearned	learned = {0};
+	CfPlace		place = {.learned = &learned, .name = "p", .provider = "S3", .bucket = "photos", .region = "us-east-1", .endpoint = "https://h", .prefix = "",
 		.storage_class = "", .credentials = &credentials, .driver = &cf_storage_s3_driver, .options = options, .option_count = 3};
 	Input		in = {data, size, {{NULL}}};
 	unsigned	which = next(&in);
