@@ -44,6 +44,23 @@ my %known = (s3 => qr/HTTP 403 SignatureDoesNotMatch/, azure => qr/Authenticatio
 my %helps = (s3 => qr/set_credentials/, azure => qr/account_key/, gcs => qr/credentials/);
 my %bucket = (s3 => qr/NoSuchBucket/, azure => qr/ContainerNotFound/, gcs => qr/404/);
 
+# Identities of the server that are not there: a file, a token service that refuses, a token service that nobody runs.
+my %own = (
+	file => [ { credential_source => 'file', credentials_file => '/no/such/file' }, qr/no such file|\/no\/such\/file/i ],
+	refused => [ { credential_source => 'web_identity', role_arn => 'arn:aws:iam::123456789012:role/nobody', web_identity_token_file => $c->write('token', 'not.a.token'),
+		sts_endpoint => $peer{s3}{endpoint} }, qr/./ ],
+	nobody => [ { credential_source => 'web_identity', role_arn => 'arn:aws:iam::123456789012:role/nobody', web_identity_token_file => $c->write('token2', 'not.a.token'),
+		sts_endpoint => 'http://127.0.0.1:1' }, qr/connect/ ]);
+foreach my $kind (sort keys %own)
+{
+	my ($options, $says) = @{ $own{$kind} };
+	$peer{s3}->place($c, "own_$kind", bucket => 'objects-two', credentials => {}, options => { prefix => "own-$kind/", %$options });
+	my $rows = rows("own_$kind");
+	my @bad = grep { !$rows->{$_}[0] } keys %$rows;
+	ok(@bad == 1 && ($bad[0] eq 'authenticated' || $bad[0] eq 'reachable') && $rows->{ $bad[0] }[1] =~ $says, "an identity that is not there ($kind) is told as such")
+	  or diag(explain($rows));
+}
+
 foreach my $name (sort keys %peer)
 {
 	my $p = $peer{$name};
