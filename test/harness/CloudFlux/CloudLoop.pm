@@ -33,7 +33,8 @@ sub new
 
 # Those of the file driver alone belong to the loop of directories; a move does not change a class in place.
 sub passed_points { return grep { /^(migration|remote)_/ && $_ ne 'remote_class_changed' } CloudFlux::KillLoop::fault_points() }
-sub importable { my ($self) = @_; return @{ $self->{places} } }
+# What is somebody else's stays unknown, or nothing would be sent to its address.
+sub importable { my ($self) = @_; return map { "'$_', 'd'" } @{ $self->{places} } }
 sub patience { return 300 }
 sub slowness { return 2 }
 
@@ -183,6 +184,18 @@ sub steer
 	$c->psql($submit->("delete_source => true, grace => '1 hour'"), @quiet);
 	$c->poll("SELECT count(*) > 0 FROM cloudflux.job_queue WHERE phase = 'grace'", 20);
 	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'", @quiet);
+}
+
+# settle also does what the hint of a job says that was in the hands of too many dying movers. Where every cycle kills, that
+# can be anybody's fault; a job that fails again is a failure.
+sub settle
+{
+	my ($self) = @_;
+	my $good = $self->SUPER::settle;
+	my $tired = $self->{c}->sql("SELECT count(cloudflux.retry_migration(job_id)) FROM cloudflux.migration_jobs WHERE status = 'failed' AND error_message LIKE '%movers died or lost their lease%'");
+	return $good if $tired == 0;
+	diag("$tired jobs had lost too many movers, and are tried again");
+	return $self->SUPER::settle;
 }
 
 # verify asks every store what it holds, and holds that against the catalog and against what was put there.

@@ -51,10 +51,10 @@ sub new
 	return $self;
 }
 
-# What a loop between other places does otherwise (CloudLoop.pm): the fault points that its objects pass, the places whose
-# inventory is imported meanwhile, how long all that waits may take at the end.
+# What a loop between other places does otherwise (CloudLoop.pm): the fault points that its objects pass, the
+# inventories that are imported meanwhile, how long all that waits may take at the end.
 sub passed_points { return grep { !/^remote_/ } fault_points() }
-sub importable { return qw(a b) }
+sub importable { return ("'a'", "'b'") }
 sub patience { return 120 }
 sub slowness { return 1 }
 
@@ -214,7 +214,7 @@ sub cycle
 	}
 	# Every other time somebody imports what the movers are moving.
 	my $import = rand() < 0.5 ? $c->session : undef;
-	$import->send(join "\n;\n", map { "CALL cloudflux.import_inventory('$_')" } $self->importable) if $import;
+	$import->send(join "\n;\n", map { "CALL cloudflux.import_inventory($_)" } $self->importable) if $import;
 	sleep $end->{after};
 	my @all = $self->processes;
 	$self->{ends}{ $end->{kind} }++;
@@ -309,7 +309,7 @@ sub steer
 	my @quiet = (timeout => 20);
 	if ($way eq 'import')
 	{
-		eval { $c->psql("CALL cloudflux.import_inventory('$_')", @quiet) } foreach $self->importable;
+		eval { $c->psql("CALL cloudflux.import_inventory($_)", @quiet) } foreach $self->importable;
 		return;
 	}
 	if ($way eq 'cancel')
