@@ -540,7 +540,7 @@ SELECT 'access log', l.place, l.source,
 	   CASE WHEN l.finished_at IS NULL THEN 'running' ELSE 'completed' END, l.started_at, l.finished_at,
 	   l.byte_offset, l.size_bytes, pg_catalog.round(100.0 * l.byte_offset / NULLIF(l.size_bytes, 0), 1),
 	   l.accepted, l.bad
-  FROM cloudflux.access_log_files l WHERE l.log_place = ''
+  FROM cloudflux.access_log_files l WHERE l.log_place = '' OR l.finished_at IS NULL
  UNION ALL
 SELECT 'access logs', r.place, r.log_place || ': ' || r.prefix, r.status, r.started_at, r.finished_at,
 	   r.logs_known + r.logs_read + r.logs_left, CASE WHEN r.status = 'completed' THEN r.logs_found END,
@@ -685,6 +685,16 @@ BEGIN
 		advise := advise || 'See cloudflux.inventories.message, then CALL cloudflux.import_inventory() again: it resumes.'::text;
 	END IF;
 
+	SELECT count(*), LEAST(since, min(l.started_at)) INTO broken, since
+	  FROM (SELECT DISTINCT ON (r.place, r.log_place, r.prefix) r.status, r.started_at
+			  FROM cloudflux.access_log_runs r ORDER BY r.place, r.log_place, r.prefix, r.id DESC) l
+	 WHERE l.status = 'failed';
+	IF broken > 0 THEN
+		status := 'degraded';
+		complain := complain || (broken || ' imports of access logs failed and were not completed since');
+		advise := advise || 'See cloudflux.access_log_runs.message, then CALL cloudflux.import_access_log() again: it goes on.'::text;
+	END IF;
+
 	SELECT count(*), LEAST(since, min(e.recorded_at)) INTO recent, since
 	  FROM cloudflux.import_errors e WHERE e.recorded_at > now() - interval '1 day';
 	IF recent > 0 THEN
@@ -747,7 +757,7 @@ GRANT INSERT (id, file_id, accessed_at, access_type, latency_ms, user_id, bytes)
 	UPDATE (file_id, accessed_at, access_type, latency_ms, user_id, bytes), DELETE
 	ON cloudflux.access_logs TO cloudflux_user, cloudflux_worker;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.addresses, cloudflux.object_versions TO cloudflux_worker;
-GRANT DELETE ON cloudflux.import_errors TO cloudflux_admin;
+GRANT DELETE ON cloudflux.import_errors, cloudflux.access_log_files, cloudflux.access_log_runs TO cloudflux_admin;
 
 REVOKE ALL ON FUNCTION cloudflux.complete_object(), cloudflux.note_created(), cloudflux.note_changed(),
 	cloudflux.note_deleted(), cloudflux.note_accesses(), cloudflux.refuse_truncate(), cloudflux.fold_accesses(),
@@ -879,7 +889,7 @@ COMMENT ON COLUMN cloudflux.access_counted.counted_on IS 'That day.';
 COMMENT ON FUNCTION cloudflux.record_access(text, text, double precision, text, bigint) IS 'Tells of one access that happens now. access_type is read, write or delete; latency_ms, user_id and bytes may be NULL (bytes NULL = the whole object). Returns accessed_at. Errors: 02000 (no such object), 22023 (unknown type, negative number).';
 COMMENT ON FUNCTION cloudflux.fold_accesses() IS 'Chore: folds access_deltas into access_daily, up to 1,000,000 deltas per run. Returns what it did, NULL = nothing or somebody else is at it.';
 COMMENT ON FUNCTION cloudflux.refresh_access_counts() IS 'Chore: brings access counts, last_accessed and avg_latency_ms of data_objects up to today, for objects whose numbers changed only: those with accesses folded since, and those for which a UTC day left or entered a window. Locked rows wait for the next run. Emits no events. Returns what it did, NULL = nothing.';
-COMMENT ON FUNCTION cloudflux.catalog_health() IS 'Health check: failed inventories, refused keys and lines of the last 24 hours, deltas that nobody folds.';
+COMMENT ON FUNCTION cloudflux.catalog_health() IS 'Health check: failed inventories and imports of logs, refused keys and lines of the last 24 hours, deltas that nobody folds.';
 COMMENT ON VIEW cloudflux.access_counts IS 'Accesses per object, exact at any moment: the roll-up and the deltas not folded yet. Windows are UTC days: 30d = today and the 29 days before it. Ask for one object or an array of them (file_id = ANY (…)) and only their rows are read. Objects without accesses have no row.';
 COMMENT ON COLUMN cloudflux.access_counts.file_id IS 'Object.';
 COMMENT ON COLUMN cloudflux.access_counts.reads_30d IS 'Reads in 30 days.';
@@ -926,7 +936,7 @@ COMMENT ON COLUMN cloudflux.import_errors.line IS 'Number of the line in the log
 COMMENT ON COLUMN cloudflux.import_errors.bytes IS 'The first 1,024 bytes of what was refused.';
 COMMENT ON COLUMN cloudflux.import_errors.reason IS 'Why.';
 COMMENT ON COLUMN cloudflux.import_errors.recorded_at IS 'When.';
-COMMENT ON TABLE cloudflux.access_log_files IS 'Ledger of import_access_log(): how far each log was read, known by its content, so that reading it twice or under another name counts once.';
+COMMENT ON TABLE cloudflux.access_log_files IS 'Ledger of import_access_log(): how far each log was read, known by its content, so that reading it twice or under another name counts once. Administrators may delete rows of logs that are gone; a log that is still there would count again.';
 COMMENT ON COLUMN cloudflux.access_log_files.place IS 'Place that the log tells of.';
 COMMENT ON COLUMN cloudflux.access_log_files.source IS 'Path on the server, or key in log_place. A name whose content was replaced is kept with a suffix.';
 COMMENT ON COLUMN cloudflux.access_log_files.sha256 IS 'SHA-256 of the first byte_offset bytes of its content (what is inside, when it is gzip).';
@@ -978,7 +988,7 @@ COMMENT ON FUNCTION cloudflux.copy_object(text, text, text, text) IS 'Copies an 
 COMMENT ON FUNCTION cloudflux.object_metadata(text) IS 'What the store says of an object now, with what the catalog remembers: size_bytes, version, modified_at, accessed_at, storage_class, content_type, metadata, and as_catalogued (the version is the one that the catalog has). Errors: 02000, 55000, and those of the place.';
 COMMENT ON FUNCTION cloudflux.object_url(text, interval) IS 'A URL that reads the object where it lies now, for whoever has it, until expires is over (at most 7 days): signed with the credentials that the current role has at the place. LOCAL: its file:// URL, whatever expires says.';
 COMMENT ON VIEW cloudflux.import_progress IS 'Imports, running and past: how far they are. A row that stays running without a session behind it was cut off; calling the import again resumes it.';
-COMMENT ON COLUMN cloudflux.import_progress.kind IS 'inventory; access log: one file of the server; access logs: those of a place, in one call.';
+COMMENT ON COLUMN cloudflux.import_progress.kind IS 'inventory; access log: one file of the server, or of a place while it is read; access logs: those of a place, in one call.';
 COMMENT ON COLUMN cloudflux.import_progress.place IS 'Place.';
 COMMENT ON COLUMN cloudflux.import_progress.source IS 'Prefix of an inventory (NULL = all), name of the log, or place and prefix of logs.';
 COMMENT ON COLUMN cloudflux.import_progress.status IS 'running, completed or failed.';

@@ -16,6 +16,8 @@
 #include "catalog/accesslog.h"
 #include "catalog/csv.h"
 
+#define YEAR_10000_US INT64_C(253402300800000000)
+
 enum
 {
 	TIME, METHOD = 4, URI = 5, HTTP_STATUS = 6, SENT = 8, TAKEN = 9, AGENT = 12, OPERATION = 14, BUCKET = 15, OBJECT = 16, FIELDS = 17
@@ -109,7 +111,7 @@ cf_catalog_accesslog_gcs(const char *line, size_t length, CfAccessLine *out)
 	}
 	if (count < FIELDS)
 		return CF_ACCESS_FEW_FIELDS;
-	if (!cf_catalog_field_number(&fields[TIME], -1, &out->at_us) || out->at_us < 0)
+	if (!cf_catalog_field_number(&fields[TIME], -1, &out->at_us) || out->at_us < 0 || out->at_us > YEAR_10000_US)
 		return CF_ACCESS_BAD_MOMENT;
 	if (fields[HTTP_STATUS].length > 0 && !cf_catalog_field_status(&fields[HTTP_STATUS], &out->status))
 		return CF_ACCESS_BAD_STATUS;

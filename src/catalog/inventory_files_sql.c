@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -379,6 +380,13 @@ refuse_row(CfManifestRun *run, const char *text, size_t length, const char *reas
 	MemoryContextSwitchTo(caller);
 }
 
+/* is_text tells whether a field may become a text of this database; keys are looked at with the page. */
+static bool
+is_text(const char *field)
+{
+	return pg_verify_mbstr(PG_UTF8, field, strlen(field), true) && pg_verifymbstr(field, strlen(field), true);
+}
+
 /* take_row adds what a row tells to the page. */
 static void
 take_row(CfManifestRun *run, const char *text, size_t length, const CfAccessText *fields, int count)
@@ -405,6 +413,11 @@ take_row(CfManifestRun *run, const char *text, size_t length, const CfAccessText
 	entry = &run->page.entries[run->page.count];
 	memset(entry, 0, sizeof(*entry));
 	told.modified_us = row->modified_us > 0 ? row->modified_us : -1;
+	if (!is_text(row->storage_class) || !is_text(row->content_type))
+	{
+		refuse_row(run, text, length, "storage class or content type is no text of this database");
+		return;
+	}
 	if (!cf_storage_version_told(place, &told, entry->stat.version))
 	{
 		refuse_row(run, text, length, "row does not tell which version of the object it is of");

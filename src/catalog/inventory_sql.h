@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/import_sql.h"
+#include "core/compat.h"
 #include "storage/storage.h"
 
 typedef struct CfInventory
@@ -67,7 +68,7 @@ typedef struct CfInventoryPage
 extern void cf_catalog_inventory_page(CfInventory *inv, const CfListPage *page);
 
 /* cf_catalog_inventory_fail records that the run failed, and raises. */
-extern void cf_catalog_inventory_fail(CfInventory *inv, const CfError *err) pg_attribute_noreturn();
+CF_NORETURN extern void cf_catalog_inventory_fail(CfInventory *inv, const CfError *err);
 
 /*
  * inventory_files_sql.c: opens and checks the manifest, which tells snapshot and version; then, once the run has begun, reads

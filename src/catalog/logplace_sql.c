@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "catalog/logimport_sql.h"
 #include "catalog/objects_sql.h"
@@ -23,6 +24,7 @@
 #include "storage/storage_sql.h"
 
 #define PAGE_ENTRIES 1000
+#define SAVE_EVERY_MS 2000		/* how old what is shown of a run may be, but for the time that one log takes */
 
 typedef struct Run
 {
@@ -37,6 +39,7 @@ typedef struct Run
 	CfOp		read_op;
 	CfArena		read_arena;		/* reset per log */
 	MemoryContext page_context;
+	TimestampTz saved_at;
 } Run;
 
 static CfSpiPlan begin_run = {
@@ -91,6 +94,11 @@ cf_catalog_log_place(CfImport *import, void *arg)
 				run->known++;
 			else
 				read_object(run, &page.entries[i]);
+			if (TimestampDifferenceExceeds(run->saved_at, GetCurrentTimestamp(), SAVE_EVERY_MS))
+			{
+				save(run, "running", NULL);
+				cf_catalog_import_commit_lazily(import);
+			}
 		}
 		token = page.next == NULL ? NULL : MemoryContextStrdup(import->context, page.next);
 		save(run, "running", NULL);
@@ -166,6 +174,7 @@ save(Run *run, const char *status, const char *message)
 	cf_spi_begin();
 	cf_spi_run(&save_run, args, nulls);
 	cf_spi_end();
+	run->saved_at = GetCurrentTimestamp();
 	cf_catalog_owner_end(&rights);
 	MemoryContextSwitchTo(caller);
 }

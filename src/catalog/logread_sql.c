@@ -23,6 +23,7 @@
 
 #include "catalog/logimport_sql.h"
 #include "catalog/objects_sql.h"
+#include "core/compat.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
 

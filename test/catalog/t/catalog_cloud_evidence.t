@@ -136,5 +136,6 @@ $c->set('cloudflux.net_attempts' => 1);
 $c->poll("SELECT current_setting('cloudflux.net_attempts') = '1'");
 throws($c, "CALL cloudflux.import_access_log('versitygw', 'cloudtrail', 'more/', log_place => 'versitygw')", '58030', qr/versitygw/, 'a server that is gone is an I/O error');
 is($c->value("SELECT status || ' ' || (message IS NOT NULL) FROM cloudflux.access_log_runs ORDER BY id DESC LIMIT 1"), 'failed true', 'which the run keeps');
+like($c->value('SELECT detail FROM cloudflux.catalog_health()'), qr/1 imports of access logs failed/, 'and health() tells');
 throws($c, "CALL cloudflux.import_inventory('versitygw', manifest => 'inv/manifest.json')", '58030', qr/versitygw/, 'of a manifest, too');
 done_testing;
