@@ -280,7 +280,8 @@ adopted_check(CfPlace *place, CfError *err)
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional copy')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'tiers')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'digests')::pg_catalog.int4, 0),"
-		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'key folds')::pg_catalog.int4, 0)"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'key folds')::pg_catalog.int4, 0),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'versioned delete')::pg_catalog.bool, false)"
 		"  FROM cloudflux.places AS p WHERE p.place OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}};
 	static const char *const names[] = {"provider", "endpoint", "bucket", "prefix"};
 	const char *now[] = {place->provider, place->endpoint, place->bucket, place->prefix};
@@ -364,5 +365,6 @@ probed_read(CfPlace *place, int column)
 	probed->copy_conditional = cf_spi_bool(0, column++, NULL);
 	probed->storage_classes = cf_spi_bool(0, column++, NULL);
 	probed->digests = (int) cf_spi_int64(0, column++, NULL);
-	probed->key_folds = (int) cf_spi_int64(0, column, NULL);
+	probed->key_folds = (int) cf_spi_int64(0, column++, NULL);
+	probed->delete_hides = cf_spi_bool(0, column, NULL);
 }

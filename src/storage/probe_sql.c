@@ -21,17 +21,10 @@
 
 #define FOLDER "cloudflux-check/"
 #define FIRST_TEXT "cloudflux checks whether this place works; this object may be removed.\n"
-#define OTHER_TEXT "cloudflux checks whether this place works: this is its second version.\n"
 #define METADATA "cf_check=cloudflux"
 #define CLOCK_SKEW_US (INT64CONST(5) * 1000 * 1000)
 #define LEFT_BEHIND_US (INT64CONST(86400) * 1000 * 1000)
 #define SWEEP_PAGE 100
-
-/* DRIVE follows an operation to its end. What it leaves in an op after an error is released, the error stays. */
-#define DRIVE(probe, step, call) \
-	do \
-		(step) = cf_storage_await(&(probe)->op, (call)); \
-	while ((step) == CF_STEP_AGAIN)
 
 static bool probe_list(CfProbe *probe);
 static void probe_write(CfProbe *probe);
@@ -41,7 +34,6 @@ static int	digests_wrong(const CfDigests *told, const char *text);
 static bool read_text(CfProbe *probe, const char *key, const char *version, char *text, size_t room, CfStep *step);
 static void probe_replace(CfProbe *probe);
 static void probe_conditional_read(CfProbe *probe);
-static void probe_conditional_delete(CfProbe *probe);
 static void probe_copy(CfProbe *probe);
 static void probe_conditional_copy(CfProbe *probe, const char *there);
 static void probe_versions(CfProbe *probe);
@@ -49,8 +41,6 @@ static void probe_aliases(CfProbe *probe);
 static bool is_alias(CfProbe *probe, const char *key, const char *normal);
 static void probe_tiers(CfProbe *probe);
 static void probe_clock(CfProbe *probe);
-static void not_tried(CfProbe *probe, const char *name);
-static CfStep put_text(CfProbe *probe, const char *key, const char *text, const char *class, const char *suffix, CfObjectStat *stat);
 static void note_made(CfProbe *probe, const char *key);
 static CfRemoved remove_key(CfProbe *probe, const char *key, const char *version);
 static void clean_up(CfProbe *probe);
@@ -68,7 +58,7 @@ cf_probe_run(CfProbe *probe)
 	probe_checksums(probe);
 	probe_replace(probe);
 	probe_conditional_read(probe);
-	probe_conditional_delete(probe);
+	cf_probe_conditional_delete(probe);
 	if (probe->caps.remote)
 	{
 		probe_copy(probe);
@@ -77,6 +67,7 @@ cf_probe_run(CfProbe *probe)
 	probe_aliases(probe);
 	probe_tiers(probe);
 	probe_clock(probe);
+	cf_probe_versioned_delete(probe);
 	clean_up(probe);
 	sweep(probe);
 }
@@ -90,8 +81,8 @@ cf_probe_failed(CfProbe *probe, const char *name)
 				err->detail[0] == '\0' ? err->message : psprintf("%s. %s", err->message, err->detail), err->hint);
 }
 
-static void
-not_tried(CfProbe *probe, const char *name)
+void
+cf_probe_not_tried(CfProbe *probe, const char *name)
 {
 	probe->told(probe, name, CF_PROBE_NOTHING, false, "Not tried, since nothing could be written.", NULL);
 }
@@ -145,7 +136,7 @@ static void
 probe_write(CfProbe *probe)
 {
 	CfObjectStat stat;
-	CfStep		step = put_text(probe, probe->key, FIRST_TEXT, "", "a", &stat);
+	CfStep		step = cf_probe_put(probe, probe->key, FIRST_TEXT, "", "a", &stat);
 
 	if (step == CF_STEP_ERROR)
 	{
@@ -180,10 +171,10 @@ probe_create_only(CfProbe *probe)
 
 	if (probe->stat.version[0] == '\0')
 	{
-		not_tried(probe, "conditional write");
+		cf_probe_not_tried(probe, "conditional write");
 		return;
 	}
-	step = put_text(probe, probe->key, OTHER_TEXT, "", "b", &stat);
+	step = cf_probe_put(probe, probe->key, CF_PROBE_OTHER_TEXT, "", "b", &stat);
 	if (step == CF_STEP_ERROR && probe->op.err.kind == CF_ERR_EXISTS)
 		probe->told(probe, "conditional write", CF_PROBE_YES, true, "A second create of the same key was refused.", NULL);
 	else if (step == CF_STEP_ERROR)
@@ -207,7 +198,7 @@ probe_checksums(CfProbe *probe)
 
 	if (probe->stat.version[0] == '\0')
 	{
-		not_tried(probe, "checksums");
+		cf_probe_not_tried(probe, "checksums");
 		return;
 	}
 	if (!read_text(probe, probe->key, probe->stat.version, text, sizeof(text), &step))
@@ -215,7 +206,7 @@ probe_checksums(CfProbe *probe)
 		cf_probe_failed(probe, "checksums");
 		return;
 	}
-	if (strcmp(text, FIRST_TEXT) != 0 && strcmp(text, OTHER_TEXT) != 0)
+	if (strcmp(text, FIRST_TEXT) != 0 && strcmp(text, CF_PROBE_OTHER_TEXT) != 0)
 	{
 		probe->told(probe, "checksums", CF_PROBE_NO, false, "What was read is not what was written.", "Do not use this place.");
 		return;
@@ -278,7 +269,7 @@ probe_replace(CfProbe *probe)
 	CfObjectStat stat;
 
 	if (probe->stat.version[0] == '\0' || remove_key(probe, probe->key, probe->stat.version) != CF_REMOVED_DELETED ||
-		put_text(probe, probe->key, OTHER_TEXT, "", "c", &stat) == CF_STEP_ERROR)
+		cf_probe_put(probe, probe->key, CF_PROBE_OTHER_TEXT, "", "c", &stat) == CF_STEP_ERROR)
 		probe->old_version[0] = '\0';
 	else
 		probe->stat = stat;
@@ -289,12 +280,12 @@ probe_replace(CfProbe *probe)
 static void
 probe_conditional_read(CfProbe *probe)
 {
-	char		text[sizeof(OTHER_TEXT) + 64];
+	char		text[sizeof(CF_PROBE_OTHER_TEXT) + 64];
 	CfStep		step;
 
 	if (probe->old_version[0] == '\0')
 	{
-		not_tried(probe, "conditional read");
+		cf_probe_not_tried(probe, "conditional read");
 		return;
 	}
 	if (read_text(probe, probe->key, probe->old_version, text, sizeof(text), &step))
@@ -306,46 +297,6 @@ probe_conditional_read(CfProbe *probe)
 		probe->told(probe, "conditional read", CF_PROBE_YES, true, "A version that was replaced was refused.", NULL);
 	else
 		cf_probe_failed(probe, "conditional read");
-}
-
-/* probe_conditional_delete asks to remove the version that was replaced, which must leave the other one alone. */
-static void
-probe_conditional_delete(CfProbe *probe)
-{
-	const char *name = "conditional delete";
-	CfObjectStat stat;
-	CfRemoved	removed = CF_REMOVED_GONE;
-	CfStep		step;
-
-	if (probe->old_version[0] == '\0')
-	{
-		if (probe->stat.version[0] == '\0')
-			not_tried(probe, name);
-		else
-			probe->told(probe, name, CF_PROBE_NOTHING, false, psprintf("Object \"%s\" could not be removed. %s", probe->key, probe->op.err.message),
-						"Sources at this place are not deleted.");
-		return;
-	}
-	DRIVE(probe, step, cf_storage_remove(&probe->op, probe->key, probe->old_version, psprintf("%.40s-d", probe->tag), &removed));
-	if (step == CF_STEP_ERROR && probe->op.err.kind != CF_ERR_CHANGED)
-	{
-		cf_probe_failed(probe, name);
-		cf_storage_op_end(&probe->op);
-		return;
-	}
-	cf_storage_op_end(&probe->op);
-	DRIVE(probe, step, cf_storage_stat(&probe->op, probe->key, &stat));
-	if (step == CF_STEP_DONE)
-		probe->told(probe, name, CF_PROBE_YES, true, "Another version than the one that was asked for was left alone.", NULL);
-	else if (probe->op.err.kind == CF_ERR_NOT_FOUND)
-	{
-		probe->stat.version[0] = '\0';
-		probe->told(probe, name, CF_PROBE_NO, false, "An object of another version was removed.",
-					"Sources at this place are not deleted; its option accept_unconditional_delete accepts the risk.");
-	}
-	else
-		cf_probe_failed(probe, name);
-	cf_storage_op_end(&probe->op);
 }
 
 /* copied has the store copy the object; an upload by which it tried in vain is given back. What it said of the copy is in op.err. */
@@ -376,7 +327,7 @@ static void
 probe_copy(CfProbe *probe)
 {
 	char	   *key = psprintf("%s-copy", probe->key);
-	CfUploadArgs args = {.key = key, .owner_tag = psprintf("%.40s-e", probe->tag), .size_bytes = strlen(OTHER_TEXT),
+	CfUploadArgs args = {.key = key, .owner_tag = psprintf("%.40s-e", probe->tag), .size_bytes = strlen(CF_PROBE_OTHER_TEXT),
 		.content_type = "text/plain", .storage_class = "", .metadata = METADATA};
 	CfObjectStat stat;
 	CfStep		step;
@@ -397,7 +348,7 @@ static void
 probe_conditional_copy(CfProbe *probe, const char *there)
 {
 	const char *name = "conditional copy";
-	CfUploadArgs args = {.key = there, .owner_tag = psprintf("%.40s-f", probe->tag), .size_bytes = strlen(OTHER_TEXT),
+	CfUploadArgs args = {.key = there, .owner_tag = psprintf("%.40s-f", probe->tag), .size_bytes = strlen(CF_PROBE_OTHER_TEXT),
 		.content_type = "text/plain", .storage_class = "", .metadata = METADATA};
 	CfObjectStat stat;
 	CfStep		step = copied(probe, probe->stat.version, &args, &stat);
@@ -430,7 +381,7 @@ static void
 probe_versions(CfProbe *probe)
 {
 	if (probe->old_version[0] == '\0' && probe->stat.version[0] == '\0')
-		not_tried(probe, "versions");
+		cf_probe_not_tried(probe, "versions");
 	else
 		probe->told(probe, "versions", probe->versioned ? CF_PROBE_YES : CF_PROBE_NO, true, probe->versioned ?
 					"Versions of objects that are removed or replaced are kept, and billed, until a lifecycle rule removes them." :
@@ -458,7 +409,7 @@ probe_aliases(CfProbe *probe)
 
 	if (probe->stat.version[0] == '\0' && probe->old_version[0] == '\0')
 	{
-		not_tried(probe, "keys");
+		cf_probe_not_tried(probe, "keys");
 		return;
 	}
 	initStringInfo(&found);
@@ -498,7 +449,7 @@ is_alias(CfProbe *probe, const char *key, const char *normal)
 	if (!cf_storage_key_check(probe->place, base, &err))
 		return false;
 	note_made(probe, base);
-	step = put_text(probe, base, FIRST_TEXT, "", "g", &stat);
+	step = cf_probe_put(probe, base, FIRST_TEXT, "", "g", &stat);
 	cf_storage_op_end(&probe->op);
 	if (step == CF_STEP_ERROR)
 		return false;
@@ -524,11 +475,11 @@ probe_tiers(CfProbe *probe)
 	}
 	if (probe->stat.version[0] == '\0' && probe->old_version[0] == '\0')
 	{
-		not_tried(probe, "tiers");
+		cf_probe_not_tried(probe, "tiers");
 		return;
 	}
 	note_made(probe, key);
-	step = put_text(probe, key, FIRST_TEXT, probe->other_class, "h", &stat);
+	step = cf_probe_put(probe, key, FIRST_TEXT, probe->other_class, "h", &stat);
 	cf_storage_op_end(&probe->op);
 	if (step == CF_STEP_DONE)
 		DRIVE(probe, step, cf_storage_stat(&probe->op, key, &stat));
@@ -549,7 +500,7 @@ static void
 probe_clock(CfProbe *probe)
 {
 	if (!probe->skew_known)
-		not_tried(probe, "clock");
+		cf_probe_not_tried(probe, "clock");
 	else
 		probe->told(probe, "clock", CF_PROBE_YES, probe->skew_us < CLOCK_SKEW_US && probe->skew_us > -CLOCK_SKEW_US,
 					psprintf("The store's clock is %lld ms from the server's.", (long long) (probe->skew_us / 1000)),
@@ -557,8 +508,8 @@ probe_clock(CfProbe *probe)
 }
 
 /* put_text creates a small object, and sees what time it is at the store. */
-static CfStep
-put_text(CfProbe *probe, const char *key, const char *text, const char *class, const char *suffix, CfObjectStat *stat)
+CfStep
+cf_probe_put(CfProbe *probe, const char *key, const char *text, const char *class, const char *suffix, CfObjectStat *stat)
 {
 	CfUploadArgs args = {.key = key, .owner_tag = psprintf("%.40s-%s", probe->tag, suffix), .size_bytes = strlen(text),
 		.content_type = "text/plain", .storage_class = class, .metadata = METADATA};

@@ -32,6 +32,7 @@ typedef struct CfProbe
 	char		key[128];		/* the object that most checks are about */
 	char		old_version[CF_STORAGE_VERSION_MAX + 1];	/* its first version, replaced since */
 	CfObjectStat stat;			/* as it is now; version "" = it is not there */
+	bool		deletes_on_condition;	/* the store was seen to honour conditions of a delete */
 	int64		skew_us;		/* of the store's clock */
 	bool		skew_known;
 	bool		versioned;		/* the store keeps older versions */
@@ -48,5 +49,21 @@ extern void cf_probe_run(CfProbe *probe);
 
 /* cf_probe_failed tells of a check that ended with the error of the op. */
 extern void cf_probe_failed(CfProbe *probe, const char *name);
+
+/* DRIVE follows an operation to its end. What it leaves in an op after an error is released, the error stays. */
+#define DRIVE(probe, step, call) \
+	do \
+		(step) = cf_storage_await(&(probe)->op, (call)); \
+	while ((step) == CF_STEP_AGAIN)
+
+#define CF_PROBE_OTHER_TEXT "cloudflux checks whether this place works: this is its second version.\n"
+
+/* What the parts of a probe lend each other: an object is written, a check could not be made. */
+extern CfStep cf_probe_put(CfProbe *probe, const char *key, const char *text, const char *class, const char *suffix, CfObjectStat *stat);
+extern void cf_probe_not_tried(CfProbe *probe, const char *name);
+
+/* probe_delete_sql.c */
+extern void cf_probe_conditional_delete(CfProbe *probe);
+extern void cf_probe_versioned_delete(CfProbe *probe);
 
 #endif							/* CF_STORAGE_PROBE_SQL_H */

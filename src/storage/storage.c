@@ -126,6 +126,7 @@ cf_storage_caps(const CfPlace *place, CfCaps *caps)
 		return;
 	caps->create_only &= place->probed.create_only;
 	caps->conditional_delete &= place->probed.conditional_delete;
+	caps->delete_hides &= place->probed.delete_hides;
 	caps->conditional_read &= place->probed.conditional_read;
 	caps->copy_conditional &= place->probed.copy_conditional;
 	caps->server_side_copy &= place->probed.server_side_copy;
@@ -140,17 +141,17 @@ cf_storage_remove_allowed(const CfPlace *place, CfError *err)
 	CfCaps		caps;
 
 	cf_storage_caps(place, &caps);
-	if ((caps.conditional_delete && (place->was_probed || !caps.remote)) ||
+	if (((caps.conditional_delete || caps.delete_hides) && (place->was_probed || !caps.remote)) ||
 		strcmp(cf_storage_option(place, "accept_unconditional_delete"), "true") == 0)
 		return true;
 	cf_error_set(err, CF_ERR_STATE, "sources at place \"%s\" cannot be deleted", place->name);
-	if (!place->was_probed && caps.conditional_delete)
+	if (!place->was_probed && (caps.conditional_delete || caps.delete_hides))
 	{
 		cf_error_detail(err, "It was never seen to honour conditions of a delete.");
 		return cf_error_hint(err, "Prove it with cloudflux.check_storage(), then try again.");
 	}
 	cf_error_detail(err, "Its store does not honour conditions of a delete: somebody else's newer version could be removed.");
-	return cf_error_hint(err, "Move without deleting the source. Who is alone in writing to the place can accept the risk: "
+	return cf_error_hint(err, "Move without deleting the source, or turn versioning of the bucket on and check it again. Who is alone in writing to the place can accept the risk: "
 						 "ALTER SERVER … OPTIONS (ADD accept_unconditional_delete 'true').");
 }
 

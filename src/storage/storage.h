@@ -43,7 +43,8 @@ typedef enum CfStep
 typedef struct CfCaps
 {
 	bool		create_only;	/* a create fails when somebody is there */
-	bool		conditional_delete; /* remove honours the pin */
+	bool		conditional_delete; /* remove honours the pin by a condition of the store */
+	bool		delete_hides;	/* else: versioned, so that remove can bring back what it has hidden by mistake */
 	bool		pin_before_commit;	/* upload_seal tells the version that the object will have */
 	bool		list_sorted;	/* list goes in byte order of keys */
 	bool		storage_classes;	/* objects have a class of their own */
@@ -196,6 +197,7 @@ typedef struct CfOp
 	CfResponse	response;		/* the answer to it, to be there at the next call */
 	CfArena		request_arena;	/* of the present request and its answer; reset by the driver before it builds the next */
 	bool		no_token;		/* the operation ended before it asked the store anything, since there was no token to be had */
+	bool		probing;		/* set by check_storage(): remove is to rely on the condition of the store alone */
 	int			phase;			/* private to the driver; 0 = not started */
 	void	   *state;			/* private to the driver */
 
@@ -314,8 +316,8 @@ extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
 
 /*
  * cf_storage_remove_allowed tells whether a source at this place may be deleted: its store was seen to remove an object only
- * as the version that was asked for (LOCAL does by itself; others are proven by check_storage()), or the place has the
- * option accept_unconditional_delete = 'true'. Whoever is about to delete what was moved asks first.
+ * as the version that was asked for, or to keep what it removes as a version (LOCAL does by itself; others are proven by
+ * check_storage()), or the place has the option accept_unconditional_delete = 'true'. Whoever is about to delete what was moved asks first.
  */
 extern bool cf_storage_remove_allowed(const CfPlace *place, CfError *err);
 

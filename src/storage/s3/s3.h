@@ -73,6 +73,7 @@ typedef struct CfS3Store
 	bool		restores;
 	bool		create_only;	/* If-None-Match on PUT */
 	bool		conditional_delete;
+	bool		versions;		/* buckets can be versioned, and ListObjectVersions tells of it */
 	bool		conditional_read;
 	bool		copies;
 	bool		copy_create_only;	/* If-None-Match on CopyObject; else copies go by parts */
@@ -162,6 +163,9 @@ enum
 	S3_UNKNOWN_LISTED,			/* s3_unfinished.c: which uploads can be ours? */
 	S3_UNKNOWN_ASKED,			/* does this one hold parts? */
 	S3_UNKNOWN_ABORTED,
+	S3_HIDDEN,					/* s3_remove.c: a marker was put before the object */
+	S3_HIDDEN_LISTED,
+	S3_UNCOVERED,				/* and taken away again */
 	S3_COPY_ONE,				/* s3_copy.c, in one request */
 	S3_COPY_BEGUN,				/* by parts */
 	S3_COPY_PART,
@@ -193,7 +197,7 @@ typedef struct CfS3State
 	int			rounds;			/* abort: how often parts came back */
 	CfError		told;			/* settling: what to say when nothing is there; kind NONE = the usual */
 	CfS3Head	head;			/* of the object that was looked at last */
-	CfS3Head	source;			/* copy: of the pinned source */
+	CfS3Head	source;			/* copy: of the pinned source; remove: version_id is our marker */
 	CfUpload	copying;		/* copy by parts: the upload at the destination; no handle = in one request */
 	int64_t		copy_part_bytes;
 	bool		replacing;		/* the parts replace the pinned object instead of creating one */
@@ -262,7 +266,6 @@ extern CfStep cf_s3_credential_next(CfOp *op);
 extern CfStep cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat);
 extern CfStep cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 extern CfStep cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
-extern CfStep cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
 extern CfStep cf_s3_look(CfOp *op, const char *key, int phase);
 extern CfS3Found cf_s3_looked(CfOp *op, const char *key, CfObjectStat *stat);
 extern CfStep cf_s3_missing(CfOp *op, const char *key);
@@ -279,6 +282,9 @@ extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length);
 extern bool cf_s3_checksum_told(CfOp *op, const char *what, const char *key);
 extern bool cf_s3_encryption_kept(CfOp *op, const char *key);
 extern CfStep cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+
+/* s3_remove.c */
+extern CfStep cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
 extern bool cf_s3_delete_allowed(CfOp *op, const char *key);
 extern CfStep cf_s3_delete(CfOp *op, const char *key, int phase);
 

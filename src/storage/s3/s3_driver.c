@@ -31,19 +31,19 @@ static bool carries_key(const char *verb);
  * cannot have segments of more than 255 bytes.
  */
 const CfS3Store cf_s3_stores[] = {
-	{.preset = "aws", .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4, .virtual_host = true,
+	{.preset = "aws", .versions = true, .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4, .virtual_host = true,
 		.classes = true, .restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
 		.copies = true, .copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true,
 		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME},
-	{.preset = "generic", .endpoint_form = "https://HOST[:PORT]", .region = "us-east-1", .dialect = &cf_s3_aws4,
+	{.preset = "generic", .versions = true, .endpoint_form = "https://HOST[:PORT]", .region = "us-east-1", .dialect = &cf_s3_aws4,
 		.classes = true, .restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
 		.copies = true, .multipart = true, .join_create_only = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "minio", .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
+	{.preset = "minio", .versions = true, .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
 		.create_only = true, .conditional_read = true, .copies = true, .multipart = true, .join_create_only = true,
 		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
 		.segment_max = 255},
-	{.preset = "ceph", .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,
+	{.preset = "ceph", .versions = true, .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,
 		.classes = true, .restores = true, .create_only = true, .conditional_read = true, .copies = true,
 		.multipart = true, .join_create_only = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5},
@@ -51,29 +51,29 @@ const CfS3Store cf_s3_stores[] = {
 		.dialect = &cf_s3_aws4, .classes = true, .create_only = true, .conditional_read = true, .copies = true,
 		.multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
 		.object_max = (INT64_C(5) << 40) - (INT64_C(5) << 30), .equal_parts = true},
-	{.preset = "b2", .no_tags = true, .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .conditional_read = true,
+	{.preset = "b2", .versions = true, .no_tags = true, .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .conditional_read = true,
 		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5, .object_max = INT64_C(10000000000000)},
 	{.preset = "oracle", .no_tags = true, .endpoint_form = "https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com",
 		.dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
 		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
 		.object_max = INT64_C(10) << 40},
-	{.preset = "ibm", .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4,
+	{.preset = "ibm", .versions = true, .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4,
 		.restores = true, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
 		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
 		.object_max = INT64_C(10) << 40},
 	{.preset = "alibaba", .endpoint = "https://s3.oss-%s.aliyuncs.com", .dialect = &cf_s3_aws4, .virtual_host = true,
 		.classes = true, .restores = true, .conditional_read = true, .copies = true, .multipart = true,
 		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "wasabi", .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .conditional_read = true,
+	{.preset = "wasabi", .versions = true, .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .conditional_read = true,
 		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5, .object_max = INT64_C(5) << 40},
-	{.preset = "seaweedfs", .endpoint_form = "https://HOST:8333", .region = "us-east-1", .dialect = &cf_s3_aws4,
+	{.preset = "seaweedfs", .versions = true, .endpoint_form = "https://HOST:8333", .region = "us-east-1", .dialect = &cf_s3_aws4,
 		.classes = true, .create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true,
 		.copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true,
 		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255,
 		.no_backslash = true, .class_by_replace = true},
-	{.preset = "versitygw", .endpoint_form = "https://HOST:7070", .region = "us-east-1", .dialect = &cf_s3_aws4,
+	{.preset = "versitygw", .versions = true, .endpoint_form = "https://HOST:7070", .region = "us-east-1", .dialect = &cf_s3_aws4,
 		.create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true, .multipart = true,
 		.join_create_only = true, .list_sorted = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
 		.segment_max = 255},
@@ -269,6 +269,7 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 
 	caps->create_only = store->create_only;
 	caps->conditional_delete = store->conditional_delete;
+	caps->delete_hides = store->versions;
 	caps->conditional_read = store->conditional_read;
 	caps->list_sorted = store->list_sorted;
 	caps->list_utf8_safe = store->list_exact;

@@ -1,13 +1,11 @@
 /*
  * s3_object.c
- *		One object: look, read, create in one request, remove.
+ *		One object: look, read, create in one request.
  *
  * A create whose answer was lost meets its own object at the next attempt. So a 412 never means "somebody else" before a HEAD
  * has said whose object is there: ours has our owner tag, the size and, where both are known, the digest of what was sent.
  *
  * A range is read with If-Match, and the answer is compared with the pin all the same: some stores ignore the condition.
- * A removal looks first, compares every field of the pin, and then deletes on condition of the ETag, so that nothing can come in between.
- * On a versioned bucket that makes a marker; the version itself stays, as whoever turned versioning on wants it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +20,6 @@ static CfStep read_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_nothing(CfOp *op, const CfReadArgs *args);
 static CfStep read_outside(CfOp *op, const CfReadArgs *args, int64_t size_bytes);
 static bool range_told(const CfOp *op, int64_t *first, int64_t *last, int64_t *size_bytes);
-static CfStep remove_answer(CfOp *op, const char *key, CfRemoved *removed);
 static bool metadata_add(CfOp *op, const CfUploadArgs *args, const char *lines, bool own, size_t *bytes, CfError *err);
 static bool metadata_name(const char *name, char wire[128]);
 static bool line_known(const char *lines, const char *name);
@@ -671,90 +668,4 @@ tags_add(CfOp *op, const char *tags)
 		return false;
 	}
 	return text.length == 0 || cf_s3_amz_header(op, "tagging", text.data);
-}
-
-CfStep
-cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
-{
-	CfObjectStat stat;
-
-	(void) owner_tag;			/* a DELETE leaves nothing private behind */
-	if (op->phase == S3_START)
-		return cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_s3_error(op);
-	if (op->phase == S3_ASKED_MORE)
-		return remove_answer(op, key, removed);
-	switch (cf_s3_looked(op, key, &stat))
-	{
-		case CF_S3_FAILED:
-			return CF_STEP_ERROR;
-		case CF_S3_MISSING:
-			*removed = op->phase == S3_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
-			return cf_s3_done(op);
-		default:
-			break;
-	}
-	if (op->phase == S3_ASKED && cf_s3_pinned(op, version))
-		return cf_s3_delete(op, key, S3_ASKED_MORE);
-	*removed = CF_REMOVED_CHANGED;
-	return cf_s3_done(op);
-}
-
-/* remove_answer reads what came of the DELETE; a refused condition may be that of our own earlier attempt. */
-static CfStep
-remove_answer(CfOp *op, const char *key, CfRemoved *removed)
-{
-	const CfS3State *state = op->state;
-	const CfResponse *response = &op->response;
-	char		code[64];
-	char		shown[CF_S3_SHOWN];
-	bool		kept;
-
-	if (cf_s3_success(op) || response->status == 404)
-	{
-		*removed = response->status == 404 && response->sends <= 1 ? CF_REMOVED_GONE : CF_REMOVED_DELETED;
-		return cf_s3_done(op);
-	}
-	if (response->status == 412)
-		return cf_s3_look(op, key, S3_ASKED_LAST);
-	cf_s3_code(response, code);
-	kept = strcmp(code, "ObjectLocked") == 0 || strcmp(code, "ObjectUnderRetention") == 0 || strcmp(code, "WORMProtected") == 0 ||
-		(state->head.locked && response->status >= 400 && response->status < 500);
-	if (!kept)
-		return cf_s3_fail(op, "remove object", key);
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_DENIED, "object \"%s\" in place \"%s\" is under a retention or a legal hold: HTTP %d%s%s", shown,
-				 op->place->name, response->status, code[0] == '\0' ? "" : " ", code);
-	*removed = CF_REMOVED_KEPT;
-	return cf_s3_done(op);
-}
-
-/* cf_s3_delete_allowed refuses a store that would remove another version, unless a person has accepted that. */
-bool
-cf_s3_delete_allowed(CfOp *op, const char *key)
-{
-	char		shown[CF_S3_SHOWN];
-	CfCaps		caps;
-
-	cf_storage_caps(op->place, &caps);
-	if (caps.conditional_delete || cf_s3_accepts(op->place, "accept_unconditional_delete"))
-		return true;
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "object \"%s\" in place \"%s\" cannot be removed safely", shown, op->place->name);
-	cf_error_detail(&op->err, "The store does not honour If-Match on DELETE: it could remove a version that somebody writes at this moment.");
-	return cf_error_hint(&op->err, "cloudflux.check_storage() tells what the store honours; the option accept_unconditional_delete 'true' accepts the risk.");
-}
-
-/* cf_s3_delete removes the version that was looked at (state->head). */
-CfStep
-cf_s3_delete(CfOp *op, const char *key, int phase)
-{
-	const CfS3State *state = op->state;
-	CfCaps		caps;
-
-	cf_storage_caps(op->place, &caps);
-	if (cf_s3_request(op, "DELETE", "DeleteObject", key, "") == NULL ||
-		(caps.conditional_delete && !cf_s3_condition(op, &state->head)))
-		return cf_s3_error(op);
-	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_s3_send(op, phase);
 }

@@ -25,7 +25,7 @@ class Dialect:
         self.clock, self.endpoint = clock, endpoint
         self.store = Store()
         self.options = {"page_max": 1000, "region": "us-east-1", "secure": False, "min_part_bytes": 5 * 1024 * 1024,
-                        "copy_max_bytes": COPY_MAX, "complete_twice": 404, "restore_looks": 3}
+                        "copy_max_bytes": COPY_MAX, "complete_twice": 404, "restore_looks": 3, "delete_conditions": True}
         self.signatures = Signatures(clock, self.options)
         self.uploads = Uploads(self)
 
@@ -247,7 +247,7 @@ class Dialect:
 
     def do_delete(self, request, bucket, key):
         version, only = request.arg("versionId"), request.header("if-match")
-        if only is not None:
+        if only is not None and self.options["delete_conditions"]:
             if version is not None:
                 raise Failure(501, "NotImplemented", "conditions judge the current version only")
             found = bucket.get(key)

@@ -95,7 +95,21 @@ run_put_long_metadata(void)
 
 static CfStep run_put_bad_name(void) { return run_put_described("a b=1\n"); }
 static CfStep run_put_no_name(void) { return run_put_described("=1\n"); }
+#define LIST_VERSIONS "GET /photos?versions=&encoding-type=url&max-keys=100&prefix=k"
+#define HIDES(id) {"DELETE /photos/k", "-If-Match\n", 204, "x-amz-delete-marker: true\nx-amz-version-id: " id "\n"}
+#define VERSIONS(list) "<ListVersionsResult>" list "</ListVersionsResult>"
+#define VERSION(id) "<Version><Key>k</Key><VersionId>" id "</VersionId></Version>"
+#define MARKER(id) "<DeleteMarker><Key>k</Key><VersionId>" id "</VersionId></DeleteMarker>"
+
 static CfStep run_remove(void) { return drive_(cf_storage_remove(&op, "k", PIN, "job-1", &removed)); }
+
+static CfStep
+run_remove_probing(void)
+{
+	op.probing = true;
+	return drive_(cf_storage_remove(&op, "k", PIN, "job-1", &removed));
+}
+
 static CfStep run_remove_of_list(void) { return drive_(cf_storage_remove(&op, "k", "e=5d41402abc4b2a76b9719d911017c592;o=job-1", "job-1", &removed)); }
 static CfStep run_list(void) { return drive_(cf_storage_list(&op, "a/", NULL, 5000, &page)); }
 static CfStep run_list_on(void) { return drive_(cf_storage_list(&op, "", "to%2Fken", 10, &page)); }
@@ -323,7 +337,30 @@ static const Scene objects[] = {
 	{"remove, forbidden", run_remove, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OK}, {"DELETE /k", NULL, 403, NULL, ERROR("AccessDenied")}), CF_ERR_DENIED,
 	"docs/storage.md"},
 	{"remove, forbidden to look", run_remove, EXCHANGES({"HEAD /k", NULL, 403}), CF_ERR_DENIED},
-	{"remove from a store without the condition", run_remove, EXCHANGES({NULL}), CF_ERR_UNSUPPORTED, "accept_unconditional_delete", OPTIONS({"preset", "wasabi"})},
+	{"remove from a store without the condition", run_remove, EXCHANGES({NULL}), CF_ERR_UNSUPPORTED, "accept_unconditional_delete", OPTIONS({"preset", "r2"})},
+	{"remove from a store without the condition, versioning is off", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK}), CF_ERR_UNSUPPORTED,
+		"accept_unconditional_delete", OPTIONS({"preset", "wasabi"})},
+	{"remove from a store without the condition, versioning is suspended", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: null\n"}),
+		CF_ERR_UNSUPPORTED, "accept_unconditional_delete", OPTIONS({"preset", "wasabi"})},
+	{"remove where versions are kept", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, HIDES("m1"),
+	{LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") VERSION("v1") VERSION("v0"))}), CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_deleted},
+	{"remove where versions are kept and markers are told apart", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, HIDES("m1"),
+	{LIST_VERSIONS, NULL, 200, NULL, VERSIONS(VERSION("v1") VERSION("v0") MARKER("m1"))}), CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_deleted},
+	{"remove where versions are kept, somebody wrote before", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, HIDES("m1"),
+	{LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") VERSION("v2") VERSION("v1"))}, {"DELETE /photos/k?versionId=m1", NULL, 204}), CF_ERR_NONE, NULL,
+		OPTIONS({"preset", "minio"}), after_changed},
+	{"remove where versions are kept, somebody wrote after", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, HIDES("m1"),
+	{LIST_VERSIONS, NULL, 200, NULL, VERSIONS(VERSION("v2") MARKER("m1") VERSION("v1"))}), CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_deleted},
+	{"remove where versions are kept, but cannot be listed", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, HIDES("m1"),
+	{LIST_VERSIONS, NULL, 403, NULL, ERROR("AccessDenied")}, {"DELETE /photos/k?versionId=m1", NULL, 204}), CF_ERR_DENIED, "versions", OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, the list is none", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, HIDES("m1"),
+	{LIST_VERSIONS, NULL, 200, NULL, "<ListV"}, {"DELETE /photos/k?versionId=m1", NULL, 403, NULL, ERROR("AccessDenied")}), CF_ERR_DENIED, "bring back", OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, and no marker is told", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, {"DELETE /photos/k", "-If-Match\n", 204}),
+		CF_ERR_IO, "marker", OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, refused", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, {"DELETE /photos/k", NULL, 403, NULL, ERROR("AccessDenied")}),
+		CF_ERR_DENIED, NULL, OPTIONS({"preset", "minio"})},
+	{"a probe lets the store judge", run_remove_probing, EXCHANGES({"HEAD /k", NULL, 200, "etag: \"x\"\ncontent-length: 1\n"},
+	{"DELETE /k", "If-Match: \"5d41402abc4b2a76b9719d911017c592\"\n", 412}, {"HEAD /k", NULL, 200, "etag: \"x\"\ncontent-length: 1\n"}), CF_ERR_NONE, NULL, NULL, after_changed},
 	{"remove from such a store, accepted", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK}, {"DELETE /photos/k", "-If-Match\n", 204}), CF_ERR_NONE,
 	NULL, OPTIONS({"preset", "wasabi"}, {"accept_unconditional_delete", "true"}), after_deleted},
 

@@ -1,0 +1,285 @@
+/*
+ * s3_remove.c
+ *		Removing one version of an object, and nothing else.
+ *
+ * A removal looks first, compares every field of the pin, and then deletes on condition of the ETag, so that nothing can come in between.
+ * On a versioned bucket that makes a marker; the version itself stays, as whoever turned versioning on wants it.
+ *
+ * Where the store does not honour that condition, a versioned bucket still loses nothing: a plain DELETE hides whatever is current behind a
+ * marker. So it is sent, and then the versions are listed: if the one behind our marker is the pinned one, that was
+ * removed; if somebody wrote in between, our marker is removed again, and what was written is current as before. The version itself is never
+ * deleted by its id: that would bring an older one to light, and destroy what versioning keeps. A bucket whose versioning is off or suspended
+ * ("null") has no such way.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/s3/s3.h"
+
+static CfStep remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat *stat, CfRemoved *removed);
+static CfStep remove_answer(CfOp *op, const char *key, CfRemoved *removed);
+static bool can_hide(const CfOp *op);
+static CfStep hide(CfOp *op, const char *key);
+static CfStep hidden(CfOp *op, const char *key, CfRemoved *removed);
+static CfStep hidden_listed(CfOp *op, const char *key, CfRemoved *removed);
+static CfStep uncover(CfOp *op, const char *key);
+static bool version_visit(void *ctx, const char *path, const char *text, size_t length);
+
+CfStep
+cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
+{
+	CfS3State  *state = cf_s3_state(op);
+	CfObjectStat stat;
+
+	(void) owner_tag;			/* a DELETE leaves nothing private behind */
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	switch (op->phase)
+	{
+		case S3_START:
+			state->told.kind = CF_ERR_NONE;
+			return cf_s3_store(op->place)->versions || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_s3_error(op);
+		case S3_ASKED_MORE:
+			return remove_answer(op, key, removed);
+		case S3_HIDDEN:
+			return hidden(op, key, removed);
+		case S3_HIDDEN_LISTED:
+			return hidden_listed(op, key, removed);
+		case S3_UNCOVERED:
+			if (!cf_s3_success(op) && op->response.status != 404)
+				return cf_s3_fail(op, "bring back object", key);
+			*removed = CF_REMOVED_CHANGED;
+			op->err = state->told;
+			return state->told.kind == CF_ERR_NONE ? cf_s3_done(op) : cf_s3_error(op);
+		default:
+			break;
+	}
+	switch (cf_s3_looked(op, key, &stat))
+	{
+		case CF_S3_FAILED:
+			return CF_STEP_ERROR;
+		case CF_S3_MISSING:
+			*removed = op->phase == S3_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
+			return cf_s3_done(op);
+		default:
+			break;
+	}
+	if (op->phase == S3_ASKED)
+		return remove_looked(op, key, version, &stat, removed);
+	*removed = CF_REMOVED_CHANGED;
+	return cf_s3_done(op);
+}
+
+/*
+ * remove_looked removes the object that was looked at, if it is the pinned version. check_storage() wants to know what the store does when
+ * it is not: then the condition is that of the pin.
+ */
+static CfStep
+remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat *stat, CfRemoved *removed)
+{
+	CfS3State  *state = op->state;
+	bool		pinned = cf_s3_pinned(op, version);
+	CfCaps		caps;
+	CfS3Pin		pin;
+
+	(void) stat;
+	cf_storage_caps(op->place, &caps);
+	if (!pinned && op->probing && caps.conditional_delete && cf_s3_pin_read(version, &pin) && pin.etag[0] != '\0' && pin.etag[0] != '~')
+	{
+		snprintf(state->head.etag, sizeof(state->head.etag), "\"%s\"", pin.etag);
+		return cf_s3_delete(op, key, S3_ASKED_MORE);
+	}
+	if (!pinned)
+	{
+		*removed = CF_REMOVED_CHANGED;
+		return cf_s3_done(op);
+	}
+	if (!caps.conditional_delete && can_hide(op))
+		return hide(op, key);
+	return cf_s3_delete_allowed(op, key) ? cf_s3_delete(op, key, S3_ASKED_MORE) : cf_s3_error(op);
+}
+
+/* remove_answer reads what came of the DELETE; a refused condition may be that of our own earlier attempt. */
+static CfStep
+remove_answer(CfOp *op, const char *key, CfRemoved *removed)
+{
+	const CfS3State *state = op->state;
+	const CfResponse *response = &op->response;
+	char		code[64];
+	char		shown[CF_S3_SHOWN];
+	bool		kept;
+
+	if (cf_s3_success(op) || response->status == 404)
+	{
+		*removed = response->status == 404 && response->sends <= 1 ? CF_REMOVED_GONE : CF_REMOVED_DELETED;
+		return cf_s3_done(op);
+	}
+	if (response->status == 412)
+		return cf_s3_look(op, key, S3_ASKED_LAST);
+	cf_s3_code(response, code);
+	kept = strcmp(code, "ObjectLocked") == 0 || strcmp(code, "ObjectUnderRetention") == 0 || strcmp(code, "WORMProtected") == 0 ||
+		(state->head.locked && response->status >= 400 && response->status < 500);
+	if (!kept)
+		return cf_s3_fail(op, "remove object", key);
+	cf_s3_printable(shown, sizeof(shown), key);
+	cf_error_set(&op->err, CF_ERR_DENIED, "object \"%s\" in place \"%s\" is under a retention or a legal hold: HTTP %d%s%s", shown,
+				 op->place->name, response->status, code[0] == '\0' ? "" : " ", code);
+	*removed = CF_REMOVED_KEPT;
+	return cf_s3_done(op);
+}
+
+/* cf_s3_delete_allowed refuses a store that would remove another version, unless a person has accepted that. */
+bool
+cf_s3_delete_allowed(CfOp *op, const char *key)
+{
+	char		shown[CF_S3_SHOWN];
+	CfCaps		caps;
+
+	cf_storage_caps(op->place, &caps);
+	if (caps.conditional_delete || cf_s3_accepts(op->place, "accept_unconditional_delete"))
+		return true;
+	cf_s3_printable(shown, sizeof(shown), key);
+	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "object \"%s\" in place \"%s\" cannot be removed safely", shown, op->place->name);
+	cf_error_detail(&op->err, "The store does not honour If-Match on DELETE: it could remove a version that somebody writes at this moment.");
+	return cf_error_hint(&op->err, "cloudflux.check_storage() tells what the store honours; the option accept_unconditional_delete 'true' accepts the risk.");
+}
+
+/* cf_s3_delete removes the version that was looked at (state->head). */
+CfStep
+cf_s3_delete(CfOp *op, const char *key, int phase)
+{
+	const CfS3State *state = op->state;
+	CfCaps		caps;
+
+	cf_storage_caps(op->place, &caps);
+	if (cf_s3_request(op, "DELETE", "DeleteObject", key, "") == NULL ||
+		(caps.conditional_delete && !cf_s3_condition(op, &state->head)))
+		return cf_s3_error(op);
+	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_s3_send(op, phase);
+}
+
+/* can_hide tells whether the object that was looked at is a version that a plain DELETE only hides. */
+static bool
+can_hide(const CfOp *op)
+{
+	const CfS3Head *head = &((const CfS3State *) op->state)->head;
+
+	return cf_s3_store(op->place)->versions && head->version_id[0] != '\0' && strcmp(head->version_id, "null") != 0;
+}
+
+/* hide puts a marker before whatever is current; what is there is in state->head. */
+static CfStep
+hide(CfOp *op, const char *key)
+{
+	if (cf_s3_request(op, "DELETE", "DeleteObject", key, "") == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_HIDDEN);
+}
+
+/* hidden takes the name of our marker, and asks what lies behind it. */
+static CfStep
+hidden(CfOp *op, const char *key, CfRemoved *removed)
+{
+	CfS3State  *state = op->state;
+	const char *marker = cf_s3_answer(op, "version-id");
+	CfS3Text	query = {.arena = op->arena};
+
+	if (!cf_s3_success(op))
+		return remove_answer(op, key, removed);
+	if (strcmp(cf_s3_answer(op, "delete-marker"), "true") != 0 || marker[0] == '\0' || strlen(marker) >= sizeof(state->source.version_id))
+	{
+		cf_s3_unexpected(op, "remove object", key, "the store does not tell of a marker");
+		op->err.retryable = false;
+		return CF_STEP_ERROR;
+	}
+	snprintf(state->source.version_id, sizeof(state->source.version_id), "%s", marker);
+	cf_s3_text_add(&query, "versions=&encoding-type=url&max-keys=100&prefix=");
+	cf_s3_text_encode(&query, op->place->prefix);
+	cf_s3_text_encode(&query, key);
+	if (query.failed)
+		return cf_s3_memory(op);
+	if (cf_s3_request(op, "GET", "ListObjectVersions", NULL, query.data) == NULL)
+		return cf_s3_error(op);
+	op->request.answer_max = CF_S3_PAGE_BYTES;
+	return cf_s3_send(op, S3_HIDDEN_LISTED);
+}
+
+typedef struct VersionVisit
+{
+	const CfS3State *state;
+	char		id[256];		/* of the entry that is being read */
+	bool		passed;			/* our marker was passed: the next version is the one that it hides */
+	bool		judged;
+	bool		ours;			/* which is the pinned one */
+	bool		first_ours;		/* so is the newest version of all: stores that list markers apart */
+	bool		first_seen;
+} VersionVisit;
+
+/* hidden_listed looks which version our marker hides. The key's own versions come first: other keys that begin so are longer. */
+static CfStep
+hidden_listed(CfOp *op, const char *key, CfRemoved *removed)
+{
+	CfS3State  *state = op->state;
+	VersionVisit visit = {.state = state};
+
+	*removed = CF_REMOVED_DELETED;
+	if (!cf_s3_success(op))
+		cf_s3_fail(op, "list the versions of object", key);
+	else if (cf_xml_parse(op->response.body, op->response.body_bytes, version_visit, &visit, &op->err))
+	{
+		if (visit.judged ? visit.ours : visit.first_ours)
+			return cf_s3_done(op);
+		return uncover(op, key);
+	}
+	/* What was hidden cannot be told: nothing may stay hidden. */
+	state->told = op->err;
+	return uncover(op, key);
+}
+
+/* uncover removes our own marker. */
+static CfStep
+uncover(CfOp *op, const char *key)
+{
+	const CfS3State *state = op->state;
+	CfS3Text	query = {.arena = op->arena};
+
+	cf_s3_text_add(&query, "versionId=");
+	cf_s3_text_encode(&query, state->source.version_id);
+	if (query.failed)
+		return cf_s3_memory(op);
+	if (cf_s3_request(op, "DELETE", "DeleteObject", key, query.data) == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_UNCOVERED);
+}
+
+static bool
+version_visit(void *ctx, const char *path, const char *text, size_t length)
+{
+	static const char root[] = "ListVersionsResult/";
+	VersionVisit *visit = ctx;
+	bool		version;
+
+	(void) length;
+	if (strncmp(path, root, sizeof(root) - 1) != 0)
+		return true;
+	path += sizeof(root) - 1;
+	if (strcmp(path, "Version/VersionId") == 0 || strcmp(path, "DeleteMarker/VersionId") == 0)
+		snprintf(visit->id, sizeof(visit->id), "%s", text);
+	version = strcmp(path, "Version") == 0;
+	if (!version && strcmp(path, "DeleteMarker") != 0)
+		return true;
+	if (version && !visit->first_seen)
+	{
+		visit->first_seen = true;
+		visit->first_ours = strcmp(visit->id, visit->state->head.version_id) == 0;
+	}
+	if (version && visit->passed && !visit->judged)
+	{
+		visit->judged = true;
+		visit->ours = strcmp(visit->id, visit->state->head.version_id) == 0;
+	}
+	visit->passed |= !version && strcmp(visit->id, visit->state->source.version_id) == 0;
+	visit->id[0] = '\0';
+	return true;
+}
