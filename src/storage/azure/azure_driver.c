@@ -14,6 +14,7 @@
 
 #include "storage/azure/azure.h"
 #include "storage/file/file.h"
+#include "storage/utf8.h"
 
 #define SEGMENT_MAX 254
 #define SEGMENTS_MAX 254
@@ -23,7 +24,6 @@ static bool azure_validate(const CfPlace *place, CfError *err);
 static void azure_caps(const CfPlace *place, CfCaps *caps);
 static const CfAttributeRule *azure_attributes(const CfPlace *place);
 static void azure_end(CfOp *op);
-static size_t utf8_sequence(const unsigned char *s);
 
 static const char *const azure_options[] = {
 	"account", "authority", "restore_priority", "identity_tenant_id", "identity_client_id", "metadata_endpoint", NULL
@@ -232,7 +232,7 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: at most %d bytes with the prefix", shown, CF_STORAGE_KEY_MAX);
 	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
 	{
-		size_t		length = utf8_sequence(s);
+		size_t		length = cf_utf8_length(s);
 
 		if (*s < 0x20 || *s == 0x7f)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
@@ -241,7 +241,8 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 			cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a backslash", shown);
 			return cf_error_hint(err, "Azure takes it for a slash, and two keys would become one.");
 		}
-		if (length == 0)
+		/* A listing is XML, which has no U+FFFE and U+FFFF. */
+		if (length == 0 || (length == 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
 		s += length;
 	}
@@ -267,24 +268,6 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 		segments++;
 	return segments <= SEGMENTS_MAX ||
 		cf_error_set(err, CF_ERR_INPUT, "key \"%s\" has %d segments with the prefix, at most %d", shown, segments, SEGMENTS_MAX);
-}
-
-/* utf8_sequence gives the length of the well-formed sequence at s (no surrogates, shortest form, no noncharacters that XML lacks); 0 = none. */
-static size_t
-utf8_sequence(const unsigned char *s)
-{
-	size_t		length = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < length; i++)
-	{
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if (length == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe)))
-		return 0;
-	if (length == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
-		return 0;
-	return length;
 }
 
 /* cf_azure_url makes the URL of a blob (key NULL = of the container), with query and the place's SAS; NULL = out of memory. */

@@ -14,13 +14,13 @@
 #include <sys/stat.h>
 
 #include "storage/file/file.h"
+#include "storage/utf8.h"
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define FOLDER_MODE 0750		/* and the server's umask: 0700, or 0750 where its group may read */
 #define PRIVATE_MODE 0700
 
 static bool check_segments(const CfPlace *place, const char *text, CfError *err);
-static size_t utf8_sequence(const unsigned char *s);
 static int	open_segment(int folder, const char *segment, size_t length, bool make, bool durable,
 						 mode_t mode);
 static int	walk(int root, const char *folder, size_t length, bool make, bool durable);
@@ -40,7 +40,7 @@ cf_file_key_check(const CfPlace *place, const char *key, CfError *err)
 							shown, path.length, CF_STORAGE_KEY_MAX);
 	for (const unsigned char *s = (const unsigned char *) path.text; *s != '\0';)
 	{
-		size_t		length = utf8_sequence(s);
+		size_t		length = cf_utf8_length(s);
 
 		if (*s < 0x20 || *s == 0x7f)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
@@ -113,29 +113,6 @@ check_segments(const CfPlace *place, const char *text, CfError *err)
 	}
 }
 
-/* utf8_sequence gives the length of the well-formed sequence at s (no surrogates, shortest form), 0 = there is none. */
-static size_t
-utf8_sequence(const unsigned char *s)
-{
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	/* The second byte has a narrower range after some leads; a NUL fails every test, so nothing is read beyond. */
-	unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-	unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-
-	if (s[1] < low || s[1] > high)
-		return 0;
-	if (s[0] < 0xe0)
-		return 2;
-	if ((s[2] & 0xc0) != 0x80)
-		return 0;
-	if (s[0] < 0xf0)
-		return 3;
-	return (s[3] & 0xc0) == 0x80 ? 4 : 0;
-}
-
 /* cf_file_printable copies bytes for a message: what is not printable UTF-8 becomes \xNN, what does not fit "...". */
 void
 cf_file_printable(char *out, size_t size, const char *bytes)
@@ -145,7 +122,7 @@ cf_file_printable(char *out, size_t size, const char *bytes)
 
 	while (*s != '\0')
 	{
-		size_t		length = utf8_sequence(s);
+		size_t		length = cf_utf8_length(s);
 		bool		plain = length > 0 && *s >= 0x20 && *s != 0x7f;
 		size_t		needed = plain ? length : 4;
 

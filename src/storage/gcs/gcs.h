@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #include "storage/driver.h"
+#include "storage/utf8.h"
 
 #define CF_GCS_ENDPOINT "https://storage.googleapis.com"
 #define CF_GCS_SCOPE "https://www.googleapis.com/auth/devstorage.read_write"
@@ -115,7 +116,6 @@ extern void *cf_gcs_alloc(CfOp *op, size_t size);
 extern void cf_gcs_free(CfOp *op, void *block);
 extern CfStep cf_gcs_memory(CfOp *op);
 extern bool cf_gcs_keep_text(CfOp *op, char **kept, const char *text);
-extern size_t cf_gcs_utf8_length(const unsigned char *s);
 extern bool cf_gcs_number(const char *text, int64_t *number);
 extern char *cf_gcs_printf(CfArena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern const char *cf_gcs_endpoint(const CfPlace *place);

@@ -377,7 +377,7 @@ cf_gcs_shown(const char *text, char *shown, size_t room)
 
 	while (*text != '\0')
 	{
-		size_t		length = cf_gcs_utf8_length((const unsigned char *) text);
+		size_t		length = cf_utf8_length((const unsigned char *) text);
 		bool		plain = length > 0 && (unsigned char) *text >= 0x20 && *text != 0x7f;
 
 		length = plain ? length : 1;

@@ -184,7 +184,7 @@ gcs_key_check(const CfPlace *place, const char *key, CfError *err)
 							CF_STORAGE_KEY_MAX);
 	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
 	{
-		size_t		sequence = cf_gcs_utf8_length(s);
+		size_t		sequence = cf_utf8_length(s);
 
 		if (*s < 0x20 || *s == 0x7f)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
@@ -206,25 +206,6 @@ gcs_key_check(const CfPlace *place, const char *key, CfError *err)
 		(place->prefix[0] == '\0' && strncmp(key, ".well-known/acme-challenge/", 27) == 0))
 		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is reserved", shown);
 	return true;
-}
-
-/* cf_gcs_utf8_length gives the bytes of the sequence at s; 0 = not valid (overlong, surrogate, beyond U+10FFFF, cut). */
-size_t
-cf_gcs_utf8_length(const unsigned char *s)
-{
-	static const unsigned char low[] = {0x00, 0xa0, 0x80, 0x80, 0x90};
-	size_t		length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-	unsigned char first_low = s[0] == 0xe0 ? low[1] : s[0] == 0xf0 ? low[4] : 0x80;
-	unsigned char first_high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-
-	if (length >= 2 && (s[1] < first_low || s[1] > first_high))
-		return 0;
-	for (size_t i = 2; i < length; i++)
-	{
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return length;
 }
 
 /* gcs_stranger: Google tells a token that it does not accept (401) from an account that may not (403). */

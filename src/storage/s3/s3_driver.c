@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "storage/s3/s3.h"
+#include "storage/utf8.h"
 
 #define SIGNED_BODY_MAX (1024 * 1024)	/* over https a larger body is left to TLS and to its checksum */
 
@@ -22,7 +23,6 @@ static bool option_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool bucket_check(const CfPlace *place, CfError *err);
 static bool segments_check(const char *text, const CfS3Store *store);
-static size_t utf8_sequence(const unsigned char *s);
 static bool carries_key(const char *verb);
 
 /*
@@ -311,7 +311,7 @@ s3_key_check(const CfPlace *place, const char *key, CfError *err)
 							CF_STORAGE_KEY_MAX);
 	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
 	{
-		size_t		sequence = utf8_sequence(s);
+		size_t		sequence = cf_utf8_length(s);
 
 		if (*s < 0x20 || *s == 0x7f)
 			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
@@ -344,23 +344,6 @@ segments_check(const char *text, const CfS3Store *store)
 		text += length;
 	} while (*text++ != '\0' && *text != '\0');
 	return true;
-}
-
-/* utf8_sequence gives the length of the UTF-8 sequence at s, 0 if it is none: overlong, a surrogate, beyond U+10FFFF. */
-static size_t
-utf8_sequence(const unsigned char *s)
-{
-	size_t		length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < length; i++)
-	{
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-		(s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return length;
 }
 
 /* cf_s3_store gives the row of a place: its preset's, else its provider's. */
