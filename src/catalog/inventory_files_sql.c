@@ -140,6 +140,8 @@ check_kind(CfManifestRun *run)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("manifest \"%s\" is of bucket \"%s\", but place \"%s\" is bucket \"%s\"", run->inv->manifest, manifest->bucket,
 							   place->name, place->bucket)));
+	/* Rows tell it, too, where the manifest does not. */
+	run->manifest.bucket = place->bucket;
 	run->container = MemoryContextStrdup(run->inv->import.context, manifest->kind == CF_MANIFEST_AZURE ? place->bucket : "");
 }
 

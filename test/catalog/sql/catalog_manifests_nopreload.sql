@@ -92,6 +92,9 @@ INSERT INTO cloudflux.data_objects (file_id, place, object_key, created_at) VALU
 SELECT count(cloudflux.put_object('files', 'bad/fc95c52f_2024-05-01T00:00_' || k, decode(b, 'base64'))) FROM (VALUES ('0.csv', :'zero'), ('1.csv', :'one')) AS v(k, b);
 CALL cloudflux.import_inventory('gcs', manifest => write('more', replace(convert_from(decode(:'manifest', 'base64'), 'UTF8'), '"records_processed": 4', '"records_processed": 5')), manifest_place => 'files');
 SELECT there FROM objects WHERE object_key = 'missed.txt';
+-- where the manifest does not tell the bucket, its rows do
+SELECT cloudflux.add_storage('other', 'GCP', 'other');
+CALL cloudflux.import_inventory('other', manifest => write('untold', '{"report_shards_file_names": ["fc95c52f_2024-05-01T00:00_0.csv"], "snapshot_time": "2024-05-01T12:00:00Z", "report_config": {}}'), manifest_place => 'files');
 -- one that tells of nothing, where objects are catalogued
 CALL cloudflux.import_inventory('gcs', manifest => write('empty', '{"report_shards_file_names": [], "snapshot_time": "2024-05-01T12:00:00Z", "report_config": {}}'), manifest_place => 'files');
 CREATE ROLE regress_reader;
