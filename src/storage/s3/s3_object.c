@@ -125,7 +125,7 @@ cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat)
 typedef struct TagVisit
 {
 	CfS3Text	text;
-	char		name[256];
+	char		name[513];		/* 128 characters */
 } TagVisit;
 
 /* stat_tags adds the tags to what the HEAD told. */
@@ -639,28 +639,29 @@ line_known(const char *lines, const char *name)
 	return false;
 }
 
-/* tags_add writes the tags as a query: "a=b&c=d". */
+/* tags_add writes the tags as a query: "a=b&c=d". A name of 128 characters has up to 512 bytes. */
 static bool
 tags_add(CfOp *op, const char *tags)
 {
 	CfS3Text	text = {.arena = &op->request_arena};
-	char		name[128];
-	const char *value;
-	size_t		length;
 
-	while (cf_s3_line_next(&tags, name, &value, &length))
+	while (*tags != '\0')
 	{
-		char	   *copy = cf_arena_strndup(text.arena, value, length);
+		size_t		length = strcspn(tags, "\n");
+		size_t		name = strcspn(tags, "=\n");
+		char	   *line = cf_arena_strndup(text.arena, tags, length);
 
-		if (name[0] == '\0' || copy == NULL)
+		tags += length + (tags[length] == '\n');
+		if (line == NULL || name == 0 || name == length)
 		{
-			text.failed |= copy == NULL;
+			text.failed |= line == NULL;
 			continue;
 		}
+		line[name] = '\0';
 		cf_s3_text_add(&text, text.length > 0 ? "&" : "");
-		cf_s3_text_encode(&text, name);
+		cf_s3_text_encode(&text, line);
 		cf_s3_text_add(&text, "=");
-		cf_s3_text_encode(&text, copy);
+		cf_s3_text_encode(&text, line + name + 1);
 	}
 	if (text.failed)
 	{

@@ -89,6 +89,19 @@ is($c->sql("SELECT lost, refused, risk ~ 'loses tags' FROM cloudflux.plan_items 
 $plan = $c->value("SELECT cloudflux.plan_migration('gcs', prefix => 'tagged', must_pay => false, look => false)");
 is($c->sql("SELECT lost, refused, risk ~ 'not looked at' FROM cloudflux.plan_items WHERE plan_id = $plan"), '||t', 'what nobody has looked at is a risk too');
 
+# Where versions are kept, what is replaced or deleted goes on being billed, and the plan says so.
+$server{s3}->post('/_peer/buckets', { name => 'versioned', versioned => JSON::PP::true });
+$server{s3}->place($c, 'versioned', bucket => 'versioned', options => { price_region => 'us-east-1', storage_class => 'STANDARD' });
+is($c->sql("SELECT check_name, ok, detail ~ 'billed' FROM cloudflux.check_storage('versioned') WHERE check_name = 'versions'"), 'versions|t|t', 'check_storage() sees it');
+$c->sql("SELECT cloudflux.put_object('versioned', 'old', convert_to(repeat('x', 1000000), 'UTF8'))");
+foreach my $how ([ 'versioned', 'WARM' ], [ 'azure', 'HOT' ])
+{
+	my ($to, $tier) = @$how;
+	$plan = $c->value("SELECT cloudflux.plan_migration('$to', '$tier', file_ids => array_agg(file_id), must_pay => false, delete_source => true) FROM cloudflux.data_objects WHERE object_key = 'old'");
+	is($c->sql("SELECT risk ~ 'older version stays and is billed', monthly_after > monthly_before FROM cloudflux.plan_items WHERE plan_id = $plan"), 't|t',
+		"to $to, $tier: the older version is a risk and in the bill");
+}
+
 # A move without delete leaves a replica: a row, and billed.
 $c->sql("SELECT cloudflux.put_object('s3', 'kept', convert_to(repeat('x', 1000000), 'UTF8'))");
 $plan = $c->value("SELECT cloudflux.plan_migration('azure', prefix => 'kept', must_pay => false, delete_source => false)");

@@ -130,3 +130,13 @@ RESET ROLE;
 SET ROLE cloudflux_worker;
 SELECT cloudflux.refresh_monthly_costs() IS NULL AS nothing_left, cloudflux.roll_up_costs() IS NOT NULL AS billed;
 RESET ROLE;
+
+-- a copy by the store is never dearer than one through the server, whatever the class, the region and the size
+SELECT p.provider, count(*) AS pairs, count(*) FILTER (WHERE s.move_cost > t.move_cost) AS dearer, bool_and(s.requests <= t.requests) AS fewer_requests
+  FROM prices AS p
+  JOIN prices AS d ON d.provider = p.provider AND d.builtin
+ CROSS JOIN (VALUES (0::bigint), (1000000), (100000000), (20000000000)) AS v(bytes)
+ CROSS JOIN LATERAL quote_move(p.provider, p.region, p.storage_class, d.provider, d.region, d.storage_class, v.bytes, 10, p_by_store => true) AS s
+ CROSS JOIN LATERAL quote_move(p.provider, p.region, p.storage_class, d.provider, d.region, d.storage_class, v.bytes, 10, p_by_store => false) AS t
+ WHERE p.builtin AND p.region IN ('us-east-1', 'eastus', 'us-central1') AND s.move_cost IS NOT NULL
+ GROUP BY 1 ORDER BY 1;
