@@ -1,6 +1,9 @@
 /*
  * change.c
  *		Changing an object's storage class in place: look, ask, look again.
+ *
+ * Who takes up what a crash has interrupted finds an object that has the class, and another version than the catalogued one: a digest tells
+ * whether it is ours, else every byte is read and compared with the catalogued SHA-256.
  */
 #include <string.h>
 
@@ -12,17 +15,20 @@ typedef enum ChangeState
 	CHANGE_LOOK,
 	CHANGE_ASK,
 	CHANGE_PROVE,
+	CHANGE_READ,				/* apart: is what lies there what an earlier attempt has made? */
 	CHANGE_DONE
 } ChangeState;
 
 static CfStep change_look(CfChange *c, CfError *err);
 static CfStep change_ask(CfChange *c, CfError *err);
 static CfStep change_prove(CfChange *c, CfError *err);
+static CfStep change_read(CfChange *c, CfError *err);
 
 static CfStep (*const steps[]) (CfChange *c, CfError *err) = {
 	[CHANGE_LOOK] = change_look,
 	[CHANGE_ASK] = change_ask,
 	[CHANGE_PROVE] = change_prove,
+	[CHANGE_READ] = change_read,
 };
 
 void
@@ -37,6 +43,7 @@ void
 cf_change_end(CfChange *change)
 {
 	cf_storage_op_end(&change->port.op);
+	cf_sums_end(&change->sums);
 }
 
 CfStep
@@ -83,6 +90,23 @@ has_class(const CfChange *c, const CfObjectStat *stat)
 	return stat->storage_class != NULL && strcmp(stat->storage_class, c->args.storage_class) == 0;
 }
 
+/*
+ * changed refuses another version than the catalogued one. Where it has the class that was asked for, an earlier attempt may have made it and
+ * have died before it could say so, but nothing proves that: nothing is lost, and the catalog takes in what is there.
+ */
+static CfStep
+changed(const CfChange *c, CfError *err)
+{
+	fail(c, CF_ERR_CHANGED, "changed since it was catalogued", err);
+	if (!has_class(c, &c->before))
+		return CF_STEP_ERROR;
+	cf_error_detail(err, "It has the class \"%s\" already, but no digest tells that its bytes are those of the catalogued version.",
+					c->args.storage_class);
+	cf_error_hint(err, "Nothing was lost. CALL cloudflux.import_inventory(%s) takes in the version that is there, with its class.",
+				  c->args.place->name);
+	return CF_STEP_ERROR;
+}
+
 /* change_look finds the catalogued version, or the one that an earlier attempt has made of it. */
 static CfStep
 change_look(CfChange *c, CfError *err)
@@ -108,8 +132,14 @@ change_look(CfChange *c, CfError *err)
 		c->state = CHANGE_DONE - 1;
 		return CF_STEP_DONE;
 	}
+	if (!same && has_class(c, &c->before) && c->args.sha256 != NULL && !c->before.must_restore &&
+		cf_digests_compare(c->args.noted, &c->before.digests) == 0)
+	{
+		c->state = CHANGE_READ - 1;
+		return cf_sums_start(&c->sums, CF_DIGEST_SHA256) ? CF_STEP_DONE : fail(c, CF_ERR_MEMORY, "could not be hashed", err);
+	}
 	if (!same)
-		return fail(c, CF_ERR_CHANGED, "changed since it was catalogued", err);
+		return changed(c, err);
 	c->archived = c->before.must_restore;
 	if (c->archived)
 		return fail(c, CF_ERR_STATE, "is archived: it must be restored before its class can be changed", err);
@@ -145,5 +175,34 @@ change_prove(CfChange *c, CfError *err)
 	if (c->after.size_bytes != c->before.size_bytes || same < 0)
 		return fail(c, CF_ERR_CHANGED, "has other bytes after its class was changed", err);
 	c->verified = same > 0 ? cf_digests_name(same) : "store";
+	c->state = CHANGE_DONE - 1;
+	return CF_STEP_DONE;
+}
+
+/* change_read reads one buffer of an object that is or is not the catalogued one, and compares at the end. */
+static CfStep
+change_read(CfChange *c, CfError *err)
+{
+	CfReadArgs	args = {c->args.key, c->before.version, 0, -1};
+	CfChunk		chunk = {c->buffer, c->buffer_bytes, 0};
+	CfDigests	digests;
+	CfStep		step;
+
+	c->unfitted = c->buffer == NULL;
+	if (c->unfitted)
+		return CF_STEP_AGAIN;
+	step = cf_storage_read(&c->port.op, &args, &chunk);
+	if (step == CF_STEP_ERROR)
+		*err = c->port.op.err;
+	if (step == CF_STEP_ERROR || step == CF_STEP_SEND)
+		return step;
+	if (!cf_sums_update(&c->sums, chunk.data, chunk.length) || (step == CF_STEP_DONE && !cf_sums_peek(&c->sums, &digests)))
+		return fail(c, CF_ERR_MEMORY, "could not be hashed", err);
+	if (step == CF_STEP_AGAIN)
+		return step;
+	if (memcmp(digests.sha256, c->args.sha256, sizeof(digests.sha256)) != 0)
+		return fail(c, CF_ERR_CHANGED, "changed since it was catalogued", err);
+	c->after = c->before;
+	c->verified = "readback";
 	return CF_STEP_DONE;
 }

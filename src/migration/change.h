@@ -18,7 +18,8 @@ typedef struct CfChangeArgs
 	const char *key;
 	const char *version;		/* as catalogued; "" = whatever is there */
 	const char *storage_class;
-	const CfDigests *noted;		/* by an earlier attempt, before it asked; none known = there was none */
+	const CfDigests *noted;		/* by an earlier attempt, before it asked; none known = there was none, or the store told none */
+	const uint8_t *sha256;		/* of the catalogued version, 32 bytes; NULL = unknown */
 } CfChangeArgs;
 
 typedef struct CfChange
@@ -30,11 +31,16 @@ typedef struct CfChange
 	const char *verified;		/* when DONE: the kind of digest that is the same before and after, or "store" */
 	bool		archived;		/* with CF_ERR_STATE: the object must be restored first */
 	bool		noted;			/* the last step has looked: before.digests are to be kept, durably */
+	bool		unfitted;		/* must read the object, and waits for a buffer */
+	char	   *buffer;			/* set by the caller then */
+	size_t		buffer_bytes;
+	CfSums		sums;			/* private */
 	int			state;			/* private */
 } CfChange;
 
 /*
- * cf_change_step: CF_ERR_CHANGED another version lies there than the catalogued one; CF_ERR_STATE it is archived;
+ * cf_change_step: an object that has the class already, but is not the catalogued version, is what an earlier attempt has made of it if
+ * a digest says so, or else its bytes, read back. CF_ERR_CHANGED another version lies there than the catalogued one; CF_ERR_STATE it is archived;
  * CF_ERR_UNSUPPORTED the place has no classes.
  */
 extern void cf_change_begin(CfChange *change, const CfChangeArgs *args, CfArena *arena);

@@ -12,6 +12,7 @@
 
 #include "migration/round_sql.h"
 
+#define READ_BYTES (INT64CONST(4) * 1024 * 1024)	/* asked for in one request */
 #define RESTORE_DAYS 7			/* that the restored bytes stay readable */
 
 static bool
@@ -28,6 +29,9 @@ begin_change(CfRound *round, CfLane *lane)
 		.place = job->source, .key = job->source_key, .version = job->source_version, .storage_class = job->dest_class,
 		.noted = &job->digests,
 	};
+
+	if (job->known_sha256 != NULL && VARSIZE_ANY_EXHDR(job->known_sha256) == CF_HASH_SHA256_BYTES)
+		args.sha256 = (const uint8_t *) VARDATA_ANY(job->known_sha256);
 
 	job->tried = true;
 	lane->change.port.op.place = NULL;
@@ -60,7 +64,11 @@ step_change(CfRound *round, CfLane *lane)
 
 	if (step == CF_STEP_AGAIN && lane->change.noted)
 		note(round, lane);
-	return step;
+	if (step != CF_STEP_AGAIN || !lane->change.unfitted)
+		return step;
+	lane->change.buffer_bytes = READ_BYTES;
+	lane->change.buffer = cf_lane_memory(round, lane, READ_BYTES, READ_BYTES);
+	return lane->change.buffer == NULL ? CF_STEP_SEND : CF_STEP_AGAIN;
 }
 
 static CfPort *

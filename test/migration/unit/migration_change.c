@@ -12,6 +12,9 @@ static char present[20];		/* class that the object has */
 static bool spoils;				/* the store changes the bytes with the class */
 static CfChange change;
 static CfDigests noted;
+static uint8_t catalogued[32];
+static const uint8_t *known;	/* catalogued, or NULL */
+static char room[100];
 
 static CfStep
 c_stat(CfOp *o, const char *key, CfObjectStat *st)
@@ -49,13 +52,15 @@ open_object(const char *storage_class)
 	strcpy(present, storage_class);
 	spoils = false;
 	noted.known = 0;
+	known = NULL;
+	cf_sha256(stores[0].object.bytes, stores[0].object.length, catalogued);
 }
 
 /* to changes the class as a mover does; a crash after the request leaves what was noted before it. */
 static bool
 to(const char *storage_class, const char *version, bool crash)
 {
-	CfChangeArgs args = {.place = &source, .key = KEY, .version = version, .storage_class = storage_class, .noted = &noted};
+	CfChangeArgs args = {.place = &source, .key = KEY, .version = version, .storage_class = storage_class, .noted = &noted, .sha256 = known};
 	CfDigests	kept = {0};
 	CfStep		step;
 
@@ -63,6 +68,11 @@ to(const char *storage_class, const char *version, bool crash)
 	cf_change_begin(&change, &args, &move_arena);
 	while ((step = cf_change_step(&change, &err)) != CF_STEP_DONE && step != CF_STEP_ERROR)
 	{
+		if (change.unfitted)
+		{
+			change.buffer = room;
+			change.buffer_bytes = sizeof(room);
+		}
 		if (change.noted)
 			kept = change.before.digests;
 		if (step == CF_STEP_SEND)
@@ -94,6 +104,24 @@ test_changes(void)
 	open_object("HOT");
 	ok(!to("COLD", "s1", true) && noted.known != 0, "a mover dies after it has asked");
 	ok(to("COLD", "s1", false) && strcmp(change.after.version, "s2") == 0, "the next one knows its doing by the digests that were noted");
+	move_close();
+	for (int same = 0; same < 2; same++)
+	{
+		open_object("HOT");
+		stores[0].mute = true;
+		known = catalogued;
+		spoils = !same;
+		ok(!to("COLD", "s1", true) && noted.known == 0, "a mover dies after it has asked a store that tells no digest");
+		ok(to("COLD", "s1", false) == same && (same ? strcmp(change.verified, "readback") == 0 && strcmp(change.after.version, "s2") == 0 :
+											   err.kind == CF_ERR_CHANGED && !err.retryable),
+		   same ? "the next one reads the object, and knows its doing by its bytes" : "or that they are others");
+		move_close();
+	}
+	open_object("HOT");
+	stores[0].mute = true;
+	to("COLD", "s1", true);
+	ok(!to("COLD", "s1", false) && err.kind == CF_ERR_CHANGED && strstr(err.hint, "import_inventory") != NULL,
+	   "where nothing tells whose doing it was, the hint says how to take it in");
 	move_close();
 }
 
