@@ -121,6 +121,21 @@ cf_identity_endpoint(const CfPlace *place, const char *endpoint, CfError *err)
 	return cf_error_hint(err, "It is http://HOST or https://HOST, with or without a :PORT and without a path.");
 }
 
+bool
+cf_identity_options_check(const CfPlace *place, CfError *err)
+{
+	static const char *const names[] = {"sts_endpoint", "metadata_endpoint"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		const char *value = cf_storage_option(place, names[i]);
+
+		if (value[0] != '\0' && !cf_identity_endpoint(place, value, err))
+			return false;
+	}
+	return true;
+}
+
 CfRequest *
 cf_identity_request(CfOp *op, const char *method, const char *verb, const char *url, bool metadata)
 {

@@ -34,6 +34,7 @@ extern bool cf_identity_token(const CfPlace *place, const char *path, CfArena *a
  */
 extern CfRequest *cf_identity_request(CfOp *op, const char *method, const char *verb, const char *url, bool metadata);
 extern bool cf_identity_endpoint(const CfPlace *place, const char *endpoint, CfError *err);	/* is it http(s)://HOST[:PORT]? */
+extern bool cf_identity_options_check(const CfPlace *place, CfError *err);	/* for validate: those that name such an address */
 extern CfStep cf_identity_send(CfOp *op, int phase);
 
 /* cf_identity_refused tells why an answer is not 200: `who` answered ("The metadata service"), with a code of its own or "". */

@@ -14,6 +14,7 @@
 
 #include "storage/azure/azure.h"
 #include "storage/file/file.h"
+#include "storage/identity.h"
 #include "storage/utf8.h"
 
 #define SEGMENT_MAX 254
@@ -91,6 +92,8 @@ azure_validate(const CfPlace *place, CfError *err)
 		cf_error_set(err, CF_ERR_INPUT, "bucket \"%s\" cannot be a container of Azure", place->bucket);
 		return cf_error_hint(err, "A container has 3 to 63 lower-case letters, digits and single hyphens.");
 	}
+	if (!cf_identity_options_check(place, err))
+		return false;
 	if (prefix_bytes > 0 && (place->prefix[prefix_bytes - 1] != '/' || place->prefix[0] == '/' || prefix_bytes > CF_STORAGE_KEY_MAX / 2))
 		return cf_error_set(err, CF_ERR_INPUT, "prefix \"%s\" must end in \"/\", not begin with one, and have at most %d bytes",
 							place->prefix, CF_STORAGE_KEY_MAX / 2);

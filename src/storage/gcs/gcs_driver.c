@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "storage/gcs/gcs.h"
+#include "storage/identity.h"
 
 static bool gcs_stranger(const CfOp *op);
 static bool gcs_validate(const CfPlace *place, CfError *err);
@@ -65,7 +66,7 @@ gcs_validate(const CfPlace *place, CfError *err)
 	const char *project = cf_storage_option(place, "user_project");
 	const char *uploads = cf_storage_option(place, "uploads");
 
-	if (!bucket_check(place, err) || !endpoint_check(place, err) || !class_check(place, err))
+	if (!bucket_check(place, err) || !endpoint_check(place, err) || !class_check(place, err) || !cf_identity_options_check(place, err))
 		return false;
 	if (uploads[0] != '\0' && strcmp(uploads, "session") != 0 && strcmp(uploads, "compose") != 0)
 	{

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "storage/identity.h"
 #include "storage/s3/s3.h"
 #include "storage/utf8.h"
 
@@ -157,7 +158,7 @@ s3_validate(const CfPlace *place, CfError *err)
 	const CfS3Store *store;
 	const char *region;
 
-	if (!option_check(place, err))
+	if (!option_check(place, err) || !cf_identity_options_check(place, err))
 		return false;
 	store = cf_s3_store(place);
 	region = cf_s3_region(place);

@@ -62,6 +62,10 @@ machine(void)
 	refused(answer(0, ""), CF_ERR_IO, "the connection was reset", "no answer");
 	begin("managed_identity", SETTINGS({"metadata_endpoint", "nowhere"}));
 	refused(next(), CF_ERR_INPUT, "no address", "an address that is none");
+	place_options[1] = (CfPlaceOption) {"metadata_endpoint", "nowhere"};
+	place.option_count = 2;
+	ok(!cf_storage_place_check(&place, &op.err) && op.err.kind == CF_ERR_INPUT, "and as an option it is refused when it is written");
+	place.option_count = 1;
 }
 
 static void

@@ -321,6 +321,22 @@ requests(void)
 	begin("imds", SETTINGS({"metadata_endpoint", long_endpoint}));
 	refused(next(), CF_ERR_INPUT, "no address", "an address that is too long");
 
+	note("options that name addresses");
+	{
+		static const char *const names[] = {"sts_endpoint", "metadata_endpoint"};
+		CfError		err;
+
+		for (size_t i = 0; i < 2; i++)
+		{
+			place.option_count = 1;
+			place_options[0] = (CfPlaceOption) {names[i], "https://10.1.2.3:8443/"};
+			ok(cf_storage_place_check(&place, &err), "%s", names[i]);
+			place_options[0].value = "10.1.2.3";
+			ok(!cf_storage_place_check(&place, &err) && err.kind == CF_ERR_INPUT, "%s is refused when it is written, if it is none", names[i]);
+		}
+		place.option_count = 0;
+	}
+
 	note("short of memory");
 	starving("web_identity", SETTINGS({"role_arn", "r"}, {"token_file", file}), (const char *const[]) {
 		STS_OPEN STS_KEYS "<SessionToken>t</SessionToken><Expiration>" LATER "</Expiration>" STS_CLOSE, NULL});
