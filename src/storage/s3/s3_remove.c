@@ -87,6 +87,9 @@ remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat
 	if (!pinned && op->probing && caps.conditional_delete && cf_s3_pin_read(version, &pin) && pin.etag[0] != '\0' && pin.etag[0] != '~')
 	{
 		snprintf(state->head.etag, sizeof(state->head.etag), "\"%s\"", pin.etag);
+		/* Where generations are the condition, it is that one. */
+		if (pin.version[0] != '\0' && pin.version[0] != '~')
+			snprintf(state->head.version_id, sizeof(state->head.version_id), "%s", pin.version);
 		return cf_s3_delete(op, key, S3_ASKED_MORE);
 	}
 	if (!pinned)
