@@ -157,7 +157,7 @@ END;
 -- Takes uploads that are to be removed, for ten minutes. One whose handle is unknown is looked for by its key: not while another job
 -- may just begin an upload there, and what lies at an address of the catalog is never taken for a remain.
 CREATE FUNCTION cloudflux.claim_uploads(p_limit int)
-RETURNS TABLE (file_id text, owner_tag text, place text, object_key text, handle text, begun_us bigint)
+RETURNS TABLE (file_id text, owner_tag text, place text, object_key text, handle text, begun_us bigint, source_place text, source_key text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -173,13 +173,15 @@ BEGIN
 	RETURN QUERY
 	UPDATE cloudflux.job_uploads u
 	   SET not_before = clock_timestamp() + interval '10 minutes', attempts = u.attempts + 1
-	  FROM (SELECT d.file_id, d.owner_tag FROM cloudflux.job_uploads d
+	  FROM (SELECT d.file_id, d.owner_tag, d.job_id FROM cloudflux.job_uploads d
 			 WHERE d.not_before <= clock_timestamp() AND cloudflux.upload_is_over(d)
 			   AND (d.handle IS NOT NULL OR NOT d.in_parts OR d.begun_at < clock_timestamp() - interval '1 hour')
 			 ORDER BY d.not_before LIMIT p_limit FOR UPDATE SKIP LOCKED) due
+		  LEFT JOIN cloudflux.migration_jobs j ON j.file_id = due.file_id AND j.job_id = due.job_id
 	 WHERE u.file_id = due.file_id AND u.owner_tag = due.owner_tag
 	RETURNING u.file_id, u.owner_tag, u.place, u.object_key, COALESCE(u.handle, ''),
-		CASE WHEN u.in_parts THEN (extract(epoch FROM u.begun_at) * 1000000)::bigint ELSE 0 END;
+		CASE WHEN u.in_parts THEN (extract(epoch FROM u.begun_at) * 1000000)::bigint ELSE 0 END,
+		j.source_place, j.source_key;
 END;
 $$;
 

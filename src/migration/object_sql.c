@@ -18,10 +18,13 @@ take_op_error(CfRound *round, CfStep step, const char *key, CfError *err)
 		cf_error_set(err, CF_ERR_CANCELLED, "work on \"%s\" was interrupted", key);
 }
 
-/* cf_round_abort_upload removes what lies half-written under a tag; false = err, and something of it may still be there. */
+/*
+ * cf_round_abort_upload removes what lies half-written under a tag, and an object that was made under it unless that is to be kept;
+ * false = err, and something of it may still be there.
+ */
 bool
 cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, int64 begun_us,
-					  CfError *err)
+					  bool keep_object, CfError *err)
 {
 	CfUpload	upload = {0};
 	CfStep		step;
@@ -31,6 +34,7 @@ cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char
 	upload.args.key = key;
 	upload.args.owner_tag = tag;
 	upload.args.begun_us = begun_us;
+	upload.args.keep_object = keep_object;
 	upload.args.content_type = upload.args.storage_class = upload.args.metadata = "";
 	strlcpy(upload.handle, handle, sizeof(upload.handle));
 	cf_round_open_port(round, dest);
@@ -72,16 +76,44 @@ cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char vers
 }
 
 /*
+ * cf_round_source_gone tells whether an object is not where it was to be copied from; false = that cannot be known now, err. Then what lies at
+ * its destination may be all that there is: a server that was promoted or restored can know less than it has done, and takes
+ * an object that had arrived for remains.
+ */
+bool
+cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, bool *gone, CfError *err)
+{
+	char		version[CF_STORAGE_VERSION_MAX + 1];
+
+	*gone = false;
+	if (source == NULL)
+	{
+		if (err->kind == CF_ERR_NONE)
+			cf_error_set(err, CF_ERR_STATE, "cannot look whether object \"%s\" is still where it was copied from", key);
+		return false;
+	}
+	if (!cf_round_stat_version(round, source, key, version, err))
+		return false;
+	*gone = version[0] == '\0';
+	return true;
+}
+
+/*
  * cf_round_undo_copy removes a copy that is of no use: what was sealed under our version, the upload, and what movers before
- * this one have begun. What cannot be removed stays an error of the job.
+ * this one have begun. What may be the last copy stays. What cannot be removed stays an error of the job.
  */
 bool
 cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
 {
 	CfRemoved	removed;
+	bool		last_copy;
 	char	   *tag = psprintf("%s-c", job->upload_tag[0] != '\0' ? job->upload_tag : job->job_id);
 
 	round->driven = job;
+	if (!cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
+		return false;
+	if (last_copy)
+		return true;
 	if (!cf_round_abort_own(round, job, err) || !cf_round_abort_left(round, job, err))
 		return false;
 	return job->dest_version[0] == '\0' ||

@@ -31,6 +31,8 @@ typedef struct CfLeftUpload
 	char	   *key;
 	char	   *handle;			/* "" = unknown */
 	int64		begun_us;		/* when it was noted that it would begin in parts; 0 = it was never going to */
+	char	   *source_place;	/* what was copied there, for the sweep; "" = unknown */
+	char	   *source_key;
 } CfLeftUpload;
 
 typedef struct CfJob

@@ -240,19 +240,6 @@ cf_round_record_removed(CfRound *round)
 	return true;
 }
 
-/*
- * is_last_copy tells whether a job's source is gone: then what lies at its destination may be all that there is. A server that
- * was promoted or restored can know less than it has done: it may have forgotten that the job had arrived.
- */
-static bool
-is_last_copy(CfRound *round, const CfJob *job)
-{
-	char		version[CF_STORAGE_VERSION_MAX + 1];
-	CfError		ignored;
-
-	return job->source != NULL && cf_round_stat_version(round, job->source, job->source_key, version, &ignored) && version[0] == '\0';
-}
-
 void
 cf_round_clean(CfRound *round)
 {
@@ -266,7 +253,7 @@ cf_round_clean(CfRound *round)
 			continue;
 		if (job->upload_tag[0] == '\0' && job->dest_version[0] == '\0')
 			job->failed = false;	/* nothing was ever begun, so it does not matter that the place cannot be opened */
-		else if (!job->failed && !is_last_copy(round, job) && !cf_round_undo_copy(round, job, &job->err))
+		else if (!job->failed && !cf_round_undo_copy(round, job, &job->err))
 			cf_job_fail(job, &job->err);
 		/* What cannot be cleaned in all attempts is left to the sweep of old uploads. */
 		job->ready = !job->failed || cf_job_exhausted(job);

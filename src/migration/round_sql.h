@@ -120,7 +120,8 @@ extern bool cf_lane_paid(const CfLane *lane, int64 now_us);
 
 /* object_sql.c */
 extern bool cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, int64 begun_us,
-								  CfError *err);
+								  bool keep_object, CfError *err);
+extern bool cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, bool *gone, CfError *err);
 extern bool cf_round_remove_object(CfRound *round, CfPlace *place, const char *key, const char *version, const char *tag, CfRemoved *removed, CfError *err);
 extern bool cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char version[CF_STORAGE_VERSION_MAX + 1], CfError *err);
 extern bool cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err);

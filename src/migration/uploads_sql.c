@@ -8,6 +8,7 @@
  * claimed in one transaction, and each is told of in one of its own, when the store has answered.
  *
  * A sweep acts on the authority of a place's owner: who asked for the job may be gone, and only what this table names is touched.
+ * What may be the last copy of an object never is (cf_round_source_gone).
  */
 #include "postgres.h"
 
@@ -22,6 +23,16 @@
 
 #define SWEEP_LIMIT 100			/* rows of one sweep */
 #define SWEEP_EVERY_US INT64CONST(60000000)
+
+/* Where an upload that is to be swept is, and what was copied there. */
+typedef struct CfSweptPlaces
+{
+	CfPlace    *dest;			/* NULL = err */
+	CfError		err;
+	CfPlace    *source;			/* NULL = source_err, or no_source */
+	CfError		source_err;
+	bool		no_source;		/* it is not known, or there is no such place any more */
+} CfSweptPlaces;
 
 static char *
 text_or_empty(uint64 row, int col)
@@ -106,7 +117,8 @@ CfLeftUpload *
 cf_queue_claim_uploads(int limit, int *count)
 {
 	static CfSpiPlan plan = {
-		"SELECT file_id, owner_tag, place, object_key, handle, begun_us FROM cloudflux.claim_uploads($1) ORDER BY place", 1, {INT4OID}
+		"SELECT file_id, owner_tag, place, object_key, handle, begun_us, source_place, source_key FROM cloudflux.claim_uploads($1)"
+		" ORDER BY place", 1, {INT4OID}
 	};
 	Datum		value = Int32GetDatum(limit);
 	CfLeftUpload *uploads;
@@ -116,7 +128,7 @@ cf_queue_claim_uploads(int limit, int *count)
 	uploads = SPI_palloc(sizeof(CfLeftUpload) * (*count + 1));
 	for (int i = 0; i < *count; i++)
 		uploads[i] = (CfLeftUpload) {cf_spi_text(i, 1), cf_spi_text(i, 2), cf_spi_text(i, 3), cf_spi_text(i, 4),
-			text_or_empty(i, 5), cf_spi_int64(i, 6, NULL)};
+			text_or_empty(i, 5), cf_spi_int64(i, 6, NULL), text_or_empty(i, 7), text_or_empty(i, 8)};
 	cf_spi_end();
 	return uploads;
 }
@@ -189,16 +201,23 @@ say_aborted(CfRound *round, const CfJob *job, const char *tag)
 
 /*
  * cf_round_abort_left removes what movers before this one have begun for a job; false = not all of it: err, to be tried again. Nothing
- * may be begun before, or what they left would be met as a stranger's.
+ * may be begun before, or what they left would be met as a stranger's. Where the source is gone, an object of theirs stays.
  */
 bool
 cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 {
+	bool		last_copy = false;
+
+	if (job->unfinished_count > 0 && !cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
+	{
+		err->retryable = true;
+		return false;
+	}
 	for (; job->unfinished_count > 0; job->unfinished_count--)
 	{
 		CfLeftUpload *left = &job->unfinished[job->unfinished_count - 1];
 
-		if (!cf_round_abort_upload(round, job->dest, left->key, left->owner_tag, left->handle, left->begun_us, err))
+		if (!cf_round_abort_upload(round, job->dest, left->key, left->owner_tag, left->handle, left->begun_us, last_copy, err))
 		{
 			err->retryable = true;
 			return false;
@@ -212,7 +231,7 @@ cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 bool
 cf_round_abort_own(CfRound *round, CfJob *job, CfError *err)
 {
-	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, job->begun_us, err))
+	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, job->begun_us, false, err))
 		return false;
 	if (job->begun_us != 0)
 		say_aborted(round, job, job->upload_tag);
@@ -221,33 +240,60 @@ cf_round_abort_own(CfRound *round, CfJob *job, CfError *err)
 
 /* open_place opens a place on its owner's authority. */
 static CfPlace *
-open_place(CfRound *round, const char *name, CfError *err)
+open_place(CfRound *round, const char *name, bool for_write, CfError *err)
 {
 	ForeignServer *server = GetForeignServerByName(name, true);
 
-	return cf_round_open_place(round, name, server == NULL ? GetUserId() : server->owner, true, err);
+	return cf_round_open_place(round, name, server == NULL ? GetUserId() : server->owner, for_write, err);
 }
 
-/* sweep_one removes one upload and says so. */
+/* sweep_one removes one upload and says so. An object stays where what was copied is gone, or cannot be asked for. */
 static void
-sweep_one(CfRound *round, const CfLeftUpload *upload, CfPlace *place, const CfError *open_err)
+sweep_one(CfRound *round, const CfLeftUpload *upload, const CfSweptPlaces *places)
 {
 	MemoryContext old;
-	CfError		err = *open_err;
+	CfError		err = places->err;
+	CfError		source_err = places->source_err;
+	bool		last_copy = places->no_source;
+	bool		known;
 	bool		gone;
 
 	round->driven = NULL;
-	gone = place != NULL &&
-		cf_round_abort_upload(round, place, upload->key, upload->owner_tag, upload->handle, upload->begun_us, &err);
-	if (!gone && err.kind == CF_ERR_CANCELLED)
+	known = places->no_source || cf_round_source_gone(round, places->source, upload->source_key, &last_copy, &source_err);
+	gone = places->dest != NULL && cf_round_abort_upload(round, places->dest, upload->key, upload->owner_tag, upload->handle,
+														 upload->begun_us, last_copy || !known, &err);
+	if (!gone ? err.kind == CF_ERR_CANCELLED : !known && source_err.kind == CF_ERR_CANCELLED)
 		return;					/* interrupted: another mover takes it when its ten minutes are over */
 	HOLD_INTERRUPTS();
 	cf_queue_begin("recording a swept upload");
 	old = MemoryContextSwitchTo(round->context);
-	cf_queue_record_swept(upload, gone ? NULL : err.message);
+	cf_queue_record_swept(upload, !gone ? err.message : known ? NULL : source_err.message);
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(false);
 	RESUME_INTERRUPTS();
+}
+
+/* open_swept opens the places of an upload that is to be swept: those of the one before it, where they are the same. */
+static void
+open_swept(CfRound *round, const CfLeftUpload *upload, const CfLeftUpload *last, CfSweptPlaces *places)
+{
+	bool		again = last != NULL && strcmp(last->place, upload->place) == 0;
+
+	if (again && strcmp(last->source_place, upload->source_place) == 0)
+	{
+		*places = places[-1];
+		return;
+	}
+	if (again)
+	{
+		places->dest = places[-1].dest;
+		places->err = places[-1].err;
+	}
+	else
+		places->dest = open_place(round, upload->place, true, &places->err);
+	places->no_source = upload->source_place[0] == '\0' || GetForeignServerByName(upload->source_place, true) == NULL;
+	if (!places->no_source)
+		places->source = open_place(round, upload->source_place, false, &places->source_err);
 }
 
 /* cf_round_sweep removes uploads that nobody will ever finish; not more often than it must while there are jobs. */
@@ -256,8 +302,7 @@ cf_round_sweep(CfRound *round)
 {
 	static int64 swept_us = 0;
 	CfLeftUpload *uploads;
-	CfPlace   **places;
-	CfError    *errors;
+	CfSweptPlaces *places;
 	MemoryContext old;
 	int			count;
 
@@ -268,19 +313,12 @@ cf_round_sweep(CfRound *round)
 	cf_queue_begin("looking for unfinished uploads");
 	old = MemoryContextSwitchTo(round->context);
 	uploads = cf_queue_claim_uploads(SWEEP_LIMIT, &count);
-	places = palloc0(sizeof(CfPlace *) * (count + 1));
-	errors = palloc0(sizeof(CfError) * (count + 1));
+	places = palloc0(sizeof(CfSweptPlaces) * (count + 1));
 	for (int i = 0; i < count; i++)
-	{
-		bool		again = i > 0 && strcmp(uploads[i].place, uploads[i - 1].place) == 0;
-
-		places[i] = again ? places[i - 1] : open_place(round, uploads[i].place, &errors[i]);
-		if (again)
-			errors[i] = errors[i - 1];
-	}
+		open_swept(round, &uploads[i], i > 0 ? &uploads[i - 1] : NULL, &places[i]);
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(false);
 	RESUME_INTERRUPTS();
 	for (int i = 0; i < count && !cf_round_stopping(round); i++)
-		sweep_one(round, &uploads[i], places[i], &errors[i]);
+		sweep_one(round, &uploads[i], &places[i]);
 }

@@ -242,6 +242,7 @@ typedef struct CfUploadArgs
 	const char *handle;			/* with resume: what upload_begin told that earlier attempt; NULL or "" = it was not kept */
 	int64_t		begun_us;		/* with resume, and for upload_abort: when the caller noted that it would begin the upload, by its own */
 	/* clock; 0 = it was never going to. Where the handle was lost, what may be taken for ours was begun about then */
+	bool		keep_object;	/* for upload_abort: an object stays, whatever tag it carries */
 } CfUploadArgs;
 
 typedef struct CfUpload
@@ -411,7 +412,7 @@ extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *dat
  * upload_commit makes the object appear, create-only: CF_ERR_EXISTS when somebody is there. Repeating it after
  *				 a crash succeeds when the object there is ours (same pin or owner_tag).
  * upload_abort  removes every trace of the upload; repeatable, never touches a committed object; what upload_seal
- *				 made visible under this owner_tag and nobody committed is removed, by its version. Without a handle
+ *				 made visible under this owner_tag and nobody committed is removed, by its version, unless args.keep_object. Without a handle
  *				 (a crash came before it was checkpointed) it goes by args.owner_tag and args.begun_us. The token of a copy
  *				 is as good as a handle where caps.copy_uploads.
  */

@@ -523,7 +523,8 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 		cf_azure_buffer_free(op);
 		if (upload->handle[0] != '\0' && !handle_check(op, upload))
 			return cf_azure_error(op);
-		if (key == NULL || upload->args.owner_tag == NULL || (upload->handle[0] != '\0' && strcmp(upload->handle, HANDLE_PUT) != 0))
+		if (key == NULL || upload->args.owner_tag == NULL || upload->args.keep_object ||
+			(upload->handle[0] != '\0' && strcmp(upload->handle, HANDLE_PUT) != 0))
 			return cf_azure_done(op);
 		return cf_azure_look(op, key, AZURE_ASKED);
 	}

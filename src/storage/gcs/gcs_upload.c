@@ -466,7 +466,8 @@ cf_gcs_upload_abort(CfOp *op, CfUpload *upload)
 		snprintf(handle.tag, sizeof(handle.tag), "%s", upload->args.owner_tag);
 	if (handle.kind == CF_GCS_UPLOAD_DONE)
 		return CF_STEP_DONE;
-	object_too = handle.kind != CF_GCS_UPLOAD_PARTS && upload->args.key != NULL && upload->args.key[0] != '\0';
+	object_too = handle.kind != CF_GCS_UPLOAD_PARTS && upload->args.key != NULL && upload->args.key[0] != '\0' &&
+		!upload->args.keep_object;
 	state->used = 0;
 	state->part_number = 0;
 	if (handle.kind == CF_GCS_UPLOAD_SESSION && (op->phase == BEGIN || cf_gcs_session_cancelling(op)) &&

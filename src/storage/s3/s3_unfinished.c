@@ -113,9 +113,9 @@ abort_put(CfOp *op, const CfUpload *upload)
 	CfS3State  *state = op->state;
 	CfObjectStat stat;
 
-	if (op->phase == S3_START)
+	if (op->phase == S3_START && !upload->args.keep_object)
 		return cf_s3_look(op, upload->args.key, S3_ASKED);
-	if (cf_s3_unknown_phase(op))
+	if (upload->args.keep_object || cf_s3_unknown_phase(op))
 		return abort_unknown(op, upload);
 	if (op->phase != S3_ASKED)
 	{

@@ -59,8 +59,32 @@ foreach my $kind (sort keys %peer)
 	is($peer{$kind}->read("$kind-theirs"), 'what somebody else wrote meanwhile', "$kind: which is as it was");
 }
 
-# A mover that is alive has lost its job: what it had begun must go before anything else is begun.
 my $zombie = $c->session;
+
+# A server that was promoted or restored knows of the beginning of a copy, and not that it arrived and that its source was removed. What it
+# takes for remains is all that there is.
+foreach my $kind (sort keys %peer)
+{
+	my $job = submit("$kind-last", 'the last copy', $kind);
+	{
+		my $s = $c->session;
+		$s->query("SET cloudflux.fault = 'migration_copied:1:error'");
+		$s->try_query('CALL cloudflux.run_migrations()');
+		$s->quit;
+	}
+	unlink "$root/$kind-last" or die $!;
+	my $tag = $c->value("SELECT upload_tag FROM cloudflux.job_queue WHERE job_id = '$job'");
+	$c->sql('UPDATE cloudflux.job_queue SET claimed_by = ' . $zombie->query('SELECT pg_backend_pid()') . ", lease_until = now() - interval '1 second'");
+	is(run($job), 'failed', "$kind: a copy whose source is gone fails");
+	is($peer{$kind}->read("$kind-last"), 'the last copy', "$kind: who took the job over does not remove what may be the last copy");
+	$c->sql("INSERT INTO cloudflux.job_uploads (file_id, owner_tag, job_id, place, object_key, in_parts, not_before)
+		SELECT file_id, '$tag', job_id, dest_place, dest_key, false, now() FROM cloudflux.migration_jobs WHERE job_id = '$job'");
+	$c->sql('CALL cloudflux.run_migrations()');
+	is($c->value("SELECT count(*) FROM cloudflux.job_uploads WHERE job_id = '$job'"), 0, "$kind: movers have seen to what is left");
+	is($peer{$kind}->read("$kind-last"), 'the last copy', "$kind: nor do those who sweep");
+}
+
+# A mover that is alive has lost its job: what it had begun must go before anything else is begun.
 my $job = submit('taken-over', 'bytes', 's3');
 $c->sql("UPDATE cloudflux.job_queue SET phase = 'copying', claimed_by = " . $zombie->query('SELECT pg_backend_pid()') . ", lease_until = now() - interval '1 second', fence = fence + 1,
 	upload_tag = job_id || '-1', upload_handle = 'parts:zombie'");
