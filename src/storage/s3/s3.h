@@ -171,6 +171,7 @@ enum
 	S3_COPY_PART,
 	S3_COPY_NEXT,
 	S3_COPY_ABORTED,
+	S3_COPY_CLEARED,			/* what an earlier copy by parts has left is given back */
 	S3_READ_MORE				/* nothing was sent; a range goes on */
 };
 
@@ -301,6 +302,8 @@ extern bool cf_s3_joinable(CfOp *op);
 /* s3_unfinished.c */
 extern CfStep cf_s3_upload_abort(CfOp *op, CfUpload *upload);
 extern CfStep cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page);
+extern CfStep cf_s3_copy_left(CfOp *op, const CfUploadArgs *args);
+extern bool cf_s3_copy_cleared(CfOp *op, const char *key);
 extern bool cf_s3_unknown_phase(const CfOp *op);
 extern CfStep cf_s3_unknown_ask(CfOp *op, const CfUpload *upload);
 extern CfStep cf_s3_unknown_next(CfOp *op, const CfUpload *upload);

@@ -178,6 +178,7 @@ copy_begin(CfOp *op, const CfUploadArgs *args, const char *token)
 	int64_t		least = (args->size_bytes + CF_S3_PARTS_AIM - 1) / CF_S3_PARTS_AIM;
 	char		numbers[2][24];
 	int			used = 0;
+	CfStep		step;
 
 	if (!cf_s3_joinable(op))
 		return cf_s3_error(op);
@@ -195,7 +196,8 @@ copy_begin(CfOp *op, const CfUploadArgs *args, const char *token)
 		return CF_STEP_AGAIN;
 	}
 	state->at = 0;
-	return cf_s3_upload_create(op, args, S3_COPY_BEGUN);
+	step = cf_s3_copy_left(op, args);
+	return step == CF_STEP_DONE ? cf_s3_upload_create(op, args, S3_COPY_BEGUN) : step;
 }
 
 /* copy_by_parts drives a copy by parts, of which state->copying tells the destination. */
@@ -204,6 +206,8 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 {
 	CfS3State  *state = op->state;
 
+	if (op->phase == S3_COPY_CLEARED)
+		return cf_s3_copy_cleared(op, state->copying.args.key) ? cf_s3_upload_create(op, &state->copying.args, S3_COPY_BEGUN) : CF_STEP_ERROR;
 	if (op->phase == S3_COPY_BEGUN && !cf_s3_upload_created(op, &state->copying))
 		return CF_STEP_ERROR;
 	if (op->phase == S3_COPY_BEGUN && token != NULL)

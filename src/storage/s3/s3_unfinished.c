@@ -47,6 +47,31 @@ copy_handle(const char *token, char handle[256])
 	return true;
 }
 
+/*
+ * cf_s3_copy_left gives back the parts of a copy by parts that an earlier attempt has begun, whose token is all that is known of it; DONE =
+ * there was none. Of which version its parts are nobody knows, so none is taken up.
+ */
+CfStep
+cf_s3_copy_left(CfOp *op, const CfUploadArgs *args)
+{
+	char		handle[256];
+	char	   *query;
+
+	if (!args->resume || args->handle == NULL || !copy_handle(args->handle, handle))
+		return CF_STEP_DONE;
+	query = cf_s3_upload_query(op, handle, 0);
+	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", args->key, query) == NULL)
+		return cf_s3_error(op);
+	return cf_s3_send(op, S3_COPY_CLEARED);
+}
+
+/* cf_s3_copy_cleared tells whether they are gone; false = the operation is over. */
+bool
+cf_s3_copy_cleared(CfOp *op, const char *key)
+{
+	return cf_s3_success(op) || op->response.status == 404 || cf_s3_fail(op, "abort the upload of object", key) == CF_STEP_DONE;
+}
+
 CfStep
 cf_s3_upload_abort(CfOp *op, CfUpload *upload)
 {

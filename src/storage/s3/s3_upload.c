@@ -32,13 +32,18 @@ CfStep
 cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	CfS3State  *state = cf_s3_state(op);
+	CfStep		step;
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
-	if (op->phase != S3_START)
+	if (op->phase != S3_START && op->phase != S3_COPY_CLEARED)
 		return begin_parts(op, args, upload);
+	if (op->phase == S3_COPY_CLEARED && !cf_s3_copy_cleared(op, args->key))
+		return CF_STEP_ERROR;
 	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
 		return cf_s3_error(op);
+	if (op->phase == S3_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
+		return step;
 	cf_s3_buffer_free(op);
 	state->sealed = state->replacing = false;
 	state->told.kind = CF_ERR_NONE;

@@ -59,6 +59,8 @@ static CfStep run_begin_small(void) { return begin(5, false, NULL); }
 static CfStep run_begin_large(void) { return begin(LARGE, false, NULL); }
 static CfStep run_begin_huge(void) { return begin(INT64_C(50) * 1024 * 1024 * MIB, false, NULL); }
 static CfStep run_begin_resumed(void) { return begin(LARGE, true, "parts:u/1"); }
+static CfStep run_begin_after_copy(void) { return begin(LARGE, true, "16777216 16777216 parts:u/0"); }
+static CfStep run_begin_small_after_copy(void) { return begin(5, true, "5 536870912 parts:u/0"); }
 static CfStep run_begin_never(void) { return begin(LARGE, true, NULL); }
 
 static CfStep
@@ -250,10 +252,12 @@ static CfStep run_find_bad(void) { return drive_(cf_storage_uploads_find(&op, IN
 static CfPlace source;
 
 static CfStep
-copy_of(int64_t size, const char *version, const char *token)
+copy_again(int64_t size, const char *version, const char *token, const char *handle)
 {
 	CfUploadArgs args = args_of(size);
 
+	args.resume = handle != NULL;
+	args.handle = handle;
 	source = place;
 	source.name = "q";
 	source.bucket = "from";
@@ -262,6 +266,8 @@ copy_of(int64_t size, const char *version, const char *token)
 	return drive_(cf_storage_copy(&op, &source, "s k", version, &args, copy_token, &stat_));
 }
 
+static CfStep copy_of(int64_t size, const char *version, const char *token) { return copy_again(size, version, token, NULL); }
+static CfStep run_copy_begun(void) { return copy_again(5, "e=e1;o=job-0", "", "0 536870912 parts:u/0"); }
 static CfStep run_copy(void) { return copy_of(5, "e=e1;o=job-0", ""); }
 static CfStep run_copy_empty(void) { return copy_of(0, "e=e1;o=job-0", ""); }
 static CfStep run_copy_resumed(void) { return copy_of(5, "e=e1;o=job-0", "5 536870912 parts:u/1"); }
@@ -351,6 +357,10 @@ static const Scene all[] = {
 	{"begin again, parts that go round", run_begin_resumed, EXCHANGES({LIST_PARTS, NULL, 200, NULL, PARTS("true", "")}), CF_ERR_IO, "makes no sense"},
 	{"begin again, a part that is none", run_begin_resumed, EXCHANGES({LIST_PARTS, NULL, 200, NULL, PARTS("false", PART("0", "5"))}), CF_ERR_IO},
 	{"begin again, forbidden", run_begin_resumed, EXCHANGES({LIST_PARTS, NULL, 403}), CF_ERR_DENIED},
+	{"begin again after a copy by parts", run_begin_after_copy, EXCHANGES({"DELETE /k?uploadId=u%2F0", NULL, 204}, {"HEAD /k", NULL, 404},
+	{"POST /k?uploads=", NULL, 200, NULL, CREATED}), CF_ERR_NONE},
+	{"begin a small one again after a copy by parts", run_begin_small_after_copy, EXCHANGES({"DELETE /k?uploadId=u%2F0", NULL, 404, NULL, ERROR("NoSuchUpload")})},
+	{"begin again after a copy by parts that stays", run_begin_small_after_copy, EXCHANGES({"DELETE /k?uploadId=u%2F0", NULL, 403}), CF_ERR_DENIED},
 	{"begin again, nothing was ever begun", run_begin_never, EXCHANGES({"HEAD /k", NULL, 404}, {"POST /k?uploads=", NULL, 200, NULL, CREATED}), CF_ERR_NONE, NULL, NULL,
 		after_begin_large},
 	{"begin again, the handle was lost", run_begin_lost, EXCHANGES(APART, {"DELETE /k?uploadId=u4", NULL, 204}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY)},
@@ -474,6 +484,12 @@ static const Scene all[] = {
 	{"copy by parts", run_copy, EXCHANGES({"HEAD /from/old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"POST /photos/k?uploads=", NULL, 200, NULL, CREATED},
 	{"PUT /photos/k?partNumber=1&uploadId=u%2F1", "x-amz-copy-source: /from/old/s%20k\nx-amz-copy-source-if-match: \"e1\"\nx-amz-copy-source-range: bytes=0-4\n", 200, NULL,
 		"<CopyPartResult><ETag>x</ETag></CopyPartResult>"}, {"GET /photos/k?uploadId=u%2F1&max-parts=1000", NULL, 200, NULL, PARTS("false", PART("1", "5"))},
+	{"POST /photos/k?uploadId=u%2F1", "If-None-Match: *\n", 200, NULL, COMPLETED}, {"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE, NULL,
+		OPTIONS({"preset", "minio"}), after_token},
+	{"copy by parts, once more after an attempt that was cut off", run_copy_begun, EXCHANGES({"HEAD /from/old/s%20k", NULL, 200, HEAD_OF("5", "job-0")},
+	{"DELETE /photos/k?uploadId=u%2F0", NULL, 204}, {"POST /photos/k?uploads=", NULL, 200, NULL, CREATED},
+	{"PUT /photos/k?partNumber=1&uploadId=u%2F1", NULL, 200, NULL, "<CopyPartResult><ETag>x</ETag></CopyPartResult>"},
+	{"GET /photos/k?uploadId=u%2F1&max-parts=1000", NULL, 200, NULL, PARTS("false", PART("1", "5"))},
 	{"POST /photos/k?uploadId=u%2F1", "If-None-Match: *\n", 200, NULL, COMPLETED}, {"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE, NULL,
 		OPTIONS({"preset", "minio"}), after_token},
 	{"copy by parts to where somebody is", run_copy, EXCHANGES({"HEAD /from/old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"POST /photos/k?uploads=", NULL, 200, NULL, CREATED},
