@@ -273,7 +273,12 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 		return cf_s3_upload_create(op, &copying->args, S3_COPY_BEGUN);
 	}
 	if (!cf_s3_success(op) || code[0] != '\0')
-		return cf_s3_fail(op, "copy a part of object", copying->args.key);
+	{
+		CfStep		step = cf_s3_fail(op, "copy a part of object", copying->args.key);
+
+		/* Who was told no token cannot give the parts back. */
+		return token == NULL && strcmp(code, "NoSuchUpload") != 0 ? copy_abort(op, NULL) : step;
+	}
 	state->at += left < state->copy_part_bytes ? left : state->copy_part_bytes;
 	return copy_tell(op, token);
 }

@@ -519,6 +519,8 @@ static const Scene all[] = {
 	{"HEAD /k", NULL, 404}), CF_ERR_NOT_FOUND},
 	{"set the class, forbidden then", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 200, NULL, "<CopyObjectResult><ETag>\"e1\"</ETag></CopyObjectResult>"},
 	{"HEAD /k", NULL, 403}), CF_ERR_DENIED},
+	{"set the class of a large object, a part fails", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("6442450944", "job-0")}, {"POST /k?uploads=", NULL, 200, NULL, CREATED},
+	{"PUT /k?partNumber=1&uploadId=u%2F1", NULL, 403, NULL, ERROR("AccessDenied")}, {"DELETE /k?uploadId=u%2F1", NULL, 204}), CF_ERR_DENIED, "copy a part"},
 	{"set the class of what is archived", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: DEEP_ARCHIVE\n"}), CF_ERR_STATE, "Restore it first"},
 	{"set the class where nothing protects", run_class, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_UNSUPPORTED, "versioning", OPTIONS({"preset", "wasabi"})},
 	{"set the class on a versioned bucket", run_class, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-version-id: v1\n"},
