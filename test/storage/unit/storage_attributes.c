@@ -145,14 +145,14 @@ test_acceptance(void)
 
 /* writes puts a small file with what is to be kept. */
 static bool
-writes(CfOp *op, const char *key, const CfAttributes *attributes, const char *content_type)
+writes(const char *key, const CfAttributes *attributes, const char *content_type)
 {
 	CfUploadArgs args = {.key = key, .owner_tag = key, .size_bytes = 1, .content_type = content_type, .storage_class = "",
 		.metadata = "", .attributes = *attributes, .mtime_us = 1000000};
 	CfObjectStat stat;
 	CfStep		step;
 
-	while ((step = cf_storage_put(op, &args, "x", 1, &stat)) == CF_STEP_AGAIN)
+	while ((step = cf_storage_put(&op, &args, "x", 1, &stat)) == CF_STEP_AGAIN)
 		;
 	return step == CF_STEP_DONE;
 }
@@ -166,7 +166,7 @@ test_directory(void)
 	char		text[4000];
 	CfObjectStat stat;
 
-	if (!writes(&op, "some", &some, "text/plain"))
+	if (!writes("some", &some, "text/plain"))
 	{
 		note("the file system has no extended attributes: %s", op.err.message);
 		return;
@@ -178,17 +178,17 @@ test_directory(void)
 	is_str(stat.attributes.content_encoding, "", "and no others");
 	is_str(stat.attributes.metadata, "a=b\nc=d=e\n", "its metadata");
 	is_str(stat.attributes.tags, "t=u\n", "its tags");
-	ok(writes(&op, "none", &none, "application/octet-stream") && cf_storage_stat(&op, "none", &stat) == CF_STEP_DONE, "a file that is nothing but bytes");
+	ok(writes("none", &none, "application/octet-stream") && cf_storage_stat(&op, "none", &stat) == CF_STEP_DONE, "a file that is nothing but bytes");
 	is_str(stat.attributes.metadata, "", "says nothing");
 	is_str(stat.content_type, "", "at all");
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "a=", 2);
 	text[3500] = '\0';
 	big.metadata = text;
-	ok(!writes(&op, "big", &big, "") && op.err.kind == CF_ERR_UNSUPPORTED && strstr(op.err.hint, "accept_loss") != NULL,
+	ok(!writes("big", &big, "") && op.err.kind == CF_ERR_UNSUPPORTED && strstr(op.err.hint, "accept_loss") != NULL,
 	   "what the file system has no room for is refused: %s", op.err.message);
 	fail_nth("fsetxattr", 1, ENOTSUP);
-	ok(writes(&op, "typed", &none, "text/plain"), "a content type alone is no reason");
+	ok(writes("typed", &none, "text/plain"), "a content type alone is no reason");
 	fail_nth("getxattrat", 1, EIO);
 	ok(cf_storage_stat(&op, "some", &stat) == CF_STEP_ERROR, "what cannot be read is an error");
 	fail_nth("getxattrat", 1, ENOENT);
