@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "catalog/logjson.h"
+#include "core/json.h"
 
 
 json_t *
 cf_catalog_json_read(const char *text, size_t length)
 {
-	json_t	   *value = json_loadb(text, length, 0, NULL);
+	json_t	   *value = cf_json_bounded(text, length) ? json_loadb(text, length, 0, NULL) : NULL;
 
 	if (json_is_object(value))
 		return value;

@@ -12,7 +12,7 @@
 
 #include "catalog/accesslog.h"
 
-/* cf_catalog_json_read reads one object; NULL = it is none, or memory is short. Give it back with json_decref(). */
+/* cf_catalog_json_read reads one object; NULL = it is none, it has too many values, or memory is short. Give it back with json_decref(). */
 extern json_t *cf_catalog_json_read(const char *text, size_t length);
 
 /* cf_catalog_json_at follows names through nested objects ("identity", "requester", NULL); NULL = not there. */

@@ -78,7 +78,7 @@ cf_catalog_manifest_read(CfArena *arena, const char *text, size_t length, CfMani
 	while (i < sizeof(kinds) / sizeof(kinds[0]) && cf_catalog_json_at(root, kinds[i].member, NULL) == NULL)
 		i++;
 	if (root == NULL)
-		cf_error_set(err, CF_ERR_INPUT, "manifest of an inventory is not a JSON object of at most 32 MiB");
+		cf_error_set(err, CF_ERR_INPUT, "manifest of an inventory is not a JSON object of at most 32 MiB and 1.5 million values");
 	else if (i == sizeof(kinds) / sizeof(kinds[0]))
 	{
 		cf_error_set(err, CF_ERR_INPUT, "manifest is none of S3 Inventory, Azure blob inventory or Storage Insights");

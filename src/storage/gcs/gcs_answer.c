@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "storage/gcs/gcs.h"
 
 static const char *error_reason(const json_t *error);
-static json_t *error_read(const CfResponse *response);
+static json_t *body_read(const CfResponse *response);
 static bool digits(const char **text, int count, int *value);
 static int64_t days_from_civil(int64_t year, int month, int day);
 static const char *kept(CfOp *op, const json_t *resource, const char *name, bool *good);
@@ -41,7 +42,7 @@ cf_gcs_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 		case 403:
 			{
 				/* What the older error table calls rateLimitExceeded came as a 403. */
-				json_t	   *error = error_read(response);
+				json_t	   *error = body_read(response);
 				bool		limited = strstr(error_reason(error), "ateLimitExceeded") != NULL;
 
 				json_decref(error);
@@ -61,7 +62,7 @@ cf_gcs_error_inside(const CfResponse *response)
 
 	if (response->status < 200 || response->status > 299 || response->body_bytes == 0 || response->body_bytes > 4096)
 		return false;
-	answer = error_read(response);
+	answer = body_read(response);
 	inside = json_object_get(answer, "error") != NULL;
 	json_decref(answer);
 	return inside;
@@ -71,8 +72,7 @@ cf_gcs_error_inside(const CfResponse *response)
 json_t *
 cf_gcs_answer(CfOp *op)
 {
-	json_t	   *answer = json_loadb(op->response.body == NULL ? "" : op->response.body, op->response.body_bytes,
-									JSON_REJECT_DUPLICATES, NULL);
+	json_t	   *answer = body_read(&op->response);
 
 	if (answer != NULL && json_is_object(answer) && !cf_gcs_error_inside(&op->response))
 		return answer;
@@ -227,11 +227,13 @@ cf_gcs_ours(const CfObjectStat *stat, const char *owner_tag)
 	return false;
 }
 
-/* error_read takes an error's body apart; NULL when it is not what Google documents (media answers are plain text). */
+/* body_read takes a body apart; NULL when it is not what Google documents (errors of media answers are plain text), or far too much. */
 static json_t *
-error_read(const CfResponse *response)
+body_read(const CfResponse *response)
 {
-	return json_loadb(response->body == NULL ? "" : response->body, response->body_bytes, JSON_REJECT_DUPLICATES, NULL);
+	const char *body = response->body == NULL ? "" : response->body;
+
+	return cf_json_bounded(body, response->body_bytes) ? json_loadb(body, response->body_bytes, JSON_REJECT_DUPLICATES, NULL) : NULL;
 }
 
 /* error_reason gives the first error's reason, "" when there is none. */
@@ -246,7 +248,7 @@ bool
 cf_gcs_no_bucket(const CfOp *op)
 {
 	static const char words[] = "The specified bucket does not exist";
-	json_t	   *error = error_read(&op->response);
+	json_t	   *error = body_read(&op->response);
 	const char *message = cf_gcs_text(json_object_get(error, "error"), "message");
 	bool		missing = strncmp(message, words, strlen(words)) == 0 ||
 		(op->response.body != NULL && strncmp(op->response.body, words, strlen(words)) == 0);
@@ -259,7 +261,7 @@ cf_gcs_no_bucket(const CfOp *op)
 bool
 cf_gcs_held(const CfOp *op, char *reason, size_t room)
 {
-	json_t	   *error = error_read(&op->response);
+	json_t	   *error = body_read(&op->response);
 	const char *word = error_reason(error);
 	const char *message = cf_gcs_text(json_object_get(error, "error"), "message");
 	bool		held = strcasestr(word, "retention") != NULL || strstr(word, "Hold") != NULL ||
@@ -333,7 +335,7 @@ cf_gcs_fail(CfOp *op, const char *what, const char *key)
 	else
 		cf_gcs_fails(op, kind, retryable, "could not %s object \"%s\" of place \"%s\"", what,
 					 cf_gcs_shown(key, shown, sizeof(shown)), op->place->name);
-	error = error_read(&op->response);
+	error = body_read(&op->response);
 	cf_gcs_shown(cf_gcs_text(json_object_get(error, "error"), "message"), message, sizeof(message));
 	cf_gcs_shown(error_reason(error), shown, sizeof(shown) / 2);
 	cf_error_detail(&op->err, "The store of bucket \"%s\" answered %d%s%s%s%s.", op->place->bucket, status,

@@ -1,6 +1,9 @@
 /*
  * Manifests and rows of inventories, as S3, Azure and GCS document them, and what a bucket may hold instead.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "harness/tap.h"
 
 #include "catalog/manifest.h"
@@ -190,6 +193,22 @@ test_memory(void)
 	}
 }
 
+/* A text of five megabytes that would take four hundred when it is parsed. */
+static void
+test_values(void)
+{
+	const size_t count = 1700000;
+	char	   *text = malloc(3 * count + 64);
+	char	   *end = text == NULL ? NULL : stpcpy(text, "{\"fileSchema\": [");
+
+	for (size_t i = 0; end != NULL && i < count; i++)
+		end = stpcpy(end, "{},");
+	if (end != NULL)
+		stpcpy(end, "{}]}");
+	REFUSED(text == NULL ? "" : text, CF_ERR_INPUT, "1.5 million values", "a manifest of too many values");
+	free(text);
+}
+
 int
 main(void)
 {
@@ -203,6 +222,7 @@ main(void)
 	test_memory();
 	REFUSED("{}", CF_ERR_INPUT, "none of", "an object that is no manifest");
 	REFUSED("[", CF_ERR_INPUT, "not a JSON object", "no JSON");
+	test_values();
 	ok(cf_catalog_manifest_checksum(CF_MANIFEST_S3, "a/manifest.json", name, sizeof(name)) && strcmp(name, "a/manifest.checksum") == 0, "S3 has a digest beside");
 	ok(cf_catalog_manifest_checksum(CF_MANIFEST_AZURE, "r-manifest.json", name, sizeof(name)) && strcmp(name, "r-manifest.checksum") == 0, "Azure too");
 	ok(!cf_catalog_manifest_checksum(CF_MANIFEST_GCS, "manifest.json", name, sizeof(name)), "GCS has none");

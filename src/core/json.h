@@ -1,0 +1,19 @@
+/*
+ * json.h
+ *		What every reader of JSON from outside asks first.
+ */
+#ifndef CF_CORE_JSON_H
+#define CF_CORE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CF_JSON_VALUES_MAX 1500000
+
+/*
+ * cf_json_bounded tells whether a text has at most CF_JSON_VALUES_MAX values. A parsed value takes up to a hundred times the memory of its
+ * text ("{}," becomes 240 bytes), so that a limit of bytes alone bounds nothing.
+ */
+extern bool cf_json_bounded(const char *text, size_t length);
+
+#endif							/* CF_CORE_JSON_H */
