@@ -148,7 +148,7 @@ token_file(const char *name, const void *bytes, size_t length)
 	FILE	   *out;
 
 	n = (n + 1) % 4;
-	if (strchr(directory, 'X') != NULL && mkdtemp(directory) == NULL)
+	if (strstr(directory, "XXXXXX") != NULL && mkdtemp(directory) == NULL)
 		bail("no directory for files");
 	snprintf(path[n], sizeof(path[n]), "%s/%s", directory, name);
 	if ((out = fopen(path[n], "w")) == NULL || fwrite(bytes, 1, length, out) != length || fclose(out) != 0)
