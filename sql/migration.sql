@@ -847,16 +847,18 @@ BEGIN
 END;
 $$;
 
--- An attempt that failed: back to p_phases after p_delays_ms, with the error for everyone to read.
+-- An attempt that failed: back to p_phases after p_delays_ms, with the error for everyone to read. p_counts: false where it is none of
+-- those that are counted, because a place does not answer.
 CREATE FUNCTION cloudflux.record_failed(p_file_ids text[], p_fences bigint[], p_phases text[], p_outcomes text[], p_delays_ms bigint[],
-										p_sqlstates text[], p_messages text[], p_details text[], p_hints text[], p_sent bigint[])
+										p_sqlstates text[], p_messages text[], p_details text[], p_hints text[], p_sent bigint[],
+										p_counts boolean[] DEFAULT NULL)
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	WITH u AS (
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_phases), unnest(p_outcomes), unnest(p_delays_ms),
-			unnest(p_sqlstates), unnest(p_messages), unnest(p_details), unnest(p_hints), unnest(p_sent))
-			AS u(file_id, fence, phase, outcome, delay_ms, sqlstate, message, detail, hint, sent)),
+			unnest(p_sqlstates), unnest(p_messages), unnest(p_details), unnest(p_hints), unnest(p_sent), unnest(p_counts))
+			AS u(file_id, fence, phase, outcome, delay_ms, sqlstate, message, detail, hint, sent, counts)),
 	-- A request to cancel that the mover did not hear wins over where it wants to go.
 	v AS (
 		SELECT u.*, COALESCE(c.phase, u.phase) AS next_phase, CASE WHEN c.phase IS NOT NULL THEN 'cancelled' ELSE u.outcome END AS next_outcome
@@ -868,7 +870,8 @@ BEGIN ATOMIC
 		UPDATE cloudflux.job_queue q
 		   SET phase = v.next_phase, outcome = COALESCE(v.next_outcome, q.outcome), request = NULL, claimed_by = NULL, lease_until = NULL,
 			   paused = v.next_phase <> 'cleaning' AND (q.paused OR q.request IS NOT DISTINCT FROM 'pause'),
-			   attempt = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.attempt + (v.message IS NOT NULL)::int END,
+			   attempt = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0
+								  ELSE q.attempt + (v.message IS NOT NULL AND COALESCE(v.counts, true))::int END,
 			   crashes = CASE WHEN v.next_phase = 'cleaning' AND q.phase <> 'cleaning' THEN 0 ELSE q.crashes END,
 			   upload_tag = CASE WHEN v.next_phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_tag END,
 			   upload_handle = CASE WHEN v.next_phase = 'pending' AND q.phase = 'verifying' THEN NULL ELSE q.upload_handle END,
@@ -1743,7 +1746,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
 	cloudflux.reclass_objects(cloudflux.migration_jobs[]),
-	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
+	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[], boolean[]),
 	cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
@@ -1784,7 +1787,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.record_removed(text[], bigint[], text[]),
 	cloudflux.record_digests(text, bigint, bytea, text), cloudflux.record_changed(text[], bigint[], text[], text[]),
 	cloudflux.reclass_objects(cloudflux.migration_jobs[]),
-	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]),
+	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[], boolean[]),
 	cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
 	cloudflux.record_rolled_back(text, bigint, text, text), cloudflux.relocate_objects(cloudflux.migration_jobs[]),
 	cloudflux.relocate_back(cloudflux.migration_jobs), cloudflux.release_sources(cloudflux.migration_jobs[]),
@@ -1983,7 +1986,7 @@ COMMENT ON FUNCTION cloudflux.reclass_objects(cloudflux.migration_jobs[]) IS
 	'What a change of class in place does to the catalog: class and version of data_objects, addresses and object_versions.';
 COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[]) IS
 	'Ends jobs whose source is gone, or was kept for the reason in p_kept. A job that only deletes fails with that reason. Returns the jobs that the caller still had.';
-COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[]) IS
+COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[], boolean[]) IS
 	'Gives jobs back that are not finished: to which phase, after how many milliseconds, and why. A request to cancel that nobody has heard yet wins. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_pinned(text, bigint, text, text, text) IS
 'Mover only. Records which version lies at an address whose version was unknown, before it is deleted. Returns the file_id, no row = the job was lost.';

@@ -359,7 +359,11 @@ BEGIN
 		hint := v_row.hint;
 		RETURN NEXT;
 	END LOOP;
-	UPDATE cloudflux.places AS p SET capabilities = v_found, checked_at = clock_timestamp()
+	-- An error takes away nothing that was proven of the same store before: jobs that wait for the end of an outage rely on it.
+	UPDATE cloudflux.places AS p SET checked_at = clock_timestamp(),
+		   capabilities = v_found || COALESCE((
+			SELECT jsonb_object_agg(k.key, k.value) FROM jsonb_each(p.capabilities) AS k
+			 WHERE COALESCE(v_found -> k.key, 'null') = 'null' AND k.key NOT IN ('reachable', 'authenticated', 'list', 'clock')), '{}')
 	 WHERE p.place = check_storage.place;
 END
 $$;
@@ -680,7 +684,7 @@ COMMENT ON COLUMN cloudflux.places.bucket IS 'Bucket or container; for LOCAL the
 COMMENT ON COLUMN cloudflux.places.prefix IS 'Stands in front of every key; empty, or ends in a slash.';
 COMMENT ON COLUMN cloudflux.places.region IS 'Region of the bucket; empty = none given.';
 COMMENT ON COLUMN cloudflux.places.url IS 'URL of the place, ends in a slash (with prefix: in the prefix). url || object_key is the storage_location of an object.';
-COMMENT ON COLUMN cloudflux.places.capabilities IS 'What check_storage() found: name of each check and whether it was proven (true), disproven (false) or neither (null); digests as bits. Empty = not checked since it was adopted.';
+COMMENT ON COLUMN cloudflux.places.capabilities IS 'What check_storage() found: name of each check and whether it was proven (true), disproven (false) or neither (null), now or by an earlier call that an error did not keep from finding out; digests as bits. Empty = not checked since it was adopted.';
 COMMENT ON COLUMN cloudflux.places.checked_at IS 'When check_storage() last ran; NULL = not since it was adopted.';
 COMMENT ON COLUMN cloudflux.places.adopted_at IS 'When this description was confirmed, by add_storage() or adopt_storage().';
 COMMENT ON COLUMN cloudflux.places.home IS 'Database that adopted the place (system identifier of the server / oid). In a copy of that database on the same server the place is refused until adopt_storage() says that it belongs to the copy; after a restore elsewhere it is taken as it is.';

@@ -25,12 +25,15 @@
 #include "core/worker.h"
 #include "migration/backoff.h"
 #include "migration/round_sql.h"
+#include "net/net_sql.h"
 
 #define BATCH_BYTES (64 * 1024 * 1024)	/* of objects claimed together; a larger one comes alone */
 #define OP_DESCRIPTORS 2		/* of an operation between two steps */
 #define RETRY_MAX_MS 300000
 #define RESTORE_LOOK_MIN_SEC 5	/* between two looks at a restore: a quarter of the time that it has taken so far */
 #define RESTORE_LOOK_MAX_SEC 1800
+#define OUTAGE_MAX_US (24 * INT64CONST(3600000000))	/* so long jobs wait for a place that does not answer; then that counts as failing */
+#define OUTAGE_LOOK_MS 10000	/* between two looks at such a place, at most */
 #define BUSY_MS 1000			/* until a switch is tried again that somebody's lock was in the way of */
 
 /* The round of this process; a static, so that the worker's cleanup finds it after an ERROR. */
@@ -275,18 +278,44 @@ open_places(CfRound *round)
 	}
 }
 
-/* cf_job_exhausted tells whether a job that failed has used up its attempts. Being interrupted is no failure. */
+/* outage_ms gives how long nothing will be sent to a place that does not answer; 0 = it does, or has not for too long. */
+static int64
+outage_ms(const CfPlace *place)
+{
+	int64		lasts_us;
+	int64		wait_us;
+
+	if (!is_remote(place) || !cf_net_outage(place->name, &lasts_us, &wait_us) || lasts_us > OUTAGE_MAX_US)
+		return 0;
+	return Min(wait_us / 1000 + 1, OUTAGE_LOOK_MS);
+}
+
+void
+cf_job_fail(CfJob *job, const CfError *err)
+{
+	job->failed = true;
+	job->ready = false;
+	if (err != &job->err)
+		job->err = *err;
+	job->outage_ms = job->err.retryable ? Max(outage_ms(job->source), outage_ms(job->dest)) : 0;
+}
+
+/*
+ * cf_job_exhausted tells whether a job that failed has used up its attempts. Being interrupted is no failure, and waiting for a place
+ * that does not answer is none of the job.
+ */
 bool
 cf_job_exhausted(const CfJob *job)
 {
-	return job->failed && job->err.kind != CF_ERR_CANCELLED && (job->attempt + 1 >= cf_migration_attempts || job->crashes > CF_ROUND_CRASHES_MAX);
+	return job->failed && job->err.kind != CF_ERR_CANCELLED && job->outage_ms == 0 &&
+		(job->attempt + 1 >= cf_migration_attempts || job->crashes > CF_ROUND_CRASHES_MAX);
 }
 
 /* event_of tells what has happened to a job that this round could not finish. */
 static CfJobEvent
 event_of(const CfJob *job)
 {
-	bool		attempts_left = job->attempt + 1 < cf_migration_attempts;
+	bool		attempts_left = job->outage_ms > 0 || job->attempt + 1 < cf_migration_attempts;
 	bool		retryable = job->err.retryable ||
 		(job->phase == CF_PHASE_COPYING && job->err.kind == CF_ERR_CHANGED);
 
@@ -309,7 +338,7 @@ event_of(const CfJob *job)
 static CfJobVerdict
 judge(const CfJob *job)
 {
-	CfJobVerdict verdict = {job->phase, NULL, 0};
+	CfJobVerdict verdict = {job->phase, NULL, 0, job->outage_ms == 0};
 	CfJobEvent	event = event_of(job);
 
 	if (!cf_fsm_next(job->phase, event, &verdict.next))
@@ -326,8 +355,8 @@ judge(const CfJob *job)
 		verdict.delay_ms = Min(Min(Max(job->waited_sec / 4, RESTORE_LOOK_MIN_SEC), RESTORE_LOOK_MAX_SEC),
 							   Max(job->restore_left_sec, 1)) * 1000;
 	else if (job->failed)
-		verdict.delay_ms = cf_backoff_ms(job->attempt + 1, cf_migration_retry_ms, RETRY_MAX_MS,
-										 pg_prng_uint32(&pg_global_prng_state));
+		verdict.delay_ms = job->outage_ms + cf_backoff_ms(job->attempt + 1, cf_migration_retry_ms, RETRY_MAX_MS,
+														  pg_prng_uint32(&pg_global_prng_state));
 	return verdict;
 }
 

@@ -748,15 +748,16 @@ void
 cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter, CfJobVerdict (*judge) (const CfJob *job))
 {
 	static CfSpiPlan plan = {
-		"SELECT cloudflux.record_failed($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10,
+		"SELECT cloudflux.record_failed($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11,
 		{TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-		TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
+		TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID}
 	};
 	int			n = jobs_count(jobs, filter);
 	Column		phase = {TEXTOID, palloc0(sizeof(Datum) * (n + 1)), palloc0(n + 1), 0};
 	Column		outcome = {TEXTOID, palloc0(sizeof(Datum) * (n + 1)), palloc0(n + 1), 0};
 	Column		delay = {INT8OID, palloc0(sizeof(Datum) * (n + 1)), palloc0(n + 1), 0};
-	Datum		values[10];
+	Column		counts = {BOOLOID, palloc0(sizeof(Datum) * (n + 1)), palloc0(n + 1), 0};
+	Datum		values[11];
 
 	if (n == 0)
 		return;
@@ -772,7 +773,8 @@ cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter, CfJobVerdict (*judge) (
 		outcome.nulls[k] = verdict.outcome == NULL;
 		outcome.values[k] = outcome.nulls[k] ? (Datum) 0 : CStringGetTextDatum(verdict.outcome);
 		delay.values[k] = Int64GetDatum(verdict.delay_ms);
-		phase.count = outcome.count = delay.count = k + 1;
+		counts.values[k] = BoolGetDatum(verdict.counts);
+		phase.count = outcome.count = delay.count = counts.count = k + 1;
 	}
 	values[0] = jobs_array(jobs, filter, TEXTOID, value_file_id);
 	values[1] = jobs_array(jobs, filter, INT8OID, value_fence);
@@ -784,6 +786,7 @@ cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter, CfJobVerdict (*judge) (
 	values[7] = jobs_array(jobs, filter, TEXTOID, value_detail);
 	values[8] = jobs_array(jobs, filter, TEXTOID, value_hint);
 	values[9] = jobs_array(jobs, filter, INT8OID, value_sent);
+	values[10] = array_of(&counts);
 	cf_spi_begin();
 	cf_spi_run(&plan, values, NULL);
 	cf_spi_end();

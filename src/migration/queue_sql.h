@@ -80,6 +80,7 @@ typedef struct CfJob
 	bool		recopy;			/* the copy was of no use and is removed: start again */
 	bool		settled;		/* nothing left to do in this round */
 	CfError		err;
+	int64		outage_ms;		/* it failed because a place does not answer: it waits so long, which is no attempt; 0 = for another reason */
 	CfJobRequest request;
 	bool		new_tag;		/* its upload is begun in this round: nothing of an earlier attempt lies under this tag */
 	int64		begun_us;		/* when it was noted that an upload in parts would begin; 0 = none */
@@ -140,12 +141,13 @@ extern void cf_queue_record_aborted(const CfJob *job, const char *tag);
 extern CfLeftUpload *cf_queue_claim_uploads(int limit, int *count);
 extern void cf_queue_record_swept(const CfLeftUpload *upload, const char *error);
 
-/* What record_failed() needs per job: where it goes, and when it may be claimed again. */
+/* What record_failed() needs per job: where it goes, when it may be claimed again, and whether it used up an attempt. */
 typedef struct CfJobVerdict
 {
 	CfPhase		next;
 	const char *outcome;		/* NULL = none */
 	int64		delay_ms;
+	bool		counts;			/* among the attempts, if it failed */
 } CfJobVerdict;
 
 extern void cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter,

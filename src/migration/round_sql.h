@@ -164,15 +164,8 @@ cf_job_held(const CfJob *job)
 	return !job->lost && !job->settled;
 }
 
-/* cf_job_fail notes an error on a job. */
-static inline void
-cf_job_fail(CfJob *job, const CfError *err)
-{
-	job->failed = true;
-	job->ready = false;
-	if (err != &job->err)
-		job->err = *err;
-}
+/* cf_job_fail notes an error on a job, and whether a place that does not answer is to blame. */
+extern void cf_job_fail(CfJob *job, const CfError *err);
 
 /* cf_job_remote: one of the job's ends is reached by requests. */
 static inline bool

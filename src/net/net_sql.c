@@ -359,6 +359,23 @@ cf_net_perform(CfRequest *request, CfResponse *response, CfArena *arena)
 	PG_END_TRY();
 }
 
+bool
+cf_net_outage(const char *place, int64 *lasts_us, int64 *wait_us)
+{
+	int64		now_us = cf_clock_monotonic_us();
+	const CfBreaker *breaker;
+	int64		until_us;
+
+	attach();
+	breaker = &cf_slot_find(&memory->limits, MyDatabaseId, place)->breaker;
+	until_us = breaker->until_us;
+	if (until_us == 0)
+		return false;
+	*lasts_us = Max(now_us - breaker->since_us, 0);
+	*wait_us = Max(until_us - now_us, 0);
+	return true;
+}
+
 /*
  * What take_request_metrics() took out of memory belongs to its (sub)transaction: when that aborts, it goes back.
  */

@@ -25,4 +25,10 @@ extern void cf_net_wait(CfNet *net, int max_ms);
  */
 extern void cf_net_perform(CfRequest *request, CfResponse *response, CfArena *arena);
 
+/*
+ * cf_net_outage tells whether a place does not answer at the moment (its breaker is open): how long it has not by now, and in how
+ * long it is tried again. Outputs are set only then.
+ */
+extern bool cf_net_outage(const char *place, int64 *lasts_us, int64 *wait_us);
+
 #endif							/* CF_NET_NET_SQL_H */

@@ -159,6 +159,7 @@ ring_get(bool fresh, CfError *err)
 	}
 	if (from_file ? ring_from_file(err) : ring_from_command(fresh, err))
 		return &keys.ring;
+	err->retryable = true;		/* whoever changes the keys may be in the midst of it */
 	keys_forget();
 	return NULL;
 }
@@ -176,6 +177,8 @@ ring_from_file(CfError *err)
 	if (fd < 0 || fstat(fd, &st) < 0)
 	{
 		cf_error_errno(err, errno, "could not open key file", key_file);
+		err->kind = CF_ERR_STATE;
+		cf_error_hint(err, "Put it back, readable for the operating system user of the server, or correct cloudflux.key_file.");
 		if (fd >= 0)
 			CloseTransientFile(fd);
 		return false;

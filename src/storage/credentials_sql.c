@@ -64,6 +64,7 @@ static void setting_open(Setting *setting, const char *name, const char *role);
 static void take_values(Setting *setting, Jsonb *credentials);
 static void take_value(Setting *setting, char *name, JsonbValue *value);
 static char *value_text(const char *name, JsonbValue *value);
+static void check_value(const char *name, const char *text);
 static char *file_value(const char *name, JsonbContainer *object);
 static void check_name(const CfPlace *place, const char *name);
 static void seal_values(Setting *setting);
@@ -239,7 +240,26 @@ value_text(const char *name, JsonbValue *value)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("value of credential \"%s\" is not a text", name),
 				 errhint("A value is a string, or {\"file\": \"/path\"} for a file of the server that holds it.")));
+	check_value(name, text);
 	return text;
+}
+
+/* check_value refuses what no header could carry: a line break that was copied along. JSON is laid out in lines, and parsed. */
+static void
+check_value(const char *name, const char *text)
+{
+	const unsigned char *s = (const unsigned char *) text;
+
+	if (s[strspn(text, " \t\r\n")] == '{')
+		return;
+	for (; *s != '\0'; s++)
+	{
+		if (*s < 0x20 || *s == 0x7f)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("value of credential \"%s\" contains a control character", name),
+					 errhint("Was a line break copied with it? One at the end of a file is left away.")));
+	}
 }
 
 /* file_value reads the file that {"file": path} names; NULL = the object says something else. */

@@ -24,6 +24,7 @@
 
 #define LIST_PAGE 1000
 #define READ_CHUNK (1024 * 1024)
+#define BYTEA_MAX ((int64) MaxAllocSize - VARHDRSZ - 1)	/* with the byte behind, which finds the end */
 #define PRESIGN_MAX_US ((int64) 7 * USECS_PER_DAY)
 
 /* Microseconds between the Unix epoch and the server's. */
@@ -185,13 +186,13 @@ cloudflux_fetch_object(PG_FUNCTION_ARGS)
 	session = cf_storage_session_open(CurrentMemoryContext, text_arg(fcinfo, 0, "place"), GetUserId(), false);
 	while (cf_storage_step(session, cf_storage_stat(&session->op, args.key, &stat)))
 		;
-	if (stat.size_bytes > (int64) MaxAllocSize - VARHDRSZ)
+	if (stat.size_bytes > BYTEA_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("object \"%s\" of place \"%s\" is too large for a value", args.key,
 						session->place->name),
 				 errdetail("It has %lld bytes; a bytea has at most %lld.", (long long) stat.size_bytes,
-						   (long long) MaxAllocSize - VARHDRSZ),
+						   (long long) BYTEA_MAX),
 				 errhint("Move it with cloudflux.migrate(), which streams.")));
 	args.version = PG_ARGISNULL(2) ? stat.version : text_arg(fcinfo, 2, "version");
 	result = palloc(VARHDRSZ + stat.size_bytes + 1);

@@ -121,9 +121,14 @@ probe_list(CfProbe *probe)
 		cf_probe_failed(probe, "authenticated");
 		return false;
 	}
-	probe->told(probe, "authenticated", CF_PROBE_YES, true,
-				probe->caps.remote ? "The store accepts the credentials of the role that asks." :
-				"The role that asks may use the place, and its owner may read and write files of the server.", NULL);
+	if (denied && probe->caps.remote && probe->place->credentials == NULL && probe->place->identity == NULL)
+		probe->told(probe, "authenticated", CF_PROBE_NOTHING, false,
+					"The role that asks has no credentials for this place: requests go out unsigned, and one was refused.",
+					"Set them with cloudflux.set_credentials(), for the role or for public.");
+	else
+		probe->told(probe, "authenticated", CF_PROBE_YES, true,
+					probe->caps.remote ? "The store accepts the credentials of the role that asks." :
+					"The role that asks may use the place, and its owner may read and write files of the server.", NULL);
 	if (denied)
 		cf_probe_failed(probe, "list");
 	else

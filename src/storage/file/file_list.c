@@ -126,12 +126,15 @@ list_start(CfOp *op, CfFileList *list, const char *prefix, const char *token)
 	char		shown[256];
 	size_t		filter_length;
 	CfError		why;
+	CfError		shorter;
+	bool		longer;
 
-	/* Any key that begins with the prefix has the folder that we look for. */
+	/* Any key that begins with the prefix has the folder that we look for; the only one may be the prefix itself, a key that nothing fits behind. */
 	if ((size_t) snprintf(any, sizeof(any), "%sx", prefix) >= sizeof(any))
 		return cf_error_set(&op->err, CF_ERR_INPUT, "prefix is too long: at most %d bytes",
 							CF_STORAGE_KEY_MAX);
-	if (!cf_file_path_build(&path, op->place, any, &why))
+	longer = cf_file_path_build(&path, op->place, any, &why);
+	if (!longer && !cf_file_path_build(&path, op->place, prefix, &shorter))
 	{
 		cf_file_printable(shown, sizeof(shown), prefix);
 		cf_error_set(&op->err, CF_ERR_INPUT, "invalid prefix \"%s\" of a listing", shown);
@@ -140,7 +143,7 @@ list_start(CfOp *op, CfFileList *list, const char *prefix, const char *token)
 	memcpy(list->folder, path.text, path.folder_length);
 	list->folder[path.folder_length] = '\0';
 	list->base_length = path.folder_length;
-	filter_length = strlen(path.name) - 1;
+	filter_length = strlen(path.name) - (longer ? 1 : 0);
 	memcpy(list->filter, path.name, filter_length);
 	list->filter[filter_length] = '\0';
 	if (!level_push(op, list, list->base_length))

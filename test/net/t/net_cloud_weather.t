@@ -58,6 +58,18 @@ ok($c->poll("SELECT attempts >= 2 FROM cloudflux.migration_jobs WHERE job_id = '
 $s3->clear;
 arrived(@reset);
 
+# Nobody answers at all, for more rounds than a job has attempts: once nothing is sent any more, waiting is no attempt.
+$c->set('cloudflux.migration_attempts' => 3);
+$proxy->post('/proxies/store', { enabled => JSON::PP::false });
+my @outage = moved('a store that is out of order');
+ok($c->poll("SELECT attempts >= 6 FROM cloudflux.migration_jobs WHERE job_id = '$outage[3]'", 120), 'it is looked for six times, with three attempts')
+  or diag($c->sql("SELECT phase, attempts, error_message FROM cloudflux.migration_jobs WHERE job_id = '$outage[3]'"));
+is($c->value("SELECT phase FROM cloudflux.migration_jobs WHERE job_id = '$outage[3]' AND error_message <> ''"), 'pending', 'the job waits, and says why');
+is($c->value("SELECT count(*) FROM cloudflux.check_storage('s3') WHERE ok"), 0, 'whoever looks what is wrong is told that all is');
+is($c->value("SELECT capabilities ->> 'conditional write' FROM cloudflux.places WHERE place = 's3'"), 'true', 'which does not disprove what was proven');
+$proxy->post('/proxies/store', { enabled => JSON::PP::true });
+arrived(@outage);
+
 # A store that takes bytes and does not answer: a cancel does not wait for it.
 $s3->toxic('timeout', timeout => 0);
 my $s = $c->session;

@@ -32,6 +32,13 @@ DO $$ BEGIN PERFORM cloudflux.credential_keys(); EXCEPTION WHEN OTHERS THEN RAIS
 COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
 SELECT * FROM cloudflux.credential_keys();
 
+\set cmd 'mv ' :keys ' ' :keys '.away'
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
+DO $$ BEGIN PERFORM cloudflux.credential_keys(); EXCEPTION WHEN OTHERS THEN RAISE NOTICE '% %', SQLSTATE, regexp_replace(SQLERRM, '"/.*"', 'FILE'); END $$;
+\set cmd 'mv ' :keys '.away ' :keys
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
+SELECT * FROM cloudflux.credential_keys();
+
 -- what set_credentials() refuses: neither a value nor the statement that holds it reaches the log
 SELECT cloudflux.set_credentials('nowhere', '{"access_token": "hidden"}');
 SELECT cloudflux.set_credentials(NULL, '{}');
@@ -45,6 +52,7 @@ SELECT cloudflux.set_credentials('photos', '{"access_token": 42}');
 SELECT cloudflux.set_credentials('photos', '{"access_token": null}');
 SELECT cloudflux.set_credentials('photos', '{"access_token": ["hidden"]}');
 SELECT cloudflux.set_credentials('photos', '{"access_token": {"file": "/no/such/file"}}');
+SELECT cloudflux.set_credentials('photos', '{"access_token": "hidden\n"}');
 SELECT cloudflux.set_credentials('photos', '{"access_token": "hidden"}', 'no_such_role');
 \set cmd 'mkdir -p ' :root '/local'
 COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';

@@ -70,6 +70,9 @@ large_folder(void)
 	is_int(list_all("flat/file-49", 7, NULL), 111, "a prefix inside it too");
 	is_int(list_all("flat/file-4999x", 7, NULL), 0, "a prefix that nothing has");
 	is_int(list_all("flat/file-1/", 7, NULL), 0, "a prefix that is an object lists nothing");
+	memset(name, 'n', sizeof(name));
+	snprintf(name + 255, sizeof(name) - 255, "-0");
+	is_int(list_all(name + 2, 7, NULL), 0, "a prefix that no key is longer than");
 	is_int(list_all("elsewhere/x/", 7, NULL), 0, "nor one whose folder is missing");
 }
 
