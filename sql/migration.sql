@@ -1779,6 +1779,7 @@ GRANT EXECUTE ON FUNCTION
 	TO cloudflux_user;
 GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
 GRANT EXECUTE ON FUNCTION
+	cloudflux.wake_movers(),
 	cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
