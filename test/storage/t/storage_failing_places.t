@@ -61,6 +61,9 @@ foreach my $kind (sort keys %own)
 	  or diag(explain($rows));
 }
 
+$peer{s3}->place($c, 'nobodys', bucket => 'objects-two', credentials => {}, options => { prefix => 'nobodys/' });
+told('nobodys', 'authenticated', qr/has no credentials/, qr/set_credentials/, 'nobody is taken for somebody whom the store accepts: without credentials that is told');
+
 foreach my $name (sort keys %peer)
 {
 	my $p = $peer{$name};
