@@ -5,16 +5,19 @@
  * S3 keeps no metadata of an unfinished upload that it would list, so only its id, the handle, tells whose it is, and buckets are shared.
  * Therefore uploads_find reports every unfinished upload below the place's prefix, with owner_tag "", and an abort is for
  * one handle. Who lost the handle (a crash came between the request that began the upload and the note of its answer) knows
- * when it was going to begin: ours can only be an upload of this very key that was begun about then and holds no part,
- * since no part is sent before the handle is kept. Anything else is somebody else's and stays; an upload without parts costs nothing.
+ * when it was going to begin: ours can only be an upload of this very key that was begun within BEGUN_NEAR_US of then, by the store's clock
+ * as its answer tells it, and holds no part, since no part is sent before the handle is kept. That is likelihood, not proof: an upload
+ * that a stranger began of the same key in the same half minute, and has sent no part of yet, would be aborted too, and the stranger told so at
+ * the first part. Anything else stays. So does one of ours that was begun later after the note than that; an upload without parts costs nothing.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "storage/s3/s3.h"
 
 #define ABORT_ROUNDS 10
-#define BEGUN_NEAR_US (INT64_C(15) * 60 * 1000000)	/* between our note and the store's clock, which may be off as far as signatures allow */
+#define BEGUN_NEAR_US (INT64_C(30) * 1000000)	/* between our note and the request that begins, and what times are cut by */
 
 static CfStep abort_parts(CfOp *op, const CfUpload *upload);
 static CfStep abort_put(CfOp *op, const CfUpload *upload);
@@ -225,12 +228,22 @@ cf_s3_unknown_next(CfOp *op, const CfUpload *upload)
 	return find_send(op, upload->args.key, NULL, S3_UNKNOWN_LISTED);
 }
 
+/* clock_apart tells how far the store's clock is ahead of ours: by the time of its answer, else by what the engine had to correct. */
+static int64_t
+clock_apart(const CfOp *op)
+{
+	int64_t		date_us;
+
+	return cf_net_date(cf_net_answer(&op->response, "date"), &date_us) ? date_us - cf_clock_now_us() : op->response.clock_skew_us;
+}
+
 /* unknown_listed chooses the next upload that can be ours: of this key, begun when we noted that we would. */
 static CfStep
 unknown_listed(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
 	int64_t		passed = state->at;
+	int64_t		noted_us = upload->args.begun_us + clock_apart(op);
 	CfStalePage page;
 
 	if (find_answer(op, INT64_MAX, &page) != CF_STEP_DONE)
@@ -238,7 +251,7 @@ unknown_listed(CfOp *op, const CfUpload *upload)
 	for (int i = 0; i < page.count; i++)
 	{
 		const CfStaleUpload *found = &page.uploads[i];
-		int64_t		apart_us = found->started_us - upload->args.begun_us;
+		int64_t		apart_us = found->started_us - noted_us;
 
 		if (found->started_us == 0 || apart_us > BEGUN_NEAR_US || apart_us < -BEGUN_NEAR_US ||
 			strcmp(found->key, upload->args.key) != 0 || passed-- > 0)

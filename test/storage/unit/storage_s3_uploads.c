@@ -24,7 +24,11 @@
 #define NEARBY "<Upload><Key>k2</Key><UploadId>u0</UploadId><Initiated>2013-05-24T00:00:00Z</Initiated></Upload>" \
 	"<Upload><Key>k</Key><UploadId>u1</UploadId><Initiated>2013-05-23T23:00:00Z</Initiated></Upload><Upload><Key>k</Key><UploadId>u2</UploadId></Upload>" \
 	"<Upload><Key>k</Key><UploadId>u3</UploadId><Initiated>2013-05-24T00:00:05.123Z</Initiated></Upload>"
-#define OURS "<Upload><Key>k</Key><UploadId>u4</UploadId><Initiated>2013-05-23T23:59:00Z</Initiated></Upload>"
+#define OURS "<Upload><Key>k</Key><UploadId>u4</UploadId><Initiated>2013-05-23T23:59:31Z</Initiated></Upload>"
+/* A minute before our note: a stranger's, or ours by a clock that is a minute behind. */
+#define EARLIER "<Upload><Key>k</Key><UploadId>u5</UploadId><Initiated>2013-05-23T23:59:00Z</Initiated></Upload>"
+#define LATER "<Upload><Key>k</Key><UploadId>u6</UploadId><Initiated>2013-05-24T00:00:31Z</Initiated></Upload>"
+#define BEHIND "date: Thu, 23 May 2013 23:59:00 GMT\n"
 #define UPLOADS(list) "<ListMultipartUploadsResult>" list "</ListMultipartUploadsResult>"
 #define HOLDS(id, part) {"GET /k?uploadId=" id "&max-parts=1000", NULL, 200, NULL, "<ListPartsResult>" part "</ListPartsResult>"}
 #define APART {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY OURS)}, HOLDS("u3", "<Part><PartNumber>1</PartNumber><Size>5</Size><ETag>e</ETag></Part>"), \
@@ -444,6 +448,12 @@ static const Scene all[] = {
 	{"abort what was never begun", run_abort_never, EXCHANGES({"HEAD /k", NULL, 404})},
 	{"abort a copy by its token", run_abort_copy, EXCHANGES({"DELETE /k?uploadId=u%2F1", NULL, 204}, {LIST_PARTS, NULL, 404})},
 	{"abort, the handle was lost", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, APART, {"DELETE /k?uploadId=u4", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(NEARBY)})},
+	{"abort, the handle was lost, a minute apart is somebody else's", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404},
+	{LIST_UPLOADS "k", NULL, 200, "date: Fri, 24 May 2013 00:00:00 GMT\n", UPLOADS(EARLIER LATER)})},
+	{"abort, the handle was lost, a minute apart without a date is somebody else's", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404},
+	{LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(EARLIER LATER)})},
+	{"abort, the handle was lost, by the store's clock", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404},
+	{LIST_UPLOADS "k", NULL, 200, BEHIND, UPLOADS(EARLIER LATER)}, HOLDS("u5", ""), {"DELETE /k?uploadId=u5", NULL, 204}, {LIST_UPLOADS "k", NULL, 200, BEHIND, UPLOADS(LATER)})},
 	{"abort, the handle was lost, it is gone", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, UPLOADS(OURS)},
 	{"GET /k?uploadId=u4&max-parts=1000", NULL, 404}, {LIST_UPLOADS "k", NULL, 200, NULL, NO_UPLOADS})},
 	{"abort, the handle was lost, refused", run_abort_lost, EXCHANGES({"HEAD /k", NULL, 404}, {LIST_UPLOADS "k", NULL, 403}), CF_ERR_DENIED},
