@@ -269,7 +269,7 @@ typedef enum CfRemoved
 {
 	CF_REMOVED_DELETED,			/* it was the pinned version, and now it is gone */
 	CF_REMOVED_GONE,			/* it was not there any more */
-	CF_REMOVED_CHANGED,			/* another version is there: left alone */
+	CF_REMOVED_CHANGED,			/* another version is there, or was the last: left alone */
 	CF_REMOVED_KEPT				/* the store refuses (lock, hold); reason in op->err.message */
 } CfRemoved;
 

@@ -166,6 +166,7 @@ enum
 	S3_HIDDEN,					/* s3_remove.c: a marker was put before the object */
 	S3_HIDDEN_LISTED,
 	S3_UNCOVERED,				/* and taken away again */
+	S3_MISSING_LISTED,			/* nothing is there: which version was the last? */
 	S3_COPY_ONE,				/* s3_copy.c, in one request */
 	S3_COPY_BEGUN,				/* by parts */
 	S3_COPY_PART,

@@ -10,19 +10,29 @@
  * removed; if somebody wrote in between, our marker is removed again, and what was written is current as before. The version itself is never
  * deleted by its id: that would bring an older one to light, and destroy what versioning keeps. A bucket whose versioning is off or suspended
  * ("null") has no such way.
+ *
+ * Whoever dies between the DELETE and the list leaves a marker that may hide what somebody wrote. So an object that is not there is only gone
+ * if the newest of its versions is the pinned one, or it has none; else it was changed. The marker stays then: nothing tells whether it is ours
+ * or of somebody who wrote and then deleted, and what was deleted must not come back. For the same reason the DELETE is never repeated.
  */
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "storage/s3/s3.h"
 
 static CfStep remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat *stat, CfRemoved *removed);
 static CfStep remove_answer(CfOp *op, const char *key, CfRemoved *removed);
+static bool hides(const CfOp *op);
 static bool can_hide(const CfOp *op);
 static CfStep hide(CfOp *op, const char *key);
 static CfStep hidden(CfOp *op, const char *key, CfRemoved *removed);
+static CfStep versions_ask(CfOp *op, const char *key, int phase);
+static CfStep missing_listed(CfOp *op, const char *key, const char *version, CfRemoved *removed);
 static CfStep hidden_listed(CfOp *op, const char *key, CfRemoved *removed);
 static CfStep uncover(CfOp *op, const char *key);
+static bool key_told(const char *text, const char *prefix, const char *key);
 static bool version_visit(void *ctx, const char *path, const char *text, size_t length);
 
 CfStep
@@ -38,13 +48,15 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 	{
 		case S3_START:
 			state->told.kind = CF_ERR_NONE;
-			return cf_s3_store(op->place)->versions || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_s3_error(op);
+			return hides(op) || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_s3_error(op);
 		case S3_ASKED_MORE:
 			return remove_answer(op, key, removed);
 		case S3_HIDDEN:
 			return hidden(op, key, removed);
 		case S3_HIDDEN_LISTED:
 			return hidden_listed(op, key, removed);
+		case S3_MISSING_LISTED:
+			return missing_listed(op, key, version, removed);
 		case S3_UNCOVERED:
 			if (!cf_s3_success(op) && op->response.status != 404)
 				return cf_s3_fail(op, "bring back object", key);
@@ -59,6 +71,8 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		case CF_S3_MISSING:
+			if (op->phase == S3_ASKED && hides(op))
+				return versions_ask(op, key, S3_MISSING_LISTED);
 			*removed = op->phase == S3_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
 			return cf_s3_done(op);
 		default:
@@ -97,7 +111,7 @@ remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat
 		*removed = CF_REMOVED_CHANGED;
 		return cf_s3_done(op);
 	}
-	if (!caps.conditional_delete && can_hide(op))
+	if (can_hide(op))
 		return hide(op, key);
 	return cf_s3_delete_allowed(op, key) ? cf_s3_delete(op, key, S3_ASKED_MORE) : cf_s3_error(op);
 }
@@ -162,21 +176,32 @@ cf_s3_delete(CfOp *op, const char *key, int phase)
 	return cf_s3_send(op, phase);
 }
 
+/* hides tells whether a removal at this place is a plain DELETE, which hides. */
+static bool
+hides(const CfOp *op)
+{
+	CfCaps		caps;
+
+	cf_storage_caps(op->place, &caps);
+	return !caps.conditional_delete && caps.delete_hides;
+}
+
 /* can_hide tells whether the object that was looked at is a version that a plain DELETE only hides. */
 static bool
 can_hide(const CfOp *op)
 {
 	const CfS3Head *head = &((const CfS3State *) op->state)->head;
 
-	return cf_s3_store(op->place)->versions && head->version_id[0] != '\0' && strcmp(head->version_id, "null") != 0;
+	return hides(op) && head->version_id[0] != '\0' && strcmp(head->version_id, "null") != 0;
 }
 
-/* hide puts a marker before whatever is current; what is there is in state->head. */
+/* hide puts a marker before whatever is current; what is there is in state->head. Sent twice it would put two. */
 static CfStep
 hide(CfOp *op, const char *key)
 {
 	if (cf_s3_request(op, "DELETE", "DeleteObject", key, "") == NULL)
 		return cf_s3_error(op);
+	op->request.repeat = CF_NET_REPEAT_NEVER;
 	return cf_s3_send(op, S3_HIDDEN);
 }
 
@@ -186,7 +211,6 @@ hidden(CfOp *op, const char *key, CfRemoved *removed)
 {
 	CfS3State  *state = op->state;
 	const char *marker = cf_s3_answer(op, "version-id");
-	CfS3Text	query = {.arena = op->arena};
 
 	if (!cf_s3_success(op))
 		return remove_answer(op, key, removed);
@@ -197,6 +221,15 @@ hidden(CfOp *op, const char *key, CfRemoved *removed)
 		return CF_STEP_ERROR;
 	}
 	snprintf(state->source.version_id, sizeof(state->source.version_id), "%s", marker);
+	return versions_ask(op, key, S3_HIDDEN_LISTED);
+}
+
+/* versions_ask lists the versions of an object, newest first. */
+static CfStep
+versions_ask(CfOp *op, const char *key, int phase)
+{
+	CfS3Text	query = {.arena = op->arena};
+
 	cf_s3_text_add(&query, "versions=&encoding-type=url&max-keys=100&prefix=");
 	cf_s3_text_encode(&query, op->place->prefix);
 	cf_s3_text_encode(&query, key);
@@ -205,26 +238,33 @@ hidden(CfOp *op, const char *key, CfRemoved *removed)
 	if (cf_s3_request(op, "GET", "ListObjectVersions", NULL, query.data) == NULL)
 		return cf_s3_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_s3_send(op, S3_HIDDEN_LISTED);
+	return cf_s3_send(op, phase);
 }
 
 typedef struct VersionVisit
 {
 	const CfS3State *state;
-	char		id[256];		/* of the entry that is being read */
+	const CfPlace *place;
+	const char *key;
+	CfS3Pin		entry;			/* what is told of the entry that is being read */
+	char		id[256];		/* its id, in full */
+	bool		named;			/* it is of the key, not of a longer one */
 	bool		passed;			/* our marker was passed: the next version is the one that it hides */
 	bool		judged;
 	bool		ours;			/* which is the pinned one */
 	bool		first_ours;		/* so is the newest version of all: stores that list markers apart */
 	bool		first_seen;
+	CfS3Pin		first;			/* what is told of that one */
+	bool		truncated;
+	bool		listed;			/* the answer is such a list at all */
 } VersionVisit;
 
-/* hidden_listed looks which version our marker hides. The key's own versions come first: other keys that begin so are longer. */
+/* hidden_listed looks which version our marker hides. */
 static CfStep
 hidden_listed(CfOp *op, const char *key, CfRemoved *removed)
 {
 	CfS3State  *state = op->state;
-	VersionVisit visit = {.state = state};
+	VersionVisit visit = {.state = state, .place = op->place, .key = key, .entry.modified = -1};
 
 	*removed = CF_REMOVED_DELETED;
 	if (!cf_s3_success(op))
@@ -238,6 +278,38 @@ hidden_listed(CfOp *op, const char *key, CfRemoved *removed)
 	/* What was hidden cannot be told: nothing may stay hidden. */
 	state->told = op->err;
 	return uncover(op, key);
+}
+
+/*
+ * missing_listed judges an object that is not there: what lies behind a marker may be what somebody wrote. Without any version it is gone; a
+ * list that breaks off before the first one proves nothing.
+ */
+static CfStep
+missing_listed(CfOp *op, const char *key, const char *version, CfRemoved *removed)
+{
+	VersionVisit visit = {.state = op->state, .place = op->place, .key = key, .entry.modified = -1};
+	CfS3Pin		pin;
+	bool		same;
+
+	*removed = CF_REMOVED_GONE;
+	if (!cf_s3_success(op))
+	{
+		/* Without versioning the right to list versions is not asked for. */
+		if (op->response.status >= 400 && op->response.status < 500 && cf_s3_accepts(op->place, "accept_unconditional_delete"))
+			return cf_s3_done(op);
+		return cf_s3_fail(op, "list the versions of object", key);
+	}
+	if (!cf_xml_parse(op->response.body, op->response.body_bytes, version_visit, &visit, &op->err))
+		return cf_s3_error(op);
+	if (!visit.listed)
+		return cf_s3_unexpected(op, "list the versions of object", key, "the answer is no list of versions");
+	if (!visit.first_seen && !visit.truncated)
+		return cf_s3_done(op);
+	same = visit.first_seen && cf_s3_pin_read(version, &pin) &&
+		(pin.version[0] != '\0' && visit.first.version[0] != '\0' ? strcmp(pin.version, visit.first.version) == 0 : cf_s3_pin_same(&pin, &visit.first));
+	if (!same)
+		*removed = CF_REMOVED_CHANGED;
+	return cf_s3_done(op);
 }
 
 /* uncover removes our own marker. */
@@ -256,33 +328,106 @@ uncover(CfOp *op, const char *key)
 	return cf_s3_send(op, S3_UNCOVERED);
 }
 
+/* key_told compares a key of a listing, which may be encoded. Every one that is listed begins with ours, so it cannot be mistaken. */
+static bool
+key_told(const char *text, const char *prefix, const char *key)
+{
+	size_t		prefix_bytes = strlen(prefix);
+	size_t		i = 0;
+
+	if (strncmp(text, prefix, prefix_bytes) == 0 && strcmp(text + prefix_bytes, key) == 0)
+		return true;
+	for (; *text != '\0'; i++, text++)
+	{
+		char		wanted = i < prefix_bytes ? prefix[i] : key[i - prefix_bytes];
+		char		digits[3] = "";
+		char		got = *text == '+' ? ' ' : *text;
+
+		if (*text == '%' && isxdigit((unsigned char) text[1]) && isxdigit((unsigned char) text[2]))
+		{
+			memcpy(digits, text + 1, 2);
+			got = (char) strtol(digits, NULL, 16);
+			text += 2;
+		}
+		if (wanted == '\0' || got != wanted)
+			return false;
+	}
+	return i >= prefix_bytes && key[i - prefix_bytes] == '\0';
+}
+
+/* entry_told keeps what a listing tells of one version or marker. */
+static void
+entry_told(VersionVisit *visit, const char *name, const char *text)
+{
+	size_t		quoted = text[0] == '"';
+	int64_t		time_us;
+	char		etag[256];
+
+	if (strcmp(name, "Key") == 0)
+		visit->named = key_told(text, visit->place->prefix, visit->key);
+	else if (strcmp(name, "VersionId") == 0)
+	{
+		snprintf(visit->id, sizeof(visit->id), "%s", text);
+		if (strcmp(text, "null") != 0)
+			cf_s3_pin_value(visit->entry.version, sizeof(visit->entry.version), text);
+	}
+	else if (strcmp(name, "ETag") == 0)
+	{
+		snprintf(etag, sizeof(etag), "%.*s", (int) strcspn(text + quoted, "\""), text + quoted);
+		cf_s3_pin_value(visit->entry.etag, sizeof(visit->entry.etag), etag);
+	}
+	else if (strcmp(name, "LastModified") == 0 && cf_s3_time_read(text, &time_us))
+		visit->entry.modified = time_us / 1000000;
+}
+
+/* entry_end judges the entry that was read, if it is of the key. */
+static void
+entry_end(VersionVisit *visit, bool version)
+{
+	bool		pinned = strcmp(visit->id, visit->state->head.version_id) == 0;
+
+	if (version && !visit->first_seen)
+	{
+		visit->first_seen = true;
+		visit->first_ours = pinned;
+		visit->first = visit->entry;
+	}
+	if (version && visit->passed && !visit->judged)
+	{
+		visit->judged = true;
+		visit->ours = pinned;
+	}
+	visit->passed |= !version && strcmp(visit->id, visit->state->source.version_id) == 0;
+}
+
 static bool
 version_visit(void *ctx, const char *path, const char *text, size_t length)
 {
 	static const char root[] = "ListVersionsResult/";
 	VersionVisit *visit = ctx;
 	bool		version;
+	size_t		name;
 
 	(void) length;
+	visit->listed |= strncmp(path, root, sizeof(root) - 2) == 0 && path[sizeof(root) - 2] == '\0';
 	if (strncmp(path, root, sizeof(root) - 1) != 0)
 		return true;
 	path += sizeof(root) - 1;
-	if (strcmp(path, "Version/VersionId") == 0 || strcmp(path, "DeleteMarker/VersionId") == 0)
-		snprintf(visit->id, sizeof(visit->id), "%s", text);
-	version = strcmp(path, "Version") == 0;
-	if (!version && strcmp(path, "DeleteMarker") != 0)
+	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
+	name = strcspn(path, "/");
+	version = name == 7 && strncmp(path, "Version", name) == 0;
+	if (!version && (name != 12 || strncmp(path, "DeleteMarker", name) != 0))
 		return true;
-	if (version && !visit->first_seen)
+	if (path[name] == '/')
 	{
-		visit->first_seen = true;
-		visit->first_ours = strcmp(visit->id, visit->state->head.version_id) == 0;
+		entry_told(visit, path + name + 1, text);
+		return true;
 	}
-	if (version && visit->passed && !visit->judged)
-	{
-		visit->judged = true;
-		visit->ours = strcmp(visit->id, visit->state->head.version_id) == 0;
-	}
-	visit->passed |= !version && strcmp(visit->id, visit->state->source.version_id) == 0;
+	if (visit->named)
+		entry_end(visit, version);
+	memset(&visit->entry, 0, sizeof(visit->entry));
+	visit->entry.modified = -1;
+	visit->named = false;
 	visit->id[0] = '\0';
 	return true;
 }

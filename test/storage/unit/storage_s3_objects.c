@@ -96,9 +96,12 @@ run_put_long_metadata(void)
 static CfStep run_put_bad_name(void) { return run_put_described("a b=1\n"); }
 static CfStep run_put_no_name(void) { return run_put_described("=1\n"); }
 #define LIST_VERSIONS "GET /photos?versions=&encoding-type=url&max-keys=100&prefix=k"
-#define HIDES(id) {"DELETE /photos/k", "-If-Match\n", 204, "x-amz-delete-marker: true\nx-amz-version-id: " id "\n"}
+#define HIDES(id) {"DELETE /photos/k", "-If-Match\n", 204, "x-amz-delete-marker: true\nx-amz-version-id: " id "\n", .repeat = CF_NET_REPEAT_NEVER}
 #define VERSIONS(list) "<ListVersionsResult>" list "</ListVersionsResult>"
 #define VERSION(id) "<Version><Key>k</Key><VersionId>" id "</VersionId></Version>"
+#define VERSION_AT(key, id, etag, time) "<Version><Key>" key "</Key><VersionId>" id "</VersionId><ETag>" etag "</ETag><LastModified>" time "</LastModified></Version>"
+#define PINNED(id) VERSION_AT("k", id, "&quot;5d41402abc4b2a76b9719d911017c592&quot;", "2013-05-24T00:00:00.000Z")
+#define MISSING {"HEAD /photos/k", NULL, 404, "x-amz-delete-marker: true\n"}
 #define MARKER(id) "<DeleteMarker><Key>k</Key><VersionId>" id "</VersionId></DeleteMarker>"
 
 static CfStep run_remove(void) { return drive_(cf_storage_remove(&op, "k", PIN, "job-1", &removed)); }
@@ -110,6 +113,30 @@ run_remove_probing(void)
 	return drive_(cf_storage_remove(&op, "k", PIN, "job-1", &removed));
 }
 
+/* run_remove_unseen removes where check_storage() saw that nothing is kept; nor does the place's preset honour a condition. */
+static CfStep
+run_remove_unseen(void)
+{
+	CfStep		step;
+
+	place.was_probed = true;
+	step = drive_(cf_storage_remove(&op, "k", PIN, "job-1", &removed));
+	place.was_probed = false;
+	return step;
+}
+
+static CfStep
+run_remove_below(void)
+{
+	CfStep		step;
+
+	place.prefix = "a b/";
+	step = drive_(cf_storage_remove(&op, "k", PIN, "job-1", &removed));
+	place.prefix = "";
+	return step;
+}
+
+static CfStep run_remove_v1(void) { return drive_(cf_storage_remove(&op, "k", "e=5d41402abc4b2a76b9719d911017c592;v=v1", "job-1", &removed)); }
 static CfStep run_remove_of_list(void) { return drive_(cf_storage_remove(&op, "k", "e=5d41402abc4b2a76b9719d911017c592;o=job-1", "job-1", &removed)); }
 static CfStep run_list(void) { return drive_(cf_storage_list(&op, "a/", NULL, 5000, &page)); }
 static CfStep run_list_on(void) { return drive_(cf_storage_list(&op, "", "to%2Fken", 10, &page)); }
@@ -359,6 +386,33 @@ static const Scene objects[] = {
 		CF_ERR_IO, "marker", OPTIONS({"preset", "minio"})},
 	{"remove where versions are kept, refused", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK "x-amz-version-id: v1\n"}, {"DELETE /photos/k", NULL, 403, NULL, ERROR("AccessDenied")}),
 		CF_ERR_DENIED, NULL, OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, nothing is there: it hides the pinned version", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") PINNED("v1") VERSION("v0"))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_gone},
+	{"remove where versions are kept, nothing is there, markers are told apart", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(PINNED("v1") VERSION("v0") MARKER("m2") MARKER("m1"))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_gone},
+	{"remove where versions are kept, nothing is there: it hides what somebody wrote", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") PINNED("v2") PINNED("v1"))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_changed},
+	{"remove where versions are kept, nothing is there, the pin has no id", run_remove, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") PINNED("v1"))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_gone},
+	{"remove where versions are kept, nothing is there, the pin has no id and somebody wrote the same", run_remove, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") VERSION_AT("k", "v2", "5d41402abc4b2a76b9719d911017c592", "2013-05-24T00:00:01Z") PINNED("v1"))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_changed},
+	{"remove where versions are kept, nothing is there, not even a version", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") VERSION_AT("k2", "v2", "x", "") VERSION_AT("kk", "v3", "x", ""))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_gone},
+	{"remove where versions are kept, nothing is there, the list is cut off before a version", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, VERSIONS(MARKER("m1") "<IsTruncated>true</IsTruncated>")}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_changed},
+	{"remove where versions are kept, nothing is there, below a prefix that is encoded", run_remove_below, EXCHANGES({"HEAD /photos/a%20b/k", NULL, 404}, {"GET /photos?versions=&encoding-type=url&max-keys=100&prefix=a%20b%2Fk", NULL, 200, NULL,
+		VERSIONS(VERSION_AT("a+b%2fk", "v2", "x", "nonsense") VERSION_AT("a%20b/k", "v1", "x", ""))}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}), after_changed},
+	{"remove where versions are kept, nothing is there, the list is none", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, "<ListV"}),
+	CF_ERR_IO, NULL, OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, nothing is there, the list is of something else", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 200, NULL, "<ListBucketResult></ListBucketResult>"}),
+	CF_ERR_IO, "no list of versions", OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, nothing is there, versions are not to be listed", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 403, NULL, ERROR("AccessDenied")}),
+	CF_ERR_DENIED, "versions", OPTIONS({"preset", "minio"})},
+	{"remove where versions are kept, nothing is there, versions are not to be listed and the risk is accepted", run_remove_v1, EXCHANGES(MISSING, {LIST_VERSIONS, NULL, 403, NULL, ERROR("AccessDenied")}),
+	CF_ERR_NONE, NULL, OPTIONS({"preset", "minio"}, {"accept_unconditional_delete", "true"}), after_gone},
+	{"remove where versions were not seen to be kept", run_remove_unseen, EXCHANGES({NULL}),
+	CF_ERR_UNSUPPORTED, "accept_unconditional_delete", OPTIONS({"preset", "minio"})},
 	{"a probe lets the store judge", run_remove_probing, EXCHANGES({"HEAD /k", NULL, 200, "etag: \"x\"\ncontent-length: 1\n"},
 	{"DELETE /k", "If-Match: \"5d41402abc4b2a76b9719d911017c592\"\n", 412}, {"HEAD /k", NULL, 200, "etag: \"x\"\ncontent-length: 1\n"}), CF_ERR_NONE, NULL, NULL, after_changed},
 	{"remove from such a store, accepted", run_remove, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OK}, {"DELETE /photos/k", "-If-Match\n", 204}), CF_ERR_NONE,

@@ -25,6 +25,7 @@ typedef struct Exchange
 	int			sends;			/* 0 = 1 */
 	bool		truncated;
 	const char *sent;			/* the body that is sent; NULL = any */
+	CfNetRepeat repeat;			/* 0 = any */
 } Exchange;
 
 typedef struct Scene
@@ -127,6 +128,8 @@ scene_answer(const char *title)
 		ok(cf_s3_sign(&signed_request, &op, &answer, 0, &err), "%s: the request can be signed", title);
 		is_str(got, e->request == NULL ? "no request" : e->request, "%s: the request", title);
 		scene_has(title, e->has);
+		if (e->repeat != 0)
+			is_int(op.request.repeat, e->repeat, "%s: whether it may be sent again", title);
 		if (e->sent != NULL)
 			ok(op.request.body_bytes == strlen(e->sent) && memcmp(op.request.body, e->sent, strlen(e->sent)) == 0, "%s: the body", title);
 	}
