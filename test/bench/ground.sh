@@ -4,13 +4,13 @@
 #	bench_pair NAME 'command A' 'command B'	runs A B A B … CF_RUNS times (5) after one warm-up, prints medians in ms and A/B
 #	prepare_a, prepare_b			functions that run untimed before each run, when defined
 #
-# Peers are found in PATH or $CF_CACHE/bin; a missing one is told and skipped. Ratios hold when the machine's speed drifts;
+# Peers are found in PATH or where test/harness/servers installs them; a missing one is told and skipped. Ratios hold when the machine's speed drifts;
 # absolute times do not.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 : "${CF_RUNS:=5}" "${CF_CACHE:=$([ "$(id -u)" = 0 ] && echo /var/cache/cloudflux || echo "$HOME/.cache/cloudflux")}"
 PG_CONFIG=$(test/harness/setup pg_config)
 export PG_CONFIG
-bench_path=$PATH:$CF_CACHE/bin
+peers=$(dirname "$(test/harness/servers program rclone)"):$(dirname "$(test/harness/servers program s5cmd)")
 
 bench_cluster()
 {
@@ -21,7 +21,7 @@ bench_cluster()
 		max_wal_size=8GB checkpoint_timeout=30min shared_buffers=1GB "$@"
 	trap 'test/harness/cluster stop build/bench/tree build/bench/cluster immediate; rm -rf build/bench/cluster' EXIT
 	eval "$(test/harness/cluster env build/bench/tree build/bench/cluster)"
-	PATH=$PATH:$CF_CACHE/bin
+	PATH=$PATH:$peers
 	sql -c 'CREATE EXTENSION cloudflux'
 }
 
