@@ -18,7 +18,7 @@ clouds_start()
 	s5cmd=$(test/harness/servers program s5cmd)
 	rm -rf "$base"
 	mkdir -p "$base"
-	echo "bench $(openssl rand -base64 32)" > "$base/key"
+	echo "bench $(test/harness/servers_api.py random 32 base64)" > "$base/key"
 	chmod 600 "$base/key"
 	own "$base/key"
 	bench_cluster cloudflux.net_allow=127.0.0.0/8 cloudflux.key_file="$base/key" shared_buffers=128MB
@@ -53,7 +53,7 @@ server()
 	declare -g "secrets_$1=${CF_ACCESS_KEY:-} ${CF_SECRET_KEY:-}"
 }
 
-# s5 SERVER ARGUMENT …: s5cmd knows one store at a time.
+# s5 SERVER ARGUMENT …: s5cmd with the secrets of that server.
 s5()
 {
 	local secrets=secrets_$1 url=url_$1
@@ -157,7 +157,6 @@ table()
 	for who; do
 		med=$(for c in 2 3 4; do median $(awk -v w="$who" -v c=$c '$1 == w { print $c }' "$base/times"); done | paste -sd' ')
 		row "$who" $med
-		set -- "$@"
 		if [ "$who" = ours ]; then read -r ours_ms ours_cpu _ <<< "$med"
 		else awk -v who="$who" -v a="$ours_ms" -v ac="$ours_cpu" '{ printf "%-20s our rate / its %.2f, our CPU / its %.2f\n", "", $1 / a, ac / ($2 ? $2 : 1) }' <<< "$med"
 		fi
@@ -168,8 +167,9 @@ race()
 {
 	local from=where_$2 i who runners="ours rclone"
 	from=${!from:-$CF_PLACES/$2}
+	# s5cmd knows one store at a time, and only S3.
 	case "$2 $3" in
-	stored_*\ one | stored_*\ two | *\ blue) ;;
+	stored_*\ two | *\ blue) ;;
 	*) runners="$runners s5cmd" ;;
 	esac
 	: > "$base/times"

@@ -7,7 +7,7 @@
 # Peers are found in PATH or where test/harness/servers installs them; a missing one is told and skipped. Ratios hold when the machine's speed drifts;
 # absolute times do not.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-: "${CF_RUNS:=5}" "${CF_CACHE:=$([ "$(id -u)" = 0 ] && echo /var/cache/cloudflux || echo "$HOME/.cache/cloudflux")}"
+: "${CF_RUNS:=5}"
 PG_CONFIG=$(test/harness/setup pg_config)
 export PG_CONFIG
 peers=$(dirname "$(test/harness/servers program rclone)"):$(dirname "$(test/harness/servers program s5cmd)")
