@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog/logfields.h"
+#include "core/calendar.h"
 
 bool
 cf_catalog_field_dash(const CfAccessText *word)
@@ -66,34 +67,12 @@ cf_catalog_field_status(const CfAccessText *word, int *status)
 	return *status >= 100;
 }
 
-/* days_of counts the days from 1970-01-01 to a date of the Gregorian calendar (years from 1 on). */
-static int64_t
-days_of(int year, int month, int day)
-{
-	int64_t		y = month <= 2 ? year - 1 : year;
-	int64_t		era = y / 400;
-	int64_t		year_of_era = y - era * 400;
-	int64_t		day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
-static int
-days_in(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return days[month - 1] + (month == 2 && leap);
-}
-
 bool
 cf_catalog_field_moment(int year, int month, int day, int hour, int minute, int second, int zone_minutes, int64_t *at_us)
 {
-	if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour < 0 ||
-		hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 || zone_minutes < -960 || zone_minutes > 960)
+	if (year < 1970 || zone_minutes < -960 || zone_minutes > 960 || !cf_calendar_us(year, month, day, hour, minute, second, at_us))
 		return false;
-	*at_us = (((days_of(year, month, day) * 24 + hour) * 60 + minute - zone_minutes) * 60 + second) * 1000000;
+	*at_us -= zone_minutes * INT64_C(60000000);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "catalog/manifest.h"
+#include "net/net.h"
 
 /* Names of columns, by kind. */
 static const struct
@@ -86,24 +87,16 @@ copy_field(const CfAccessText *text, char *to, size_t room)
 	return true;
 }
 
-/* time_of reads ISO 8601, or "Thu, 27 May 2021 21:51:32 GMT"; empty = 0. */
+/* time_of reads ISO 8601, or a date of HTTP as Azure has it ("Thu, 27 May 2021 21:51:32 GMT"); empty = 0. */
 static bool
 time_of(const CfAccessText *text, int64_t *at_us)
 {
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	const char *p = text->data;
-	int			month = 0;
+	char		date[64];
 
 	*at_us = 0;
 	if (text->length == 0 || cf_catalog_field_iso(text, at_us))
 		return true;
-	if (text->length != 29 || p[3] != ',' || memcmp(p + 25, " GMT", 4) != 0 || p[19] != ':' || p[22] != ':')
-		return false;
-	while (month < 12 && memcmp(months + 3 * month, p + 8, 3) != 0)
-		month++;
-	return cf_catalog_field_moment(cf_catalog_field_digits(p + 12, 4), month + 1, cf_catalog_field_digits(p + 5, 2),
-								   cf_catalog_field_digits(p + 17, 2), cf_catalog_field_digits(p + 20, 2),
-								   cf_catalog_field_digits(p + 23, 2), 0, at_us);
+	return copy_field(text, date, sizeof(date)) && cf_net_date(date, at_us) && *at_us >= 0;
 }
 
 /* is_current tells whether a row is of what is there now. */

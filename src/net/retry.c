@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/calendar.h"
 #include "net/net.h"
 #include "net/retry.h"
 
@@ -88,18 +89,6 @@ month(const char **at, int *value)
 	return false;
 }
 
-/* days_from_epoch counts the days from 1970-01-01 to a date of the proleptic Gregorian calendar (H. Hinnant's formula). */
-static int64_t
-days_from_epoch(int year, int mon, int day)
-{
-	int64_t		y = mon <= 2 ? year - 1 : year;
-	int64_t		era = (y >= 0 ? y : y - 399) / 400;
-	int64_t		year_of_era = y - era * 400;
-	int64_t		day_of_year = (153 * (mon + (mon > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 /* time_of_day reads hh:mm:ss, a leap second included. */
 static bool
 time_of_day(const char **at, int *seconds)
@@ -153,9 +142,9 @@ cf_net_date(const char *text, int64_t *us)
 		good = good && (literal(&at, " ") ? digits(&at, 1, &day) : digits(&at, 2, &day));
 		good = good && literal(&at, " ") && time_of_day(&at, &seconds) && literal(&at, " ") && digits(&at, 4, &year);
 	}
-	if (!good || *at != '\0' || day < 1 || day > 31)
+	if (!good || *at != '\0' || !cf_calendar_us(year, mon, day, 0, 0, 0, us))
 		return false;
-	*us = (days_from_epoch(year, mon, day) * 86400 + seconds) * 1000000;
+	*us += seconds * INT64_C(1000000);
 	return true;
 }
 

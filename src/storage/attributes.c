@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/calendar.h"
 #include "storage/attributes.h"
 #include "storage/driver.h"
 
@@ -40,7 +41,6 @@ static bool mtime_read(const char *text, size_t bytes, int64_t *us);
 static bool seconds_read(const char *text, int64_t *us);
 static bool rfc3339_read(const char *text, int64_t *us);
 static void mtime_write(CfCharset form, int64_t us, char text[40]);
-static int64_t days_of(int year, int month, int day);
 
 static const CfAttributeRule nothing[CF_ATTRIBUTES];
 
@@ -448,8 +448,7 @@ rfc3339_read(const char *text, int64_t *us)
 	char		sign = 'Z';
 
 	if (sscanf(text, "%4d-%2d-%2d%*[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 || used < 19 ||
-		year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-		second < 0 || second > 60)
+		year < 1970 || !cf_calendar_us(year, month, day, hour, minute, second, us))
 		return false;
 	text = fraction_read(text + used, &fraction);
 	if (*text == '+' || *text == '-')
@@ -462,7 +461,7 @@ rfc3339_read(const char *text, int64_t *us)
 	else if ((*text != 'Z' && *text != 'z') || text[1] != '\0')
 		return false;
 	offset = (offset_hour * INT64_C(60) + offset_minute) * 60 * (sign == '-' ? -1 : 1);
-	*us = ((days_of(year, month, day) * 24 + hour) * 3600 + minute * 60 + second - offset) * 1000000 + fraction;
+	*us += fraction - offset * 1000000;
 	return *us >= 0;
 }
 
@@ -473,30 +472,16 @@ mtime_write(CfCharset form, int64_t us, char text[40])
 	int64_t		seconds = us / 1000000;
 	int64_t		days = seconds / 86400;
 	int			rest = (int) (seconds % 86400);
-	int			year = 1970;
-	int			month = 1;
+	int			year;
+	int			month;
+	int			day;
 
 	if (form == CF_CHARSET_SECONDS)
 	{
 		snprintf(text, 40, "%lld.%06lld", (long long) seconds, (long long) (us % 1000000));
 		return;
 	}
-	year += (int) (days / 366);
-	while (days_of(year + 1, 1, 1) <= days)
-		year++;
-	while (month < 12 && days_of(year, month + 1, 1) <= days)
-		month++;
-	snprintf(text, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%06lldZ", year, month, (int) (days - days_of(year, month, 1)) + 1, rest / 3600,
-			 rest / 60 % 60, rest % 60, (long long) (us % 1000000));
-}
-
-/* days_of counts the days from 1970-01-01 in the Gregorian calendar. */
-static int64_t
-days_of(int year, int month, int day)
-{
-	static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-	int64_t		y = year - 1;
-	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return y * 365 + y / 4 - y / 100 + y / 400 - 719162 + before[month - 1] + (leap && month > 2) + day - 1;
+	cf_calendar_date(days, &year, &month, &day);
+	snprintf(text, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%06lldZ", year, month, day, rest / 3600, rest / 60 % 60, rest % 60,
+			 (long long) (us % 1000000));
 }

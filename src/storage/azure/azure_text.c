@@ -3,12 +3,12 @@
  *		Texts that the driver reads and writes: pieces put together, "name=value" lines, numbers, times.
  *
  * A text that cannot grow remembers that it failed, so that a builder checks once, at its end. Times are those of HTTP (RFC
- * 9110, only the form that servers must send) and ISO 8601 in UTC; the calendar is computed here, since the C library's needs
- * locale or zone.
+ * 9110, only the form that servers must send) and ISO 8601 in UTC.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "core/calendar.h"
 #include "storage/azure/azure.h"
 
 static const char *const months[] = {
@@ -101,18 +101,6 @@ cf_azure_number(const char *text, int64_t max, int64_t *number)
 	return true;
 }
 
-/* days_of counts days since 1970-01-01 of a date in the Gregorian calendar. */
-static int64_t
-days_of(int64_t year, int month, int day)
-{
-	int64_t		era_year = month <= 2 ? year - 1 : year;
-	int64_t		era = (era_year >= 0 ? era_year : era_year - 399) / 400;
-	int64_t		of_era = era_year - era * 400;
-	int64_t		of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 /* cf_azure_time_read reads "Sun, 06 Nov 1994 08:49:37 GMT" and "1994-11-06T08:49:37[.…]Z". */
 bool
 cf_azure_time_read(const char *text, int64_t *time_us)
@@ -133,11 +121,7 @@ cf_azure_time_read(const char *text, int64_t *time_us)
 	}
 	else if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6)
 		return false;
-	if (year < 1601 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-		second < 0 || second > 60)
-		return false;
-	*time_us = (((days_of(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * INT64_C(1000000);
-	return true;
+	return year >= 1601 && cf_calendar_us(year, month, day, hour, minute, second, time_us);
 }
 
 /* cf_azure_time_write writes a time to the second, as HTTP or ISO 8601 has it; a time outside the years 1970 .. 9999 is clamped. */
@@ -147,8 +131,8 @@ cf_azure_time_write(int64_t time_us, bool iso, char text[40])
 	static const char *const weekdays[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
 	int64_t		seconds = time_us / 1000000;
 	int64_t		days;
-	int			year = 1970;
-	int			month = 1;
+	int			year;
+	int			month;
 	int			of_day;
 	int			day;
 
@@ -158,12 +142,7 @@ cf_azure_time_write(int64_t time_us, bool iso, char text[40])
 		seconds = INT64_C(253402300799);
 	days = seconds / 86400;
 	of_day = (int) (seconds % 86400);
-	year += (int) (days / 366);
-	while (days_of(year + 1, 1, 1) <= days)
-		year++;
-	while (month < 12 && days_of(year, month + 1, 1) <= days)
-		month++;
-	day = (int) (days - days_of(year, month, 1)) + 1;
+	cf_calendar_date(days, &year, &month, &day);
 	if (iso)
 		snprintf(text, 40, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60);
 	else

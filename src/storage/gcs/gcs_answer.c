@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/calendar.h"
 #include "core/json.h"
 #include "storage/gcs/gcs.h"
 
 static const char *error_reason(const json_t *error);
 static json_t *body_read(const CfResponse *response);
 static bool digits(const char **text, int count, int *value);
-static int64_t days_from_civil(int64_t year, int month, int day);
 static const char *kept(CfOp *op, const json_t *resource, const char *name, bool *good);
 static const char *metadata_read(CfOp *op, const json_t *metadata, bool *good);
 
@@ -418,10 +418,9 @@ cf_gcs_time(const char *text, int64_t *us)
 			fraction += scale * (*text - '0');
 		}
 	}
-	if (strcmp(text, "Z") != 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+	if (strcmp(text, "Z") != 0 || !cf_calendar_us(year, month, day, hour, minute, second, us))
 		return false;
-	*us = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 * INT64_C(1000000) +
-		second * INT64_C(1000000) + fraction;
+	*us += fraction;
 	return true;
 }
 
@@ -436,19 +435,4 @@ digits(const char **text, int count, int *value)
 		*value = *value * 10 + (**text - '0');
 	}
 	return true;
-}
-
-/* days_from_civil counts the days since 1970-01-01 in the Gregorian calendar. */
-static int64_t
-days_from_civil(int64_t year, int month, int day)
-{
-	int64_t		era;
-	int64_t		of_era;
-	int64_t		of_year;
-
-	year -= month <= 2;
-	era = (year >= 0 ? year : year - 399) / 400;
-	of_era = year - era * 400;
-	of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }

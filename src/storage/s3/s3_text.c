@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/calendar.h"
 #include "storage/s3/s3.h"
 
 #define TEXT_FIRST 256
@@ -124,13 +125,17 @@ cf_s3_number(const char *text, int64_t max, int64_t *number)
 bool
 cf_s3_time_read(const char *text, int64_t *time_us)
 {
-	struct tm	tm = {0};
+	int			year,
+				month,
+				day,
+				hour,
+				minute,
+				second;
 	int			used = 0;
 	int64_t		fraction = 0;
 	int64_t		unit = 100000;
 
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-			   &tm.tm_sec, &used) != 6 || used != 19)
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 || used != 19)
 		return cf_net_date(text, time_us);
 	text += used;
 	if (*text == '.')
@@ -138,13 +143,9 @@ cf_s3_time_read(const char *text, int64_t *time_us)
 		for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
 			fraction += (*text - '0') * unit;
 	}
-	if (strcmp(text, "Z") != 0 || tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
-		tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 ||
-		tm.tm_sec > 60)
+	if (strcmp(text, "Z") != 0 || year < 1970 || !cf_calendar_us(year, month, day, hour, minute, second, time_us))
 		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	*time_us = (int64_t) timegm(&tm) * 1000000 + fraction;
+	*time_us += fraction;
 	return true;
 }
 
