@@ -7,7 +7,7 @@
  * each time, since the platform renews it. The machine's (source managed_identity) is a GET at the instance metadata
  * service, whose fixed link-local address the guard of `net` opens to such requests alone. All answer in JSON. The
  * request's body and the answer's token are secrets: neither reaches an error, which tells the service's code alone
- * (invalid_client, AADSTS7000215).
+ * (invalid_client, AADSTS7000215). Both are wiped when they were used.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -21,14 +21,12 @@
 #define SCOPE "https://storage.azure.com/.default"
 #define METADATA "http://169.254.169.254"
 #define METADATA_TOKEN "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
-#define ANSWER_MAX (64 * 1024)
 
 static const char *credential(const CfPlace *place, const char *name);
 static CfStep ask(CfOp *op);
 static const char *secret_of(CfOp *op, const char **parameter);
 static CfStep ask_metadata(CfOp *op);
 static bool take(CfOp *op);
-static CfNetVerdict token_classify(const CfRequest *request, const CfResponse *response, void *ctx);
 static CfStep token_refused(CfOp *op);
 
 /* cf_azure_token_wanted: account_key comes before sas_token, and that before a token. */
@@ -54,17 +52,15 @@ ask(CfOp *op)
 {
 	const CfPlace *place = op->place;
 	const char *authority = cf_identity_value(place, "authority");
-	CfRequest  *request = cf_storage_op_request(op, "POST", "GetToken");
-	CfAzureText url = {.arena = &op->request_arena};
+	CfAzureText url = {.arena = op->arena};
 	CfAzureText body = {.arena = &op->request_arena};
+	CfRequest  *request;
 	const char *parameter;
 	const char *secret;
 	size_t		authority_bytes;
 
 	if (strcmp(cf_identity_source(place), "managed_identity") == 0)
 		return ask_metadata(op);
-	if ((secret = secret_of(op, &parameter)) == NULL)
-		return cf_azure_error(op);
 	if (authority[0] == '\0')
 		authority = cf_storage_option(place, "authority");
 	if (authority[0] == '\0')
@@ -76,19 +72,21 @@ ask(CfOp *op)
 	cf_azure_text_add(&url, "/");
 	cf_azure_text_encode(&url, credential(place, "tenant_id"));
 	cf_azure_text_add(&url, "/oauth2/v2.0/token");
+	if (url.failed)
+		return cf_azure_memory(op);
+	request = cf_identity_request(op, "POST", "GetToken", url.data, false);
+	if (request == NULL || (secret = secret_of(op, &parameter)) == NULL)
+		return cf_azure_error(op);
 	cf_azure_text_add(&body, "grant_type=client_credentials&scope=");
 	cf_azure_text_encode(&body, SCOPE);
 	cf_azure_text_add(&body, "&client_id=");
 	cf_azure_text_encode(&body, credential(place, "client_id"));
 	cf_azure_text_add(&body, parameter);
 	cf_azure_text_encode(&body, secret);
-	if (url.failed || body.failed)
+	if (body.failed)
 		return cf_azure_memory(op);
-	request->url = url.data;
 	request->body = body.data;
 	request->body_bytes = body.length;
-	request->answer_max = ANSWER_MAX;
-	request->classify = token_classify;
 	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
 		return cf_azure_error(op);
 	return cf_azure_send(op, AZURE_ASKED);
@@ -150,42 +148,27 @@ ask_metadata(CfOp *op)
 	return cf_azure_send(op, AZURE_ASKED);
 }
 
-static CfNetVerdict
-token_classify(const CfRequest *request, const CfResponse *response, void *ctx)
-{
-	(void) request;
-	(void) ctx;
-	if (response->status == 429)
-		return CF_NET_SLOW_DOWN;
-	if (response->truncated || response->status == 408 || response->status >= 500)
-		return CF_NET_RETRY;
-	return CF_NET_FINAL;
-}
-
 /* take reads the answer into the place's token; false = op->err tells. */
 static bool
 take(CfOp *op)
 {
-	const CfPlace *place = op->place;
-	json_t	   *root;
+	json_t	   *answer;
 	const char *token;
-	int64_t		seconds = 0;
-	bool		taken = false;
+	int64_t		seconds;
+	bool		taken;
 
 	if (op->response.status != 200)
 		return token_refused(op), false;
-	root = json_loadb(op->response.body, op->response.body_bytes, 0, NULL);
-	token = json_string_value(json_object_get(root, "access_token"));
-	if (token == NULL || token[0] == '\0' || strlen(token) >= sizeof(place->token->value) || strpbrk(token, "\r\n") != NULL ||
-		!cf_identity_seconds(json_object_get(root, "expires_in"), &seconds))
-		cf_error_set(&op->err, CF_ERR_IO, "answer of the token service of place \"%s\" is not what was expected", place->name);
-	else
+	answer = cf_identity_json(op);
+	token = cf_identity_text(answer, "access_token");
+	taken = strpbrk(token, "\r\n") == NULL && cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds) &&
+		cf_identity_keep(op, token, cf_clock_now_us() + seconds * INT64_C(1000000));
+	if (!taken)
 	{
-		snprintf(place->token->value, sizeof(place->token->value), "%s", token);
-		place->token->expires_us = cf_clock_now_us() + seconds * INT64_C(1000000);
-		taken = true;
+		cf_error_set(&op->err, CF_ERR_IO, "answer of the token service of place \"%s\" is not what was expected", op->place->name);
+		cf_identity_wipe(op);
 	}
-	json_decref(root);
+	json_decref(answer);
 	return taken;
 }
 
@@ -195,7 +178,7 @@ token_refused(CfOp *op)
 {
 	const CfPlace *place = op->place;
 	const CfResponse *response = &op->response;
-	json_t	   *root = NULL;
+	json_t	   *answer;
 	const char *code;
 	const char *text;
 	char		shown[64] = "";
@@ -209,16 +192,18 @@ token_refused(CfOp *op)
 		op->err.retryable = response->err.retryable;
 		if (response->err.message[0] != '\0')
 			cf_error_detail(&op->err, "%s.", response->err.message);
+		cf_identity_wipe(op);
 		return CF_STEP_ERROR;
 	}
-	root = json_loadb(response->body, response->body_bytes, 0, NULL);
-	code = json_string_value(json_object_get(root, "error"));
-	text = json_string_value(json_object_get(root, "error_description"));
-	if (code != NULL && (length = strspn(code, "abcdefghijklmnopqrstuvwxyz_")) > 0)
+	answer = cf_identity_json(op);
+	code = cf_identity_text(answer, "error");
+	text = cf_identity_text(answer, "error_description");
+	if ((length = strspn(code, "abcdefghijklmnopqrstuvwxyz_")) > 0)
 		snprintf(shown, sizeof(shown), " %.*s", (int) (length < 40 ? length : 40), code);
-	if (text != NULL && strncmp(text, "AADSTS", 6) == 0)
+	if (strncmp(text, "AADSTS", 6) == 0)
 		snprintf(aadsts, sizeof(aadsts), " AADSTS%.*s", (int) (strspn(text + 6, "0123456789") < 16 ? strspn(text + 6, "0123456789") : 16), text + 6);
-	json_decref(root);
+	json_decref(answer);
+	cf_identity_wipe(op);
 	cf_error_set(&op->err, response->status >= 500 || response->status == 429 ? CF_ERR_IO : CF_ERR_DENIED,
 				 "could not obtain a token for place \"%s\": HTTP %d%s%s", place->name, response->status, shown, aadsts);
 	if (response->status >= 300 && response->status < 400)

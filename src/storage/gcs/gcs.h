@@ -3,7 +3,7 @@
  *		The driver of Google Cloud Storage, over its JSON API: what its files share. Private to this folder.
  *
  * An operation is a small state machine in op->phase: 0 = not started, else which answer is awaited. What it remembers
- * between two steps is a CfGcsState, made at its first use and freed by cf_gcs_end(). A request and its answer live in
+ * between two steps is a CfGcsState, made at its first use and freed at the end of the op. A request and its answer live in
  * op->request_arena until the next request is built, so what must outlive that is copied into the state or op->arena.
  *
  * The pin of an object is its generation, a number that the store gives to every content that was ever written under a name.
@@ -134,6 +134,7 @@ extern bool cf_gcs_presign(const CfPlace *place, CfArena *arena, const char *met
 /* gcs_token.c */
 extern CfStep cf_gcs_credential_next(CfOp *op);
 extern bool cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err);
+extern bool cf_gcs_bearer(const char *token);
 
 /* gcs_federation.c */
 extern CfStep cf_gcs_federation(CfOp *op);

@@ -35,7 +35,6 @@ static bool url_check(CfOp *op, const char *url);
 static CfStep exchanged(CfOp *op);
 static CfStep impersonate(CfOp *op, const char *url, const char *token);
 static CfStep impersonated(CfOp *op);
-static bool bearer(const char *token);
 static CfStep refused(CfOp *op);
 
 CfStep
@@ -141,7 +140,7 @@ subject_read(CfOp *op, const json_t *config)
 		return NULL;
 	object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	explicit_bzero(text, strlen(text));
-	if (bearer(cf_gcs_text(object, cf_gcs_text(format, "subject_token_field_name"))))
+	if (cf_gcs_bearer(cf_gcs_text(object, cf_gcs_text(format, "subject_token_field_name"))))
 	{
 		token = cf_arena_strdup(&op->request_arena, cf_gcs_text(object, cf_gcs_text(format, "subject_token_field_name")));
 		if (token == NULL)
@@ -178,7 +177,7 @@ exchanged(CfOp *op)
 	json_t	   *config = NULL;
 	CfStep		step;
 
-	if (!bearer(token) || !cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds))
+	if (!cf_gcs_bearer(token) || !cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds))
 		step = cf_identity_fails(op, CF_ERR_IO, WHO " answered %zu bytes that are no token.", op->response.body_bytes);
 	else if ((config = config_read(op)) == NULL)
 		step = CF_STEP_ERROR;
@@ -223,20 +222,12 @@ impersonated(CfOp *op)
 	int64_t		expires_us = 0;
 	CfStep		step = CF_STEP_DONE;
 
-	if (!bearer(token) || !cf_gcs_time(cf_identity_text(answer, "expireTime"), &expires_us) || expires_us <= cf_clock_now_us())
+	if (!cf_gcs_bearer(token) || !cf_gcs_time(cf_identity_text(answer, "expireTime"), &expires_us) || expires_us <= cf_clock_now_us())
 		step = cf_identity_fails(op, CF_ERR_IO, WHO_ACCOUNT " answered %zu bytes that are no token.", op->response.body_bytes);
 	else if (!cf_identity_keep(op, token, expires_us))
 		step = cf_identity_fails(op, CF_ERR_IO, WHO_ACCOUNT " gave a token that is too long.");
 	json_decref(answer);
 	return step;
-}
-
-/* bearer tells whether a token can stand in a header (RFC 6750). */
-static bool
-bearer(const char *token)
-{
-	return token[0] != '\0' &&
-		strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") == strlen(token);
 }
 
 /* refused tells which of the two services said no, and its code. */

@@ -25,7 +25,6 @@
 #define JWT_SECONDS 3600
 #define SIGNATURE_BYTES 1024
 #define TOKEN_SECONDS_MAX 86400
-#define ANSWER_BYTES (64 * 1024)
 #define SKEW_US INT64_C(60000000)	/* clocks that are nearer than this are not why a JWT is refused */
 
 enum
@@ -42,7 +41,6 @@ static char *jwt_part(CfArena *arena, json_t *value);
 static bool token_uri_check(const CfOp *op, const char *token_uri, CfError *err);
 static CfStep token_take(CfOp *op);
 static CfStep token_refused(CfOp *op);
-static CfNetVerdict token_classify(const CfRequest *request, const CfResponse *response, void *ctx);
 
 CfStep
 cf_gcs_credential_next(CfOp *op)
@@ -66,6 +64,7 @@ ask_metadata(CfOp *op)
 {
 	const char *endpoint = cf_identity_value(op->place, "metadata_endpoint");
 	CfRequest  *request;
+	char	   *url;
 	size_t		length;
 
 	if (endpoint[0] == '\0')
@@ -73,39 +72,27 @@ ask_metadata(CfOp *op)
 	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
 		return CF_STEP_ERROR;
 	length = strlen(endpoint);
-	request = cf_storage_op_request(op, "GET", "metadata.token");
-	request->url = cf_gcs_printf(&op->request_arena, "%.*s" METADATA_TOKEN "%s", (int) (length - (endpoint[length - 1] == '/')), endpoint,
-								 CF_GCS_SCOPE);
-	if (request->url == NULL)
-		return cf_gcs_memory(op);
-	if (!cf_net_header(request, "Metadata-Flavor", "Google", &op->err))
+	url = cf_gcs_printf(op->arena, "%.*s" METADATA_TOKEN "%s", (int) (length - (endpoint[length - 1] == '/')), endpoint, CF_GCS_SCOPE);
+	request = cf_identity_request(op, "GET", "metadata.token", url, true);
+	if (request == NULL || !cf_net_header(request, "Metadata-Flavor", "Google", &op->err))
 		return CF_STEP_ERROR;
-	request->metadata_service = true;
-	request->answer_max = ANSWER_BYTES;
-	request->classify = token_classify;
-	op->phase = TOKEN_ASKED;
-	return CF_STEP_SEND;
+	return cf_identity_send(op, TOKEN_ASKED);
 }
 
 /* ask_key exchanges a JWT that was signed at now_us for a token. */
 static CfStep
 ask_key(CfOp *op, int phase, int64_t now_us)
 {
-	CfRequest  *request = cf_storage_op_request(op, "POST", "oauth2.token");
 	const char *token_uri;
+	CfRequest  *request;
 	json_t	   *key;
 	char	   *jwt;
 
 	if (!cf_gcs_key_read(op->place, &key, &op->err))
 		return CF_STEP_ERROR;
 	token_uri = cf_gcs_text(key, "token_uri");
-	request->url = cf_arena_strdup(&op->request_arena, token_uri[0] == '\0' ? TOKEN_URI : token_uri);
-	if (request->url == NULL)
-	{
-		json_decref(key);
-		return cf_gcs_memory(op);
-	}
-	jwt = token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url, now_us / 1000000) : NULL;
+	request = cf_identity_request(op, "POST", "oauth2.token", token_uri[0] == '\0' ? TOKEN_URI : token_uri, false);
+	jwt = request != NULL && token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url, now_us / 1000000) : NULL;
 	json_decref(key);
 	if (jwt == NULL)
 		return CF_STEP_ERROR;
@@ -116,10 +103,7 @@ ask_key(CfOp *op, int phase, int64_t now_us)
 	request->body_bytes = strlen(request->body);
 	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
 		return CF_STEP_ERROR;
-	request->answer_max = ANSWER_BYTES;
-	request->classify = token_classify;
-	op->phase = phase;
-	return CF_STEP_SEND;
+	return cf_identity_send(op, phase);
 }
 
 /*
@@ -217,30 +201,27 @@ cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
 static CfStep
 token_take(CfOp *op)
 {
-	CfToken    *token = op->place->token;
-	json_t	   *answer = cf_gcs_answer(op);
-	const char *value = cf_gcs_text(answer, "access_token");
-	json_t	   *seconds = json_object_get(answer, "expires_in");
-	json_int_t	expires = json_integer_value(seconds);
+	json_t	   *answer = cf_identity_json(op);
+	const char *value = cf_identity_text(answer, "access_token");
+	json_int_t	seconds = json_integer_value(json_object_get(answer, "expires_in"));
+	bool		kept;
 
-	op->phase = 0;
-	if (op->request.body != NULL)
-		explicit_bzero((void *) op->request.body, op->request.body_bytes);
-	if (answer == NULL)
-		return CF_STEP_ERROR;	/* told by cf_gcs_answer(), which shows nothing of it */
-	if (value[0] == '\0' || strlen(value) >= sizeof(token->value) || expires < 1 || expires > TOKEN_SECONDS_MAX ||
-		strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") != strlen(value) ||
-		(op->request.metadata_service && strcmp(cf_net_answer(&op->response, "metadata-flavor"), "Google") != 0))
-	{
-		json_decref(answer);
-		return cf_gcs_fails(op, CF_ERR_IO, true, "could not read the access token for place \"%s\"", op->place->name);
-	}
-	memcpy(token->value, value, strlen(value) + 1);
-	token->expires_us = cf_clock_now_us() + expires * INT64_C(1000000);
+	kept = seconds >= 1 && seconds <= TOKEN_SECONDS_MAX && cf_gcs_bearer(value) &&
+		(!op->request.metadata_service || strcmp(cf_net_answer(&op->response, "metadata-flavor"), "Google") == 0) &&
+		cf_identity_keep(op, value, cf_clock_now_us() + seconds * INT64_C(1000000));
 	json_decref(answer);
-	if (op->response.body != NULL)
-		explicit_bzero((void *) op->response.body, op->response.body_bytes);
-	return CF_STEP_DONE;
+	if (kept)
+		return CF_STEP_DONE;
+	cf_identity_wipe(op);
+	return cf_gcs_fails(op, CF_ERR_IO, true, "could not read the access token for place \"%s\"", op->place->name);
+}
+
+/* cf_gcs_bearer tells whether a token can stand in a header (RFC 6750). */
+bool
+cf_gcs_bearer(const char *token)
+{
+	return token[0] != '\0' &&
+		strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") == strlen(token);
 }
 
 /*
@@ -257,14 +238,13 @@ token_refused(CfOp *op)
 	char		code[64];
 	char		text[400];
 
-	if (op->request.body != NULL)
-		explicit_bzero((void *) op->request.body, op->request.body_bytes);
-	if (status == 0)
-		return cf_gcs_fail(op, "authenticate for", NULL);
-	answer = json_loadb(op->response.body == NULL ? "" : op->response.body, op->response.body_bytes, 0, NULL);
+	answer = cf_identity_json(op);
 	cf_gcs_shown(cf_gcs_text(answer, "error"), code, sizeof(code));
 	cf_gcs_shown(cf_gcs_text(answer, "error_description"), text, sizeof(text));
 	json_decref(answer);
+	cf_identity_wipe(op);
+	if (status == 0)
+		return cf_gcs_fail(op, "authenticate for", NULL);
 	if (op->phase == TOKEN_ASKED && status == 400 && !op->request.metadata_service &&
 		cf_net_date(cf_net_answer(&op->response, "date"), &date_us) &&
 		(date_us > now_us + SKEW_US || date_us < now_us - SKEW_US))
@@ -279,14 +259,4 @@ token_refused(CfOp *op)
 	else if (op->request.metadata_service && status == 404)
 		cf_error_hint(&op->err, "This machine has no service account.");
 	return CF_STEP_ERROR;
-}
-
-static CfNetVerdict
-token_classify(const CfRequest *request, const CfResponse *response, void *ctx)
-{
-	(void) request;
-	(void) ctx;
-	if (response->truncated || response->status >= 500 || response->status == 408)
-		return CF_NET_RETRY;
-	return response->status == 429 ? CF_NET_SLOW_DOWN : CF_NET_FINAL;
 }

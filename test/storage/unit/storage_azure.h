@@ -113,7 +113,7 @@ serve(void)
 	asked++;
 	response->status = answer->status;
 	response->sends = answer->sends == 0 ? 1 : answer->sends < 0 ? 0 : answer->sends;
-	response->body = answer->body == NULL ? "" : answer->body;
+	response->body = answer->body == NULL ? "" : cf_arena_strdup(&scripts, answer->body);	/* to be wiped */
 	response->body_bytes = strlen(response->body);
 	if (answer->status == 0)
 	{

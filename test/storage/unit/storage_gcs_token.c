@@ -238,6 +238,7 @@ static void
 other_sources(void)
 {
 	static const CfIdentity machine = {.source = "metadata_server"};
+	char		body[64];
 
 	note("other sources");
 	give("access_token", "fixed");
@@ -266,7 +267,7 @@ other_sources(void)
 	op.request.metadata_service = false;
 	ok(answer(200, "{\"access_token\":\"machine\",\"expires_in\":300}", NULL) == CF_STEP_DONE, "(without the mark)");
 	cf_gcs_credential_next(&op);
-	op.response = (CfResponse) {.status = 200, .body = "{\"access_token\":\"m\",\"expires_in\":300}", .body_bytes = 38};
+	op.response = (CfResponse) {.status = 200, .body = strcpy(body, "{\"access_token\":\"m\",\"expires_in\":300}"), .body_bytes = strlen(body)};
 	token.expires_us = 0;
 	ok(cf_gcs_credential_next(&op) == CF_STEP_ERROR && token.expires_us == 0, "who does not say Google is not believed");
 	place.identity = NULL;
