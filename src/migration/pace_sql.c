@@ -159,6 +159,23 @@ cf_round_still_held(CfRound *round, const CfJob *job)
 	return cf_job_held(job);
 }
 
+/* cf_round_in_transaction runs one question or statement about a job in a transaction of its own. */
+bool
+cf_round_in_transaction(CfRound *round, CfJob *job, const char *activity, bool (*statement) (CfJob *job), bool durable)
+{
+	MemoryContext old;
+	bool		answer;
+
+	HOLD_INTERRUPTS();
+	cf_queue_begin(activity);
+	old = MemoryContextSwitchTo(round->context);
+	answer = statement(job);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(durable);
+	RESUME_INTERRUPTS();
+	return answer;
+}
+
 /* hear listens for requests alone, without a word about progress. */
 static void
 hear(CfRound *round)

@@ -834,7 +834,7 @@ cf_queue_record_pinned(const CfJob *job, const CfAddress *address)
 
 /* cf_queue_points_back tells whether the catalog already points to the source again. */
 bool
-cf_queue_points_back(const CfJob *job)
+cf_queue_points_back(CfJob *job)
 {
 	static CfSpiPlan plan = {
 		"SELECT 1 FROM cloudflux.data_objects WHERE file_id OPERATOR(pg_catalog.=) $1"

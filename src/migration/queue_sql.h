@@ -136,7 +136,7 @@ extern bool cf_queue_record_rolled_back(CfJob *job);	/* kept = why it is not as 
 /* uploads_sql.c */
 extern void cf_queue_load_uploads(CfJob *job);
 extern bool cf_queue_record_begun(CfJob *job);
-extern bool cf_queue_record_handle(CfJob *job, const char *handle);
+extern bool cf_queue_record_handle(CfJob *job);
 extern void cf_queue_record_aborted(const CfJob *job, const char *tag);
 extern CfLeftUpload *cf_queue_claim_uploads(int limit, int *count);
 extern void cf_queue_record_swept(const CfLeftUpload *upload, const char *error);
@@ -168,6 +168,6 @@ extern CfAddress *cf_queue_addresses(const CfJob *job, int *count);
 
 /* Records the version of an address that had none; false = another mover has the job. */
 extern bool cf_queue_record_pinned(const CfJob *job, const CfAddress *address);
-extern bool cf_queue_points_back(const CfJob *job);
+extern bool cf_queue_points_back(CfJob *job);
 
 #endif							/* CF_MIGRATION_QUEUE_SQL_H */

@@ -272,42 +272,13 @@ cf_round_clean(CfRound *round)
 	cf_round_move_on(&round->jobs, CF_PHASE_CLEANING, CF_PHASE_DONE);
 }
 
-/* in_transaction runs one question or statement about a job in a transaction of its own. */
-static bool
-in_transaction(CfRound *round, CfJob *job, const char *activity, bool (*statement) (CfJob *job), bool durable)
-{
-	MemoryContext old;
-	bool		answer;
-
-	HOLD_INTERRUPTS();
-	cf_queue_begin(activity);
-	old = MemoryContextSwitchTo(round->context);
-	answer = statement(job);
-	MemoryContextSwitchTo(old);
-	cf_queue_commit(durable);
-	RESUME_INTERRUPTS();
-	return answer;
-}
-
-static bool
-ask_points_back(CfJob *job)
-{
-	return cf_queue_points_back(job);
-}
-
-static bool
-say_rolled_back(CfJob *job)
-{
-	return cf_queue_record_rolled_back(job);
-}
-
 /* point_back changes the pointers if both ends still are what they were; a reason not to goes into job->kept. */
 static bool
 point_back(CfRound *round, CfJob *job)
 {
 	char		version[CF_STORAGE_VERSION_MAX + 1];
 
-	if (in_transaction(round, job, "looking where an object is", ask_points_back, false))
+	if (cf_round_in_transaction(round, job, "looking where an object is", cf_queue_points_back, false))
 		return true;
 	if (!cf_round_stat_version(round, job->source, job->source_key, version, &job->err))
 		return false;
@@ -319,7 +290,7 @@ point_back(CfRound *round, CfJob *job)
 		job->kept = "the object at the destination changed after it arrived";
 	if (job->kept != NULL)
 		return true;
-	if (!in_transaction(round, job, "rolling a migration back", cf_queue_record_rolling_back, true))
+	if (!cf_round_in_transaction(round, job, "rolling a migration back", cf_queue_record_rolling_back, true))
 		job->lost = true;
 	TRIP("migration_pointed_back");
 	return !job->lost;
@@ -364,7 +335,7 @@ cf_round_roll_back(CfRound *round)
 			job->kept = psprintf("it could not be rolled back: %s", job->err.message);
 		else if (job->failed || job->lost)
 			continue;
-		in_transaction(round, job, "ending a rollback", say_rolled_back, false);
+		cf_round_in_transaction(round, job, "ending a rollback", cf_queue_record_rolled_back, false);
 		job->settled = true;
 	}
 	MemoryContextSwitchTo(old);

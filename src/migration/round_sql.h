@@ -114,6 +114,7 @@ extern int	cf_round_lines(const CfRound *round, const CfTransferPlan *plan);
 extern bool cf_round_stopping(CfRound *round);
 extern size_t cf_round_buffer_bytes(const CfPlace *source, const CfPlace *dest);
 extern bool cf_round_still_held(CfRound *round, const CfJob *job);
+extern bool cf_round_in_transaction(CfRound *round, CfJob *job, const char *activity, bool (*statement) (CfJob *job), bool durable);
 extern void cf_round_attend(CfRound *round);
 extern void cf_lane_pay(CfLane *lane, int64 bytes);
 extern bool cf_lane_paid(const CfLane *lane, int64 now_us);

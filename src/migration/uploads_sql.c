@@ -88,11 +88,11 @@ cf_queue_record_begun(CfJob *job)
 
 /* cf_queue_record_handle keeps the store's name of an upload in parts, before its first part; false = the job is lost. */
 bool
-cf_queue_record_handle(CfJob *job, const char *handle)
+cf_queue_record_handle(CfJob *job)
 {
 	static CfSpiPlan plan = {"SELECT cloudflux.record_handle($1, $2, $3, $4)", 4, {TEXTOID, INT8OID, TEXTOID, TEXTOID}};
 	Datum		values[4] = {CStringGetTextDatum(job->file_id), Int64GetDatum(job->fence), CStringGetTextDatum(job->upload_tag),
-	CStringGetTextDatum(handle)};
+	CStringGetTextDatum(job->upload_handle)};
 
 	cf_spi_begin();
 	job->lost = cf_spi_run(&plan, values, NULL) == 0;
@@ -152,15 +152,7 @@ cf_queue_record_swept(const CfLeftUpload *upload, const char *error)
 void
 cf_round_note_beginning(CfRound *round, CfJob *job)
 {
-	MemoryContext old;
-
-	HOLD_INTERRUPTS();
-	cf_queue_begin("noting that an upload begins");
-	old = MemoryContextSwitchTo(round->context);
-	cf_queue_record_begun(job);
-	MemoryContextSwitchTo(old);
-	cf_queue_commit(true);
-	RESUME_INTERRUPTS();
+	cf_round_in_transaction(round, job, "noting that an upload begins", cf_queue_record_begun, true);
 	TRIP("remote_upload_noted");
 }
 
@@ -168,19 +160,11 @@ cf_round_note_beginning(CfRound *round, CfJob *job)
 void
 cf_round_keep_handle(CfRound *round, CfJob *job, const char *handle)
 {
-	MemoryContext old;
-
 	if (strcmp(job->upload_handle, handle) == 0)
 		return;
 	TRIP("remote_upload_begun");
-	HOLD_INTERRUPTS();
-	cf_queue_begin("recording an upload");
-	old = MemoryContextSwitchTo(round->context);
-	job->upload_handle = pstrdup(handle);
-	cf_queue_record_handle(job, job->upload_handle);
-	MemoryContextSwitchTo(old);
-	cf_queue_commit(true);
-	RESUME_INTERRUPTS();
+	job->upload_handle = MemoryContextStrdup(round->context, handle);
+	cf_round_in_transaction(round, job, "recording an upload", cf_queue_record_handle, true);
 	TRIP("remote_handle_recorded");
 }
 
