@@ -130,12 +130,22 @@ cf_transfer_opening(const CfTransfer *transfer)
 		transfer->lines[0].dest.traffic == CF_PORT_SENT;
 }
 
+/*
+ * start_sums begins at the first byte: with SHA-256 for whoever asks later, CRC-64 since reading back by it costs next to nothing, and what
+ * the store can tell.
+ */
+static CfStep
+start_sums(CfTransfer *t, CfError *err)
+{
+	int			kinds = CF_DIGEST_SHA256 | CF_DIGEST_CRC64NVME | t->dest_caps.digests;
+
+	return cf_sums_start(&t->sums, kinds) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
+}
+
 static CfStep
 copy_pin(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].source;
-	/* SHA-256 for whoever asks later, CRC-64 since reading back by it costs next to nothing, and what the store can tell. */
-	int			kinds = CF_DIGEST_SHA256 | CF_DIGEST_CRC64NVME | t->dest_caps.digests;
 	CfStep		step = cf_port_took(port, cf_storage_stat(&port->op, t->args.source_key, &t->source_stat));
 
 	if (step == CF_STEP_ERROR)
@@ -163,7 +173,7 @@ copy_pin(CfTransfer *t, CfError *err)
 	/* A store that copies by itself is believed only by digests that it tells of both. */
 	t->args.server_side &= t->args.source->driver == t->args.dest->driver && t->dest_caps.server_side_copy &&
 		t->dest_caps.copy_conditional && t->source_stat.digests.known != 0;
-	return cf_sums_start(&t->sums, kinds) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
+	return start_sums(t, err);
 }
 
 void
@@ -518,5 +528,5 @@ copy_reclaim(CfTransfer *t, CfError *err)
 	t->args.resume = t->noted = t->source_done = false;
 	t->args.handle = "";
 	t->digests.known = 0;
-	return cf_sums_start(&t->sums, CF_DIGEST_SHA256 | t->dest_caps.digests) ? CF_STEP_DONE : cf_transfer_hash_failed(err);
+	return start_sums(t, err);
 }
