@@ -357,9 +357,8 @@ mark_busy(CfJobs *jobs, CfJobFilter filter, uint64 rows)
 	}
 }
 
-/* text_or_empty reads a column; NULL becomes "". */
-static char *
-text_or_empty(uint64 row, int col)
+char *
+cf_queue_text(uint64 row, int col)
 {
 	char	   *text = cf_spi_text(row, col);
 
@@ -393,27 +392,27 @@ read_job(CfJob *job, uint64 row)
 	job->fence = cf_spi_int64(row, 5, NULL);
 	job->attempt = (int) cf_spi_int64(row, 6, NULL);
 	job->crashes = (int) cf_spi_int64(row, 7, NULL);
-	job->outcome = text_or_empty(row, 8);
+	job->outcome = cf_queue_text(row, 8);
 	job->took_over = cf_spi_bool(row, 9, NULL);
-	job->upload_tag = text_or_empty(row, 10);
-	job->upload_handle = text_or_empty(row, 11);
+	job->upload_tag = cf_queue_text(row, 10);
+	job->upload_handle = cf_queue_text(row, 11);
 	job->size_bytes = cf_spi_int64(row, 12, NULL);
-	job->source_place = text_or_empty(row, 13);
-	job->source_key = text_or_empty(row, 14);
-	job->source_version = text_or_empty(row, 15);
-	job->dest_place = text_or_empty(row, 16);
-	job->dest_key = text_or_empty(row, 17);
-	job->dest_class = text_or_empty(row, 18);
-	job->dest_version = text_or_empty(row, 19);
+	job->source_place = cf_queue_text(row, 13);
+	job->source_key = cf_queue_text(row, 14);
+	job->source_version = cf_queue_text(row, 15);
+	job->dest_place = cf_queue_text(row, 16);
+	job->dest_key = cf_queue_text(row, 17);
+	job->dest_class = cf_queue_text(row, 18);
+	job->dest_version = cf_queue_text(row, 19);
 	read_digests(&job->digests, bytea_or_null(row, 20), cf_spi_text(row, 27));
 	job->part_bytes = cf_spi_int64(row, 28, NULL);
 	job->waited_sec = cf_spi_int64(row, 29, NULL);
 	job->restore_left_sec = cf_spi_int64(row, 30, NULL);
 	job->delete_source = cf_spi_bool(row, 21, NULL);
-	job->requested_by = text_or_empty(row, 22);
-	job->content_type = text_or_empty(row, 23);
+	job->requested_by = cf_queue_text(row, 22);
+	job->content_type = cf_queue_text(row, 23);
 	job->known_sha256 = bytea_or_null(row, 24);
-	job->request = request_of(text_or_empty(row, 25));
+	job->request = request_of(cf_queue_text(row, 25));
 	job->source_is_primary = cf_spi_bool(row, 26, NULL);
 }
 
@@ -491,7 +490,7 @@ read_requests(CfJobs *jobs, uint64 rows)
 		CfJob	   *job = job_of(jobs, cf_spi_text(row, 1), &last);
 
 		if (job != NULL)
-			job->request = request_of(text_or_empty(row, 2));
+			job->request = request_of(cf_queue_text(row, 2));
 	}
 }
 
@@ -810,7 +809,7 @@ cf_queue_addresses(const CfJob *job, int *count)
 	{
 		addresses[i].place = cf_spi_text(i, 1);
 		addresses[i].key = cf_spi_text(i, 2);
-		addresses[i].version = text_or_empty(i, 3);
+		addresses[i].version = cf_queue_text(i, 3);
 	}
 	cf_spi_end();
 	return addresses;

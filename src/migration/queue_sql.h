@@ -84,7 +84,7 @@ typedef struct CfJob
 	CfJobRequest request;
 	bool		new_tag;		/* its upload is begun in this round: nothing of an earlier attempt lies under this tag */
 	int64		begun_us;		/* when it was noted that an upload in parts would begin; 0 = none */
-	CfLeftUpload *unfinished;			/* by movers that lost the job, under other tags; to be removed first */
+	CfLeftUpload *unfinished;	/* by movers that lost the job, under other tags; to be removed first */
 	int			unfinished_count;
 	char	   *kept;			/* why the source stays; NULL = it is gone */
 	char	   *left;			/* what the destination could not hold of it; NULL = nothing */
@@ -117,6 +117,7 @@ typedef bool (*CfJobFilter) (const CfJob *job);
 /* All of these need a transaction (cf_queue_begin / cf_queue_commit) and allocate in the current context. */
 extern void cf_queue_begin(const char *activity);
 extern void cf_queue_commit(bool durable);
+extern char *cf_queue_text(uint64 row, int col);	/* of the last result, as CfJob has texts: "" = NULL */
 
 extern CfJobs cf_queue_claim(int limit, int64 max_bytes, int at_once, int lease_sec);
 extern void cf_queue_load_parts(CfJob *job);

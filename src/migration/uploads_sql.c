@@ -34,14 +34,6 @@ typedef struct CfSweptPlaces
 	bool		no_source;		/* it is not known, or there is no such place any more */
 } CfSweptPlaces;
 
-static char *
-text_or_empty(uint64 row, int col)
-{
-	char	   *text = cf_spi_text(row, col);
-
-	return text != NULL ? text : "";
-}
-
 /* cf_queue_load_uploads tells a job what was begun for it: under its own tag, and under those of others. */
 void
 cf_queue_load_uploads(CfJob *job)
@@ -63,7 +55,7 @@ cf_queue_load_uploads(CfJob *job)
 		CfLeftUpload *left = &job->unfinished[job->unfinished_count];
 
 		*left = (CfLeftUpload) {cf_spi_text(row, 1), cf_spi_text(row, 2), cf_spi_text(row, 3), cf_spi_text(row, 4),
-			text_or_empty(row, 5), cf_spi_int64(row, 6, NULL)};
+			cf_queue_text(row, 5), cf_spi_int64(row, 6, NULL)};
 		if (strcmp(left->owner_tag, job->upload_tag) != 0)
 			job->unfinished_count++;
 		else
@@ -128,7 +120,7 @@ cf_queue_claim_uploads(int limit, int *count)
 	uploads = SPI_palloc(sizeof(CfLeftUpload) * (*count + 1));
 	for (int i = 0; i < *count; i++)
 		uploads[i] = (CfLeftUpload) {cf_spi_text(i, 1), cf_spi_text(i, 2), cf_spi_text(i, 3), cf_spi_text(i, 4),
-			text_or_empty(i, 5), cf_spi_int64(i, 6, NULL), text_or_empty(i, 7), text_or_empty(i, 8)};
+			cf_queue_text(i, 5), cf_spi_int64(i, 6, NULL), cf_queue_text(i, 7), cf_queue_text(i, 8)};
 	cf_spi_end();
 	return uploads;
 }
