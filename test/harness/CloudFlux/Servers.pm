@@ -92,23 +92,35 @@ sub place
 	$c->sql("SELECT cloudflux.set_credentials('$name', " . quote(encode_json($credentials)) . ')', %{ $how{as} // {} }) if %$credentials;
 }
 
-sub write
+# _api asks the server something of a bucket, without cloudflux; dies if it says no.
+sub _api
 {
-	my ($self, $key, $bytes, $bucket, $headers) = @_;
+	my ($self, $verb, $bucket, @more) = @_;
+	my ($good, $out, $err) = $self->run("$harness/servers_api.py", $verb, $bucket // $self->{bucket}, @more);
+	die "$self->{name}: $err" unless $good;
+	return $out;
+}
+
+# _spool writes what is to be sent into a file, and tells which.
+sub _spool
+{
+	my ($self, $bytes) = @_;
 	open my $out, '>:raw', "$self->{dir}/bytes" or die $!;
 	print $out $bytes;
 	close $out or die $!;
-	my ($good, undef, $err) = $self->run("$harness/servers_api.py", 'put', $bucket // $self->{bucket}, $key, "$self->{dir}/bytes",
-		encode_json($headers // {}));
-	die "$self->{name}: $err" unless $good;
+	return "$self->{dir}/bytes";
+}
+
+sub write
+{
+	my ($self, $key, $bytes, $bucket, $headers) = @_;
+	$self->_api('put', $bucket, $key, $self->_spool($bytes), encode_json($headers // {}));
 }
 
 sub describe
 {
 	my ($self, $key, $bucket) = @_;
-	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'describe', $bucket // $self->{bucket}, $key);
-	die "$self->{name}: $err" unless $good;
-	return decode_json($out);
+	return decode_json($self->_api('describe', $bucket, $key));
 }
 
 sub read
@@ -131,36 +143,22 @@ sub digest
 sub list
 {
 	my ($self, $bucket) = @_;
-	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'list', $bucket // $self->{bucket});
-	die "$self->{name}: $err" unless $good;
-	return map { s/%([0-9A-F]{2})/chr hex $1/ger } split /\n/, $out;
+	return map { s/%([0-9A-F]{2})/chr hex $1/ger } split /\n/, $self->_api('list', $bucket);
 }
 
 # begin begins an upload in parts of an S3 server, as somebody else would; with bytes as its first part. Tells its id.
 sub begin
 {
 	my ($self, $key, $bytes, $bucket) = @_;
-	my @part;
-	if (defined $bytes)
-	{
-		open my $out, '>:raw', "$self->{dir}/bytes" or die $!;
-		print $out $bytes;
-		close $out or die $!;
-		@part = "$self->{dir}/bytes";
-	}
-	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'begin', $bucket // $self->{bucket}, $key, @part);
-	die "$self->{name}: $err" unless $good;
-	chomp $out;
-	return $out;
+	chomp(my $id = $self->_api('begin', $bucket, $key, defined $bytes ? $self->_spool($bytes) : ()));
+	return $id;
 }
 
 # uploads lists the unfinished uploads of an S3 server, sorted, each "key id".
 sub uploads
 {
 	my ($self, $bucket) = @_;
-	my ($good, $out, $err) = $self->run("$harness/servers_api.py", 'uploads', $bucket // $self->{bucket});
-	die "$self->{name}: $err" unless $good;
-	return sort split /\n/, $out;
+	return sort split /\n/, $self->_api('uploads', $bucket);
 }
 
 # through gives this server as it is seen behind a proxy of a toxiproxy. Signed requests are for the proxy's address.
@@ -178,9 +176,8 @@ sub through
 sub crossed
 {
 	my ($self, $direction) = @_;
-	my ($root) = $self->{proxy}{endpoint} =~ m{^(http://[^/]+)};
 	my $bytes = 0;
-	foreach (split /\n/, HTTP::Tiny->new(timeout => 10)->get("$root/metrics")->{content})
+	foreach (split /\n/, $self->{proxy}->_http('GET', '/metrics'))
 	{
 		$bytes += $1 if /^toxiproxy_proxy_received_bytes_total\{(?=.*direction="$direction")(?=.*proxy="$self->{proxy_name}").*\} (\S+)/;
 	}
@@ -201,32 +198,32 @@ sub clear { my ($self) = @_; $self->{proxy}->post('/reset', {}) }
 sub log
 {
 	my ($self) = @_;
-	my ($root) = $self->{endpoint} =~ m{^(http://[^/]+)};
-	my $http = HTTP::Tiny->new(timeout => 10);
-	my $answer = $http->get("$root/_peer/log");
-	die "$answer->{status} $answer->{content}" unless $answer->{success};
-	$http->delete("$root/_peer/log");
-	return @{ decode_json($answer->{content})->{requests} // [] };
+	my $log = $self->ask('/_peer/log');
+	$self->_http('DELETE', '/_peer/log');
+	return @{ $log->{requests} // [] };
 }
 
-# post asks something of an HTTP API of the server that takes JSON (toxiproxy, a scripted peer).
+# post asks something of an HTTP API of the server that takes JSON (toxiproxy, a scripted peer); ask only reads.
 sub post
 {
 	my ($self, $path, $body) = @_;
-	my ($root) = $self->{endpoint} =~ m{^(http://[^/]+)};
-	my $answer = HTTP::Tiny->new(timeout => 10)->post("$root$path", { headers => { 'Content-Type' => 'application/json' }, content => encode_json($body) });
-	die "$path: $answer->{status} $answer->{content}" unless $answer->{success};
-	return length $answer->{content} && $answer->{content} =~ /^\s*[\[{]/ ? decode_json($answer->{content}) : undef;
+	my $content = $self->_http('POST', $path, headers => { 'Content-Type' => 'application/json' }, content => encode_json($body));
+	return $content =~ /^\s*[\[{]/ ? decode_json($content) : undef;
 }
 
-# ask reads something of such an API.
 sub ask
 {
 	my ($self, $path) = @_;
+	return decode_json($self->_http('GET', $path));
+}
+
+sub _http
+{
+	my ($self, $method, $path, %how) = @_;
 	my ($root) = $self->{endpoint} =~ m{^(http://[^/]+)};
-	my $answer = HTTP::Tiny->new(timeout => 10)->get("$root$path");
+	my $answer = HTTP::Tiny->new(timeout => 10)->request($method, "$root$path", \%how);
 	die "$path: $answer->{status} $answer->{content}" unless $answer->{success};
-	return decode_json($answer->{content});
+	return $answer->{content};
 }
 
 END
