@@ -1,6 +1,7 @@
 # CloudFlux::Sentinel: looks for secrets wherever a cluster may have left them.
 #
-#	my $sentinel = CloudFlux::Sentinel->new($c, { key => 'the secret', … }, control => 'a name that is no secret');
+#	my $sentinel = CloudFlux::Sentinel->new($c, { key => 'the secret', … }, control => 'a name that is no secret',
+#		sealed => qr/cf1:k2:/);		# what a dump has of a secret; qr/cf1:/ unless told
 #	$sentinel->log_everything;		# all that the server can log, from now on
 #	…
 #	$sentinel->judge;			# tests: log, WAL, data files, dumps, pg_stat_activity, pg_stat_statements have none of them
@@ -26,15 +27,15 @@ my %forms = (
 sub new
 {
 	my ($class, $c, $secrets, %how) = @_;
-	my $self = bless { c => $c, control => $how{control}, seen => {}, where => {} }, $class;
+	my $self = bless { c => $c, control => $how{control}, sealed => $how{sealed} // qr/cf1:/, seen => {}, where => {} }, $class;
 	foreach my $name (sort keys %$secrets)
 	{
 		my $secret = $secrets->{$name};
 		my $inside = $secret =~ /^[A-Za-z0-9+\/]{16,}=*$/ ? decode_base64($secret) : '';
-		my %form = (clear => $secret, base64 => encode_base64($secret, '') =~ s/.{3}=*$//r, hex => unpack('H*', $secret),
+		my %form = (base64 => encode_base64($secret, '') =~ s/.{3}=*$//r, hex => unpack('H*', $secret),
 			encoded => $secret =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger, raw => $inside);
-		# What is short or not random would be found everywhere.
-		$self->{secret}{$name} = [ grep { length $_ >= 12 } map { $form{$_} } sort keys %form ];
+		# In another form, what is short or not random would be found everywhere.
+		$self->{secret}{$name} = [ $secret, grep { length $_ >= 12 } map { $form{$_} } sort keys %form ];
 	}
 	return $self;
 }
@@ -84,7 +85,7 @@ sub judge
 	{
 		my ($name, @of) = @$program;
 		ok(IPC::Run::run([ $c->bin . "/$name", '-h', $c->socket, '-U', 'postgres', @of ], '>', \$dump, '2>', \$said), $name) or diag $said;
-		like($dump, qr/USER MAPPING .*cf1:/s, "$name has what is sealed") if @of;
+		like($dump, qr/USER MAPPING .*$self->{sealed}/s, "$name has what is sealed") if @of;
 		$self->look($name, $dump);
 	}
 	foreach my $view (qw(pg_stat_activity pg_stat_statements)) { $self->look($view, $c->value("SELECT string_agg(query, E'\n') FROM $view")) }

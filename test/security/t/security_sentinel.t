@@ -2,10 +2,10 @@
 #
 # As a literal and as a bind parameter they are given while the server does not log statements, since it logs what its clients
 # send before anybody else sees it; as a file and in use they are watched with everything that the server can log.
+use CloudFlux::Sentinel;
 use CloudFlux::Test;
 use Digest::SHA ();
 use File::Basename;
-use File::Find;
 use File::Path qw(make_path);
 use HTTP::Tiny;
 use IPC::Run ();
@@ -26,7 +26,8 @@ my $as_server = sub {
 	chown $uid, -1, "$secrets/$name", $secrets if $> == 0;
 	return "$secrets/$name";
 };
-$as_server->('keys', "k1 " . ('A' x 43) . "=\n");
+my $seal = Digest::SHA::sha256_base64('the key of the seals');
+$as_server->('keys', "k1 $seal=\n");
 
 # A store to speak with, and what is secret about it.
 my $peer_dir = "$c->{dir}/peer";
@@ -40,7 +41,7 @@ open my $account, '<', $store->{service_account_file} or die $!;
 my $key = do { local $/; <$account> };
 my ($middle) = decode_json($key)->{private_key} =~ /\n([^\n]{40,})\n[^\n]+\n[^\n]*END/;
 my %secret = (literal => 'sentinel-literal-5ac0de', bind => 'sentinel-bind-5ac0de', refused => 'sentinel-refused-5ac0de',
-	file => $middle, key => 'A' x 43);
+	file => $middle, key => $seal);
 my $key_file = $as_server->('account.json', $key);
 
 # A second one whose platform gives sessions: for a token that lies in a file, and for a machine.
@@ -79,9 +80,8 @@ throws($c, "SELECT cloudflux.set_credentials('store', '{\"password\": \"$secret{
 throws($c, "CREATE USER MAPPING FOR postgres SERVER store OPTIONS (access_token '$secret{refused}')", '22023', qr/not sealed/, 'a clear user mapping');
 
 # With everything logged: as a file, and in use.
-$c->set('auto_explain.log_min_duration' => 0, 'auto_explain.log_nested_statements' => 'on', 'auto_explain.log_verbose' => 'on',
-	log_statement => 'all', log_min_duration_statement => 0, debug_print_parse => 'on', debug_print_plan => 'on', log_min_messages => 'debug5');
-$c->poll("SELECT current_setting('log_min_messages') = 'debug5'");
+my $sentinel = CloudFlux::Sentinel->new($c, \%secret, control => 'sentinel-bucket', sealed => qr/cf1:k2:/);
+$sentinel->log_everything;
 $c->sql(qq(SELECT cloudflux.set_credentials('store', '{"service_account_key": {"file": "$key_file"}}')));
 is($c->value(q{SELECT string_agg(check_name, ', ') FROM cloudflux.check_storage('store') WHERE NOT ok}), '', 'the store is used, and works');
 $c->sql(q{SELECT cloudflux.store_object('store', 'a.txt', 'bytes'); CALL cloudflux.import_inventory('store')});
@@ -102,48 +102,10 @@ unlink $web_file;
 throws($c, q{SELECT * FROM cloudflux.list_objects('web')}, '55000', qr/could not read file/, 'a token that is gone');
 $as_server->('web', "$secret{web_token}.other\n");
 throws($c, q{SELECT * FROM cloudflux.list_objects('web')}, '42501', qr/InvalidIdentityToken/, 'a token that is refused');
-$as_server->('keys', "k1 " . ('A' x 43) . "=\nk2 " . ('B' x 42) . "A=\n");
+$as_server->('keys', "k1 $seal=\nk2 ". ('B' x 42) . "A=\n");
 is($c->value('SELECT count(*) FROM cloudflux.rotate_credentials()'), 3, 'the key rotates');
 is($c->value(q{SELECT count(*) FROM cloudflux.list_objects('store', 'a')}), 1, 'and the store is used again');
-$c->sql('CHECKPOINT');
-
-# Where they are not.
-my %seen;
-sub look
-{
-	my ($where, $bytes) = @_;
-	foreach (sort keys %secret) { push @{ $seen{$_} }, $where if index($bytes, $secret{$_}) >= 0 }
-	$seen{control}{$where =~ /log$/ ? 'log' : $where =~ /pg_wal/ ? 'WAL' : 'other'} = 1 if index($bytes, 'sentinel-bucket') >= 0;
-	push @{ $seen{header} }, $where if $bytes =~ /Bearer [A-Za-z0-9._~-]{8}/;
-}
-
-sub look_into
-{
-	my ($file) = @_;
-	open my $from, '<:raw', $file or return;
-	my ($bytes, $tail) = ('', '');
-	while (read($from, $bytes, 1 << 20))
-	{
-		look($file, $tail . $bytes);
-		$tail = substr($bytes, -200);
-	}
-}
-my $files = 0;
-find({ no_chdir => 1, wanted => sub { if (-f $_) { $files++; look_into($_) } } }, $c->data);
-look_into("$c->{dir}/log");
-ok(-s "$c->{dir}/log" > 100_000, 'the log tells a lot');
-ok($files > 500, "the data directory has $files files");
-foreach my $dump ([ 'pg_dumpall' ], [ 'pg_dump', 'postgres' ])
-{
-	my ($program, @of) = @$dump;
-	ok(IPC::Run::run([ $c->bin . "/$program", '-h', $c->socket, '-U', 'postgres', @of ], '>', \$text, '2>', \$said), $program) or diag $said;
-	like($text, qr/USER MAPPING .*\n? *service_account_key 'cf1:k2:/s, "$program has what is sealed") if @of;
-	look($program, $text);
-}
-look('pg_stat_activity', $c->value('SELECT string_agg(query, E\'\n\') FROM pg_stat_activity'));
-look('pg_stat_statements', $c->value('SELECT string_agg(query, E\'\n\') FROM pg_stat_statements'));
-is(join(' ', sort keys %{ $seen{control} }), 'WAL log other', 'what is no secret is found where it must be');
-foreach (sort(keys %secret), 'header') { is(join(', ', @{ $seen{$_} // [] }), '', "no trace of: $_") }
+$sentinel->judge;
 $session->quit;
 $_->kill_kill foreach $peer, $s3_peer;
 done_testing;
