@@ -261,7 +261,9 @@ BEGIN
 		 WHERE NOT EXISTS (SELECT FROM cloudflux.data_objects o WHERE o.file_id = q.file_id));
 	WITH gone AS (
 		DELETE FROM cloudflux.job_queue q WHERE q.file_id = ANY (v_ids)
-		RETURNING q.file_id, q.job_id),
+		RETURNING q.file_id, q.job_id, q.upload_tag),
+	finished AS (
+		DELETE FROM cloudflux.job_uploads u USING gone g WHERE u.file_id = g.file_id AND u.owner_tag = g.upload_tag),
 	ended AS (
 		UPDATE cloudflux.migration_jobs j
 		   SET phase = 'done', status = 'completed', progress_pct = 100, verified = u.verified, dest_version = u.version,

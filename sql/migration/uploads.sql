@@ -155,7 +155,8 @@ BEGIN ATOMIC
 END;
 
 -- Takes uploads that are to be removed, for ten minutes. One whose handle is unknown is looked for by its key: not while another job
--- may just begin an upload there, and what lies at an address of the catalog is never taken for a remain.
+-- may just begin an upload there, and what lies at an address of the catalog is never taken for a remain; unless the upload was to
+-- change that very object: then it is looked for all the same, and nothing else is touched.
 CREATE FUNCTION cloudflux.claim_uploads(p_limit int)
 RETURNS TABLE (file_id text, owner_tag text, place text, object_key text, handle text, begun_us bigint, source_place text, source_key text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -169,7 +170,8 @@ BEGIN
 	 WHERE u.not_before <= clock_timestamp() AND cloudflux.upload_is_over(u)
 	   AND (NOT EXISTS (SELECT FROM cloudflux.places p WHERE p.place = u.place)
 			OR ((NOT u.in_parts OR u.handle IS NULL)
-				AND EXISTS (SELECT FROM cloudflux.addresses a WHERE a.place = u.place AND a.object_key = u.object_key AND a.state <> 'claimed')));
+				AND EXISTS (SELECT FROM cloudflux.addresses a WHERE a.place = u.place AND a.object_key = u.object_key AND a.state <> 'claimed')
+				AND NOT EXISTS (SELECT FROM cloudflux.migration_jobs k WHERE k.file_id = u.file_id AND k.job_id = u.job_id AND k.kind = 'change')));
 	RETURN QUERY
 	UPDATE cloudflux.job_uploads u
 	   SET not_before = clock_timestamp() + interval '10 minutes', attempts = u.attempts + 1

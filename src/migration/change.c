@@ -51,7 +51,7 @@ cf_change_step(CfChange *change, CfError *err)
 {
 	CfStep		step;
 
-	change->noted = false;
+	change->noted = change->beginning = change->opened = false;
 	if (change->state == CHANGE_DONE)
 		return CF_STEP_DONE;
 	if (change->port.traffic != CF_PORT_QUIET)
@@ -144,16 +144,19 @@ change_look(CfChange *c, CfError *err)
 	if (c->archived)
 		return fail(c, CF_ERR_STATE, "is archived: it must be restored before its class can be changed", err);
 	c->noted = true;
+	c->beginning = caps.class_max_bytes > 0 && c->before.size_bytes > caps.class_max_bytes;
 	return CF_STEP_DONE;
 }
 
 static CfStep
 change_ask(CfChange *c, CfError *err)
 {
-	CfStep		step = cf_storage_set_class(&c->port.op, c->args.key, c->before.version, c->args.storage_class, &c->after);
+	CfStep		step = cf_storage_set_class(&c->port.op, c->args.key, c->before.version, c->args.storage_class, c->token, &c->after);
 
 	if (step == CF_STEP_ERROR)
 		*err = c->port.op.err;
+	c->opened = c->token[0] != '\0' && strcmp(c->token, c->told) != 0 && strlen(c->token) < sizeof(((CfUpload *) 0)->handle);
+	memcpy(c->told, c->token, sizeof(c->told));
 	if (step == CF_STEP_DONE && CF_FAULT("remote_class_changed", err))
 		return CF_STEP_ERROR;
 	return step;

@@ -4,7 +4,8 @@
  *
  * The bytes stay at their address, so there is nothing to clean up and nothing to undo; but a store may make a new version
  * of it, and a crash may come between that and our hearing of it. So what the store says of the object beforehand is kept
- * by the caller (`noted`), and an object that has the wanted class and the same digests afterwards is the one we asked for.
+ * by the caller (`noted`), and an object that has the wanted class and the same digests afterwards is the one we asked for. Where the
+ * store changes it by an upload onto itself, that is kept like any other upload: that it begins, and by what it can be aborted.
  */
 #ifndef CF_MIGRATION_CHANGE_H
 #define CF_MIGRATION_CHANGE_H
@@ -31,10 +32,14 @@ typedef struct CfChange
 	const char *verified;		/* when DONE: the kind of digest that is the same before and after, or "store" */
 	bool		archived;		/* with CF_ERR_STATE: the object must be restored first */
 	bool		noted;			/* the last step has looked: before.digests are to be kept, durably */
+	bool		beginning;		/* the next step begins an upload: that is to be kept, durably */
+	bool		opened;			/* the last step was told more of it: the token is to be kept, durably, as the upload's handle */
 	bool		unfitted;		/* must read the object, and waits for a buffer */
 	char	   *buffer;			/* set by the caller then */
 	size_t		buffer_bytes;
+	char		token[CF_STORAGE_COPY_TOKEN];	/* of the upload; "" = there is none */
 	CfSums		sums;			/* private */
+	char		told[CF_STORAGE_COPY_TOKEN];	/* private: the token as the caller knows it */
 	int			state;			/* private */
 } CfChange;
 

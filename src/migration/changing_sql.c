@@ -21,6 +21,7 @@ is_changed(const CfJob *job)
 	return cf_job_held(job) && job->phase == CF_PHASE_CHANGING && job->ready;
 }
 
+/* begin_change prepares another class for an object; an upload that an earlier attempt has begun for it goes first. */
 static bool
 begin_change(CfRound *round, CfLane *lane)
 {
@@ -38,6 +39,11 @@ begin_change(CfRound *round, CfLane *lane)
 	lane->change.port.traffic = CF_PORT_QUIET;
 	if (!cf_round_still_held(round, job))
 		return false;
+	if (job->upload_tag[0] != '\0' && (!cf_round_abort_left(round, job, &job->err) || !cf_round_abort_own(round, job, &job->err)))
+	{
+		cf_job_fail(job, &job->err);
+		return false;
+	}
 	cf_change_begin(&lane->change, &args, &lane->arena);
 	return true;
 }
@@ -57,6 +63,31 @@ note(CfRound *round, CfLane *lane)
 	RESUME_INTERRUPTS();
 }
 
+static bool
+is_beginning(const CfJob *job)
+{
+	return true;
+}
+
+/* name_upload gives a change that is an upload a tag of its own, and notes that it begins. */
+static void
+name_upload(CfRound *round, CfJob *job)
+{
+	CfJobs		one = {job, 1};
+	MemoryContext old;
+
+	HOLD_INTERRUPTS();
+	cf_queue_begin("naming an upload that changes a class");
+	old = MemoryContextSwitchTo(round->context);
+	job->upload_handle = "";
+	job->upload_tag = psprintf("%s-" INT64_FORMAT, job->job_id, job->fence);
+	cf_queue_record_tags(&one, is_beginning);
+	MemoryContextSwitchTo(old);
+	cf_queue_commit(false);
+	RESUME_INTERRUPTS();
+	cf_round_note_beginning(round, job);
+}
+
 static CfStep
 step_change(CfRound *round, CfLane *lane)
 {
@@ -64,6 +95,10 @@ step_change(CfRound *round, CfLane *lane)
 
 	if (step == CF_STEP_AGAIN && lane->change.noted)
 		note(round, lane);
+	if (step == CF_STEP_AGAIN && lane->change.beginning)
+		name_upload(round, lane->job);
+	if (lane->change.opened)
+		cf_round_keep_handle(round, lane->job, lane->change.token);
 	if (step != CF_STEP_AGAIN || !lane->change.unfitted)
 		return step;
 	lane->change.buffer_bytes = READ_BYTES;

@@ -100,7 +100,8 @@ cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, bool *gon
 
 /*
  * cf_round_undo_copy removes a copy that is of no use: what was sealed under our version, the upload, and what movers before
- * this one have begun. What may be the last copy stays. What cannot be removed stays an error of the job.
+ * this one have begun. What may be the last copy stays, and so does an object that was to be changed where it lies. What cannot be
+ * removed stays an error of the job.
  */
 bool
 cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
@@ -110,6 +111,8 @@ cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
 	char	   *tag = psprintf("%s-c", job->upload_tag[0] != '\0' ? job->upload_tag : job->job_id);
 
 	round->driven = job;
+	if (cf_job_in_place(job))
+		return cf_round_abort_own(round, job, err) && cf_round_abort_left(round, job, err);
 	if (!cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
 		return false;
 	if (last_copy)

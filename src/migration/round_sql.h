@@ -158,6 +158,13 @@ cf_job_mine(const CfJob *job)
 	return !job->lost && !job->settled && !job->failed && job->request == CF_REQUEST_NONE;
 }
 
+/* cf_job_in_place: the job changes its object where it lies, which nothing that it does may remove. */
+static inline bool
+cf_job_in_place(const CfJob *job)
+{
+	return strcmp(job->kind, "change") == 0;
+}
+
 /* cf_job_held: the job is this mover's, whatever became of it. */
 static inline bool
 cf_job_held(const CfJob *job)

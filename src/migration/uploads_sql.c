@@ -182,9 +182,9 @@ say_aborted(CfRound *round, const CfJob *job, const char *tag)
 bool
 cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 {
-	bool		last_copy = false;
+	bool		last_copy = cf_job_in_place(job);
 
-	if (job->unfinished_count > 0 && !cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
+	if (job->unfinished_count > 0 && !last_copy && !cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
 	{
 		err->retryable = true;
 		return false;
@@ -207,7 +207,8 @@ cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 bool
 cf_round_abort_own(CfRound *round, CfJob *job, CfError *err)
 {
-	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, job->begun_us, false, err))
+	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, job->begun_us,
+							   cf_job_in_place(job), err))
 		return false;
 	if (job->begun_us != 0)
 		say_aborted(round, job, job->upload_tag);
@@ -223,19 +224,23 @@ open_place(CfRound *round, const char *name, bool for_write, CfError *err)
 	return cf_round_open_place(round, name, server == NULL ? GetUserId() : server->owner, for_write, err);
 }
 
-/* sweep_one removes one upload and says so. An object stays where what was copied is gone, or cannot be asked for. */
+/*
+ * sweep_one removes one upload and says so. An object stays where what was copied is gone, or cannot be asked for, or is that very
+ * object, whose class was to be changed.
+ */
 static void
 sweep_one(CfRound *round, const CfLeftUpload *upload, const CfSweptPlaces *places)
 {
 	MemoryContext old;
 	CfError		err = places->err;
 	CfError		source_err = places->source_err;
-	bool		last_copy = places->no_source;
+	bool		last_copy = places->no_source ||
+		(strcmp(upload->place, upload->source_place) == 0 && strcmp(upload->key, upload->source_key) == 0);
 	bool		known;
 	bool		gone;
 
 	round->driven = NULL;
-	known = places->no_source || cf_round_source_gone(round, places->source, upload->source_key, &last_copy, &source_err);
+	known = last_copy || cf_round_source_gone(round, places->source, upload->source_key, &last_copy, &source_err);
 	gone = places->dest != NULL && cf_round_abort_upload(round, places->dest, upload->key, upload->owner_tag, upload->handle,
 														 upload->begun_us, last_copy || !known, &err);
 	if (!gone ? err.kind == CF_ERR_CANCELLED : !known && source_err.kind == CF_ERR_CANCELLED)

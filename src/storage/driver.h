@@ -51,7 +51,7 @@ typedef struct CfDriver
 	CfStep		(*copy) (CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 	CfStep		(*set_class) (CfOp *op, const char *key, const char *version, const char *storage_class,
-							  CfObjectStat *stat);
+							  char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 	CfStep		(*restore) (CfOp *op, const char *key, const char *version, int days, const char *priority);
 	bool		(*presign) (const CfPlace *place, CfArena *arena, const char *method, const char *key,
 							int64_t now_us, int64_t expires_us, char **url, CfError *err);

@@ -471,7 +471,7 @@ cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const c
 
 CfStep
 cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
-					 CfObjectStat *stat)
+					 char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
 {
 	CfStep		step;
 
@@ -481,7 +481,7 @@ cf_storage_set_class(CfOp *op, const char *key, const char *version, const char 
 		return unsupported(op, "change the class of an object");
 	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
-	return op->place->driver->set_class(op, key, version, storage_class, stat);
+	return op->place->driver->set_class(op, key, version, storage_class, token, stat);
 }
 
 CfStep

@@ -61,6 +61,7 @@ typedef struct CfCaps
 	int			digests;		/* CF_DIGEST_ bits that the store computes itself or checks, and tells at commit or stat */
 	int64_t		put_max_bytes;	/* up to here an object goes in one request */
 	int64_t		copy_max_bytes; /* largest object of one server-side copy request; 0 = it always takes several */
+	int64_t		class_max_bytes;	/* a change of class above that is an upload: its token is a handle for upload_abort; 0 = it never is */
 	int64_t		max_object_bytes;
 	int			max_key_bytes;
 	int			max_segment_bytes;	/* between two slashes; 0 = no limit */
@@ -437,7 +438,8 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
 /*
  * Server-side copy of a pinned object from another place of the same provider, create-only, with class and attributes of
  * args; DONE fills stat. `token` (CF_STORAGE_COPY_TOKEN bytes, "" at first) is what to checkpoint in long copies.
- * set_class changes the class of the object where it lies, if it still is version; the new version is in stat.
+ * set_class changes the class of the object where it lies, if it still is version; the new version is in stat. `token` ("" at
+ *				first) is what to keep of one that is an upload: told before its first part, it is enough to abort it. NULL = nobody keeps it.
  * restore asks for an archived object to become readable for so many days; priority "" = the cheapest. Poll by stat.
  * presign makes a URL (GET, …) that works until expires_us; no request is sent.
  */
@@ -445,7 +447,7 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
 extern CfStep cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 							  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
-								   CfObjectStat *stat);
+								   char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_storage_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
 extern bool cf_storage_presign(const CfPlace *place, CfArena *arena, const char *method, const char *key,
 							   int64_t now_us, int64_t expires_us, char **url, CfError *err);

@@ -269,7 +269,8 @@ def peer(path):
         options['region'] = said['region']
     for name, value in (('PROVIDER', {'s3': 'AWS', 'azure': 'Azure', 'gcs': 'GCP'}[provider]), ('ENDPOINT', said['endpoint']),
                         ('REGION', said.get('region', '')), ('OPTIONS', json.dumps(options)),
-                        ('CREDENTIALS', json.dumps(credentials))):
+                        ('CREDENTIALS', json.dumps(credentials)), ('ACCESS_KEY', credentials.get('access_key_id', '')),
+                        ('SECRET_KEY', credentials.get('secret_access_key', ''))):
         print(f'CF_{name}={value}')
 
 

@@ -239,10 +239,12 @@ copy_fail(CfOp *op, const CfPlace *source, const char *source_key)
 }
 
 CfStep
-cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, char token[CF_STORAGE_COPY_TOKEN],
+					  CfObjectStat *stat)
 {
 	const char *tier = cf_azure_tier(storage_class);
 
+	(void) token;
 	if (op->phase == AZURE_START)
 	{
 		if (tier != NULL && tier[0] != '\0')

@@ -186,7 +186,7 @@ extern CfStep cf_gcs_list(CfOp *op, const char *prefix, const char *token, int m
 extern CfStep cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
-							   CfObjectStat *stat);
+							   char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_gcs_send_rewrite(CfOp *op, int phase, const char *bucket, const char *source, int64_t generation,
 								  const char *key, int64_t if_generation, const char *more, json_t *body);
 extern bool cf_gcs_rewritten(CfOp *op, bool *done, CfObjectStat *stat);

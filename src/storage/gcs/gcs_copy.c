@@ -180,11 +180,13 @@ copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 }
 
 CfStep
-cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, char token[CF_STORAGE_COPY_TOKEN],
+				   CfObjectStat *stat)
 {
 	CfGcsState *state = cf_gcs_state(op);
 	bool		done;
 
+	(void) token;
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	switch (op->phase)

@@ -320,7 +320,8 @@ extern CfStep cf_s3_list(CfOp *op, const char *prefix, const char *token, int ma
 /* s3_copy.c */
 extern CfStep cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
-extern CfStep cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
+extern CfStep cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
+							  char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
 
 /* s3_answer.c */

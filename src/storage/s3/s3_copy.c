@@ -323,7 +323,8 @@ same_store(const CfPlace *a, const CfPlace *b)
 }
 
 CfStep
-cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
+cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, char token[CF_STORAGE_COPY_TOKEN],
+				   CfObjectStat *stat)
 {
 	CfS3State  *state = cf_s3_state(op);
 	CfStep		step;
@@ -351,7 +352,7 @@ cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *stor
 		default:
 			break;
 	}
-	return copy_by_parts(op, op->place, key, NULL, stat);
+	return copy_by_parts(op, op->place, key, token, stat);
 }
 
 /* class_looked copies the object onto itself, if it still is the pinned version and that can be done safely. */

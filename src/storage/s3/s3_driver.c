@@ -286,6 +286,7 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 	caps->put_max_bytes = cf_s3_put_max(place);
 	caps->copy_max_bytes = store->copy_create_only ? CF_S3_COPY_MAX : 0;
 	caps->copy_uploads = true;
+	caps->class_max_bytes = CF_S3_COPY_MAX;
 	caps->max_object_bytes = !store->multipart ? caps->put_max_bytes :
 		store->object_max > 0 ? store->object_max : CF_S3_PARTS_MAX * CF_S3_PART_MAX;
 	caps->max_key_bytes = CF_STORAGE_KEY_MAX;

@@ -15,6 +15,7 @@ static CfDigests noted;
 static uint8_t catalogued[32];
 static const uint8_t *known;	/* catalogued, or NULL */
 static char room[100];
+static char story[200];			/* what the caller was told, in order */
 
 static CfStep
 c_stat(CfOp *o, const char *key, CfObjectStat *st)
@@ -27,10 +28,15 @@ c_stat(CfOp *o, const char *key, CfObjectStat *st)
 }
 
 static CfStep
-c_set_class(CfOp *o, const char *key, const char *version, const char *storage_class, CfObjectStat *st)
+c_set_class(CfOp *o, const char *key, const char *version, const char *storage_class, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *st)
 {
 	Store	   *s = store_of(o->place);
 
+	if (s->caps.class_max_bytes > 0 && strcmp(token, "2") != 0)
+	{
+		strcpy(token, token[0] == '\0' ? "1" : "2");
+		return CF_STEP_AGAIN;
+	}
 	ANSWERED(o, "SetClass");
 	if (strcmp(version, s->object.version) != 0)
 		return store_fails(o, CF_ERR_CHANGED, "another version");
@@ -65,6 +71,7 @@ to(const char *storage_class, const char *version, bool crash)
 	CfStep		step;
 
 	cf_error_set(&err, CF_ERR_NONE, "%s", "");
+	story[0] = '\0';
 	cf_change_begin(&change, &args, &move_arena);
 	while ((step = cf_change_step(&change, &err)) != CF_STEP_DONE && step != CF_STEP_ERROR)
 	{
@@ -75,6 +82,8 @@ to(const char *storage_class, const char *version, bool crash)
 		}
 		if (change.noted)
 			kept = change.before.digests;
+		if (change.beginning || change.opened)
+			snprintf(story + strlen(story), sizeof(story) - strlen(story), " %s%s", change.beginning ? "begins" : "", change.opened ? change.token : "");
 		if (step == CF_STEP_SEND)
 			change.port.traffic = CF_PORT_QUIET;
 		if (crash && strcmp(stores[0].object.version, "s2") == 0)
@@ -90,9 +99,18 @@ test_changes(void)
 {
 	open_object("HOT");
 	ok(to("COLD", "s1", false) && strcmp(present, "COLD") == 0, "a class is changed");
+	is_str(story, "", "where that is one request, there is no upload to be kept");
 	is_str(change.after.version, "s2", "the version that it has then is told");
 	is_str(change.verified, "crc64nvme", "and the digest that is the same before and after");
 	move_close();
+	for (int above = 0; above < 2; above++)
+	{
+		open_object("HOT");
+		stores[0].caps.class_max_bytes = above ? 499 : 500;
+		ok(to("COLD", "s1", false), above ? "a class is changed by an upload" : "an object of the size that one request takes");
+		is_str(story, above ? " begins 1 2" : " 1 2", above ? "that it begins is told first, then what aborts it" : "is not told to be an upload");
+		move_close();
+	}
 	open_object("HOT");
 	stores[0].mute = true;
 	ok(to("COLD", "", false) && strcmp(change.verified, "store") == 0, "without a digest it is the store's word");

@@ -676,7 +676,7 @@ try_class(int kind)
 		return;
 	fresh("set_class");
 	run.target = object;
-	good = drive(cf_storage_set_class(&run.op, object->key, older ? object->older : object->version, name, &stat));
+	good = drive(cf_storage_set_class(&run.op, object->key, older ? object->older : object->version, name, NULL, &stat));
 	if (good && older)
 		violation("the class of another version was set");
 	told = look();

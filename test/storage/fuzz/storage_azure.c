@@ -162,7 +162,7 @@ operate(const CfPlace *place, CfUploadArgs *args)
 		assert(stat.size_bytes == args->size_bytes);
 	if (which == 8)
 	{
-		(void) drive(cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat));
+		(void) drive(cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat));
 		(void) drive(cf_storage_restore(&op, "k", "0x8DA", 1, ""));
 	}
 }

@@ -189,7 +189,7 @@ operate(int which, CfOp *op, CfUpload *upload, char *buffer, char *token)
 		case 12:
 			return cf_storage_copy(op, op->place, "s", "7", &args, token, &stat);
 		case 13:
-			return cf_storage_set_class(op, "k", "7", "NEARLINE", &stat);
+			return cf_storage_set_class(op, "k", "7", "NEARLINE", NULL, &stat);
 		default:
 			upload->handle[0] = '\0';
 			return cf_storage_upload_abort(op, upload);

@@ -162,7 +162,7 @@ run(unsigned which, CfOp *op, Input *in)
 			case 8: step = cf_storage_remove(op, "k", "e=e1;m=1369353600", "t", &removed); break;
 			case 9: step = cf_storage_list(op, "", NULL, 100, &page); break;
 			case 10: step = cf_storage_copy(op, op->place, "s", "e=e1", &args, token, &stat); break;
-			case 11: step = cf_storage_set_class(op, "k", "e=e1", "STANDARD_IA", &stat); break;
+			case 11: step = cf_storage_set_class(op, "k", "e=e1", "STANDARD_IA", NULL, &stat); break;
 			default: step = cf_storage_restore(op, "k", "e=e1", 1, ""); break;
 		}
 		assert(chunk.length <= sizeof(bytes));

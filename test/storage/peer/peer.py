@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import digest
 import faults
 import wire
+from store import Hollow, hashed
 
 
 class Clock:
@@ -220,18 +221,18 @@ class Peer:
         return {"played": self.faults.played, "total": sum(self.faults.played.values()), "trapped": self.trapped}
 
     def object(self, request, method, body):
-        """Looks into the store behind the back of the protocol: GET bytes, POST {bucket, key, text | size} to plant one."""
+        """Looks into the store behind the back of the protocol: GET bytes, POST {bucket, key, text | size | hollow} to plant one."""
         store = self.dialect.store
         if method == "GET":
             found = store.bucket(request.arg("bucket")).get(request.arg("key"))
             return found.data if found else None
-        data = body["text"].encode() if "text" in body else bytes(i * 31 & 255 for i in range(body["size"]))
+        data = body["text"].encode() if "text" in body else Hollow(body["hollow"]) if "hollow" in body else bytes(i * 31 & 255 for i in range(body["size"]))
         return describe(self.dialect.plant(body["bucket"], body["key"], data, body))
 
 
 def describe(found):
     if not hasattr(found, "sha256"):
-        found.sha256 = digest.sha256_hex(found.data)
+        found.sha256 = digest.sha256_hex(hashed(found.data))
     return {"key": found.key, "size": len(found.data), "sha256": found.sha256, "version": str(found.version), "class": found.storage_class, "metadata": found.metadata}
 
 

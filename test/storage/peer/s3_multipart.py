@@ -10,6 +10,7 @@ import re
 import wire
 from s3_object import CHECKSUMS, check_body, check_write, element, fields_of, iso, parse_xml, quoted
 from s3_sign import Failure
+from store import hashed, joined
 
 PART_MAX = 5 * 1024 ** 3
 
@@ -23,8 +24,8 @@ class Upload:
 class Part:
     def __init__(self, data, algorithm, when):
         self.data, self.when = data, when
-        self.etag = hashlib.md5(data).hexdigest()
-        self.checksum = CHECKSUMS[algorithm](data)
+        self.etag = hashlib.md5(hashed(data)).hexdigest()
+        self.checksum = CHECKSUMS[algorithm](hashed(data))
 
 
 class Uploads:
@@ -102,15 +103,15 @@ class Uploads:
         upload = self.get(request, bucket, key)
         listed = self.listed(request, upload)
         parts = [part for _, part in listed]
-        data = b"".join(part.data for part in parts)
+        data = joined([part.data for part in parts])
         size = request.header("x-amz-mp-object-size")
         if size is not None and (not size.isdigit() or int(size) != len(data)):
             raise Failure(400, "InvalidRequest", "The provided 'x-amz-mp-object-size' header value does not match what was computed.")
         if upload.kind == "FULL_OBJECT":
-            checksum = CHECKSUMS[upload.algorithm](data)
+            checksum = CHECKSUMS[upload.algorithm](hashed(data))
         else:
-            joined = b"".join(base64.b64decode(part.checksum) for part in parts)
-            checksum = f"{CHECKSUMS[upload.algorithm](joined)}-{len(parts)}"
+            sums = b"".join(base64.b64decode(part.checksum) for part in parts)
+            checksum = f"{CHECKSUMS[upload.algorithm](sums)}-{len(parts)}"
         self.object_checksum(request, upload, checksum)
         check_write(request, bucket.get(key))
         etag = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest() + f"-{len(parts)}"

@@ -13,7 +13,7 @@ from s3_multipart import Uploads
 from s3_object import (CHECKSUMS, check_body, check_headers, check_read, check_write, customer_key, element, fields_of,
                        iso, look_at, parse_xml, quoted, readable, restore, restore_state, tags_of)
 from s3_sign import QUERY, Failure, Signatures
-from store import Store, Version
+from store import Store, Version, hashed
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 OWNER = "123456789012"
@@ -165,11 +165,11 @@ class Dialect:
         number = self.store.next()
         version = hashlib.sha256(f"version {number}".encode()).hexdigest()[:32] if bucket.versioned else "null"
         if etag is None:
-            etag = hashlib.md5(data).hexdigest()
+            etag = hashlib.md5(hashed(data)).hexdigest()
             if fields["customer"] or fields["sse"] != "AES256":
-                etag = hashlib.md5(f"{number}".encode() + data).hexdigest()
+                etag = hashlib.md5(f"{number}".encode() + hashed(data)).hexdigest()
         new = Version(key, data, version, self.clock.now(), etag=etag, checksum_type=checksum_type,
-                      checksums=checksums or {"crc64nvme": CHECKSUMS["crc64nvme"](data)}, locked=bucket.options.get("locked", False), **fields)
+                      checksums=checksums or {"crc64nvme": CHECKSUMS["crc64nvme"](hashed(data))}, locked=bucket.options.get("locked", False), **fields)
         bucket.put(new)
         return new
 

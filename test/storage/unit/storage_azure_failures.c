@@ -134,7 +134,7 @@ static bool
 do_classes(void)
 {
 	script({200, THERE "content-length: 5\n", NULL}, {200, "", NULL}, {200, THERE "content-length: 5\n", NULL});
-	if (!run(cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat)))
+	if (!run(cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat)))
 		return false;
 	script({200, "etag: \"0x8DA\"\nlast-modified: Sat, 21 Nov 2026 16:00:00 GMT\ncontent-length: 5\nx-ms-access-tier: Archive\n", NULL}, {202, "", NULL});
 	return run(cf_storage_restore(&op, "k", "0x8DA", 1, ""));

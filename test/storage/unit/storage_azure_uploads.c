@@ -523,24 +523,24 @@ classes(void)
 {
 	begin();
 	script({200, THERE "content-length: 5\nx-ms-access-tier: Hot\n", NULL}, {200, "", NULL}, {200, THERE "content-length: 5\nx-ms-access-tier: Cool\n", NULL});
-	ok(run(cf_storage_set_class(&op, "k", "0x8DA", "COOL_LRS", &stat)), "a class is changed");
+	ok(run(cf_storage_set_class(&op, "k", "0x8DA", "COOL_LRS", NULL, &stat)), "a class is changed");
 	asks(1, "PUT " HOST "k?comp=tier\n" VERSION "x-ms-access-tier: Cool\n", "by Set Blob Tier");
 	is_str(stat.storage_class, "Cool", "and looked at");
 	script({200, THERE "content-length: 5\nx-ms-access-tier: Cool\n", NULL});
-	ok(run(cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat)) && asked == 1, "what has it already is left alone");
+	ok(run(cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat)) && asked == 1, "what has it already is left alone");
 	script({200, THERE "content-length: 5\nx-ms-access-tier: Hot\n", NULL});
-	fails(CF_ERR_CHANGED, cf_storage_set_class(&op, "k", "0x8DB", "Cool", &stat), "so is another version");
+	fails(CF_ERR_CHANGED, cf_storage_set_class(&op, "k", "0x8DB", "Cool", NULL, &stat), "so is another version");
 	script({200, THERE "content-length: 5\nx-ms-access-tier: Hot\n", NULL}, {202, "", NULL},
 		   {200, "etag: \"0x8DB\"\n" MODIFIED "content-length: 5\nx-ms-access-tier: Cool\n", NULL});
-	fails(CF_ERR_CHANGED, cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat), "one that came in between is told");
+	fails(CF_ERR_CHANGED, cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat), "one that came in between is told");
 	script({200, THERE "content-length: 5\n", NULL}, {409, "x-ms-error-code: BlobBeingRehydrated\n", NULL});
-	fails(CF_ERR_STATE, cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat), "a refusal too");
+	fails(CF_ERR_STATE, cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat), "a refusal too");
 	script(LOST);
-	fails(CF_ERR_NOT_FOUND, cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat), "and nothing there");
+	fails(CF_ERR_NOT_FOUND, cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat), "and nothing there");
 	script({200, "", NULL});
-	fails(CF_ERR_IO, cf_storage_set_class(&op, "k", "0x8DA", "Cool", &stat), "and half an answer");
-	fails(CF_ERR_INPUT, cf_storage_set_class(&op, "k", "0x8DA", "GLACIER", &stat), "a class that is none is refused");
-	fails(CF_ERR_INPUT, cf_storage_set_class(&op, "k", "0x8DA", "PREMIUM_LRS", &stat), "and one that objects cannot get");
+	fails(CF_ERR_IO, cf_storage_set_class(&op, "k", "0x8DA", "Cool", NULL, &stat), "and half an answer");
+	fails(CF_ERR_INPUT, cf_storage_set_class(&op, "k", "0x8DA", "GLACIER", NULL, &stat), "a class that is none is refused");
+	fails(CF_ERR_INPUT, cf_storage_set_class(&op, "k", "0x8DA", "PREMIUM_LRS", NULL, &stat), "and one that objects cannot get");
 	place_close();
 }
 

@@ -424,14 +424,14 @@ conform_changed_classes(void)
 	args.storage_class = suite->classes[0];
 	if (!does(cf_storage_put(&cop, &args, "text", 4, &old), "an object of another class"))
 		return;
-	does(cf_storage_set_class(&cop, args.key, old.version, suite->classes[1], &stat), "its class is changed");
+	does(cf_storage_set_class(&cop, args.key, old.version, suite->classes[1], NULL, &stat), "its class is changed");
 	does(cf_storage_stat(&cop, args.key, &stat), "it is found");
 	is_str(stat.storage_class, suite->classes[1], "with the other class");
 	conform_same(args.key, stat.version, "text", 4, "after a change of class");
 	ok(has_line(stat.attributes.metadata, "cf_test=1"), "its metadata is as before");
 	is_str(stat.content_type, "text/plain", "its content type too");
 	if (strcmp(old.version, stat.version) != 0)
-		refuses_as(CF_ERR_CHANGED, cf_storage_set_class(&cop, args.key, old.version, suite->classes[0], &stat),
+		refuses_as(CF_ERR_CHANGED, cf_storage_set_class(&cop, args.key, old.version, suite->classes[0], NULL, &stat),
 				   "the class of another version is not changed");
 }
 

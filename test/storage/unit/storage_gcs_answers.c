@@ -648,21 +648,21 @@ changing_class(void)
 	CfObjectStat stat;
 
 	note("class");
-	ok(play(same, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat)) == CF_STEP_DONE && script_at == 1,
+	ok(play(same, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat)) == CF_STEP_DONE && script_at == 1,
 	   "an object that has the class already is left alone");
-	ok(play(good, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat)) == CF_STEP_DONE, "a class is changed in place");
+	ok(play(good, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat)) == CF_STEP_DONE, "a class is changed in place");
 	is_str(op.request.body, "{\"storageClass\":\"NEARLINE\",\"customTime\":\"2026-01-01T00:00:00Z\"}", "with all that the object carries");
 	is_str(stat.version, "50", "which makes a new version");
-	fails_as(CF_ERR_CHANGED, other, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "only of the pinned one");
-	fails_as(CF_ERR_BUSY, labelled, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "whose metadata nobody changes meanwhile");
-	fails_as(CF_ERR_CHANGED, changed, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "nor its bytes");
-	ok(play(ours, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat)) == CF_STEP_DONE, "our own change is found again");
-	fails_as(CF_ERR_NOT_FOUND, gone, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "an object may go meanwhile");
-	fails_as(CF_ERR_IO, odd, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "or become unreadable");
-	fails_as(CF_ERR_DENIED, denied, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "a denial is one");
-	fails_as(CF_ERR_NOT_FOUND, missing, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "no object has no class");
-	fails_as(CF_ERR_IO, unreadable, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "nor one that cannot be read");
-	fails_as(CF_ERR_IO, broken, cf_storage_set_class(&op, "k", "42", "NEARLINE", &stat), "an answer that is none is none");
+	fails_as(CF_ERR_CHANGED, other, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "only of the pinned one");
+	fails_as(CF_ERR_BUSY, labelled, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "whose metadata nobody changes meanwhile");
+	fails_as(CF_ERR_CHANGED, changed, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "nor its bytes");
+	ok(play(ours, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat)) == CF_STEP_DONE, "our own change is found again");
+	fails_as(CF_ERR_NOT_FOUND, gone, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "an object may go meanwhile");
+	fails_as(CF_ERR_IO, odd, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "or become unreadable");
+	fails_as(CF_ERR_DENIED, denied, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "a denial is one");
+	fails_as(CF_ERR_NOT_FOUND, missing, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "no object has no class");
+	fails_as(CF_ERR_IO, unreadable, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "nor one that cannot be read");
+	fails_as(CF_ERR_IO, broken, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "an answer that is none is none");
 }
 
 static void

@@ -170,7 +170,7 @@ change_class(bool resume, CfObjectStat *stat)
 		snprintf(version, sizeof(version), "%" PRId64, store_find("bucket", "big")->generation);
 	}
 	store_rewrite_count = 0;
-	return run(cf_storage_set_class(&op, "big", version, class_wanted, stat));
+	return run(cf_storage_set_class(&op, "big", version, class_wanted, NULL, stat));
 }
 
 /* whole tells whether the object is as it was sent and described, in its class. */

@@ -288,7 +288,8 @@ run_copy_elsewhere(void)
 	return drive_(cf_storage_copy(&op, &source, "s", "e=e1", &args, copy_token, &stat_));
 }
 
-static CfStep run_class(void) { return drive_(cf_storage_set_class(&op, "k", "e=e1;o=job-0", "STANDARD_IA", &stat_)); }
+static CfStep run_class(void) { return drive_(cf_storage_set_class(&op, "k", "e=e1;o=job-0", "STANDARD_IA", NULL, &stat_)); }
+static CfStep run_class_kept(void) { copy_token[0] = '\0'; return drive_(cf_storage_set_class(&op, "k", "e=e1;o=job-0", "STANDARD_IA", copy_token, &stat_)); }
 static CfStep run_restore(void) { return drive_(cf_storage_restore(&op, "k", "e=e1;o=job-0", 3, "")); }
 static CfStep run_restore_fast(void) { return drive_(cf_storage_restore(&op, "k", "e=e1;o=job-0", 3, "Expedited")); }
 
@@ -531,6 +532,8 @@ static const Scene all[] = {
 	{"HEAD /k", NULL, 403}), CF_ERR_DENIED},
 	{"set the class of a large object, a part fails", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("6442450944", "job-0")}, {"POST /k?uploads=", NULL, 200, NULL, CREATED},
 	{"PUT /k?partNumber=1&uploadId=u%2F1", NULL, 403, NULL, ERROR("AccessDenied")}, {"DELETE /k?uploadId=u%2F1", NULL, 204}), CF_ERR_DENIED, "copy a part"},
+	{"set the class of a large object, a part fails, by who keeps its token", run_class_kept, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("6442450944", "job-0")},
+	{"POST /k?uploads=", NULL, 200, NULL, CREATED}, {"PUT /k?partNumber=1&uploadId=u%2F1", NULL, 403, NULL, ERROR("AccessDenied")}), CF_ERR_DENIED, "copy a part"},
 	{"set the class of what is archived", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: DEEP_ARCHIVE\n"}), CF_ERR_STATE, "Restore it first"},
 	{"set the class where nothing protects", run_class, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_UNSUPPORTED, "versioning", OPTIONS({"preset", "wasabi"})},
 	{"set the class on a versioned bucket", run_class, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-version-id: v1\n"},
