@@ -19,7 +19,7 @@
 #ifndef CF_STORAGE_AZURE_H
 #define CF_STORAGE_AZURE_H
 
-#include "storage/driver.h"
+#include "storage/remote/remote_object.h"
 
 #define CF_AZURE_VERSION "2023-11-03"
 #define CF_AZURE_PUT_MAX (INT64_C(16) * 1024 * 1024)

@@ -340,24 +340,16 @@ cf_azure_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION
 bool
 cf_azure_crc_read(const char *text, uint64_t *crc)
 {
-	uint8_t		bytes[9];
+	bool		good = cf_remote_crc_read(text, 8, crc);
 
-	if (cf_base64_decode(text, bytes, sizeof(bytes)) != 8)
-		return false;
-	*crc = 0;
-	for (int i = 7; i >= 0; i--)
-		*crc = *crc << 8 | bytes[i];
-	return true;
+	*crc = good ? __builtin_bswap64(*crc) : 0;
+	return good;
 }
 
 void
 cf_azure_crc_write(uint64_t crc, char text[CF_BASE64_BYTES(8)])
 {
-	uint8_t		bytes[8];
-
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (uint8_t) (crc >> 8 * i);
-	cf_base64_encode(bytes, sizeof(bytes), text);
+	cf_remote_crc_write(__builtin_bswap64(crc), 8, text);
 }
 
 /* cf_azure_class_note tells from class and archive status whether the bytes can be read. */

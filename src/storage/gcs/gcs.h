@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-#include "storage/driver.h"
+#include "storage/remote/remote_object.h"
 #include "storage/utf8.h"
 
 #define CF_GCS_ENDPOINT "https://storage.googleapis.com"

@@ -97,8 +97,6 @@ bool
 cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat)
 {
 	const char *generation = cf_gcs_text(resource, "generation");
-	uint8_t		crc[8];
-	uint8_t		md5[24];
 	int64_t		number;
 	bool		good = true;
 
@@ -114,16 +112,8 @@ cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat)
 	if (!cf_gcs_time(cf_gcs_text(resource, "timeCreated"), &stat->mtime_us) &&
 		!cf_gcs_time(cf_gcs_text(resource, "updated"), &stat->mtime_us))
 		stat->mtime_us = 0;
-	if (cf_base64_decode(cf_gcs_text(resource, "crc32c"), crc, sizeof(crc)) == 4)
-	{
-		stat->digests.crc32c = (uint32_t) crc[0] << 24 | (uint32_t) crc[1] << 16 | (uint32_t) crc[2] << 8 | crc[3];
-		stat->digests.known |= CF_DIGEST_CRC32C;
-	}
-	if (cf_base64_decode(cf_gcs_text(resource, "md5Hash"), md5, sizeof(md5)) == 16)
-	{
-		memcpy(stat->digests.md5, md5, 16);
-		stat->digests.known |= CF_DIGEST_MD5;
-	}
+	cf_remote_digest_crc32c(&stat->digests, cf_gcs_text(resource, "crc32c"));
+	cf_remote_digest_md5(&stat->digests, cf_gcs_text(resource, "md5Hash"));
 	stat->storage_class = kept(op, resource, "storageClass", &good);
 	stat->content_type = kept(op, resource, "contentType", &good);
 	stat->attributes.cache_control = kept(op, resource, "cacheControl", &good);

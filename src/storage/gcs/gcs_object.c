@@ -31,7 +31,6 @@ static CfStep read_ask(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_begin(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_answered(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_taken(CfOp *op, const CfReadArgs *args, CfChunk *chunk, int64_t total);
-static bool read_checksum(const CfOp *op, uint32_t *crc);
 static CfStep read_done(CfOp *op);
 static CfStep read_changed(CfOp *op, const CfReadArgs *args);
 static CfStep read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
@@ -167,7 +166,7 @@ static CfStep
 read_taken(CfOp *op, const CfReadArgs *args, CfChunk *chunk, int64_t total)
 {
 	CfGcsState *state = op->state;
-	uint32_t	crc;
+	CfDigests	whole = {.known = 0};
 
 	chunk->length = op->response.sink_bytes;
 	if (args->offset == 0)
@@ -175,7 +174,8 @@ read_taken(CfOp *op, const CfReadArgs *args, CfChunk *chunk, int64_t total)
 	state->at += (int64_t) chunk->length;
 	if (state->at < (state->end < 0 || state->end > total ? total : state->end))
 		return CF_STEP_AGAIN;
-	if (args->offset == 0 && state->at == total && read_checksum(op, &crc) && crc != state->crc32c)
+	cf_remote_digests_goog(&whole, &op->response);
+	if (args->offset == 0 && state->at == total && (whole.known & CF_DIGEST_CRC32C) != 0 && whole.crc32c != state->crc32c)
 	{
 		state->reading = false;
 		chunk->length = 0;
@@ -200,28 +200,6 @@ cf_gcs_range(const CfOp *op, int64_t *first, int64_t *last, int64_t *total)
 	*dash = *slash = '\0';
 	return cf_gcs_number(text + 6, first) && cf_gcs_number(dash + 1, last) && cf_gcs_number(slash + 1, total) &&
 		*first <= *last && *last < *total;
-}
-
-/* read_checksum finds crc32c in "crc32c=…,md5=…"; the header may come once for each, which the engine joins or not. */
-static bool
-read_checksum(const CfOp *op, uint32_t *crc)
-{
-	for (int i = 0; i < op->response.header_count; i++)
-	{
-		const char *value = op->response.headers[i].value;
-		const char *found = strcmp(op->response.headers[i].name, "x-goog-hash") == 0 ? strstr(value, "crc32c=") : NULL;
-		char		text[9];
-		uint8_t		bytes[8];
-
-		if (found == NULL)
-			continue;
-		snprintf(text, sizeof(text), "%s", found + 7);
-		if (cf_base64_decode(text, bytes, sizeof(bytes)) != 4)
-			continue;
-		*crc = (uint32_t) bytes[0] << 24 | (uint32_t) bytes[1] << 16 | (uint32_t) bytes[2] << 8 | bytes[3];
-		return true;
-	}
-	return false;
 }
 
 static CfStep
@@ -453,8 +431,7 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 	CfRequest  *request = &op->request;
 	char	   *data = state->body + CF_GCS_HEAD_BYTES;
 	uint32_t	crc = cf_crc32c(0, data, state->used);
-	uint8_t		bytes[] = {crc >> 24, crc >> 16 & 0xff, crc >> 8 & 0xff, crc & 0xff};
-	char		encoded[CF_BASE64_BYTES(4)];
+	char		encoded[CF_REMOTE_CRC_TEXT];
 	char		boundary[40];
 	const char *type;
 	char	   *path = name == NULL ? NULL : cf_url_encode(&op->request_arena, name, strlen(name), false);
@@ -468,7 +445,7 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 		op->phase = 0;
 		return CF_STEP_ERROR;
 	}
-	cf_base64_encode(bytes, sizeof(bytes), encoded);
+	cf_remote_crc_write(crc, 4, encoded);
 	boundary_for(data, state->used, boundary);
 	type = cf_gcs_text(resource, "contentType");
 	if (type[0] == '\0' || strpbrk(type, "\r\n") != NULL)

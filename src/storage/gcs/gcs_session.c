@@ -273,9 +273,7 @@ chunk_send(CfOp *op, const CfUpload *upload, bool last)
 	int64_t		end = state->body_at + (int64_t) state->used;
 	CfRequest  *request;
 	char		range[80];
-	char		hash[16 + CF_BASE64_BYTES(4)] = "crc32c=";
-	uint8_t		bytes[] = {state->session_crc32c >> 24, state->session_crc32c >> 16 & 0xff, state->session_crc32c >> 8 & 0xff,
-	state->session_crc32c & 0xff};
+	char		hash[16 + CF_REMOTE_CRC_TEXT] = "crc32c=";
 
 	if (state->session_at >= end)
 		return ask(op, upload);
@@ -286,7 +284,7 @@ chunk_send(CfOp *op, const CfUpload *upload, bool last)
 	/* Whether it arrived, and how much of it, is asked. */
 	request->repeat = CF_NET_REPEAT_NEVER;
 	snprintf(range, sizeof(range), "bytes %lld-%lld/%lld", (long long) state->session_at, (long long) end - 1, (long long) upload->args.size_bytes);
-	cf_base64_encode(bytes, sizeof(bytes), hash + strlen(hash));
+	cf_remote_crc_write(state->session_crc32c, 4, hash + strlen(hash));
 	if (!cf_net_header(request, "Content-Range", cf_arena_strdup(&op->request_arena, range), &op->err) ||
 		(last && !cf_net_header(request, "x-goog-hash", cf_arena_strdup(&op->request_arena, hash), &op->err)))
 		return CF_STEP_ERROR;

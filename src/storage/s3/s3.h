@@ -21,7 +21,7 @@
 #ifndef CF_STORAGE_S3_H
 #define CF_STORAGE_S3_H
 
-#include "storage/driver.h"
+#include "storage/remote/remote_object.h"
 #include "storage/xml.h"
 
 #define CF_S3_PUT_MAX (INT64_C(16) * 1024 * 1024)	/* default of the option put_max_mb */
@@ -281,6 +281,7 @@ extern bool cf_s3_describe_check(CfOp *op, const CfUploadArgs *args);
 extern bool cf_s3_describe(CfOp *op, const CfUploadArgs *args);
 extern bool cf_s3_condition(CfOp *op, const CfS3Head *head);
 extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length);
+extern bool cf_s3_checksum_header(CfOp *op, const CfDigests *digests);
 extern bool cf_s3_checksum_told(CfOp *op, const char *what, const char *key);
 extern bool cf_s3_encryption_kept(CfOp *op, const char *key);
 extern CfStep cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
@@ -344,7 +345,5 @@ extern bool cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3H
 extern void cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests);
 extern bool cf_s3_class_archived(const char *storage_class);
 extern CfStep cf_s3_unexpected(CfOp *op, const char *what, const char *key, const char *why);
-extern void cf_s3_crc64_write(uint64_t crc, char text[16]);
-extern void cf_s3_crc32_write(uint32_t crc, char text[16]);
 
 #endif							/* CF_STORAGE_S3_H */

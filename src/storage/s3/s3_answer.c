@@ -494,20 +494,6 @@ archive_fill(const CfOp *op, CfObjectStat *stat)
 		strstr(restore, "ongoing-request=\"false\"") == NULL;
 }
 
-/* crc_read decodes the base64 of a CRC, big-endian; a composite one ("…-3") says nothing of the object. */
-static bool
-crc_read(const char *text, size_t bytes, uint64_t *crc)
-{
-	uint8_t		raw[33];
-
-	if (text[0] == '\0' || cf_base64_decode(text, raw, sizeof(raw)) != (long) bytes)
-		return false;
-	*crc = 0;
-	for (size_t i = 0; i < bytes; i++)
-		*crc = *crc << 8 | raw[i];
-	return true;
-}
-
 /* hex_read decodes 32 hexadecimal digits. */
 static bool
 hex_read(const char *text, uint8_t digest[16])
@@ -534,76 +520,26 @@ cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests)
 	const char *encryption = cf_s3_answer(op, "server-side-encryption");
 	char		bare[40];
 	uint8_t		sha256[33];
-	uint64_t	crc;
 
 	memset(digests, 0, sizeof(*digests));
+	/* Composite ones ("…-3") say nothing of the object. */
 	if (type[0] == '\0' || strcmp(type, "FULL_OBJECT") == 0)
 	{
-		if (crc_read(cf_s3_answer(op, "checksum-crc64nvme"), 8, &crc))
-		{
-			digests->crc64nvme = crc;
-			digests->known |= CF_DIGEST_CRC64NVME;
-		}
-		if (crc_read(cf_s3_answer(op, "checksum-crc32c"), 4, &crc))
-		{
-			digests->crc32c = (uint32_t) crc;
-			digests->known |= CF_DIGEST_CRC32C;
-		}
+		cf_remote_digest_crc64nvme(digests, cf_s3_answer(op, "checksum-crc64nvme"));
+		cf_remote_digest_crc32c(digests, cf_s3_answer(op, "checksum-crc32c"));
 		if (cf_base64_decode(cf_s3_answer(op, "checksum-sha256"), sha256, sizeof(sha256)) == 32)
 		{
 			memcpy(digests->sha256, sha256, 32);
 			digests->known |= CF_DIGEST_SHA256;
 		}
 	}
-	for (int i = 0; i < op->response.header_count; i++)
-	{
-		const CfHeader *at = &op->response.headers[i];
-
-		/* GCS: "crc32c=n03x6A==" and "md5=…", in one header or in two */
-		if (strcmp(at->name, "x-goog-hash") != 0 || (at = &op->response.headers[i]) == NULL)
-			continue;
-		for (const char *word = at->value; word != NULL; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL)
-		{
-			char		value[32];
-
-			word += strspn(word, " ");
-			if (sscanf(word, "crc32c=%15[A-Za-z0-9+/=]", value) == 1 && crc_read(value, 4, &crc))
-			{
-				digests->crc32c = (uint32_t) crc;
-				digests->known |= CF_DIGEST_CRC32C;
-			}
-			else if (sscanf(word, "md5=%31[A-Za-z0-9+/=]", value) == 1 && cf_base64_decode(value, sha256, sizeof(sha256)) == 16)
-			{
-				memcpy(digests->md5, sha256, 16);
-				digests->known |= CF_DIGEST_MD5;
-			}
-		}
-	}
+	cf_remote_digests_goog(digests, &op->response);
 	if (!cf_s3_store(cf_s3_asked(op))->etag_md5 || (encryption[0] != '\0' && strcmp(encryption, "AES256") != 0) ||
 		cf_s3_answer(op, "server-side-encryption-customer-algorithm")[0] != '\0' ||
 		sscanf(etag, "\"%33[0-9a-f]", bare) != 1 || strlen(etag) != 34)
 		return;
 	if (hex_read(bare, digests->md5))
 		digests->known |= CF_DIGEST_MD5;
-}
-
-/* cf_s3_crc64_write writes a CRC as S3 does: base64 of big-endian bytes. */
-void
-cf_s3_crc64_write(uint64_t crc, char text[16])
-{
-	uint8_t		bytes[8];
-
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (uint8_t) (crc >> (56 - 8 * i));
-	cf_base64_encode(bytes, 8, text);
-}
-
-void
-cf_s3_crc32_write(uint32_t crc, char text[16])
-{
-	uint8_t		bytes[4] = {(uint8_t) (crc >> 24), (uint8_t) (crc >> 16), (uint8_t) (crc >> 8), (uint8_t) crc};
-
-	cf_base64_encode(bytes, 4, text);
 }
 
 /* keep copies a text of an answer to where results live; NULL = out of memory. */

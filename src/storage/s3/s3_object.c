@@ -402,7 +402,6 @@ CfStep
 cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
-	const CfDigests *sent = &state->digests;
 
 	switch (cf_s3_looked(op, args->key, stat))
 	{
@@ -418,9 +417,7 @@ cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 			break;
 	}
 	if (strcmp(state->head.owner_tag, args->owner_tag) != 0 || stat->size_bytes != args->size_bytes ||
-		((sent->known & stat->digests.known & CF_DIGEST_CRC64NVME) && sent->crc64nvme != stat->digests.crc64nvme) ||
-		((sent->known & stat->digests.known & CF_DIGEST_CRC32C) && sent->crc32c != stat->digests.crc32c) ||
-		((sent->known & stat->digests.known & CF_DIGEST_MD5) && memcmp(sent->md5, stat->digests.md5, 16) != 0))
+		!cf_remote_digests_agree(&state->digests, &stat->digests))
 		return cf_s3_exists(op, args->key);
 	return cf_s3_done(op);
 }
@@ -454,50 +451,57 @@ bool
 cf_s3_checksum_add(CfOp *op, const void *data, size_t length)
 {
 	CfDigests  *digests = &((CfS3State *) op->state)->digests;
-	char		text[CF_BASE64_BYTES(16)];
+	CfS3Checksum checksum = cf_s3_checksum(op->place);
 
 	memset(digests, 0, sizeof(*digests));
-	switch (cf_s3_checksum(op->place))
+	if (checksum == CF_S3_CHECKSUM_CRC64NVME)
+		*digests = (CfDigests) {.known = CF_DIGEST_CRC64NVME, .crc64nvme = cf_crc64nvme(0, data, length)};
+	else if (checksum == CF_S3_CHECKSUM_CRC32C)
+		*digests = (CfDigests) {.known = CF_DIGEST_CRC32C, .crc32c = cf_crc32c(0, data, length)};
+	else if (checksum == CF_S3_CHECKSUM_MD5 && cf_md5(data, length, digests->md5))
+		digests->known = CF_DIGEST_MD5;
+	else if (checksum == CF_S3_CHECKSUM_MD5)
 	{
-		case CF_S3_CHECKSUM_CRC64NVME:
-			digests->crc64nvme = cf_crc64nvme(0, data, length);
-			digests->known = CF_DIGEST_CRC64NVME;
-			cf_s3_crc64_write(digests->crc64nvme, text);
-			return cf_s3_amz_header(op, "checksum-crc64nvme", text);
-		case CF_S3_CHECKSUM_CRC32C:
-			digests->crc32c = cf_crc32c(0, data, length);
-			digests->known = CF_DIGEST_CRC32C;
-			cf_s3_crc32_write(digests->crc32c, text);
-			return cf_s3_amz_header(op, "checksum-crc32c", text);
-		case CF_S3_CHECKSUM_MD5:
-			if (!cf_md5(data, length, digests->md5))
-			{
-				cf_s3_memory(op);
-				return false;
-			}
-			digests->known = CF_DIGEST_MD5;
-			cf_base64_encode(digests->md5, 16, text);
-			return cf_s3_header(op, "Content-MD5", text);
-		default:
-			return true;
+		cf_s3_memory(op);
+		return false;
 	}
+	return cf_s3_checksum_header(op, digests);
+}
+
+/* cf_s3_checksum_header tells the store a digest of the kind that it checks. */
+bool
+cf_s3_checksum_header(CfOp *op, const CfDigests *digests)
+{
+	CfS3Checksum checksum = cf_s3_checksum(op->place);
+	char		text[CF_BASE64_BYTES(16)];
+
+	if (checksum == CF_S3_CHECKSUM_CRC64NVME && (digests->known & CF_DIGEST_CRC64NVME))
+	{
+		cf_remote_crc_write(digests->crc64nvme, 8, text);
+		return cf_s3_amz_header(op, "checksum-crc64nvme", text);
+	}
+	if (checksum == CF_S3_CHECKSUM_CRC32C && (digests->known & CF_DIGEST_CRC32C))
+	{
+		cf_remote_crc_write(digests->crc32c, 4, text);
+		return cf_s3_amz_header(op, "checksum-crc32c", text);
+	}
+	if (checksum != CF_S3_CHECKSUM_MD5 || !(digests->known & CF_DIGEST_MD5))
+		return true;
+	cf_base64_encode(digests->md5, sizeof(digests->md5), text);
+	return cf_s3_header(op, "Content-MD5", text);
 }
 
 /* cf_s3_checksum_told compares the checksum in an answer, if there is one, with what was sent. */
 bool
 cf_s3_checksum_told(CfOp *op, const char *what, const char *key)
 {
-	const CfDigests *sent = &((CfS3State *) op->state)->digests;
 	CfDigests	told;
 
 	cf_s3_digests_fill(op, "", &told);
-	if (((sent->known & told.known & CF_DIGEST_CRC64NVME) && sent->crc64nvme != told.crc64nvme) ||
-		((sent->known & told.known & CF_DIGEST_CRC32C) && sent->crc32c != told.crc32c))
-	{
-		cf_s3_unexpected(op, what, key, "the store tells another checksum than was sent");
-		return false;
-	}
-	return true;
+	if (cf_remote_digests_agree(&((CfS3State *) op->state)->digests, &told))
+		return true;
+	cf_s3_unexpected(op, what, key, "the store tells another checksum than was sent");
+	return false;
 }
 
 /* cf_s3_encryption_kept refuses a store that took bytes and ignored how they were to be encrypted. */

@@ -232,20 +232,8 @@ join_send(CfOp *op, const CfUpload *upload)
 		return cf_s3_memory(op);
 	good = cf_s3_request(op, "POST", "CompleteMultipartUpload", upload->args.key, query) != NULL &&
 		cf_s3_body(op, body.data, body.length) && cf_s3_header(op, "Content-Type", "application/xml");
-	if (good && checksum == CF_S3_CHECKSUM_CRC64NVME)
-		good = cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT");
-	if (good && checksum == CF_S3_CHECKSUM_CRC64NVME && (upload->digests.known & CF_DIGEST_CRC64NVME))
-	{
-		cf_s3_crc64_write(upload->digests.crc64nvme, text);
-		good = cf_s3_amz_header(op, "checksum-crc64nvme", text);
-	}
-	if (good && checksum == CF_S3_CHECKSUM_CRC32C)
-		good = cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT");
-	if (good && checksum == CF_S3_CHECKSUM_CRC32C && (upload->digests.known & CF_DIGEST_CRC32C))
-	{
-		cf_s3_crc32_write(upload->digests.crc32c, text);
-		good = cf_s3_amz_header(op, "checksum-crc32c", text);
-	}
+	if (good && checksum >= CF_S3_CHECKSUM_CRC32C)
+		good = cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT") && cf_s3_checksum_header(op, &upload->digests);
 	snprintf(text, sizeof(text), "%lld", (long long) upload->args.size_bytes);
 	good = good && cf_s3_amz_header(op, "mp-object-size", text);
 	if (good && state->replacing)
