@@ -18,6 +18,7 @@ DECLARE
 	-- A mover that came after v_live was read is not in it; its claim, a sign of life, is younger than v_seen.
 	v_seen timestamptz := clock_timestamp();
 	v_live int[] := ARRAY(SELECT a.pid FROM pg_stat_get_activity(NULL) a WHERE a.pid <> pg_backend_pid());
+	v_movers int := GREATEST(COALESCE(current_setting('cloudflux.migration_workers', true)::int, 1), 1);
 BEGIN
 	RETURN QUERY
 	WITH candidates AS (
@@ -30,13 +31,15 @@ BEGIN
 		 LIMIT p_limit FOR UPDATE SKIP LOCKED),
 	ranked AS (
 		SELECT c.*, row_number() OVER w AS rn, sum(c.size_bytes) OVER w AS running,
-			   first_value(c.crashes) OVER w AS first_crashes, bool_and(c.remote) OVER w AS all_remote
+			   first_value(c.crashes) OVER w AS first_crashes, bool_and(c.remote) OVER w AS all_remote,
+			   LEAST(p_at_once, GREATEST(2, (count(*) OVER () + v_movers - 1) / v_movers)) AS share
 		  FROM candidates c WINDOW w AS (ORDER BY c.priority DESC, c.seq)),
 	-- A job that took movers down with it is worked on alone, so that it can hurt nobody else. Large objects come one by
-	-- one where they are copied one by one, and as many as are on their way at once where they wait for a network.
+	-- one where they are copied one by one, and as many as are on their way at once where they wait for a network; but no
+	-- more of them than a mover's share of what waits, since their bytes are hashed by the mover that has them.
 	picked AS (
 		SELECT r.* FROM ranked r
-		 WHERE r.rn = 1 OR (r.first_crashes < 3 AND r.crashes < 3 AND (r.running <= p_max_bytes OR (r.all_remote AND r.rn <= p_at_once)))),
+		 WHERE r.rn = 1 OR (r.first_crashes < 3 AND r.crashes < 3 AND (r.running <= p_max_bytes OR (r.all_remote AND r.rn <= r.share)))),
 	claimed AS (
 		UPDATE cloudflux.job_queue q
 		   SET claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
@@ -480,7 +483,7 @@ GRANT EXECUTE ON FUNCTION
 -- ---------------------------------------------------------------- what each thing is
 
 COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval, int) IS
-	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or p_at_once of any size that are all remote) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
+	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or up to p_at_once of any size that are all remote: its share of those that wait, and at least two) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
 COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
 	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';
 COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text) IS

@@ -162,6 +162,17 @@ load_uploads(CfRound *round)
 	}
 }
 
+/* leaves_some tells whether others may have been left that did not fit into a claim beside large objects. */
+static bool
+leaves_some(const CfJobs *jobs)
+{
+	int64		bytes = 0;
+
+	for (int i = 0; i < jobs->count && bytes < BATCH_BYTES; i++)
+		bytes += jobs->jobs[i].size_bytes;
+	return bytes >= BATCH_BYTES;
+}
+
 /*
  * claim takes a batch, opens its places on the authority of who asked, and names the uploads that are about to
  * begin: all in one transaction, which is flushed whatever synchronous_commit says. Nothing may be written under a
@@ -197,6 +208,9 @@ claim(CfRound *round, int max_jobs)
 	load_uploads(round);
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(round->jobs.count > 0);
+	/* Who looked while we did met our locks on all of them. */
+	if (leaves_some(&round->jobs))
+		cf_worker_wake("mover");
 	round->renewed_us = cf_clock_monotonic_us();
 	TRIP("migration_claimed");
 }
