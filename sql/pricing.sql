@@ -789,18 +789,19 @@ $$;
 
 /*
  * Requests that only look at an object, beside those that carry or copy it: the mover asks for the source before and after, S3 is
- * looked at once more before a delete, and what came in parts, or has got another class, is looked at and compared.
+ * looked at once more before a delete, and what came in parts, or has got another class, is looked at and compared; a copy in parts by
+ * the store at both ends.
  */
 CREATE FUNCTION cloudflux.source_looks(p_cloud text, p_route text, p_delete boolean) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_cloud = 'LOCAL' THEN 0
             WHEN p_route = 'in place' THEN CASE WHEN p_cloud = 'GCP' THEN 3 ELSE 4 END
-            ELSE 2 + (p_cloud IN ('AWS', 'S3'))::int * ((p_delete IS TRUE)::int + (p_route = 'by the store')::int) END;
+            ELSE 2 + (p_cloud IN ('AWS', 'S3') AND p_delete IS TRUE)::int END;
 
 CREATE FUNCTION cloudflux.dest_looks(p_cloud text, p_route text, p_size_bytes bigint) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_cloud = 'LOCAL' OR p_route = 'in place' THEN 0
-            WHEN p_route = 'by the store' THEN (p_cloud IN ('AWS', 'S3'))::int
+            WHEN p_route = 'by the store' THEN 2 * (p_cloud IN ('AWS', 'S3') AND p_size_bytes > 5368709120)::int
             WHEN p_size_bytes <= 16777216 THEN 0
             WHEN p_cloud = 'Azure' THEN 3 ELSE 2 END;
 

@@ -155,7 +155,7 @@ change_ask(CfChange *c, CfError *err)
 
 	if (step == CF_STEP_ERROR)
 		*err = c->port.op.err;
-	c->opened = c->token[0] != '\0' && strcmp(c->token, c->told) != 0 && strlen(c->token) < sizeof(((CfUpload *) 0)->handle);
+	c->opened = c->token[0] != '\0' && strcmp(c->token, c->told) != 0;
 	memcpy(c->told, c->token, sizeof(c->told));
 	if (step == CF_STEP_DONE && CF_FAULT("remote_class_changed", err))
 		return CF_STEP_ERROR;

@@ -258,9 +258,9 @@ copy_by_store(CfTransfer *t, CfError *err)
 	}
 	if (step == CF_STEP_ERROR)
 		return cf_transfer_failed(port, err);
-	if (t->dest_caps.copy_uploads && strcmp(t->copy_token, t->upload.handle) != 0 && strlen(t->copy_token) < sizeof(t->upload.handle))
+	if (t->dest_caps.copy_uploads && strcmp(t->copy_token, t->upload.handle) != 0)
 	{
-		memcpy(t->upload.handle, t->copy_token, strlen(t->copy_token) + 1);
+		memcpy(t->upload.handle, t->copy_token, sizeof(t->upload.handle));
 		t->opened = t->copy_token[0] != '\0';
 	}
 	if (step != CF_STEP_DONE)

@@ -437,13 +437,14 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
 
 /*
  * Server-side copy of a pinned object from another place of the same provider, create-only, with class and attributes of
- * args; DONE fills stat. `token` (CF_STORAGE_COPY_TOKEN bytes, "" at first) is what to checkpoint in long copies.
- * set_class changes the class of the object where it lies, if it still is version; the new version is in stat. `token` ("" at
- *				first) is what to keep of one that is an upload: told before its first part, it is enough to abort it. NULL = nobody keeps it.
+ * args; DONE fills stat. `token` ("" at first) tells what a copy in progress has begun at the store, where caps.copy_uploads: told
+ * before its first part and to be kept, since it is as good as a handle for upload_abort, and for an upload_begin or a copy that begins again.
+ * set_class changes the class of the object where it lies, if it still is version; the new version is in stat. `token` is that of a
+ * change that is an upload (caps.class_max_bytes); NULL = nobody keeps it.
  * restore asks for an archived object to become readable for so many days; priority "" = the cheapest. Poll by stat.
  * presign makes a URL (GET, …) that works until expires_us; no request is sent.
  */
-#define CF_STORAGE_COPY_TOKEN 1024
+#define CF_STORAGE_COPY_TOKEN 256
 extern CfStep cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 							  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,

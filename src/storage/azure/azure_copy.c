@@ -21,10 +21,9 @@
 #define MIB (INT64_C(1024) * 1024)
 #define COPY_BLOCK (256 * MIB)
 #define SAS_LIFE_US INT64_C(7200000000)
-#define TOKEN_FORMAT "blocks:%16[0-9a-f]:%lld:%d:%llx:%d"
 
 static CfStep copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
-						 char token[CF_STORAGE_COPY_TOKEN], const char *mark);
+						 const char *mark);
 static CfStep copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args);
 static CfStep copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
 						 const char *mark, CfObjectStat *stat);
@@ -53,6 +52,7 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 	int64_t		bytes;
 	CfStep		step;
 
+	(void) token;				/* blocks that nobody commits vanish by themselves */
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (!copy_mark(source_version, args->size_bytes, mark, &op->err))
@@ -60,7 +60,7 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 	switch (op->phase)
 	{
 		case AZURE_START:
-			return copy_begin(op, source, source_key, source_version, args, token, mark);
+			return copy_begin(op, source, source_key, source_version, args, mark);
 		case AZURE_ASKED:
 			if (op->response.status == 501)	/* no Put Blob From URL here */
 				return copy_block(op, source, source_key, source_version, args, mark, stat);
@@ -81,8 +81,6 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 			if (state->copied_known)
 				state->copied_crc = cf_crc64nvme_combine(state->copied_crc, crc, bytes);
 			state->block++;
-			snprintf(token, CF_STORAGE_COPY_TOKEN, "blocks:%s:%lld:%d:%llx:%d", mark, (long long) state->block_bytes, state->block,
-					 (unsigned long long) state->copied_crc, state->copied_known);
 			return copy_block(op, source, source_key, source_version, args, mark, stat);
 		case AZURE_SETTLING:
 			step = cf_azure_settled(op, args, stat);
@@ -99,17 +97,12 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 	return step;
 }
 
-/* copy_begin chooses the way and goes on where a checkpoint of the same copy ended. */
+/* copy_begin chooses the way. */
 static CfStep
 copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
-		   char token[CF_STORAGE_COPY_TOKEN], const char *mark)
+		   const char *mark)
 {
 	CfAzureState *state = op->state;
-	char		token_mark[CF_AZURE_MARK_TEXT] = "";
-	long long	block_bytes = 0;
-	unsigned long long crc = 0;
-	int			block = 0;
-	int			known = 0;
 
 	if (!cf_azure_attributes_check(args, &op->err))
 		return cf_azure_error(op);
@@ -119,14 +112,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	state->block_bytes = (args->size_bytes / CF_AZURE_BLOCKS_MAX / MIB + 1) * MIB;
 	if (state->block_bytes < COPY_BLOCK)
 		state->block_bytes = COPY_BLOCK;
-	if (sscanf(token, TOKEN_FORMAT, token_mark, &block_bytes, &block, &crc, &known) == 5 && strcmp(token_mark, mark) == 0 &&
-		block_bytes == state->block_bytes && block >= 1 && block - 1 <= (args->size_bytes - 1) / block_bytes + 1)
-	{
-		state->block = block;
-		state->copied_crc = crc;
-		state->copied_known = known == 1;
-	}
-	if (state->block == 0 && args->size_bytes <= CF_AZURE_COPY_MAX)
+	if (args->size_bytes <= CF_AZURE_COPY_MAX)
 		return copy_whole(op, source, source_key, source_version, args);
 	return copy_block(op, source, source_key, source_version, args, mark, NULL);
 }

@@ -2,7 +2,7 @@
  * gcs_copy.c
  *		Copies and class changes, both by rewrite: no bytes come here.
  *
- * A rewrite may take several calls, with a token in between that the caller keeps; between two buckets of one location and class it is one
+ * A rewrite may take several calls, with a token of the store in between; between two buckets of one location and class it is one
  * call of any size. The source is pinned by its generation, the destination is create-only, or for a class change, the pinned object
  * itself. The body replaces all metadata, so all of them are sent. Access control lists of single objects are not carried
  * over: we never send any, and a bucket with uniform access has none.
@@ -16,18 +16,15 @@
 
 #define REWRITE_FIELDS "done,rewriteToken,resource(" CF_GCS_FIELDS ")"
 #define TOKEN_MAX 2048
-#define TOKEN_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
 
 enum
 {
 	BEGIN,
 	REWRITTEN,
-	GOING_ON,					/* a call of a rewrite was answered with a token */
 	LOOKED,						/* what lies at the destination, after a 412 */
 	DESCRIBED					/* the object whose class is to change */
 };
 
-static bool token_take(CfOp *op, const char *token);
 static CfStep copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						const CfUploadArgs *args);
 static CfStep copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
@@ -90,14 +87,13 @@ cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char 
 	bool		done;
 	char		shown[256];
 
+	(void) token;				/* a rewrite that does not end leaves nothing */
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase == LOOKED)
 		return copy_looked(op, args, stat);
-	if (op->phase == BEGIN && !token_take(op, token))
-		return CF_STEP_ERROR;
-	if (op->phase == BEGIN || op->phase == GOING_ON)
-		return copy_send(op, source, source_key, source_version, args);
+	if (op->phase == BEGIN)
+		return cf_gcs_keep_text(op, &state->rewrite_token, NULL) ? copy_send(op, source, source_key, source_version, args) : CF_STEP_ERROR;
 	op->phase = BEGIN;
 	if (op->response.status == 412)
 		return cf_gcs_look(op, LOOKED, args->key);
@@ -108,14 +104,7 @@ cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char 
 		return cf_gcs_fail(op, "copy", source_key);
 	if (!cf_gcs_rewritten(op, &done, stat))
 		return CF_STEP_ERROR;
-	token[0] = '\0';
-	if (done)
-		return CF_STEP_DONE;
-	/* A token that the caller has no room for is lost with this process; the copy then begins again. */
-	if (strlen(state->rewrite_token) < CF_STORAGE_COPY_TOKEN)
-		memcpy(token, state->rewrite_token, strlen(state->rewrite_token) + 1);
-	op->phase = GOING_ON;
-	return CF_STEP_AGAIN;
+	return done ? CF_STEP_DONE : copy_send(op, source, source_key, source_version, args);
 }
 
 static CfStep
@@ -137,26 +126,6 @@ copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *s
 		return CF_STEP_ERROR;
 	return cf_gcs_send_rewrite(op, REWRITTEN, source->bucket, cf_gcs_printf(arena, "%s%s", source->prefix, source_key),
 							   generation, args->key, 0, "", resource);
-}
-
-/* token_take takes up what an earlier call of this copy told, as it goes into a URL. */
-static bool
-token_take(CfOp *op, const char *token)
-{
-	CfGcsState *state = op->state;
-	size_t		length = strnlen(token, CF_STORAGE_COPY_TOKEN);
-
-	if (!cf_gcs_keep_text(op, &state->rewrite_token, NULL))
-		return false;
-	if (length == 0)
-		return true;
-	if (length == CF_STORAGE_COPY_TOKEN || strspn(token, TOKEN_BYTES) != length)
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "invalid token of a copy to place \"%s\"",
-							op->place->name) == CF_STEP_DONE;
-	if ((state->rewrite_token = cf_gcs_alloc(op, length + 1)) == NULL)
-		return false;
-	memcpy(state->rewrite_token, token, length + 1);
-	return true;
 }
 
 /* copy_looked knows what lies at the destination of a copy whose conditions did not hold. */

@@ -6,7 +6,8 @@
  * name of the provider only says which row is the default.
  *
  * An object up to put_max bytes goes in one PUT, a larger one in a multipart upload. The handle of an upload is "put" (one
- * request, made by upload_seal), "done" (a put that was committed) or "parts:<UploadId>". Every object that we create says
+ * request, made by upload_seal), "done" (a put that was committed) or "parts:<UploadId>". A copy by parts tells "copy:<UploadId>": of
+ * which version its parts are nobody knows later, so it can be aborted by that and not be taken up. Every object that we create says
  * whose it is: metadata cf_owner_tag. On the wire our names are written with "-" for "_", since many proxies drop headers
  * that contain "_".
  *
@@ -177,6 +178,7 @@ enum
 };
 
 #define CF_S3_HANDLE_PARTS "parts:"	/* how the handle of an upload in parts begins */
+#define CF_S3_HANDLE_COPY "copy:"	/* and how the token of a copy by parts does; both go on with the id of the upload */
 
 /* What an op keeps between two steps; from the arena's allocator. */
 typedef struct CfS3State
@@ -300,6 +302,8 @@ extern CfStep cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase)
 extern bool cf_s3_upload_created(CfOp *op, CfUpload *upload);
 extern char *cf_s3_upload_query(CfOp *op, const char *handle, int number);
 extern bool cf_s3_joinable(CfOp *op);
+extern const char *cf_s3_upload_id(const char *handle);
+extern int64_t cf_s3_part_bytes(int64_t size_bytes, int64_t least);
 
 /* s3_unfinished.c */
 extern CfStep cf_s3_upload_abort(CfOp *op, CfUpload *upload);

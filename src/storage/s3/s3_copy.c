@@ -2,9 +2,10 @@
  * s3_copy.c
  *		What the store does by itself: copies from another place, changes of the class, restores of archived objects.
  *
- * A copy is of the pinned source (copy-source-if-match) and creates only. Where CopyObject has no such condition, and above
- * 5 GiB, the object is copied by parts, because Complete has it. A copy by parts tells a token when its upload was begun and after each
- * part: the next byte, the size of parts, and the upload's handle, so that the token is enough to abort it.
+ * A copy is of the pinned source (copy-source-if-match) and creates only. One request does it, and its answer tells all that a create's
+ * does; who copies has looked at the source himself, and the condition holds it to what he saw. Where CopyObject cannot create only, and
+ * above 5 GiB, the object is copied by parts, because Complete can. A copy by parts tells a token when its upload was begun, before the
+ * first part: enough to abort it.
  *
  * A change of the class is a copy onto itself. It must not undo what somebody writes meanwhile: with a condition on the
  * destination where the store has one, else only on versioned buckets, where nothing is lost.
@@ -14,20 +15,22 @@
 
 #include "storage/s3/s3.h"
 
+static CfStep copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args);
 static CfStep copy_looked(CfOp *op, const char *source_key, const char *source_version, const CfUploadArgs *args,
-						  const CfPlace *source, const char *token);
+						  const CfPlace *source);
 static CfStep copy_one(CfOp *op, const CfPlace *source, const char *source_key, const CfUploadArgs *args);
 static bool copy_source(CfOp *op, const CfPlace *source, const char *source_key);
-static CfStep copy_one_answer(CfOp *op, const char *key, const char *source_key);
-static CfStep copy_begin(CfOp *op, const CfUploadArgs *args, const char *token);
+static CfStep copy_one_answer(CfOp *op, const CfPlace *source, const char *source_key, const CfUploadArgs *args, CfObjectStat *stat);
+static bool copy_told(CfOp *op);
+static CfStep parts_begin(CfOp *op, const CfUploadArgs *args);
 static CfStep copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *token, CfObjectStat *stat);
 static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
-static CfStep copy_tell(CfOp *op, char *token);
 static CfStep copy_abort(CfOp *op, char *token);
 static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
 static CfStep class_send(CfOp *op, const CfUploadArgs *args);
+static CfStep class_answer(CfOp *op, const char *key);
 static CfStep class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat);
 
 CfStep
@@ -41,28 +44,15 @@ cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	switch (op->phase)
 	{
 		case S3_START:
-			state->replacing = false;
-			state->told.kind = CF_ERR_NONE;
-			state->digests.known = 0;
-			memset(&state->copying, 0, sizeof(state->copying));
-			if (!cf_s3_store(op->place)->copies || !same_store(source, op->place))
-			{
-				cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot copy from place \"%s\" by itself", op->place->name,
-							 source->name);
-				return cf_s3_error(op);
-			}
-			if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
-				return cf_s3_error(op);
-			state->asked = source;
-			return cf_s3_look(op, source_key, S3_ASKED);
+			return copy_begin(op, source, source_key, source_version, args);
 		case S3_ASKED:
-			return copy_looked(op, source_key, source_version, args, source, token);
+			return copy_looked(op, source_key, source_version, args, source);
 		case S3_ASKED_MORE:
 			return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
 		case S3_ASKED_LAST:
 			return cf_s3_put_answer(op, args, stat);
 		case S3_COPY_ONE:
-			return copy_one_answer(op, args->key, source_key);
+			return copy_one_answer(op, source, source_key, args, stat);
 		case S3_SETTLING:
 			if (state->copying.handle[0] == '\0')
 				return cf_s3_settled(op, args, stat);
@@ -73,13 +63,47 @@ cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	return copy_by_parts(op, source, source_key, token, stat);
 }
 
-/* copy_looked compares the source with its pin and chooses the way. */
+/* in_one tells whether one request copies so many bytes. */
+static bool
+in_one(const CfPlace *place, int64_t size_bytes)
+{
+	return cf_s3_store(place)->copy_create_only && size_bytes > 0 && size_bytes <= CF_S3_COPY_MAX;
+}
+
+/* copy_begin copies at once where a condition of the one request says which version; else the source is looked at. */
 static CfStep
-copy_looked(CfOp *op, const char *source_key, const char *source_version, const CfUploadArgs *args, const CfPlace *source,
-			const char *token)
+copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args)
 {
 	CfS3State  *state = op->state;
-	const CfS3Store *store = cf_s3_store(op->place);
+	CfS3Pin		pin;
+
+	state->replacing = false;
+	state->told.kind = CF_ERR_NONE;
+	state->digests.known = 0;
+	memset(&state->copying, 0, sizeof(state->copying));
+	if (!cf_s3_store(op->place)->copies || !same_store(source, op->place))
+	{
+		cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot copy from place \"%s\" by itself", op->place->name,
+					 source->name);
+		return cf_s3_error(op);
+	}
+	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
+		return cf_s3_error(op);
+	if (in_one(op->place, args->size_bytes) && cf_s3_pin_read(source_version, &pin) && pin.etag[0] != '~')
+	{
+		memset(&state->source, 0, sizeof(state->source));
+		snprintf(state->source.etag, sizeof(state->source.etag), "\"%s\"", pin.etag);
+		return copy_one(op, source, source_key, args);
+	}
+	state->asked = source;
+	return cf_s3_look(op, source_key, S3_ASKED);
+}
+
+/* copy_looked compares the source with its pin and chooses the way. */
+static CfStep
+copy_looked(CfOp *op, const char *source_key, const char *source_version, const CfUploadArgs *args, const CfPlace *source)
+{
+	CfS3State  *state = op->state;
 	CfObjectStat stat;
 
 	switch (cf_s3_looked(op, source_key, &stat))
@@ -105,9 +129,7 @@ copy_looked(CfOp *op, const char *source_key, const char *source_version, const 
 	state->copying.args = *args;
 	if (stat.size_bytes == 0)
 		return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
-	if (store->copy_create_only && stat.size_bytes <= CF_S3_COPY_MAX)
-		return copy_one(op, source, source_key, args);
-	return copy_begin(op, args, token);
+	return in_one(op->place, stat.size_bytes) ? copy_one(op, source, source_key, args) : parts_begin(op, args);
 }
 
 /* copy_one copies with one request. */
@@ -151,51 +173,77 @@ copy_source(CfOp *op, const CfPlace *source, const char *source_key)
 		cf_s3_amz_header(op, "copy-source-if-match", state->source.etag) && cf_s3_customer_key(op, source, "copy-source-");
 }
 
-/* copy_one_answer looks at what is there now: ours, somebody else's, or nothing, because the source changed. */
+/*
+ * copy_one_answer ends a copy: its answer tells of the new object, or what is there now is looked at: ours, somebody else's, or
+ * nothing, because the source changed.
+ */
 static CfStep
-copy_one_answer(CfOp *op, const char *key, const char *source_key)
+copy_one_answer(CfOp *op, const CfPlace *source, const char *source_key, const CfUploadArgs *args, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
 	char		code[64];
 
 	cf_s3_code(&op->response, code);
-	if (!(cf_s3_success(op) && code[0] == '\0') && op->response.status != 412)
-		return cf_s3_fail(op, "copy object", key);
 	if (op->response.status == 412)
 	{
 		cf_s3_changed(op, source_key);
 		state->told = op->err;
+		return cf_s3_look(op, args->key, S3_SETTLING);
 	}
-	return cf_s3_look(op, key, S3_SETTLING);
+	if (op->response.status == 404 && strcmp(code, "NoSuchKey") == 0)
+	{
+		state->asked = source;
+		return cf_s3_missing(op, source_key);
+	}
+	if (!cf_s3_success(op) || code[0] != '\0')
+		return cf_s3_fail(op, "copy object", args->key);
+	return copy_told(op) ? cf_s3_put_answer(op, args, stat) : cf_s3_look(op, args->key, S3_SETTLING);
 }
 
-/* copy_begin takes the upload of the token up, or makes a new one. */
+/*
+ * copy_told puts what the body of a copy's answer tells to where the answer to a create has it: among the headers. false = it
+ * does not tell what was made.
+ */
+static bool
+copy_told(CfOp *op)
+{
+	CfResponse *response = &op->response;
+	char		texts[4][256] = {"", "", "", ""};
+	CfS3Field	fields[] = {
+		{"CopyObjectResult/ETag", texts[0], sizeof(texts[0])},
+		{"CopyObjectResult/ChecksumType", texts[1], sizeof(texts[1])},
+		{"CopyObjectResult/ChecksumCRC64NVME", texts[2], sizeof(texts[2])},
+		{"CopyObjectResult/ChecksumCRC32C", texts[3], sizeof(texts[3])},
+	};
+	static const char *const names[] = {"etag", "x-amz-checksum-type", "x-amz-checksum-crc64nvme", "x-amz-checksum-crc32c"};
+	CfError		ignored;
+
+	if (!cf_s3_fields(response, fields, 4, &ignored) || texts[0][0] == '\0' || response->header_count + 4 > CF_NET_RESPONSE_HEADERS)
+		return false;
+	for (int i = 0; i < 4; i++)
+	{
+		char	   *value = cf_arena_strdup(&op->request_arena, texts[i]);
+
+		if (value == NULL)
+			return false;
+		if (value[0] != '\0')
+			response->headers[response->header_count++] = (CfHeader) {names[i], value};
+	}
+	return true;
+}
+
+/* parts_begin begins the upload that takes the copied parts. */
 static CfStep
-copy_begin(CfOp *op, const CfUploadArgs *args, const char *token)
+parts_begin(CfOp *op, const CfUploadArgs *args)
 {
 	CfS3State  *state = op->state;
-	const int64_t mib = 1024 * 1024;
-	int64_t		least = (args->size_bytes + CF_S3_PARTS_AIM - 1) / CF_S3_PARTS_AIM;
-	char		numbers[2][24];
-	int			used = 0;
 	CfStep		step;
 
 	if (!cf_s3_joinable(op))
 		return cf_s3_error(op);
 	state->part_count = 0;
 	state->at = 0;
-	state->copy_part_bytes = least > CF_S3_COPY_PART ? (least + mib - 1) / mib * mib : CF_S3_COPY_PART;
-	if (sscanf(token, "%23[0-9] %23[0-9] parts:%n", numbers[0], numbers[1], &used) == 2 && used > 0 &&
-		cf_s3_number(numbers[0], args->size_bytes, &state->at) &&
-		cf_s3_number(numbers[1], CF_S3_PART_MAX, &state->copy_part_bytes) && state->copy_part_bytes >= CF_S3_PART_MIN &&
-		(state->at % state->copy_part_bytes == 0 || state->at == args->size_bytes) &&
-		strlen(token + used) > 0 && strlen(token + used) <= CF_S3_UPLOAD_ID_MAX)
-	{
-		snprintf(state->copying.handle, sizeof(state->copying.handle), "parts:%s", token + used);
-		op->phase = S3_COPY_NEXT;
-		return CF_STEP_AGAIN;
-	}
-	state->at = 0;
+	state->copy_part_bytes = cf_s3_part_bytes(args->size_bytes, CF_S3_COPY_PART);
 	step = cf_s3_copy_left(op, args);
 	return step == CF_STEP_DONE ? cf_s3_upload_create(op, args, S3_COPY_BEGUN) : step;
 }
@@ -205,15 +253,21 @@ static CfStep
 copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *token, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
+	CfStep		step;
 
 	if (op->phase == S3_COPY_CLEARED)
 		return cf_s3_copy_cleared(op, state->copying.args.key) ? cf_s3_upload_create(op, &state->copying.args, S3_COPY_BEGUN) : CF_STEP_ERROR;
 	if (op->phase == S3_COPY_BEGUN && !cf_s3_upload_created(op, &state->copying))
 		return CF_STEP_ERROR;
 	if (op->phase == S3_COPY_BEGUN && token != NULL)
-		return copy_tell(op, token);
-	if (op->phase == S3_COPY_PART)
-		return copy_part_answer(op, token, source_key);
+	{
+		/* Before the first part, so that the caller keeps it. */
+		snprintf(token, CF_STORAGE_COPY_TOKEN, CF_S3_HANDLE_COPY "%s", cf_s3_upload_id(state->copying.handle));
+		op->phase = S3_COPY_NEXT;
+		return CF_STEP_AGAIN;
+	}
+	if (op->phase == S3_COPY_PART && (step = copy_part_answer(op, token, source_key)) != CF_STEP_DONE)
+		return step;
 	if (op->phase == S3_COPY_ABORTED)
 	{
 		op->err = state->told;
@@ -221,8 +275,7 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 	}
 	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == S3_SETTLING)
 	{
-		CfStep		step = cf_s3_parts_join(op, &state->copying, stat);
-
+		step = cf_s3_parts_join(op, &state->copying, stat);
 		/* Nobody else knows of these parts. */
 		if (step == CF_STEP_ERROR && (op->err.kind == CF_ERR_EXISTS || op->err.kind == CF_ERR_CHANGED))
 			return copy_abort(op, token);
@@ -250,7 +303,7 @@ copy_part_send(CfOp *op, const CfPlace *source, const char *source_key)
 	return cf_s3_send(op, S3_COPY_PART);
 }
 
-/* copy_part_answer goes on to the next part, and lets the caller checkpoint the token before. */
+/* copy_part_answer ends a part; DONE = the next one may be copied. */
 static CfStep
 copy_part_answer(CfOp *op, char *token, const char *source_key)
 {
@@ -265,35 +318,14 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 		cf_s3_changed(op, source_key);
 		return copy_abort(op, token);
 	}
-	if (op->response.status == 404 && token != NULL && token[0] != '\0' && strcmp(code, "NoSuchKey") != 0)
-	{
-		/* The upload of the token is gone: from the beginning. */
-		token[0] = copying->handle[0] = '\0';
-		state->at = 0;
-		return cf_s3_upload_create(op, &copying->args, S3_COPY_BEGUN);
-	}
 	if (!cf_s3_success(op) || code[0] != '\0')
 	{
-		CfStep		step = cf_s3_fail(op, "copy a part of object", copying->args.key);
-
+		cf_s3_fail(op, "copy a part of object", copying->args.key);
 		/* Who was told no token cannot give the parts back. */
-		return token == NULL && strcmp(code, "NoSuchUpload") != 0 ? copy_abort(op, NULL) : step;
+		return token == NULL && strcmp(code, "NoSuchUpload") != 0 ? copy_abort(op, NULL) : CF_STEP_ERROR;
 	}
 	state->at += left < state->copy_part_bytes ? left : state->copy_part_bytes;
-	return copy_tell(op, token);
-}
-
-/* copy_tell lets the caller checkpoint how far the copy is; first of all when its upload has a name, before the first part. */
-static CfStep
-copy_tell(CfOp *op, char *token)
-{
-	const CfS3State *state = op->state;
-
-	if (token != NULL)
-		snprintf(token, CF_STORAGE_COPY_TOKEN, "%lld %lld %s", (long long) state->at, (long long) state->copy_part_bytes,
-				 state->copying.handle);
-	op->phase = S3_COPY_NEXT;
-	return CF_STEP_AGAIN;
+	return CF_STEP_DONE;
 }
 
 /* copy_abort gives the parts back that will never be an object, since the source has changed or the destination is taken: op->err. */
@@ -342,9 +374,7 @@ cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *stor
 			step = cf_s3_stat(op, key, stat);
 			return step == CF_STEP_DONE ? class_looked(op, key, version, storage_class, stat) : step;
 		case S3_COPY_ONE:
-			if (op->response.status == 412)
-				return cf_s3_changed(op, key);
-			return copy_one_answer(op, key, key);
+			return class_answer(op, key);
 		case S3_SETTLING:
 			if (state->copying.handle[0] == '\0')
 				return class_changed(op, key, storage_class, stat);
@@ -386,7 +416,7 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 	if (stat->size_bytes > CF_S3_COPY_MAX)
 	{
 		state->replacing = true;
-		return copy_begin(op, &state->copying.args, "");
+		return parts_begin(op, &state->copying.args);
 	}
 	return class_send(op, &state->copying.args);
 }
@@ -419,6 +449,20 @@ class_send(CfOp *op, const CfUploadArgs *args)
 	op->request.net_class = CF_NET_SLOW;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
 	return cf_s3_send(op, S3_COPY_ONE);
+}
+
+/* class_answer has the object looked at: an answer does not tell its class. */
+static CfStep
+class_answer(CfOp *op, const char *key)
+{
+	char		code[64];
+
+	cf_s3_code(&op->response, code);
+	if (op->response.status == 412)
+		return cf_s3_changed(op, key);
+	if (!cf_s3_success(op) || code[0] != '\0')
+		return cf_s3_fail(op, "copy object", key);
+	return cf_s3_look(op, key, S3_SETTLING);
 }
 
 /* class_changed ends a change of the class: the object has its size and the class that was asked for. */

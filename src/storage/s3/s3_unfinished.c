@@ -25,44 +25,21 @@ static CfStep abort_version(CfOp *op, const CfUpload *upload);
 static CfStep abort_unknown(CfOp *op, const CfUpload *upload);
 static CfStep unknown_listed(CfOp *op, const CfUpload *upload);
 static CfStep unknown_abort(CfOp *op, const CfUpload *upload);
-static bool copy_handle(const char *token, char handle[256]);
 static CfStep find_send(CfOp *op, const char *key, const char *token, int phase);
 static CfStep find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page);
 static const char *handle_with_key(CfOp *op, const CfStaleUpload *upload);
 static bool find_visit(void *ctx, const char *path, const char *text, size_t length);
 static bool token_valid(const char *token);
 
-static bool
-is_parts(const char *handle)
-{
-	return strncmp(handle, CF_S3_HANDLE_PARTS, strlen(CF_S3_HANDLE_PARTS)) == 0;
-}
-
-/* copy_handle finds the handle in the token of a copy by parts (s3_copy.c). */
-static bool
-copy_handle(const char *token, char handle[256])
-{
-	int			used = 0;
-
-	if (sscanf(token, "%*23[0-9] %*23[0-9] %n", &used) != 0 || used == 0 || !is_parts(token + used))
-		return false;
-	snprintf(handle, 256, "%.255s", token + used);
-	return true;
-}
-
-/*
- * cf_s3_copy_left gives back the parts of a copy by parts that an earlier attempt has begun, whose token is all that is known of it; DONE =
- * there was none. Of which version its parts are nobody knows, so none is taken up.
- */
+/* cf_s3_copy_left gives back the parts of a copy by parts that an earlier attempt has begun; DONE = there was none. */
 CfStep
 cf_s3_copy_left(CfOp *op, const CfUploadArgs *args)
 {
-	char		handle[256];
 	char	   *query;
 
-	if (!args->resume || args->handle == NULL || !copy_handle(args->handle, handle))
+	if (!args->resume || args->handle == NULL || strncmp(args->handle, CF_S3_HANDLE_COPY, strlen(CF_S3_HANDLE_COPY)) != 0)
 		return CF_STEP_DONE;
-	query = cf_s3_upload_query(op, handle, 0);
+	query = cf_s3_upload_query(op, args->handle, 0);
 	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", args->key, query) == NULL)
 		return cf_s3_error(op);
 	return cf_s3_send(op, S3_COPY_CLEARED);
@@ -79,7 +56,9 @@ CfStep
 cf_s3_upload_abort(CfOp *op, CfUpload *upload)
 {
 	const char *tag = upload->args.owner_tag;
-	const char *blank;
+	bool		parts = cf_s3_upload_id(upload->handle) != NULL;
+	bool		keyed = upload->args.key != NULL && upload->args.key[0] != '\0';
+	const char *blank = strchr(upload->handle, ' ');
 	CfUpload	found = *upload;
 	char	   *key;
 
@@ -87,22 +66,19 @@ cf_s3_upload_abort(CfOp *op, CfUpload *upload)
 		return CF_STEP_ERROR;
 	if (strcmp(upload->handle, "done") == 0)
 		return cf_s3_done(op);
-	if (copy_handle(upload->handle, found.handle))
-		return abort_parts(op, &found);
-	blank = strchr(upload->handle, ' ');
-	if (is_parts(upload->handle) && blank != NULL && (found.args.key == NULL || found.args.key[0] == '\0'))
+	if (parts && blank != NULL && !keyed)
 	{
 		if (!cf_url_decode(op->arena, blank + 1, strlen(blank + 1), false, &key))
 			return cf_s3_memory(op);
 		found.args.key = key;
 		return abort_parts(op, &found);
 	}
-	if (upload->args.key == NULL || upload->args.key[0] == '\0' || (!is_parts(upload->handle) && (tag == NULL || tag[0] == '\0')))
+	if (!keyed || (!parts && (tag == NULL || tag[0] == '\0')))
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "an upload of place \"%s\" cannot be aborted without its key and owner", op->place->name);
 		return cf_s3_error(op);
 	}
-	return is_parts(upload->handle) ? abort_parts(op, upload) : abort_put(op, upload);
+	return parts ? abort_parts(op, upload) : abort_put(op, upload);
 }
 
 /* abort_parts aborts until no part comes back: one that was on its way may arrive after the abort. */

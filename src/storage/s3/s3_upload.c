@@ -22,10 +22,18 @@ static CfStep part_answer(CfOp *op, const CfUpload *upload, CfPart *part);
 static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 static CfStep upload_gone(CfOp *op, const char *key);
 
-static bool
-is_parts(const char *handle)
+/* cf_s3_upload_id finds the id of an upload in its handle, or in the token of a copy; NULL = it has no parts. */
+const char *
+cf_s3_upload_id(const char *handle)
 {
-	return strncmp(handle, CF_S3_HANDLE_PARTS, strlen(CF_S3_HANDLE_PARTS)) == 0;
+	static const char *const begins[] = {CF_S3_HANDLE_PARTS, CF_S3_HANDLE_COPY};
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (strncmp(handle, begins[i], strlen(begins[i])) == 0)
+			return handle + strlen(begins[i]);
+	}
+	return NULL;
 }
 
 CfStep
@@ -76,7 +84,7 @@ begin_unknown(CfOp *op, const CfUploadArgs *args, const CfUpload *upload)
 static bool
 resumes(const CfUploadArgs *args)
 {
-	return args->resume && args->handle != NULL && is_parts(args->handle) &&
+	return args->resume && args->handle != NULL && strncmp(args->handle, CF_S3_HANDLE_PARTS, strlen(CF_S3_HANDLE_PARTS)) == 0 &&
 		strlen(args->handle) <= strlen(CF_S3_HANDLE_PARTS) + CF_S3_UPLOAD_ID_MAX;
 }
 
@@ -141,18 +149,23 @@ begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 static bool
 parts_sized(CfOp *op, CfUpload *upload)
 {
-	const int64_t mib = 1024 * 1024;
-	int64_t		least = (upload->args.size_bytes + CF_S3_PARTS_AIM - 1) / CF_S3_PARTS_AIM;
+	int64_t		wanted = upload->args.part_bytes < CF_S3_PART_MIN ? CF_S3_PART_MIN : upload->args.part_bytes;
 
-	least = (least + mib - 1) / mib * mib;
-	if (least < CF_S3_PART_MIN)
-		least = CF_S3_PART_MIN;
-	if (upload->args.part_bytes < least)
-		upload->args.part_bytes = least;
+	upload->args.part_bytes = cf_s3_part_bytes(upload->args.size_bytes, wanted);
 	if (upload->args.part_bytes <= CF_S3_PART_MAX)
 		return true;
 	return cf_error_set(&op->err, CF_ERR_RANGE, "parts of %lld bytes are too large for place \"%s\"",
 						(long long) upload->args.part_bytes, op->place->name);
+}
+
+/* cf_s3_part_bytes gives the size of parts: what is wanted, or whole MiB as large as the object needs to fit into them. */
+int64_t
+cf_s3_part_bytes(int64_t size_bytes, int64_t wanted)
+{
+	const int64_t mib = 1024 * 1024;
+	int64_t		least = ((size_bytes + CF_S3_PARTS_AIM - 1) / CF_S3_PARTS_AIM + mib - 1) / mib * mib;
+
+	return wanted < least ? least : wanted;
 }
 
 /* cf_s3_joinable refuses a store that would overwrite when parts are joined, unless a person has accepted that. */
@@ -218,7 +231,7 @@ char *
 cf_s3_upload_query(CfOp *op, const char *handle, int number)
 {
 	CfS3Text	text = {.arena = op->arena};
-	char	   *id = NULL;
+	const char *id = cf_s3_upload_id(handle);
 
 	if (number > 0)
 	{
@@ -227,11 +240,10 @@ cf_s3_upload_query(CfOp *op, const char *handle, int number)
 		cf_s3_text_add(&text, "&");
 	}
 	/* An id has no blank; uploads_find puts the key behind one. */
-	if (is_parts(handle))
-		id = cf_arena_strndup(op->arena, handle + strlen(CF_S3_HANDLE_PARTS), strcspn(handle + strlen(CF_S3_HANDLE_PARTS), " "));
+	if (id != NULL && (id = cf_arena_strndup(op->arena, id, strcspn(id, " "))) == NULL)
+		text.failed = true;
 	cf_s3_text_add(&text, "uploadId=");
 	cf_s3_text_encode(&text, id == NULL ? "" : id);
-	text.failed |= id == NULL && is_parts(handle);
 	if (text.failed)
 		cf_s3_memory(op);
 	return text.failed ? NULL : text.data;
@@ -240,30 +252,31 @@ cf_s3_upload_query(CfOp *op, const char *handle, int number)
 CfStep
 cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
 {
+	bool		parts = cf_s3_upload_id(upload->handle) != NULL;
 	bool		whole = false;
 
 	if (cf_s3_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase == S3_ASKED)
 		return part_answer(op, upload, part);
-	if (is_parts(upload->handle) && (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX))
+	if (parts && (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX))
 	{
 		cf_error_set(&op->err, CF_ERR_RANGE, "part %d of object \"%.200s\" cannot be one of S3", part->number, upload->args.key);
 		return cf_s3_error(op);
 	}
-	if (is_parts(upload->handle) && cf_s3_store(op->place)->equal_parts && part->length != upload->args.part_bytes &&
+	if (parts && cf_s3_store(op->place)->equal_parts && part->length != upload->args.part_bytes &&
 		part->offset + part->length != upload->args.size_bytes)
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" has another size than those before it", part->number, upload->args.key);
 		return cf_s3_error(op);
 	}
-	if (is_parts(upload->handle) && (int64_t) length == part->length)
+	if (parts && (int64_t) length == part->length)
 		return part_send(op, upload, part, data);
 	if (!gather(op, upload, part, data, length, &whole))
 		return cf_s3_error(op);
 	if (!whole)
 		return CF_STEP_AGAIN;
-	if (is_parts(upload->handle))
+	if (parts)
 		return part_send(op, upload, part, ((CfS3State *) op->state)->buffer);
 	part->token[0] = '\0';
 	memset(&part->digests, 0, sizeof(part->digests));
@@ -280,7 +293,7 @@ static bool
 gather(CfOp *op, CfUpload *upload, const CfPart *part, const void *data, size_t length, bool *whole)
 {
 	CfS3State  *state = op->state;
-	bool		parts = is_parts(upload->handle);
+	bool		parts = cf_s3_upload_id(upload->handle) != NULL;
 	int64_t		room = parts ? part->length : upload->args.size_bytes;
 	int64_t		base = parts ? 0 : part->offset;
 
@@ -390,7 +403,7 @@ cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
-	if (!is_parts(upload->handle))
+	if (cf_s3_upload_id(upload->handle) == NULL)
 		return commit_put(op, upload, stat);
 	if (op->phase == S3_START)
 	{

@@ -71,7 +71,7 @@ my %takes = (
 		'from small' => { HEAD => 3, GET => 1, DELETE => 1 },
 		'to parts' => { 'HEAD 404' => 1, 'POST ?uploads' => 1, 'PUT ?partNumber,uploadId' => 3, 'GET ?uploadId' => 1, 'POST ?uploadId' => 1, HEAD => 1 },
 		'from parts' => { HEAD => 3, GET => 3, DELETE => 1 },
-		copy => { HEAD => 5, PUT => 1, DELETE => 1 } },
+		copy => { HEAD => 3, PUT => 1, DELETE => 1 } },
 );
 foreach my $kind (sort keys %takes)
 {

@@ -16,6 +16,7 @@
 #define COMPLETE "POST /k?uploadId=u%2F1"
 #define COMPLETED "<CompleteMultipartUploadResult><ETag>&quot;e1&quot;</ETag></CompleteMultipartUploadResult>"
 #define CREATED "<InitiateMultipartUploadResult><UploadId>u/1</UploadId></InitiateMultipartUploadResult>"
+#define COPIED "<CopyObjectResult><ETag>&quot;e2&quot;</ETag><ChecksumCRC64NVME>AAAAAAAAAAE=</ChecksumCRC64NVME><ChecksumType>FULL_OBJECT</ChecksumType></CopyObjectResult>"
 #define LIST_UPLOADS "GET /?uploads=&encoding-type=url&max-uploads=1000&prefix="
 #define NO_UPLOADS "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
 #define LARGE (17 * MIB)
@@ -63,8 +64,8 @@ static CfStep run_begin_small(void) { return begin(5, false, NULL); }
 static CfStep run_begin_large(void) { return begin(LARGE, false, NULL); }
 static CfStep run_begin_huge(void) { return begin(INT64_C(50) * 1024 * 1024 * MIB, false, NULL); }
 static CfStep run_begin_resumed(void) { return begin(LARGE, true, "parts:u/1"); }
-static CfStep run_begin_after_copy(void) { return begin(LARGE, true, "16777216 16777216 parts:u/0"); }
-static CfStep run_begin_small_after_copy(void) { return begin(5, true, "5 536870912 parts:u/0"); }
+static CfStep run_begin_after_copy(void) { return begin(LARGE, true, "copy:u/0"); }
+static CfStep run_begin_small_after_copy(void) { return begin(5, true, "copy:u/0"); }
 static CfStep run_begin_never(void) { return begin(LARGE, true, NULL); }
 
 static CfStep
@@ -225,7 +226,7 @@ run_abort_of(const char *handle, const char *key)
 static CfStep run_abort_parts(void) { return run_abort_of("parts:u/1", "k"); }
 static CfStep run_abort_put(void) { return run_abort_of("put", "k"); }
 static CfStep run_abort_never(void) { return run_abort_of("", "k"); }
-static CfStep run_abort_copy(void) { return run_abort_of("16777216 16777216 parts:u/1", "k"); }
+static CfStep run_abort_copy(void) { return run_abort_of("copy:u/1", "k"); }
 
 static CfStep
 run_abort_lost(void)
@@ -256,7 +257,7 @@ static CfStep run_find_bad(void) { return drive_(cf_storage_uploads_find(&op, IN
 static CfPlace source;
 
 static CfStep
-copy_again(int64_t size, const char *version, const char *token, const char *handle)
+copy_again(int64_t size, const char *version, const char *handle)
 {
 	CfUploadArgs args = args_of(size);
 
@@ -266,17 +267,16 @@ copy_again(int64_t size, const char *version, const char *token, const char *han
 	source.name = "q";
 	source.bucket = "from";
 	source.prefix = "old/";
-	snprintf(copy_token, sizeof(copy_token), "%s", token);
+	copy_token[0] = '\0';
 	return drive_(cf_storage_copy(&op, &source, "s k", version, &args, copy_token, &stat_));
 }
 
-static CfStep copy_of(int64_t size, const char *version, const char *token) { return copy_again(size, version, token, NULL); }
-static CfStep run_copy_begun(void) { return copy_again(5, "e=e1;o=job-0", "", "0 536870912 parts:u/0"); }
-static CfStep run_copy(void) { return copy_of(5, "e=e1;o=job-0", ""); }
-static CfStep run_copy_empty(void) { return copy_of(0, "e=e1;o=job-0", ""); }
-static CfStep run_copy_resumed(void) { return copy_of(5, "e=e1;o=job-0", "5 536870912 parts:u/1"); }
-static CfStep run_copy_large(void) { return copy_of(INT64_C(6) * 1024 * MIB, "e=e1;o=job-0", "6442450944 5368709120 parts:u/1"); }
-static CfStep run_copy_large_stale(void) { return copy_of(INT64_C(6) * 1024 * MIB, "e=e1;o=job-0", "5368709120 5368709120 parts:u/0"); }
+static CfStep copy_of(int64_t size, const char *version) { return copy_again(size, version, NULL); }
+static CfStep run_copy_begun(void) { return copy_again(5, "e=e1;o=job-0", "copy:u/0"); }
+static CfStep run_copy(void) { return copy_of(5, "e=e1;o=job-0"); }
+static CfStep run_copy_odd(void) { return copy_of(5, "e=~0123456789abcdef01234567;o=job-0"); }
+static CfStep run_copy_empty(void) { return copy_of(0, "e=e1;o=job-0"); }
+static CfStep run_copy_large(void) { return copy_of(INT64_C(1000) * 1024 * MIB, "e=e1;o=job-0"); }
 
 static CfStep
 run_copy_elsewhere(void)
@@ -319,9 +319,18 @@ after_part(void)
 	ok(part.digests.known == CF_DIGEST_CRC64NVME && part.digests.crc64nvme == UINT64_C(0x3377857006524257), "with the digest");
 }
 
+static void
+after_copy(void)
+{
+	is_str(stat_.version, "e=e2;o=job-1", "the version");
+	is_int(stat_.mtime_us, BEGUN_US, "when it was made");
+	is_str(stat_.content_type, "text/plain", "what it is");
+	ok(stat_.digests.known == CF_DIGEST_CRC64NVME && stat_.digests.crc64nvme == 1, "the digest that the store tells");
+}
+
 static void after_seal_parts(void) { is_str(upload.sealed_version, "", "no version is known before the commit"); }
 static void after_commit(void) { is_str(stat_.version, "e=e1;o=job-1", "the version"); }
-static void after_token(void) { is_str(copy_token, "5 536870912 parts:u/1", "the token says how far it is"); }
+static void after_token(void) { is_str(copy_token, "copy:u/1", "the token says which upload it is"); }
 
 static void
 after_find(void)
@@ -476,18 +485,26 @@ static const Scene all[] = {
 	{"find, no XML", run_find_on, EXCHANGES({LIST_UPLOADS "&key-marker=a%20b&upload-id-marker=u", NULL, 200, NULL, "<"}), CF_ERR_IO},
 	{"find where there are none", run_find_on, EXCHANGES({NULL}), CF_ERR_NONE, NULL, OPTIONS({"preset", "gcs"})},
 
-	{"copy", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k",
+	{"copy", run_copy, EXCHANGES({"PUT /k",
 		"x-amz-copy-source: /from/old/s%20k\nx-amz-copy-source-if-match: \"e1\"\nIf-None-Match: *\nx-amz-metadata-directive: REPLACE\nx-amz-tagging-directive: REPLACE\n"
-		"x-amz-checksum-algorithm: CRC64NVME\nx-amz-meta-cf-owner-tag: job-1\n", 200, NULL, "<CopyObjectResult><ETag>\"e1\"</ETag></CopyObjectResult>"},
-	{"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE, NULL, NULL, after_commit},
-	{"copy, the source changed", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-x")}), CF_ERR_CHANGED},
-	{"copy, the source changed at the last moment", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 412}, {"HEAD /k", NULL, 404}), CF_ERR_CHANGED},
-	{"copy to where somebody is", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 412}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-2")}), CF_ERR_EXISTS},
-	{"copy again after a lost answer", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 412, .sends = 2}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE},
-	{"copy, an error inside the 200", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 200, NULL, ERROR("InternalError")}), CF_ERR_IO},
-	{"copy what is not there", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 404}), CF_ERR_NOT_FOUND, "\"q\""},
-	{"copy, forbidden to look", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 403}), CF_ERR_DENIED},
-	{"copy what is archived", run_copy, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: GLACIER\n"}), CF_ERR_STATE, "archived"},
+		"x-amz-checksum-algorithm: CRC64NVME\nx-amz-meta-cf-owner-tag: job-1\n", 200, "date: Fri, 24 May 2013 00:00:00 GMT\n", COPIED}), CF_ERR_NONE, NULL, NULL, after_copy},
+	{"copy, an answer that does not tell what was made", run_copy, EXCHANGES({"PUT /k", NULL, 200, NULL, "<CopyObjectResult/>"}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}),
+	CF_ERR_NONE, NULL, NULL, after_commit},
+	{"copy, an answer that is no XML", run_copy, EXCHANGES({"PUT /k", NULL, 200, NULL, "<Copy"}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-2")}), CF_ERR_EXISTS},
+	{"copy, encryption ignored", run_copy, EXCHANGES({"PUT /k", NULL, 200, NULL, COPIED}), CF_ERR_UNSUPPORTED, NULL, OPTIONS({"sse", "AES256"})},
+	{"copy, the source changed", run_copy, EXCHANGES({"PUT /k", NULL, 412}, {"HEAD /k", NULL, 404}), CF_ERR_CHANGED},
+	{"copy to where somebody is", run_copy, EXCHANGES({"PUT /k", NULL, 412}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-2")}), CF_ERR_EXISTS},
+	{"copy again after a lost answer", run_copy, EXCHANGES({"PUT /k", NULL, 412, .sends = 2}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE},
+	{"copy, an error inside the 200", run_copy, EXCHANGES({"PUT /k", NULL, 200, NULL, ERROR("InternalError")}), CF_ERR_IO},
+	{"copy what is not there", run_copy, EXCHANGES({"PUT /k", NULL, 404, NULL, ERROR("NoSuchKey")}), CF_ERR_NOT_FOUND, "\"q\""},
+	{"copy to a bucket that is not there", run_copy, EXCHANGES({"PUT /k", NULL, 404, NULL, ERROR("NoSuchBucket")}), CF_ERR_STATE},
+	{"copy, forbidden", run_copy, EXCHANGES({"PUT /k", NULL, 403, NULL, ERROR("AccessDenied")}), CF_ERR_DENIED},
+	{"copy what is archived", run_copy, EXCHANGES({"PUT /k", NULL, 403, NULL, ERROR("InvalidObjectState")}), CF_ERR_STATE, "archived"},
+	{"copy what no condition can name", run_copy_odd, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_CHANGED},
+	{"copy an empty object, the source changed", run_copy_empty, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("0", "job-x")}), CF_ERR_CHANGED},
+	{"copy an empty object that is not there", run_copy_empty, EXCHANGES({"HEAD /old/s%20k", NULL, 404}), CF_ERR_NOT_FOUND, "\"q\""},
+	{"copy an empty object, forbidden to look", run_copy_empty, EXCHANGES({"HEAD /old/s%20k", NULL, 403}), CF_ERR_DENIED},
+	{"copy an empty object that is archived", run_copy_empty, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("0", "job-0") "x-amz-storage-class: GLACIER\n"}), CF_ERR_STATE, "archived"},
 	{"copy to another partition", run_copy_elsewhere, EXCHANGES({NULL}), CF_ERR_UNSUPPORTED},
 	{"copy an empty object", run_copy_empty, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("0", "job-0")}, {"PUT /k", "If-None-Match: *\n-x-amz-copy-source\n", 200, "etag: \"e1\"\n"}),
 	CF_ERR_NONE, NULL, NULL, after_commit},
@@ -507,16 +524,15 @@ static const Scene all[] = {
 	{"PUT /photos/k?partNumber=1&uploadId=u%2F1", NULL, 200, NULL, "<CopyPartResult><ETag>x</ETag></CopyPartResult>"},
 	{"GET /photos/k?uploadId=u%2F1&max-parts=1000", NULL, 200, NULL, PARTS("false", PART("1", "5"))}, {"POST /photos/k?uploadId=u%2F1", NULL, 412, NULL, ERROR("PreconditionFailed")},
 	{"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-x")}, {"DELETE /photos/k?uploadId=u%2F1", NULL, 204}), CF_ERR_EXISTS, NULL, OPTIONS({"preset", "minio"})},
-	{"copy by parts, resumed", run_copy_resumed, EXCHANGES({NULL}), CF_ERR_UNSUPPORTED, NULL, OPTIONS({"preset", "gcs"})},
-	{"copy a large object, resumed at its end", run_copy_large, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("6442450944", "job-0")},
-	{LIST_PARTS, NULL, 200, NULL, PARTS("false", PART("1", "5368709120") PART("2", "1073741824"))}, {COMPLETE, "If-None-Match: *\n", 200, NULL, COMPLETED},
-	{"HEAD /k", NULL, 200, HEAD_OF("6442450944", "job-1")}), CF_ERR_NONE, NULL, NULL, after_commit},
-	{"copy a large object, the upload is gone, the source changes", run_copy_large_stale, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("6442450944", "job-0")},
-	{"PUT /k?partNumber=2&uploadId=u%2F0", "x-amz-copy-source-range: bytes=5368709120-6442450943\nx-amz-copy-source-if-match: \"e1\"\n", 404, NULL, ERROR("NoSuchUpload")},
-	{"POST /k?uploads=", NULL, 200, NULL, CREATED}, {"PUT /k?partNumber=1&uploadId=u%2F1", "x-amz-copy-source-range: bytes=0-5368709119\n", 200, NULL, "<CopyPartResult><ETag>x</ETag></CopyPartResult>"},
-	{"PUT /k?partNumber=2&uploadId=u%2F1", NULL, 412}, {"DELETE /k?uploadId=u%2F1", NULL, 204}), CF_ERR_CHANGED},
-	{"copy a large object, an error inside the 200", run_copy_large_stale, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("6442450944", "job-0")},
-	{"PUT /k?partNumber=2&uploadId=u%2F0", NULL, 200, NULL, ERROR("SlowDown")}), CF_ERR_IO},
+	{"copy where the store does not", run_copy, EXCHANGES({NULL}), CF_ERR_UNSUPPORTED, NULL, OPTIONS({"preset", "gcs"})},
+	{"copy a large object, the source changes", run_copy_large, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("1073741824000", "job-0")},
+	{"POST /k?uploads=", NULL, 200, NULL, CREATED}, {"PUT /k?partNumber=1&uploadId=u%2F1", "x-amz-copy-source-range: bytes=0-536870911\nx-amz-copy-source-if-match: \"e1\"\n", 200, NULL,
+		"<CopyPartResult><ETag>x</ETag></CopyPartResult>"},
+	{"PUT /k?partNumber=2&uploadId=u%2F1", "x-amz-copy-source-range: bytes=536870912-1073741823\n", 412}, {"DELETE /k?uploadId=u%2F1", NULL, 204}), CF_ERR_CHANGED},
+	{"copy a large object, an error inside the 200", run_copy_large, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("1073741824000", "job-0")},
+	{"POST /k?uploads=", NULL, 200, NULL, CREATED}, {"PUT /k?partNumber=1&uploadId=u%2F1", NULL, 200, NULL, ERROR("SlowDown")}), CF_ERR_IO},
+	{"copy a large object, the upload is gone", run_copy_large, EXCHANGES({"HEAD /old/s%20k", NULL, 200, HEAD_OF("1073741824000", "job-0")},
+	{"POST /k?uploads=", NULL, 200, NULL, CREATED}, {"PUT /k?partNumber=1&uploadId=u%2F1", NULL, 404, NULL, ERROR("NoSuchUpload")}), CF_ERR_STATE},
 
 	{"set the class", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k",
 		"x-amz-copy-source: /photos/k\nx-amz-copy-source-if-match: \"e1\"\nIf-Match: \"e1\"\nx-amz-metadata-directive: COPY\nx-amz-storage-class: STANDARD_IA\n", 200, NULL,
