@@ -83,7 +83,7 @@ to(const char *storage_class, const char *version, bool crash)
 		if (change.noted)
 			kept = change.before.digests;
 		if (change.beginning || change.opened)
-			snprintf(story + strlen(story), sizeof(story) - strlen(story), " %s%s", change.beginning ? "begins" : "", change.opened ? change.token : "");
+			snprintf(story + strlen(story), sizeof(story) - strlen(story), " %s%.40s", change.beginning ? "begins" : "", change.opened ? change.token : "");
 		if (step == CF_STEP_SEND)
 			change.port.traffic = CF_PORT_QUIET;
 		if (crash && strcmp(stores[0].object.version, "s2") == 0)
