@@ -1,8 +1,9 @@
 /*
  * json.c
- *		How many values a JSON text can have, before it is parsed: one more than it has commas and brackets that open.
+ *		How many values a JSON text can have, before it is parsed: one more than it has commas and brackets that open. And what is
+ *		read of one that was.
  *
- * Those inside strings are counted too: what is refused for them alone is no text that anybody writes.
+ * Commas and brackets inside strings are counted too: what is refused for them alone is no text that anybody writes.
  */
 #include "core/json.h"
 
@@ -14,4 +15,12 @@ cf_json_bounded(const char *text, size_t length)
 	for (size_t i = 0; i < length && values <= CF_JSON_VALUES_MAX; i++)
 		values += text[i] == ',' || text[i] == '[' || text[i] == '{';
 	return values <= CF_JSON_VALUES_MAX;
+}
+
+const char *
+cf_json_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text == NULL ? "" : text;
 }

@@ -5,6 +5,7 @@
 #ifndef CF_CORE_JSON_H
 #define CF_CORE_JSON_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,5 +16,8 @@
  * text ("{}," becomes 240 bytes), so that a limit of bytes alone bounds nothing.
  */
 extern bool cf_json_bounded(const char *text, size_t length);
+
+/* cf_json_text gives a text of an object, "" when it is not there, or no text. */
+extern const char *cf_json_text(const json_t *object, const char *name);
 
 #endif							/* CF_CORE_JSON_H */

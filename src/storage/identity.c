@@ -243,14 +243,6 @@ cf_identity_json(const CfOp *op)
 	return NULL;
 }
 
-const char *
-cf_identity_text(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text == NULL ? "" : text;
-}
-
 bool
 cf_identity_seconds(const json_t *value, int64_t *seconds)
 {

@@ -9,8 +9,7 @@
 #ifndef CF_STORAGE_IDENTITY_H
 #define CF_STORAGE_IDENTITY_H
 
-#include <jansson.h>
-
+#include "core/json.h"
 #include "storage/driver.h"
 
 #define CF_IDENTITY_ANSWER_BYTES (64 * 1024)
@@ -49,7 +48,6 @@ extern void cf_identity_harmless(const char *text, char *shown, size_t room);
 
 /* cf_identity_json reads the answer as a JSON object; NULL = it is none. The caller gives it back. */
 extern json_t *cf_identity_json(const CfOp *op);
-extern const char *cf_identity_text(const json_t *object, const char *name);	/* "" = not there, or no text */
 
 /* cf_identity_seconds reads a number of seconds that is a number or its digits; false = it is none, or not positive. */
 extern bool cf_identity_seconds(const json_t *value, int64_t *seconds);

@@ -1,7 +1,12 @@
 /*
  * utf8.c
- *		One sequence of UTF-8, by the table of well-formed byte sequences of the Unicode standard (3-7).
+ *		One sequence of UTF-8, by the table of well-formed byte sequences of the Unicode standard (3-7), and bytes as a message
+ *		may hold them.
  */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "storage/utf8.h"
 
 size_t
@@ -24,4 +29,32 @@ cf_utf8_length(const unsigned char *s)
 	if (s[0] < 0xf0)
 		return 3;
 	return (s[3] & 0xc0) == 0x80 ? 4 : 0;
+}
+
+void
+cf_utf8_shown(char *out, size_t size, const char *bytes)
+{
+	const unsigned char *s = (const unsigned char *) bytes;
+	size_t		used = 0;
+
+	while (*s != '\0')
+	{
+		size_t		length = cf_utf8_length(s);
+		bool		plain = length > 0 && *s >= 0x20 && *s != 0x7f;
+		size_t		needed = plain ? length : 4;
+
+		if (used + needed + sizeof("...") > size)
+		{
+			memcpy(out + used, "...", 3);
+			used += 3;
+			break;
+		}
+		if (plain)
+			memcpy(out + used, s, length);
+		else
+			snprintf(out + used, 5, "\\x%02x", *s);
+		used += needed;
+		s += plain ? length : 1;
+	}
+	out[used] = '\0';
 }

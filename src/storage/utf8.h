@@ -1,6 +1,6 @@
 /*
  * utf8.h
- *		What is UTF-8 in a key. Private to the room storage.
+ *		What is UTF-8 in a key, and how a key is shown. Private to the room storage.
  */
 #ifndef CF_STORAGE_UTF8_H
 #define CF_STORAGE_UTF8_H
@@ -12,5 +12,8 @@
  * 0 = there is none. A text that ends in the middle of one is never read beyond its NUL.
  */
 extern size_t cf_utf8_length(const unsigned char *s);
+
+/* cf_utf8_shown copies bytes for a message: what is not printable UTF-8 becomes \xNN, what does not fit "...". */
+extern void cf_utf8_shown(char *out, size_t size, const char *bytes);
 
 #endif							/* CF_STORAGE_UTF8_H */

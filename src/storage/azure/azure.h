@@ -34,7 +34,6 @@
 #define CF_AZURE_MARK_TEXT CF_HEX_BYTES(8)
 #define CF_AZURE_METADATA_MAX 8192	/* names and values of one blob */
 #define CF_AZURE_RANGE_CRC "x-ms-range-get-content-crc64"
-#define CF_AZURE_SHOWN 256		/* bytes of a key in a message */
 
 /* op->phase of every operation; a create ends in the common ones. 0 = not started. */
 enum
@@ -51,6 +50,7 @@ enum
 /* What an op keeps between two steps; from the arena's allocator. */
 typedef struct CfAzureState
 {
+	CfRemoteState remote;
 	char		version[CF_STORAGE_VERSION_MAX + 1];	/* read: the pin, once it is known */
 	bool		reading;		/* a read has begun; its op->phase is AZURE_START between two ranges, so that a token may be renewed */
 	int64_t		done;			/* read: bytes delivered */
@@ -76,39 +76,19 @@ typedef struct CfAzureState
 	bool		copied_known;
 } CfAzureState;
 
-/* Text that grows in an arena; after the last piece look at failed. */
-typedef struct CfAzureText
-{
-	CfArena    *arena;
-	char	   *data;			/* NUL-terminated once something was added */
-	size_t		length;
-	size_t		capacity;
-	bool		failed;
-} CfAzureText;
-
 /* azure_driver.c */
+extern CfAzureState *cf_azure_state(CfOp *op);
 extern bool cf_azure_key_check(const CfPlace *place, const char *key, CfError *err);
 extern const char *cf_azure_tier(const char *storage_class);	/* Hot, Cool, Cold, Archive; "" = the account's; NULL = no class */
 extern bool cf_azure_account(const CfPlace *place, char account[64]);
 extern char *cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *query);
-extern CfAzureState *cf_azure_state(CfOp *op);
 extern void cf_azure_buffer_free(CfOp *op);
 extern CfRequest *cf_azure_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query);
 extern bool cf_azure_header(CfOp *op, const char *name, const char *value);
 extern bool cf_azure_pin(CfOp *op, const char *name, const char *version);
-extern CfStep cf_azure_send(CfOp *op, int phase);
-extern CfStep cf_azure_done(CfOp *op);
-extern CfStep cf_azure_error(CfOp *op);
-extern CfStep cf_azure_memory(CfOp *op);
 
 /* azure_text.c */
-extern void cf_azure_text_add(CfAzureText *text, const char *piece);
-extern void cf_azure_text_add_bytes(CfAzureText *text, const char *bytes, size_t length);
-extern void cf_azure_text_encode(CfAzureText *text, const char *piece);
 extern bool cf_azure_line_next(const char **lines, const char **name, size_t *name_bytes, const char **value, size_t *value_bytes);
-extern bool cf_azure_number(const char *text, int64_t max, int64_t *number);
-extern bool cf_azure_time_read(const char *text, int64_t *time_us);
-extern void cf_azure_time_write(int64_t time_us, bool iso, char text[40]);
 
 /* azure_sign.c */
 extern bool cf_azure_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err);

@@ -11,16 +11,10 @@
 
 #include "core/clock.h"
 #include "storage/azure/azure.h"
-#include "storage/file/file.h"
+#include "storage/utf8.h"
 #include "storage/xml.h"
 
 #define SKEW_US INT64_C(300000000)	/* Azure refuses requests whose date is 15 minutes off */
-
-typedef struct ErrorTexts
-{
-	char		code[64];
-	char		message[256];
-} ErrorTexts;
 
 static const struct
 {
@@ -66,7 +60,7 @@ static const struct
 };
 
 static bool take_error_text(void *ctx, const char *path, const char *text, size_t length);
-static void error_texts(const CfResponse *response, ErrorTexts *texts);
+static void error_texts(const CfResponse *response, CfRemoteTold *texts);
 static bool refuses_range_digest(const CfRequest *request, const CfResponse *response);
 static int	range_digest_of(const CfRequest *request);
 static bool take_metadata(CfOp *op, CfObjectStat *stat);
@@ -89,7 +83,7 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 	if (response->status == 401)
 		return CF_NET_REAUTHENTICATE;
 	if (response->status != 403 || strcmp(code, "AuthenticationFailed") != 0 ||
-		!cf_azure_time_read(cf_net_answer(response, "date"), &theirs))
+		!cf_remote_time(cf_net_answer(response, "date"), &theirs))
 		return CF_NET_FINAL;
 	/* The service does not say that it was the date: the engine signed with its clock and what it knows of the skew. */
 	ours = cf_clock_now_us() + response->clock_skew_us;
@@ -100,7 +94,7 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 static bool
 refuses_range_digest(const CfRequest *request, const CfResponse *response)
 {
-	ErrorTexts	texts;
+	CfRemoteTold	texts;
 
 	if (range_digest_of(request) < 0)
 		return false;
@@ -137,23 +131,23 @@ cf_azure_again(CfOp *op)
 	return true;
 }
 
-/* take_error_text keeps code and message of an error's body. */
+/* take_error_text keeps code and message of the body of an error. */
 static bool
 take_error_text(void *ctx, const char *path, const char *text, size_t length)
 {
-	ErrorTexts *texts = ctx;
+	CfRemoteTold *texts = ctx;
 
 	(void) length;
 	if (strcmp(path, "Error/Code") == 0)
 		snprintf(texts->code, sizeof(texts->code), "%s", text);
 	else if (strcmp(path, "Error/Message") == 0)
-		cf_file_printable(texts->message, sizeof(texts->message), text);
+		cf_utf8_shown(texts->message, sizeof(texts->message), text);
 	return true;
 }
 
 /* error_texts finds code and message of an answer; what is malformed counts as absent. */
 static void
-error_texts(const CfResponse *response, ErrorTexts *texts)
+error_texts(const CfResponse *response, CfRemoteTold *texts)
 {
 	const char *code = cf_net_answer(response, "x-ms-error-code");
 	CfError		ignored;
@@ -176,7 +170,7 @@ error_texts(const CfResponse *response, ErrorTexts *texts)
 bool
 cf_azure_code_is(CfOp *op, const char *code)
 {
-	ErrorTexts	texts;
+	CfRemoteTold	texts;
 
 	error_texts(&op->response, &texts);
 	return strcmp(texts.code, code) == 0;
@@ -190,7 +184,7 @@ cf_azure_stranger(const CfOp *op)
 		"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation", "KeyBasedAuthenticationNotPermitted",
 		"AccountIsDisabled"
 	};
-	ErrorTexts	texts;
+	CfRemoteTold	texts;
 
 	error_texts(&op->response, &texts);
 	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
@@ -201,85 +195,28 @@ cf_azure_stranger(const CfOp *op)
 	return false;
 }
 
-/* kind_of tells what a status means whose code is not known. */
-static CfErrorKind
-kind_of(int status)
-{
-	switch (status)
-	{
-		case 401:
-		case 403:
-			return CF_ERR_DENIED;
-		case 404:
-			return CF_ERR_NOT_FOUND;
-		case 409:
-			return CF_ERR_STATE;
-		case 412:
-			return CF_ERR_CHANGED;
-		case 413:
-			return CF_ERR_RANGE;
-		case 416:
-			return CF_ERR_INPUT;
-		case 501:
-			return CF_ERR_UNSUPPORTED;
-	}
-	return status >= 400 && status < 500 ? CF_ERR_INPUT : CF_ERR_IO;
-}
-
-/* cf_azure_fail ends an operation with what its answer says; `what` is the verb phrase, "could not read"; key "" = the place itself. */
+/* cf_azure_fail ends an operation with what its answer says; key NULL = it was about the place itself. */
 CfStep
 cf_azure_fail(CfOp *op, const char *what, const char *key)
 {
-	const CfResponse *response = &op->response;
-	ErrorTexts	texts;
-	char		shown[CF_AZURE_SHOWN];
-	char		object[CF_AZURE_SHOWN + 16] = "";
-	char		request_id[80];
-	CfErrorKind kind = kind_of(response->status);
-	const char *hint = "";
-	bool		retryable = response->status == 408 || response->status == 429 ||
-		(response->status >= 500 && response->status != 501 && response->status != 505);
-	bool		secretive = response->status == 401 || response->status == 403;
+	int			status = op->response.status;
+	CfRemoteTold told;
 
-	cf_file_printable(shown, sizeof(shown), key);
-	if (key[0] != '\0')
-		snprintf(object, sizeof(object), "object \"%s\" of ", shown);
-	if (response->status == 0)
-	{
-		cf_error_set(&op->err, response->err.kind == CF_ERR_NONE ? CF_ERR_IO : response->err.kind,
-					 "%s %splace \"%s\"", what, object, op->place->name);
-		op->err.retryable = response->err.retryable;
-		if (response->err.message[0] != '\0')
-			cf_error_detail(&op->err, "%s.%s%s", response->err.message, response->err.detail[0] != '\0' ? " " : "", response->err.detail);
-		if (response->err.hint[0] != '\0')
-			cf_error_hint(&op->err, "%s", response->err.hint);
-		return cf_azure_error(op);
-	}
-	error_texts(&op->response, &texts);
+	error_texts(&op->response, &told);
+	told.kind = status == 409 ? CF_ERR_STATE : cf_remote_kind(status);
+	told.retryable = status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505);
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 	{
-		if (strcmp(codes[i].code, texts.code) != 0)
+		if (strcmp(codes[i].code, told.code) != 0)
 			continue;
-		kind = codes[i].kind;
-		retryable = codes[i].retryable;
-		hint = codes[i].hint;
+		told.kind = codes[i].kind;
+		told.retryable = codes[i].retryable;
+		told.hint = codes[i].hint;
 	}
-	if (response->status >= 200 && response->status < 300)
-		snprintf(texts.code, sizeof(texts.code), "an answer that was not expected");
-	cf_file_printable(request_id, sizeof(request_id), cf_net_answer(response, "x-ms-request-id"));
-	cf_error_set(&op->err, kind, "%s %splace \"%s\": HTTP %d%s%s", what, object, op->place->name, response->status,
-				 texts.code[0] != '\0' ? " " : "", texts.code);
-	op->err.retryable = retryable;
-	cf_error_detail(&op->err, "%s%sThe request id is %s.", secretive ? "" : texts.message,
-					secretive || texts.message[0] == '\0' ? "" : " ", request_id[0] != '\0' ? request_id : "not told");
-	if (hint[0] != '\0')
-		cf_error_hint(&op->err, "%s", hint);
-	if (response->status == 401 && cf_azure_token_wanted(op->place) && op->place->token != NULL)
-	{
-		op->place->token->expires_us = 0;
-		op->err.retryable = true;
-	}
-	return cf_azure_error(op);
+	if (status == 401 || status == 403)
+		told.message[0] = '\0';
+	told.token_refused = status == 401 && cf_azure_token_wanted(op->place) && op->place->token != NULL;
+	return cf_remote_refused(op, what, key, cf_net_answer(&op->response, "x-ms-request-id"), &told);
 }
 
 /* cf_azure_missing: the container answers, and the blob is not there. */
@@ -373,20 +310,18 @@ bool
 cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 {
 	const CfResponse *response = &op->response;
-	char		shown[CF_AZURE_SHOWN];
 
 	memset(stat, 0, sizeof(*stat));
 	stat->attributes.tags = "";
 	stat->versioned = cf_net_answer(response, "x-ms-version-id")[0] != '\0';
 	if (!cf_azure_etag(cf_net_answer(response, "etag"), stat->version) ||
-		!cf_azure_number(cf_net_answer(response, "content-length"), INT64_MAX, &stat->size_bytes) ||
-		!cf_azure_time_read(cf_net_answer(response, "last-modified"), &stat->mtime_us))
+		!cf_remote_number(cf_net_answer(response, "content-length"), INT64_MAX, &stat->size_bytes) ||
+		!cf_remote_time(cf_net_answer(response, "last-modified"), &stat->mtime_us))
 	{
-		cf_file_printable(shown, sizeof(shown), key);
-		cf_error_set(&op->err, CF_ERR_IO, "answer about object \"%s\" of place \"%s\" is not what was expected", shown, op->place->name);
+		cf_error_set(&op->err, CF_ERR_IO, "answer about object \"%s\" of place \"%s\" is not what was expected", cf_remote_shown(op, key), op->place->name);
 		return cf_error_detail(&op->err, "It lacks ETag, Content-Length or Last-Modified.");
 	}
-	(void) cf_azure_time_read(cf_net_answer(response, "x-ms-last-access-time"), &stat->atime_us);
+	(void) cf_remote_time(cf_net_answer(response, "x-ms-last-access-time"), &stat->atime_us);
 	if (!keep(op, cf_net_answer(response, "x-ms-access-tier"), &stat->storage_class) ||
 		!keep(op, cf_net_answer(response, "content-type"), &stat->content_type) ||
 		!keep(op, cf_net_answer(response, "cache-control"), &stat->attributes.cache_control) ||
@@ -394,7 +329,7 @@ cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 		!keep(op, cf_net_answer(response, "content-encoding"), &stat->attributes.content_encoding) ||
 		!keep(op, cf_net_answer(response, "content-language"), &stat->attributes.content_language) ||
 		!take_metadata(op, stat))
-		return cf_azure_memory(op), false;
+		return cf_remote_memory(op), false;
 	cf_azure_class_note(stat, cf_net_answer(response, "x-ms-archive-status"));
 	return true;
 }
@@ -403,7 +338,7 @@ cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 static bool
 take_metadata(CfOp *op, CfObjectStat *stat)
 {
-	CfAzureText text = {.arena = op->arena};
+	CfRemoteText text = {.arena = op->arena};
 
 	for (int i = 0; i < op->response.header_count; i++)
 	{
@@ -411,10 +346,10 @@ take_metadata(CfOp *op, CfObjectStat *stat)
 
 		if (strncmp(header->name, "x-ms-meta-", 10) != 0 || header->name[10] == '\0' || strchr(header->value, '\n') != NULL)
 			continue;
-		cf_azure_text_add(&text, header->name + 10);
-		cf_azure_text_add(&text, "=");
-		cf_azure_text_add(&text, header->value);
-		cf_azure_text_add(&text, "\n");
+		cf_remote_text_add(&text, header->name + 10);
+		cf_remote_text_add(&text, "=");
+		cf_remote_text_add(&text, header->value);
+		cf_remote_text_add(&text, "\n");
 	}
 	stat->attributes.metadata = text.data == NULL ? "" : text.data;
 	return !text.failed;

@@ -16,7 +16,7 @@
 
 #include "core/clock.h"
 #include "storage/azure/azure.h"
-#include "storage/file/file.h"
+#include "storage/utf8.h"
 
 #define MIB (INT64_C(1024) * 1024)
 #define COPY_BLOCK (256 * MIB)
@@ -56,7 +56,7 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (!copy_mark(source_version, args->size_bytes, mark, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	switch (op->phase)
 	{
 		case AZURE_START:
@@ -105,7 +105,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	CfAzureState *state = op->state;
 
 	if (!cf_azure_attributes_check(args, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	state->block = 0;
 	state->copied_crc = 0;
 	state->copied_known = true;
@@ -126,11 +126,11 @@ copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	if (request == NULL || !cf_azure_header(op, "x-ms-blob-type", "BlockBlob") || !cf_azure_header(op, "If-None-Match", "*") ||
 		!cf_azure_header(op, "x-ms-copy-source-blob-properties", "false") || !copy_source(op, source, source_key, source_version) ||
 		!cf_azure_describe(op, args, NULL))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	state->body_is_object = true;
 	request->net_class = CF_NET_SLOW;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_azure_send(op, AZURE_ASKED);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 /* copy_block has the next range copied into a block; after the last one the blocks are committed. */
@@ -154,15 +154,15 @@ copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *
 		return cf_azure_blocks_commit(op, args, NULL, mark, stat);
 	}
 	if (!cf_azure_block_id(args->owner_tag, mark, state->block, 0, id, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	cf_azure_block_query(id, query);
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from,
 			 (long long) (args->size_bytes - from < state->block_bytes ? args->size_bytes : from + state->block_bytes) - 1);
 	request = cf_azure_request(op, "PUT", "PutBlockFromURL", args->key, query);
 	if (request == NULL || !cf_azure_header(op, "x-ms-source-range", range) || !copy_source(op, source, source_key, source_version))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	request->net_class = CF_NET_SLOW;
-	return cf_azure_send(op, AZURE_ASKED_MORE);
+	return cf_remote_send(op, AZURE_ASKED_MORE);
 }
 
 /* copy_source adds from where the service reads, on whose authority, and which version. */
@@ -178,15 +178,15 @@ copy_source(CfOp *op, const CfPlace *source, const char *source_key, const char 
 		return false;
 	url = cf_azure_url(source, &op->request_arena, source_key, query);
 	if (url == NULL)
-		return cf_azure_memory(op), false;
+		return cf_remote_memory(op), false;
 	if (cf_azure_token_wanted(source) && source->token != NULL)
 	{
-		CfAzureText text = {.arena = &op->request_arena};
+		CfRemoteText text = {.arena = &op->request_arena};
 
-		cf_azure_text_add(&text, "Bearer ");
-		cf_azure_text_add(&text, source->token->value);
+		cf_remote_text_add(&text, "Bearer ");
+		cf_remote_text_add(&text, source->token->value);
 		if (text.failed)
-			return cf_azure_memory(op), false;
+			return cf_remote_memory(op), false;
 		if (!cf_net_header(&op->request, "x-ms-copy-source-authorization", text.data, &op->err))
 			return false;
 	}
@@ -198,21 +198,19 @@ static CfStep
 copy_fail(CfOp *op, const CfPlace *source, const char *source_key)
 {
 	int64_t		status = 0;
-	char		shown[CF_AZURE_SHOWN];
 	bool		changed = cf_azure_code_is(op, "SourceConditionNotMet");
 
-	if (!cf_azure_number(cf_net_answer(&op->response, "x-ms-copy-source-status-code"), 999, &status) &&
+	if (!cf_remote_number(cf_net_answer(&op->response, "x-ms-copy-source-status-code"), 999, &status) &&
 		cf_azure_code_is(op, "CannotVerifyCopySource"))
 		status = op->response.status;
-	cf_azure_fail(op, "could not copy", source_key);
-	cf_file_printable(shown, sizeof(shown), source_key);
+	cf_azure_fail(op, "copy object", source_key);
 	if (status == 412 || changed)
-		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, source->name);
+		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", cf_remote_shown(op, source_key), source->name);
 	else if (status == 404)
-		cf_error_set(&op->err, CF_ERR_NOT_FOUND, "object \"%s\" of place \"%s\" is not there any more", shown, source->name);
+		cf_error_set(&op->err, CF_ERR_NOT_FOUND, "object \"%s\" of place \"%s\" is not there any more", cf_remote_shown(op, source_key), source->name);
 	else if (status == 409)
 	{
-		cf_error_set(&op->err, CF_ERR_STATE, "object \"%s\" of place \"%s\" cannot be read", shown, source->name);
+		cf_error_set(&op->err, CF_ERR_STATE, "object \"%s\" of place \"%s\" cannot be read", cf_remote_shown(op, source_key), source->name);
 		cf_error_hint(&op->err, "It may be archived: restore it first.");
 	}
 	else if (status == 401 || status == 403)
@@ -237,22 +235,22 @@ cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *s
 			return cf_azure_look(op, key, AZURE_ASKED);
 		cf_error_set(&op->err, CF_ERR_INPUT, "objects of place \"%s\" cannot get storage class \"%.60s\"", op->place->name, storage_class);
 		cf_error_hint(&op->err, "Classes are Hot, Cool, Cold, Archive, or as in the price book (HOT_LRS, COOL_ZRS, …).");
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	if (op->phase == AZURE_ASKED_MORE)
 	{
 		if (op->response.status != 200 && op->response.status != 202)
-			return cf_azure_fail(op, "could not change the class of", key);
+			return cf_azure_fail(op, "change the class of object", key);
 		return cf_azure_look(op, key, AZURE_ASKED_LAST);
 	}
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not look at", key);
+		return cf_azure_fail(op, "look at object", key);
 	if (!cf_azure_stat_fill(op, key, stat))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (strcmp(stat->version, version) != 0)
 		return class_changed(op, key);
 	if (op->phase == AZURE_ASKED_LAST || strcmp(stat->storage_class, tier) == 0)
-		return cf_azure_done(op);
+		return cf_remote_done(op);
 	return class_send(op, key, tier, "");
 }
 
@@ -271,22 +269,22 @@ cf_azure_restore(CfOp *op, const char *key, const char *version, int days, const
 			return cf_azure_look(op, key, AZURE_ASKED);
 		cf_error_set(&op->err, CF_ERR_INPUT, "objects of place \"%s\" cannot be restored with priority \"%.60s\"", op->place->name, priority);
 		cf_error_hint(&op->err, "Azure knows Standard (up to 15 hours) and High (often under one hour, dearer).");
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	if (op->phase == AZURE_ASKED_MORE)
 	{
 		if (op->response.status == 200 || op->response.status == 202 || cf_azure_code_is(op, "BlobBeingRehydrated"))
-			return cf_azure_done(op);
-		return cf_azure_fail(op, "could not restore", key);
+			return cf_remote_done(op);
+		return cf_azure_fail(op, "restore object", key);
 	}
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not look at", key);
+		return cf_azure_fail(op, "look at object", key);
 	if (!cf_azure_stat_fill(op, key, &stat))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (version != NULL && version[0] != '\0' && strcmp(stat.version, version) != 0)
 		return class_changed(op, key);
 	if (!stat.must_restore || (stat.restoring && !high))
-		return cf_azure_done(op);
+		return cf_remote_done(op);
 	if (tier == NULL || tier[0] == '\0' || strcmp(tier, "Archive") == 0)
 		tier = "Hot";
 	return class_send(op, key, tier, high ? "High" : "Standard");
@@ -297,17 +295,15 @@ class_send(CfOp *op, const char *key, const char *tier, const char *priority)
 {
 	if (cf_azure_request(op, "PUT", "SetBlobTier", key, "comp=tier") == NULL || !cf_azure_header(op, "x-ms-access-tier", tier) ||
 		!cf_azure_header(op, "x-ms-rehydrate-priority", priority))
-		return cf_azure_error(op);
-	return cf_azure_send(op, AZURE_ASKED_MORE);
+		return cf_remote_error(op);
+	return cf_remote_send(op, AZURE_ASKED_MORE);
 }
 
 static CfStep
 class_changed(CfOp *op, const char *key)
 {
-	char		shown[CF_AZURE_SHOWN];
 
-	cf_file_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, op->place->name);
+	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", cf_remote_shown(op, key), op->place->name);
 	cf_error_detail(&op->err, "It is no longer the version that was asked for.");
-	return cf_azure_error(op);
+	return cf_remote_error(op);
 }

@@ -13,7 +13,6 @@
 #include <strings.h>
 
 #include "storage/azure/azure.h"
-#include "storage/file/file.h"
 #include "storage/identity.h"
 #include "storage/utf8.h"
 
@@ -226,11 +225,11 @@ cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 	size_t		bytes = strlen(place->prefix) + strnlen(key, CF_STORAGE_KEY_MAX + 1);
 	const char *segment = key;
 	int			segments = 1;
-	char		shown[CF_AZURE_SHOWN];
+	char		shown[CF_REMOTE_SHOWN];
 
 	if (key[0] == '\0')
 		return cf_error_set(err, CF_ERR_INPUT, "a key cannot be empty");
-	cf_file_printable(shown, sizeof(shown), key);
+	cf_utf8_shown(shown, sizeof(shown), key);
 	if (bytes > CF_STORAGE_KEY_MAX)
 		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: at most %d bytes with the prefix", shown, CF_STORAGE_KEY_MAX);
 	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
@@ -278,7 +277,7 @@ char *
 cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *query)
 {
 	const char *sas = cf_credential(place->credentials, "account_key") != NULL ? NULL : cf_credential(place->credentials, "sas_token");
-	CfAzureText text = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
 	char		account[64];
 	size_t		endpoint_bytes = strlen(place->endpoint);
 
@@ -286,16 +285,16 @@ cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *
 	{
 		while (endpoint_bytes > 0 && place->endpoint[endpoint_bytes - 1] == '/')
 			endpoint_bytes--;
-		cf_azure_text_add_bytes(&text, place->endpoint, endpoint_bytes);
+		cf_remote_text_add_bytes(&text, place->endpoint, endpoint_bytes);
 	}
 	else if (cf_azure_account(place, account))
 	{
-		cf_azure_text_add(&text, "https://");
-		cf_azure_text_add(&text, account);
-		cf_azure_text_add(&text, ".blob.core.windows.net");
+		cf_remote_text_add(&text, "https://");
+		cf_remote_text_add(&text, account);
+		cf_remote_text_add(&text, ".blob.core.windows.net");
 	}
-	cf_azure_text_add(&text, "/");
-	cf_azure_text_add(&text, place->bucket);
+	cf_remote_text_add(&text, "/");
+	cf_remote_text_add(&text, place->bucket);
 	if (key != NULL)
 	{
 		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
@@ -303,36 +302,28 @@ cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *
 
 		if (prefix == NULL || encoded == NULL)
 			return NULL;
-		cf_azure_text_add(&text, "/");
-		cf_azure_text_add(&text, prefix);
-		cf_azure_text_add(&text, encoded);
+		cf_remote_text_add(&text, "/");
+		cf_remote_text_add(&text, prefix);
+		cf_remote_text_add(&text, encoded);
 	}
 	if (query != NULL && query[0] != '\0')
 	{
-		cf_azure_text_add(&text, "?");
-		cf_azure_text_add(&text, query);
+		cf_remote_text_add(&text, "?");
+		cf_remote_text_add(&text, query);
 	}
 	if (sas != NULL && sas[0] != '\0')
 	{
-		cf_azure_text_add(&text, query != NULL && query[0] != '\0' ? "&" : "?");
-		cf_azure_text_add(&text, sas[0] == '?' ? sas + 1 : sas);
+		cf_remote_text_add(&text, query != NULL && query[0] != '\0' ? "&" : "?");
+		cf_remote_text_add(&text, sas[0] == '?' ? sas + 1 : sas);
 	}
 	return text.failed ? NULL : text.data;
 }
 
-/* cf_azure_state gives what the op keeps between steps, made at its first use; NULL = out of memory, told in op->err. */
+/* cf_azure_state gives what the op remembers; NULL = out of memory, told in op->err. */
 CfAzureState *
 cf_azure_state(CfOp *op)
 {
-	if (op->state == NULL)
-	{
-		op->state = op->arena->allocator.alloc(op->arena->allocator.ctx, sizeof(CfAzureState));
-		if (op->state == NULL)
-			cf_azure_memory(op);
-		else
-			memset(op->state, 0, sizeof(CfAzureState));
-	}
-	return op->state;
+	return cf_remote_state(op, sizeof(CfAzureState));
 }
 
 /* cf_azure_buffer_free forgets the bytes of an upload that the op held. */
@@ -374,7 +365,7 @@ cf_azure_request(CfOp *op, const char *method, const char *verb, const char *key
 	request->classify = cf_azure_classify;
 	if (request->url == NULL)
 	{
-		cf_azure_memory(op);
+		cf_remote_memory(op);
 		return NULL;
 	}
 	return cf_net_header(request, "x-ms-version", CF_AZURE_VERSION, &op->err) ? request : NULL;
@@ -389,7 +380,7 @@ cf_azure_header(CfOp *op, const char *name, const char *value)
 	if (value == NULL || value[0] == '\0')
 		return true;
 	if ((kept = cf_arena_strdup(&op->request_arena, value)) == NULL)
-		return cf_azure_memory(op), false;
+		return cf_remote_memory(op), false;
 	return cf_net_header(&op->request, name, kept, &op->err);
 }
 
@@ -405,34 +396,4 @@ cf_azure_pin(CfOp *op, const char *name, const char *version)
 		return cf_error_set(&op->err, CF_ERR_INPUT, "the version of an object in place \"%s\" is no ETag", op->place->name);
 	snprintf(quoted, sizeof(quoted), "\"%s\"", version);
 	return cf_azure_header(op, name, quoted);
-}
-
-/* cf_azure_send asks the caller to send op->request and remembers what its answer is about. */
-CfStep
-cf_azure_send(CfOp *op, int phase)
-{
-	op->phase = phase;
-	return CF_STEP_SEND;
-}
-
-/* cf_azure_done ends an operation well; cf_azure_error badly, op->err tells. The op is then ready for the next one. */
-CfStep
-cf_azure_done(CfOp *op)
-{
-	op->phase = AZURE_START;
-	return CF_STEP_DONE;
-}
-
-CfStep
-cf_azure_error(CfOp *op)
-{
-	op->phase = AZURE_START;
-	return CF_STEP_ERROR;
-}
-
-CfStep
-cf_azure_memory(CfOp *op)
-{
-	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for an operation on place \"%s\"", op->place->name);
-	return cf_azure_error(op);
 }

@@ -43,7 +43,7 @@ static bool take_entry(ListVisit *visit);
 CfStep
 cf_azure_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page)
 {
-	CfAzureText query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 	int			wanted = max_entries < PAGE_MAX ? max_entries : PAGE_MAX;
 	char		number[16];
 	char	   *place_prefix;
@@ -55,32 +55,32 @@ cf_azure_list(CfOp *op, const char *prefix, const char *token, int max_entries, 
 						  token[strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%")] != '\0'))
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a listing of place \"%s\"", op->place->name);
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
-	cf_azure_text_add(&query, "restype=container&comp=list&maxresults=");
+	cf_remote_text_add(&query, "restype=container&comp=list&maxresults=");
 	snprintf(number, sizeof(number), "%d", wanted);
-	cf_azure_text_add(&query, number);
+	cf_remote_text_add(&query, number);
 	if (op->place->prefix[0] != '\0' || prefix[0] != '\0')
 	{
 		place_prefix = cf_url_encode(op->arena, op->place->prefix, strlen(op->place->prefix), false);
 		if (place_prefix == NULL)
-			return cf_azure_memory(op);
-		cf_azure_text_add(&query, "&prefix=");
-		cf_azure_text_add(&query, place_prefix);
-		cf_azure_text_encode(&query, prefix);
+			return cf_remote_memory(op);
+		cf_remote_text_add(&query, "&prefix=");
+		cf_remote_text_add(&query, place_prefix);
+		cf_remote_text_encode(&query, prefix);
 	}
 	if (token != NULL && token[0] != '\0')
 	{
-		cf_azure_text_add(&query, "&marker=");
-		cf_azure_text_add(&query, token);
+		cf_remote_text_add(&query, "&marker=");
+		cf_remote_text_add(&query, token);
 	}
 	if (query.failed)
-		return cf_azure_memory(op);
+		return cf_remote_memory(op);
 	request = cf_azure_request(op, "GET", "ListBlobs", NULL, query.data);
 	if (request == NULL)
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	request->answer_max = (size_t) wanted * ENTRY_BYTES_MAX + CF_NET_ANSWER_BYTES;
-	return cf_azure_send(op, AZURE_ASKED);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 static CfStep
@@ -90,20 +90,20 @@ list_answer(CfOp *op, int max_entries, CfListPage *page)
 
 	memset(page, 0, sizeof(*page));
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not list", "");
+		return cf_azure_fail(op, "list the objects", NULL);
 	page->entries = cf_arena_alloc(op->arena, (size_t) max_entries * sizeof(CfListEntry));
 	if (page->entries == NULL)
-		return cf_azure_memory(op);
+		return cf_remote_memory(op);
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, take, &visit, &op->err) && !visit.failed && !visit.overflowed)
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (visit.failed)
-		return cf_azure_memory(op);
+		return cf_remote_memory(op);
 	if (visit.overflowed || !visit.ended)
 	{
 		cf_error_set(&op->err, CF_ERR_IO, "answer of place \"%s\" is not the listing that was asked for", op->place->name);
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 /* encoded_well tells whether each percent sign stands before two hexadecimal digits that are not those of NUL. */
@@ -160,13 +160,13 @@ take_property(ListVisit *visit, const char *name, const char *text)
 	const char **kept = NULL;
 
 	if (strcmp(name, "Content-Length") == 0)
-		visit->bad |= !cf_azure_number(text, INT64_MAX, &stat->size_bytes);
+		visit->bad |= !cf_remote_number(text, INT64_MAX, &stat->size_bytes);
 	else if (strcmp(name, "Etag") == 0)
 		visit->bad |= !cf_azure_etag(text, stat->version);
 	else if (strcmp(name, "Last-Modified") == 0)
-		visit->bad |= !cf_azure_time_read(text, &stat->mtime_us);
+		visit->bad |= !cf_remote_time(text, &stat->mtime_us);
 	else if (strcmp(name, "LastAccessTime") == 0)
-		(void) cf_azure_time_read(text, &stat->atime_us);
+		(void) cf_remote_time(text, &stat->atime_us);
 	else if (strcmp(name, "ResourceType") == 0)
 		visit->folder = strcmp(text, "directory") == 0;
 	else if (strcmp(name, "ArchiveStatus") == 0)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "storage/azure/azure.h"
-#include "storage/file/file.h"
+#include "storage/utf8.h"
 #include "storage/xml.h"
 
 #define TAGS_MAX 10
@@ -21,8 +21,6 @@ static CfStep stat_tags(CfOp *op, const char *key, CfObjectStat *stat);
 static CfStep read_ask(CfOp *op, const CfReadArgs *args, const CfChunk *chunk);
 static CfStep read_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_end(CfOp *op, const CfReadArgs *args);
-static CfStep read_outside(CfOp *op, const CfReadArgs *args, int64_t size_bytes);
-static CfStep read_changed(CfOp *op, const CfReadArgs *args);
 static bool content_range(const char *text, int64_t *total);
 static bool describe_lines(CfOp *op, const char *lines, bool of_source);
 static bool describe_tags(CfOp *op, const char *lines);
@@ -37,19 +35,19 @@ cf_azure_stat(CfOp *op, const char *key, CfObjectStat *stat)
 	if (op->phase == AZURE_ASKED_MORE)
 		return stat_tags(op, key, stat);
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not find", key);
+		return cf_azure_fail(op, "find object", key);
 	if (!cf_azure_stat_fill(op, key, stat))
-		return cf_azure_error(op);
-	if (!cf_azure_number(cf_net_answer(&op->response, "x-ms-tag-count"), TAGS_MAX, &tags) || tags == 0)
-		return cf_azure_done(op);
+		return cf_remote_error(op);
+	if (!cf_remote_number(cf_net_answer(&op->response, "x-ms-tag-count"), TAGS_MAX, &tags) || tags == 0)
+		return cf_remote_done(op);
 	if (cf_azure_request(op, "GET", "GetBlobTags", key, "comp=tags") == NULL)
-		return cf_azure_error(op);
-	return cf_azure_send(op, AZURE_ASKED_MORE);
+		return cf_remote_error(op);
+	return cf_remote_send(op, AZURE_ASKED_MORE);
 }
 
 typedef struct TagsVisit
 {
-	CfAzureText text;
+	CfRemoteText text;
 	char		name[256];
 } TagsVisit;
 
@@ -64,10 +62,10 @@ take_tag(void *ctx, const char *path, const char *text, size_t length)
 		snprintf(visit->name, sizeof(visit->name), "%s", text);
 	if (strcmp(path, "Tags/TagSet/Tag/Value") != 0)
 		return true;
-	cf_azure_text_add(&visit->text, visit->name);
-	cf_azure_text_add(&visit->text, "=");
-	cf_azure_text_add(&visit->text, text);
-	cf_azure_text_add(&visit->text, "\n");
+	cf_remote_text_add(&visit->text, visit->name);
+	cf_remote_text_add(&visit->text, "=");
+	cf_remote_text_add(&visit->text, text);
+	cf_remote_text_add(&visit->text, "\n");
 	return !visit->text.failed;
 }
 
@@ -79,15 +77,15 @@ stat_tags(CfOp *op, const char *key, CfObjectStat *stat)
 
 	if (op->response.status != 200)
 	{
-		cf_azure_fail(op, "could not read the tags of", key);
+		cf_azure_fail(op, "read the tags of object", key);
 		if (op->err.kind == CF_ERR_DENIED)
 			cf_error_hint(&op->err, "The object has tags: the SAS needs permission t, a role the action blobs/tags/read.");
 		return CF_STEP_ERROR;
 	}
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, take_tag, &visit, &op->err))
-		return visit.text.failed ? cf_azure_memory(op) : cf_azure_error(op);
+		return visit.text.failed ? cf_remote_memory(op) : cf_remote_error(op);
 	stat->attributes.tags = visit.text.data == NULL ? "" : visit.text.data;
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 /* cf_azure_look asks for the headers of a blob. */
@@ -95,8 +93,8 @@ CfStep
 cf_azure_look(CfOp *op, const char *key, int phase)
 {
 	if (cf_azure_request(op, "HEAD", "GetBlobProperties", key, NULL) == NULL)
-		return cf_azure_error(op);
-	return cf_azure_send(op, phase);
+		return cf_remote_error(op);
+	return cf_remote_send(op, phase);
 }
 
 /* cf_azure_read reads as much as the caller's buffer holds with each request, under the pin. */
@@ -112,7 +110,7 @@ cf_azure_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	{
 		state->done = 0;
 		if (args->version != NULL && strlen(args->version) > CF_STORAGE_VERSION_MAX)
-			return read_changed(op, args);
+			return cf_remote_changed(op, args->key);
 		snprintf(state->version, sizeof(state->version), "%s", args->version == NULL ? "" : args->version);
 		state->reading = true;
 	}
@@ -145,17 +143,17 @@ read_ask(CfOp *op, const CfReadArgs *args, const CfChunk *chunk)
 		want = args->length - state->done;
 	request = cf_azure_request(op, nothing ? "HEAD" : "GET", nothing ? "GetBlobProperties" : "GetBlob", args->key, NULL);
 	if (request == NULL || !cf_azure_pin(op, "If-Match", state->version))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (nothing)
-		return cf_azure_send(op, AZURE_ASKED_MORE);
+		return cf_remote_send(op, AZURE_ASKED_MORE);
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from, (long long) (from > INT64_MAX - want ? INT64_MAX : from + want - 1));
 	if (!cf_azure_header(op, "x-ms-range", range) ||
 		((op->place->learned == NULL || !op->place->learned->no_range_digest) && !cf_azure_header(op, CF_AZURE_RANGE_CRC, "true")))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	request->sink = chunk->data;
 	request->sink_bytes = (size_t) want;
 	request->net_class = CF_NET_BODY;
-	return cf_azure_send(op, AZURE_ASKED);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 /* read_take looks whether the answer is the range of the version that was asked for, and nothing else. */
@@ -175,19 +173,19 @@ read_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 		CfRequest  *request = cf_azure_request(op, "HEAD", "GetBlobProperties", args->key, NULL);
 
 		if (request == NULL || !cf_azure_pin(op, "If-Match", state->version))
-			return cf_azure_error(op);
-		return cf_azure_send(op, AZURE_ASKED_MORE);
+			return cf_remote_error(op);
+		return cf_remote_send(op, AZURE_ASKED_MORE);
 	}
 	if (response->status == 412)
-		return read_changed(op, args);
+		return cf_remote_changed(op, args->key);
 	if (response->status != 206 && !(response->status == 200 && from == 0))
-		return cf_azure_fail(op, "could not read", args->key);
+		return cf_azure_fail(op, "read object", args->key);
 	if (!cf_azure_etag(cf_net_answer(response, "etag"), version) ||
 		!(response->status == 206 ? content_range(cf_net_answer(response, "content-range"), &total) :
-		  cf_azure_number(cf_net_answer(response, "content-length"), INT64_MAX, &total)) ||
+		  cf_remote_number(cf_net_answer(response, "content-length"), INT64_MAX, &total)) ||
 		total < from || (int64_t) response->sink_bytes != (asked < total - from ? asked : total - from))
 	{
-		cf_azure_fail(op, "could not read", args->key);
+		cf_azure_fail(op, "read object", args->key);
 		op->err.kind = CF_ERR_IO;
 		op->err.retryable = true;
 		return CF_STEP_ERROR;
@@ -195,14 +193,14 @@ read_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	if (state->version[0] == '\0')
 		memcpy(state->version, version, sizeof(version));
 	if (strcmp(state->version, version) != 0)
-		return read_changed(op, args);
+		return cf_remote_changed(op, args->key);
 	if (args->length > total - args->offset)
-		return read_outside(op, args, total);
+		return cf_remote_outside(op, args->key, total);
 	/* Emulators tell none. */
 	if (response->status == 206 && cf_azure_crc_read(cf_net_answer(response, "x-ms-content-crc64"), &crc) &&
 		crc != cf_crc64nvme(0, chunk->data, response->sink_bytes))
 	{
-		cf_azure_fail(op, "could not read", args->key);
+		cf_azure_fail(op, "read object", args->key);
 		op->err.kind = CF_ERR_IO;
 		op->err.retryable = true;
 		cf_error_detail(&op->err, "The bytes were damaged on their way: their CRC-64 is not the one that the service tells.");
@@ -222,41 +220,18 @@ read_end(CfOp *op, const CfReadArgs *args)
 	CfObjectStat stat;
 
 	if (op->response.status == 412)
-		return read_changed(op, args);
+		return cf_remote_changed(op, args->key);
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not read", args->key);
+		return cf_azure_fail(op, "read object", args->key);
 	if (!cf_azure_stat_fill(op, args->key, &stat))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (state->version[0] != '\0' && strcmp(state->version, stat.version) != 0)
-		return read_changed(op, args);
+		return cf_remote_changed(op, args->key);
 	if (args->offset > stat.size_bytes || args->length > stat.size_bytes - args->offset)
-		return read_outside(op, args, stat.size_bytes);
+		return cf_remote_outside(op, args->key, stat.size_bytes);
 	if (args->length != 0 && args->offset + state->done != stat.size_bytes)
-		return read_changed(op, args);	/* it shrank between the two requests */
-	return cf_azure_done(op);
-}
-
-static CfStep
-read_outside(CfOp *op, const CfReadArgs *args, int64_t size_bytes)
-{
-	char		shown[CF_AZURE_SHOWN];
-
-	cf_file_printable(shown, sizeof(shown), args->key);
-	cf_error_set(&op->err, CF_ERR_INPUT, "range does not lie inside object \"%s\" of place \"%s\"", shown, op->place->name);
-	cf_error_detail(&op->err, "The object has %lld bytes.", (long long) size_bytes);
-	return cf_azure_error(op);
-}
-
-/* read_changed ends a read whose pin does not hold. */
-static CfStep
-read_changed(CfOp *op, const CfReadArgs *args)
-{
-	char		shown[CF_AZURE_SHOWN];
-
-	cf_file_printable(shown, sizeof(shown), args->key);
-	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, op->place->name);
-	cf_error_detail(&op->err, "It is no longer the version that was asked for.");
-	return cf_azure_error(op);
+		return cf_remote_changed(op, args->key);	/* it shrank between the two requests */
+	return cf_remote_done(op);
 }
 
 /* content_range takes the total of "bytes 0-9/100". */
@@ -265,7 +240,7 @@ content_range(const char *text, int64_t *total)
 {
 	const char *slash = strchr(text, '/');
 
-	return strncmp(text, "bytes ", 6) == 0 && slash != NULL && cf_azure_number(slash + 1, INT64_MAX, total);
+	return strncmp(text, "bytes ", 6) == 0 && slash != NULL && cf_remote_number(slash + 1, INT64_MAX, total);
 }
 
 /* cf_azure_put creates an object that the caller has in memory; an earlier attempt of the same owner counts when it is resumed. */
@@ -281,7 +256,7 @@ cf_azure_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length
 	step = cf_azure_created(op, args, args->resume);
 	if (step != CF_STEP_DONE)
 		return step;
-	return cf_azure_put_stat(op, args, stat) ? cf_azure_done(op) : cf_azure_memory(op);
+	return cf_azure_put_stat(op, args, stat) ? cf_remote_done(op) : cf_remote_memory(op);
 }
 
 /* cf_azure_put_send sends a whole object; known digests are what the caller read, else they are computed of what is sent. */
@@ -294,7 +269,7 @@ cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, co
 	char		crc[CF_BASE64_BYTES(8)];
 
 	if (state == NULL || !cf_azure_attributes_check(args, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	/* Beside a CRC the service takes no MD5; it computes one itself. */
 	digests.known = CF_DIGEST_CRC64NVME;
 	digests.crc64nvme = known != NULL && (known->known & CF_DIGEST_CRC64NVME) != 0 ? known->crc64nvme : cf_crc64nvme(0, data, length);
@@ -303,13 +278,13 @@ cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, co
 	if (request == NULL || !cf_azure_header(op, "x-ms-blob-type", "BlockBlob") || !cf_azure_header(op, "If-None-Match", "*") ||
 		!cf_azure_header(op, "Content-Type", "application/octet-stream") || !cf_azure_header(op, "x-ms-content-crc64", crc) ||
 		!cf_azure_describe(op, args, &digests))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	state->body_is_object = true;
 	request->body = length > 0 ? data : NULL;
 	request->body_bytes = length;
 	request->net_class = CF_NET_BODY;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_azure_send(op, AZURE_ASKED);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 /* cf_azure_put_stat tells of an object what the answer to its Put Blob told, and what was sent. */
@@ -339,13 +314,12 @@ cf_azure_created(CfOp *op, const CfUploadArgs *args, bool always_settle)
 {
 	CfAzureState *state = op->state;
 	const CfResponse *response = &op->response;
-	char		shown[CF_AZURE_SHOWN];
 	bool		committed;
 	uint64_t	crc;
 
 	memset(&state->digests, 0, sizeof(state->digests));
 	if (response->status == 201 && cf_azure_etag(cf_net_answer(response, "etag"), state->version) &&
-		cf_azure_time_read(cf_net_answer(response, "last-modified"), &state->mtime_us))
+		cf_remote_time(cf_net_answer(response, "last-modified"), &state->mtime_us))
 	{
 		bool		told = state->body_is_object && cf_azure_crc_read(cf_net_answer(response, "x-ms-content-crc64"), &crc);
 
@@ -357,18 +331,17 @@ cf_azure_created(CfOp *op, const CfUploadArgs *args, bool always_settle)
 		}
 		if (!told || !state->crc_known || crc == state->crc)
 			return CF_STEP_DONE;
-		cf_azure_fail(op, "could not create", args->key);
+		cf_azure_fail(op, "create object", args->key);
 		op->err.kind = CF_ERR_IO;
 		cf_error_detail(&op->err, "The service holds other bytes than were sent.");
 		return CF_STEP_ERROR;
 	}
 	state->conflicted = cf_azure_taken(op);
 	committed = cf_azure_code_is(op, "InvalidBlockList");	/* perhaps by ourselves, a moment ago */
-	cf_azure_fail(op, "could not create", args->key);
+	cf_azure_fail(op, "create object", args->key);
 	if (state->conflicted)
 	{
-		cf_file_printable(shown, sizeof(shown), args->key);
-		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", shown, op->place->name);
+		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", cf_remote_shown(op, args->key), op->place->name);
 	}
 	state->told = op->err;
 	if ((state->conflicted && (always_settle || response->sends > 1)) ||
@@ -384,13 +357,12 @@ cf_azure_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	CfAzureState *state = op->state;
 	const char *told = cf_net_answer(&op->response, "x-ms-meta-" CONTENT_CRC);
 	char		crc[CF_BASE64_BYTES(8)];
-	char		shown[CF_AZURE_SHOWN];
 
 	cf_azure_crc_write(state->crc, crc);
 	if (op->response.status == 200)
 	{
 		if (!cf_azure_stat_fill(op, args->key, stat))
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		if (cf_azure_ours(op, args->owner_tag) && stat->size_bytes == args->size_bytes &&
 			(!state->crc_known || told[0] == '\0' || strcmp(told, crc) == 0))
 		{
@@ -398,18 +370,17 @@ cf_azure_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 				stat->digests = state->digests;
 			memcpy(state->version, stat->version, sizeof(state->version));
 			state->mtime_us = stat->mtime_us;
-			return cf_azure_done(op);
+			return cf_remote_done(op);
 		}
-		cf_file_printable(shown, sizeof(shown), args->key);
-		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", shown, op->place->name);
+		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", cf_remote_shown(op, args->key), op->place->name);
 		if (cf_azure_ours(op, args->owner_tag))
 			cf_error_detail(&op->err, "An earlier attempt made it, of other bytes.");
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	op->err = state->told;
 	if (state->conflicted && cf_azure_missing(op))
 		op->err.retryable = true;	/* it was there a moment ago */
-	return cf_azure_error(op);
+	return cf_remote_error(op);
 }
 
 /* cf_azure_ours tells whether the blob that HEAD described carries our owner tag. */
@@ -520,17 +491,17 @@ describe_lines(CfOp *op, const char *lines, bool of_source)
 
 	while (cf_azure_line_next(&lines, &name, &name_bytes, &value, &value_bytes))
 	{
-		CfAzureText header = {.arena = &op->request_arena};
+		CfRemoteText header = {.arena = &op->request_arena};
 		char	   *kept = cf_arena_strndup(&op->request_arena, value, value_bytes);
 
 		if ((of_source && name_bytes > 3 && memcmp(name, "cf_", 3) == 0) ||
 			(name_bytes == strlen(OWNER_TAG) && memcmp(name, OWNER_TAG, name_bytes) == 0) ||
 			(name_bytes == strlen(CONTENT_CRC) && memcmp(name, CONTENT_CRC, name_bytes) == 0))
 			continue;
-		cf_azure_text_add(&header, "x-ms-meta-");
-		cf_azure_text_add_bytes(&header, name, name_bytes);
+		cf_remote_text_add(&header, "x-ms-meta-");
+		cf_remote_text_add_bytes(&header, name, name_bytes);
 		if (header.failed || kept == NULL)
-			return cf_azure_memory(op), false;
+			return cf_remote_memory(op), false;
 		if (!cf_net_header(&op->request, header.data, kept, &op->err))
 			return false;
 	}
@@ -541,7 +512,7 @@ describe_lines(CfOp *op, const char *lines, bool of_source)
 static bool
 describe_tags(CfOp *op, const char *lines)
 {
-	CfAzureText text = {.arena = &op->request_arena};
+	CfRemoteText text = {.arena = &op->request_arena};
 	const char *name;
 	const char *value;
 	size_t		name_bytes;
@@ -553,14 +524,14 @@ describe_tags(CfOp *op, const char *lines)
 		char	   *other = cf_url_encode(&op->request_arena, value, value_bytes, false);
 
 		if (one == NULL || other == NULL)
-			return cf_azure_memory(op), false;
-		cf_azure_text_add(&text, text.length > 0 ? "&" : "");
-		cf_azure_text_add(&text, one);
-		cf_azure_text_add(&text, "=");
-		cf_azure_text_add(&text, other);
+			return cf_remote_memory(op), false;
+		cf_remote_text_add(&text, text.length > 0 ? "&" : "");
+		cf_remote_text_add(&text, one);
+		cf_remote_text_add(&text, "=");
+		cf_remote_text_add(&text, other);
 	}
 	if (text.failed)
-		return cf_azure_memory(op), false;
+		return cf_remote_memory(op), false;
 	return cf_azure_header(op, "x-ms-tags", text.data);
 }
 
@@ -579,28 +550,28 @@ cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owne
 		op->err.message[0] = '\0';
 		request = cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL);
 		if (request == NULL || !cf_azure_pin(op, "If-Match", version))
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		request->repeat = CF_NET_REPEAT_CONDITIONAL;
-		return cf_azure_send(op, AZURE_ASKED);
+		return cf_remote_send(op, AZURE_ASKED);
 	}
 	if (cf_azure_missing(op))
 		*removed = CF_REMOVED_GONE;
 	else if (op->phase == AZURE_ASKED_MORE && op->response.status == 200)
 		*removed = CF_REMOVED_CHANGED;
 	else if (op->phase == AZURE_ASKED_MORE)
-		return cf_azure_fail(op, "could not look at", key);
+		return cf_azure_fail(op, "look at object", key);
 	else if (op->response.status >= 200 && op->response.status < 300)
 		*removed = CF_REMOVED_DELETED;
 	else if (op->response.status == 412 && (cf_azure_code_is(op, "") || cf_azure_code_is(op, "ConditionNotMet")))
 		return cf_azure_look(op, key, AZURE_ASKED_MORE);
 	else if (op->response.status == 409 || op->response.status == 412)
 	{
-		cf_azure_fail(op, "could not remove", key);
+		cf_azure_fail(op, "remove object", key);
 		if (op->err.kind != CF_ERR_STATE || op->err.retryable)
 			return CF_STEP_ERROR;
 		*removed = CF_REMOVED_KEPT;
 	}
 	else
-		return cf_azure_fail(op, "could not remove", key);
-	return cf_azure_done(op);
+		return cf_azure_fail(op, "remove object", key);
+	return cf_remote_done(op);
 }

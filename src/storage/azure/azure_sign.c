@@ -31,9 +31,9 @@ typedef struct Parameter
 static bool sign_shared_key(CfRequest *request, const CfPlace *place, const char *key, CfArena *arena, CfError *err);
 static void drop_header(CfRequest *request, const char *name);
 static const char *find_header(const CfRequest *request, const char *name);
-static bool add_resource(CfAzureText *text, const char *url, const char *account, CfError *err);
-static void add_headers(CfAzureText *text, const CfRequest *request);
-static bool mac_text(const char *key, const CfAzureText *text, char mac[CF_BASE64_BYTES(32)], CfError *err);
+static bool add_resource(CfRemoteText *text, const char *url, const char *account, CfError *err);
+static void add_headers(CfRemoteText *text, const CfRequest *request);
+static bool mac_text(const char *key, const CfRemoteText *text, char mac[CF_BASE64_BYTES(32)], CfError *err);
 
 bool
 cf_azure_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err)
@@ -45,7 +45,7 @@ cf_azure_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfE
 
 	drop_header(request, "x-ms-date");
 	drop_header(request, "Authorization");
-	cf_azure_time_write(now_us, false, date);
+	cf_remote_time_write(now_us, CF_REMOTE_HTTP, date);
 	if ((kept = cf_arena_strdup(arena, date)) == NULL)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory signing a request to place \"%s\"", place->name);
 	if (!cf_net_header(request, "x-ms-date", kept, err))
@@ -54,10 +54,10 @@ cf_azure_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfE
 		return sign_shared_key(request, place, key, arena, err);
 	if (cf_azure_token_wanted(place))
 	{
-		CfAzureText text = {.arena = arena};
+		CfRemoteText text = {.arena = arena};
 
-		cf_azure_text_add(&text, "Bearer ");
-		cf_azure_text_add(&text, place->token == NULL ? "" : place->token->value);
+		cf_remote_text_add(&text, "Bearer ");
+		cf_remote_text_add(&text, place->token == NULL ? "" : place->token->value);
 		if (text.failed)
 			return cf_error_set(err, CF_ERR_MEMORY, "out of memory signing a request to place \"%s\"", place->name);
 		return cf_net_header(request, "Authorization", text.data, err);
@@ -71,34 +71,34 @@ sign_shared_key(CfRequest *request, const CfPlace *place, const char *key, CfAre
 	static const char *const signed_headers[] = {
 		"Content-MD5", "Content-Type", "Date", "If-Modified-Since", "If-Match", "If-None-Match", "If-Unmodified-Since", "Range"
 	};
-	CfAzureText text = {.arena = arena};
-	CfAzureText authorization = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
+	CfRemoteText authorization = {.arena = arena};
 	char		account[64];
 	char		number[32];
 	char		mac[CF_BASE64_BYTES(32)];
 
 	if (!cf_azure_account(place, account))
 		return cf_error_set(err, CF_ERR_INPUT, "place \"%s\" does not tell its storage account", place->name);
-	cf_azure_text_add(&text, request->method);
-	cf_azure_text_add(&text, "\n");
-	cf_azure_text_add(&text, find_header(request, "Content-Encoding"));
-	cf_azure_text_add(&text, "\n");
-	cf_azure_text_add(&text, find_header(request, "Content-Language"));
+	cf_remote_text_add(&text, request->method);
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, find_header(request, "Content-Encoding"));
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, find_header(request, "Content-Language"));
 	snprintf(number, sizeof(number), "\n%zu", request->body_bytes);
-	cf_azure_text_add(&text, request->body_bytes == 0 ? "\n" : number);
+	cf_remote_text_add(&text, request->body_bytes == 0 ? "\n" : number);
 	for (size_t i = 0; i < sizeof(signed_headers) / sizeof(signed_headers[0]); i++)
 	{
-		cf_azure_text_add(&text, "\n");
-		cf_azure_text_add(&text, find_header(request, signed_headers[i]));
+		cf_remote_text_add(&text, "\n");
+		cf_remote_text_add(&text, find_header(request, signed_headers[i]));
 	}
-	cf_azure_text_add(&text, "\n");
+	cf_remote_text_add(&text, "\n");
 	add_headers(&text, request);
 	if (!add_resource(&text, request->url, account, err) || !mac_text(key, &text, mac, err))
 		return false;
-	cf_azure_text_add(&authorization, "SharedKey ");
-	cf_azure_text_add(&authorization, account);
-	cf_azure_text_add(&authorization, ":");
-	cf_azure_text_add(&authorization, mac);
+	cf_remote_text_add(&authorization, "SharedKey ");
+	cf_remote_text_add(&authorization, account);
+	cf_remote_text_add(&authorization, ":");
+	cf_remote_text_add(&authorization, mac);
 	if (authorization.failed)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory signing a request to place \"%s\"", place->name);
 	return cf_net_header(request, "Authorization", authorization.data, err);
@@ -165,7 +165,7 @@ header_before(const char *a, const char *b)
 
 /* add_headers appends "name:value\n" of all x-ms- headers, sorted. */
 static void
-add_headers(CfAzureText *text, const CfRequest *request)
+add_headers(CfRemoteText *text, const CfRequest *request)
 {
 	const CfHeader *sorted[CF_NET_REQUEST_HEADERS];
 	int			count = 0;
@@ -193,11 +193,11 @@ add_headers(CfAzureText *text, const CfRequest *request)
 		{
 			char		lower = (char) tolower((unsigned char) *s);
 
-			cf_azure_text_add_bytes(text, &lower, 1);
+			cf_remote_text_add_bytes(text, &lower, 1);
 		}
-		cf_azure_text_add(text, ":");
-		cf_azure_text_add_bytes(text, value, length);
-		cf_azure_text_add(text, "\n");
+		cf_remote_text_add(text, ":");
+		cf_remote_text_add_bytes(text, value, length);
+		cf_remote_text_add(text, "\n");
 	}
 }
 
@@ -233,7 +233,7 @@ query_split(const char *query, CfArena *arena, Parameter parameters[QUERY_MAX])
 
 /* add_resource appends the canonicalized resource of a URL. */
 static bool
-add_resource(CfAzureText *text, const char *url, const char *account, CfError *err)
+add_resource(CfRemoteText *text, const char *url, const char *account, CfError *err)
 {
 	Parameter	parameters[QUERY_MAX];
 	CfUrl		parts;
@@ -243,30 +243,30 @@ add_resource(CfAzureText *text, const char *url, const char *account, CfError *e
 		return false;
 	if ((count = query_split(parts.query, text->arena, parameters)) < 0)
 		return cf_error_set(err, CF_ERR_MEMORY, "could not sign a request: its query cannot be read");
-	cf_azure_text_add(text, "/");
-	cf_azure_text_add(text, account);
+	cf_remote_text_add(text, "/");
+	cf_remote_text_add(text, account);
 	if (parts.path_bytes == 0)
-		cf_azure_text_add(text, "/");
+		cf_remote_text_add(text, "/");
 	else
-		cf_azure_text_add_bytes(text, parts.path, parts.path_bytes);
+		cf_remote_text_add_bytes(text, parts.path, parts.path_bytes);
 	for (int i = 0; i < count; i++)
 	{
 		if (i > 0 && strcmp(parameters[i].name, parameters[i - 1].name) == 0)
-			cf_azure_text_add(text, ",");
+			cf_remote_text_add(text, ",");
 		else
 		{
-			cf_azure_text_add(text, "\n");
-			cf_azure_text_add(text, parameters[i].name);
-			cf_azure_text_add(text, ":");
+			cf_remote_text_add(text, "\n");
+			cf_remote_text_add(text, parameters[i].name);
+			cf_remote_text_add(text, ":");
 		}
-		cf_azure_text_add(text, parameters[i].value);
+		cf_remote_text_add(text, parameters[i].value);
 	}
 	return true;
 }
 
 /* mac_text signs a text with the account's key, which comes as base64. */
 static bool
-mac_text(const char *key, const CfAzureText *text, char mac[CF_BASE64_BYTES(32)], CfError *err)
+mac_text(const char *key, const CfRemoteText *text, char mac[CF_BASE64_BYTES(32)], CfError *err)
 {
 	uint8_t		bytes[KEY_MAX];
 	uint8_t		digest[32];
@@ -297,8 +297,8 @@ cf_azure_sas(const CfPlace *place, CfArena *arena, const char *key, const char *
 			 int64_t expires_us, char **query, CfError *err)
 {
 	const char *account_key = cf_credential(place->credentials, "account_key");
-	CfAzureText text = {.arena = arena};
-	CfAzureText result = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
+	CfRemoteText result = {.arena = arena};
 	bool		https = strncmp(place->endpoint, "http:", 5) != 0;
 	char		account[64];
 	char		start[40];
@@ -307,33 +307,33 @@ cf_azure_sas(const CfPlace *place, CfArena *arena, const char *key, const char *
 
 	if (account_key == NULL || !cf_azure_account(place, account))
 		return cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot make a SAS without its account_key", place->name);
-	cf_azure_time_write(now_us - SAS_EARLIER_US, true, start);
-	cf_azure_time_write(expires_us, true, expiry);
-	cf_azure_text_add(&text, permissions);
-	cf_azure_text_add(&text, "\n");
-	cf_azure_text_add(&text, start);
-	cf_azure_text_add(&text, "\n");
-	cf_azure_text_add(&text, expiry);
-	cf_azure_text_add(&text, "\n/blob/");
-	cf_azure_text_add(&text, account);
-	cf_azure_text_add(&text, "/");
-	cf_azure_text_add(&text, place->bucket);
-	cf_azure_text_add(&text, "/");
-	cf_azure_text_add(&text, place->prefix);
-	cf_azure_text_add(&text, key);
-	cf_azure_text_add(&text, "\n\n\n");	/* no stored policy, no addresses */
-	cf_azure_text_add(&text, https ? "https" : "");
-	cf_azure_text_add(&text, "\n" CF_AZURE_VERSION "\nb\n\n\n\n\n\n\n");	/* no snapshot, scope, or headers of the answer */
+	cf_remote_time_write(now_us - SAS_EARLIER_US, CF_REMOTE_ISO, start);
+	cf_remote_time_write(expires_us, CF_REMOTE_ISO, expiry);
+	cf_remote_text_add(&text, permissions);
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, start);
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, expiry);
+	cf_remote_text_add(&text, "\n/blob/");
+	cf_remote_text_add(&text, account);
+	cf_remote_text_add(&text, "/");
+	cf_remote_text_add(&text, place->bucket);
+	cf_remote_text_add(&text, "/");
+	cf_remote_text_add(&text, place->prefix);
+	cf_remote_text_add(&text, key);
+	cf_remote_text_add(&text, "\n\n\n");	/* no stored policy, no addresses */
+	cf_remote_text_add(&text, https ? "https" : "");
+	cf_remote_text_add(&text, "\n" CF_AZURE_VERSION "\nb\n\n\n\n\n\n\n");	/* no snapshot, scope, or headers of the answer */
 	if (!mac_text(account_key, &text, mac, err))
 		return false;
-	cf_azure_text_add(&result, "sv=" CF_AZURE_VERSION "&st=");
-	cf_azure_text_encode(&result, start);
-	cf_azure_text_add(&result, "&se=");
-	cf_azure_text_encode(&result, expiry);
-	cf_azure_text_add(&result, https ? "&sr=b&spr=https&sp=" : "&sr=b&sp=");
-	cf_azure_text_add(&result, permissions);
-	cf_azure_text_add(&result, "&sig=");
-	cf_azure_text_encode(&result, mac);
+	cf_remote_text_add(&result, "sv=" CF_AZURE_VERSION "&st=");
+	cf_remote_text_encode(&result, start);
+	cf_remote_text_add(&result, "&se=");
+	cf_remote_text_encode(&result, expiry);
+	cf_remote_text_add(&result, https ? "&sr=b&spr=https&sp=" : "&sr=b&sp=");
+	cf_remote_text_add(&result, permissions);
+	cf_remote_text_add(&result, "&sig=");
+	cf_remote_text_encode(&result, mac);
 	if (result.failed)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory making a SAS");
 	*query = result.data;

@@ -52,8 +52,8 @@ ask(CfOp *op)
 {
 	const CfPlace *place = op->place;
 	const char *authority = cf_identity_value(place, "authority");
-	CfAzureText url = {.arena = op->arena};
-	CfAzureText body = {.arena = &op->request_arena};
+	CfRemoteText url = {.arena = op->arena};
+	CfRemoteText body = {.arena = &op->request_arena};
 	CfRequest  *request;
 	const char *parameter;
 	const char *secret;
@@ -68,28 +68,28 @@ ask(CfOp *op)
 	authority_bytes = strlen(authority);
 	while (authority_bytes > 0 && authority[authority_bytes - 1] == '/')
 		authority_bytes--;
-	cf_azure_text_add_bytes(&url, authority, authority_bytes);
-	cf_azure_text_add(&url, "/");
-	cf_azure_text_encode(&url, credential(place, "tenant_id"));
-	cf_azure_text_add(&url, "/oauth2/v2.0/token");
+	cf_remote_text_add_bytes(&url, authority, authority_bytes);
+	cf_remote_text_add(&url, "/");
+	cf_remote_text_encode(&url, credential(place, "tenant_id"));
+	cf_remote_text_add(&url, "/oauth2/v2.0/token");
 	if (url.failed)
-		return cf_azure_memory(op);
+		return cf_remote_memory(op);
 	request = cf_identity_request(op, "POST", "GetToken", url.data, false);
 	if (request == NULL || (secret = secret_of(op, &parameter)) == NULL)
-		return cf_azure_error(op);
-	cf_azure_text_add(&body, "grant_type=client_credentials&scope=");
-	cf_azure_text_encode(&body, SCOPE);
-	cf_azure_text_add(&body, "&client_id=");
-	cf_azure_text_encode(&body, credential(place, "client_id"));
-	cf_azure_text_add(&body, parameter);
-	cf_azure_text_encode(&body, secret);
+		return cf_remote_error(op);
+	cf_remote_text_add(&body, "grant_type=client_credentials&scope=");
+	cf_remote_text_encode(&body, SCOPE);
+	cf_remote_text_add(&body, "&client_id=");
+	cf_remote_text_encode(&body, credential(place, "client_id"));
+	cf_remote_text_add(&body, parameter);
+	cf_remote_text_encode(&body, secret);
 	if (body.failed)
-		return cf_azure_memory(op);
+		return cf_remote_memory(op);
 	request->body = body.data;
 	request->body_bytes = body.length;
 	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
-		return cf_azure_error(op);
-	return cf_azure_send(op, AZURE_ASKED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 /* secret_of gives what proves who we are, and the parameters that it is sent as; NULL = op->err tells why not. */
@@ -126,26 +126,26 @@ ask_metadata(CfOp *op)
 {
 	const CfPlace *place = op->place;
 	const char *endpoint = cf_identity_value(place, "metadata_endpoint");
-	CfAzureText url = {.arena = op->arena};
+	CfRemoteText url = {.arena = op->arena};
 	CfRequest  *request;
 
 	if (endpoint[0] == '\0')
 		endpoint = METADATA;
 	if (!cf_identity_endpoint(place, endpoint, &op->err))
-		return cf_azure_error(op);
-	cf_azure_text_add_bytes(&url, endpoint, strlen(endpoint) - (endpoint[strlen(endpoint) - 1] == '/'));
-	cf_azure_text_add(&url, METADATA_TOKEN);
+		return cf_remote_error(op);
+	cf_remote_text_add_bytes(&url, endpoint, strlen(endpoint) - (endpoint[strlen(endpoint) - 1] == '/'));
+	cf_remote_text_add(&url, METADATA_TOKEN);
 	if (credential(place, "client_id")[0] != '\0')
 	{
-		cf_azure_text_add(&url, "&client_id=");
-		cf_azure_text_encode(&url, credential(place, "client_id"));
+		cf_remote_text_add(&url, "&client_id=");
+		cf_remote_text_encode(&url, credential(place, "client_id"));
 	}
 	if (url.failed)
-		return cf_azure_memory(op);
+		return cf_remote_memory(op);
 	request = cf_identity_request(op, "GET", "GetMetadataToken", url.data, true);
 	if (request == NULL || !cf_net_header(request, "Metadata", "true", &op->err))
-		return cf_azure_error(op);
-	return cf_azure_send(op, AZURE_ASKED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 /* take reads the answer into the place's token; false = op->err tells. */
@@ -160,7 +160,7 @@ take(CfOp *op)
 	if (op->response.status != 200)
 		return token_refused(op), false;
 	answer = cf_identity_json(op);
-	token = cf_identity_text(answer, "access_token");
+	token = cf_json_text(answer, "access_token");
 	taken = strpbrk(token, "\r\n") == NULL && cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds) &&
 		cf_identity_keep(op, token, cf_clock_now_us() + seconds * INT64_C(1000000));
 	if (!taken)
@@ -196,8 +196,8 @@ token_refused(CfOp *op)
 		return CF_STEP_ERROR;
 	}
 	answer = cf_identity_json(op);
-	code = cf_identity_text(answer, "error");
-	text = cf_identity_text(answer, "error_description");
+	code = cf_json_text(answer, "error");
+	text = cf_json_text(answer, "error_description");
 	if ((length = strspn(code, "abcdefghijklmnopqrstuvwxyz_")) > 0)
 		snprintf(shown, sizeof(shown), " %.*s", (int) (length < 40 ? length : 40), code);
 	if (strncmp(text, "AADSTS", 6) == 0)
@@ -222,10 +222,10 @@ CfStep
 cf_azure_credential_next(CfOp *op)
 {
 	if (!cf_azure_token_wanted(op->place) || op->place->token == NULL)
-		return cf_azure_done(op);
+		return cf_remote_done(op);
 	if (op->phase == AZURE_START)
 		return ask(op);
 	if (!take(op))
-		return cf_azure_error(op);
-	return cf_azure_done(op);
+		return cf_remote_error(op);
+	return cf_remote_done(op);
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "storage/azure/azure.h"
-#include "storage/file/file.h"
+#include "storage/utf8.h"
 #include "storage/xml.h"
 
 #define BODY_BEGIN "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"
@@ -84,26 +84,26 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	{
 		cf_azure_buffer_free(op);
 		if (!cf_azure_attributes_check(args, &op->err))
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
-		return cf_azure_done(op);
+		return cf_remote_done(op);
 	}
 	snprintf(seed, sizeof(seed), "%lld:%lld:%lld", (long long) args->size_bytes, (long long) args->part_bytes, (long long) args->mtime_us);
 	if (!cf_azure_mark(seed, mark, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);	/* *upload is made anew at each step */
 	if (op->phase != AZURE_START)
 		return begin_answer(op, args, upload);
 	cf_azure_buffer_free(op);
 	if (!cf_azure_attributes_check(args, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (args->part_bytes < 1 || args->part_bytes > CF_AZURE_BLOCK_MAX ||
 		(args->size_bytes - 1) / args->part_bytes >= CF_AZURE_BLOCKS_MAX)
 	{
 		cf_error_set(&op->err, CF_ERR_RANGE, "object \"%.200s\" cannot go in parts of %lld bytes", args->key, (long long) args->part_bytes);
 		cf_error_detail(&op->err, "It has %lld bytes; Azure takes %d parts of %lld bytes at most.", (long long) args->size_bytes,
 						CF_AZURE_BLOCKS_MAX, (long long) CF_AZURE_BLOCK_MAX);
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	return cf_azure_look(op, args->key, AZURE_ASKED);
 }
@@ -114,29 +114,27 @@ begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	BlockList	list;
 	int			count;
-	char		shown[CF_AZURE_SHOWN];
 
 	if (op->phase == AZURE_ASKED)
 	{
 		if (op->response.status == 200 && !(args->resume && cf_azure_ours(op, args->owner_tag)))
 		{
-			cf_file_printable(shown, sizeof(shown), args->key);
-			cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", shown, op->place->name);
-			return cf_azure_error(op);
+			cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", cf_remote_shown(op, args->key), op->place->name);
+			return cf_remote_error(op);
 		}
 		if (op->response.status != 200 && !cf_azure_missing(op))
-			return cf_azure_fail(op, "could not look for", args->key);
-		return args->resume ? list_ask(op, args->key, AZURE_ASKED_MORE) : cf_azure_done(op);
+			return cf_azure_fail(op, "look for object", args->key);
+		return args->resume ? list_ask(op, args->key, AZURE_ASKED_MORE) : cf_remote_done(op);
 	}
 	if (op->response.status != 200 && !cf_azure_missing(op))
-		return cf_azure_fail(op, "could not look for the blocks of", args->key);
+		return cf_azure_fail(op, "look for the blocks of object", args->key);
 	if (op->response.status == 200)
 	{
 		if (!list_read(op, args->owner_tag, mark_of(upload->handle), &list))
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		upload->stored_bytes = list_prefix(&list, &count);
 	}
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 CfStep
@@ -147,7 +145,7 @@ cf_azure_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data,
 	if (op->phase != AZURE_START)
 		return part_answer(op, upload, part);
 	if (!handle_check(op, upload))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	return part_take(op, upload, part, data, length);
 }
 
@@ -161,7 +159,7 @@ part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t len
 	if (part->number > (blocks ? CF_AZURE_BLOCKS_MAX : CF_AZURE_PUT_PARTS) || part->length > CF_AZURE_BLOCK_MAX)
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" is beyond what Azure takes", part->number, upload->args.key);
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	if (strcmp(state->owner_tag, upload->args.owner_tag) != 0)
 	{
@@ -182,12 +180,12 @@ part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t len
 	{
 		state->part_number = 0;
 		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" gets more bytes than it has", part->number, upload->args.key);
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	if (blocks && state->filled == 0 && (int64_t) length == part->length)
 		return part_send(op, upload, part, data);
 	if (!part_collect(op, upload, part, data, length))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (state->filled < part->length)
 		return CF_STEP_AGAIN;
 	if (blocks)
@@ -197,7 +195,7 @@ part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t len
 		state->taken += part->length;
 	state->parts[(part->number - 1) / 64] |= UINT64_C(1) << (part->number - 1) % 64;
 	part->token[0] = '\0';
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 /* part_collect copies bytes to where they belong: into the buffer of one block, or of the whole small object. */
@@ -214,7 +212,7 @@ part_collect(CfOp *op, const CfUpload *upload, const CfPart *part, const char *d
 		state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, (size_t) room);
 		state->buffer_bytes = state->buffer == NULL ? 0 : room;
 		if (state->buffer == NULL)
-			return cf_azure_memory(op), false;
+			return cf_remote_memory(op), false;
 	}
 	if (at > state->buffer_bytes || (int64_t) length > state->buffer_bytes - at)
 		return cf_error_set(&op->err, CF_ERR_INPUT, "part %d does not lie inside object \"%.200s\"", part->number, upload->args.key);
@@ -236,15 +234,15 @@ part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data)
 	state->crc = cf_crc64nvme(0, data, (size_t) part->length);
 	cf_azure_crc_write(state->crc, crc);
 	if (!cf_azure_block_id(upload->args.owner_tag, mark_of(upload->handle), part->number, state->crc, id, &op->err))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	cf_azure_block_query(id, query);
 	request = cf_azure_request(op, "PUT", "PutBlock", upload->args.key, query);
 	if (request == NULL || !cf_azure_header(op, "Content-Type", "application/octet-stream") || !cf_azure_header(op, "x-ms-content-crc64", crc))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	request->body = data;
 	request->body_bytes = (size_t) part->length;
 	request->net_class = CF_NET_BODY;
-	return cf_azure_send(op, AZURE_ASKED);
+	return cf_remote_send(op, AZURE_ASKED);
 }
 
 static CfStep
@@ -255,10 +253,10 @@ part_answer(CfOp *op, CfUpload *upload, CfPart *part)
 
 	state->part_number = 0;
 	if (op->response.status != 201)
-		return cf_azure_fail(op, "could not send a part of", upload->args.key);
+		return cf_azure_fail(op, "send a part of object", upload->args.key);
 	if (cf_azure_crc_read(cf_net_answer(&op->response, "x-ms-content-crc64"), &crc) && crc != state->crc)
 	{
-		cf_azure_fail(op, "could not send a part of", upload->args.key);
+		cf_azure_fail(op, "send a part of object", upload->args.key);
 		op->err.kind = CF_ERR_IO;
 		op->err.retryable = true;
 		cf_error_detail(&op->err, "The service holds other bytes than were sent.");
@@ -268,7 +266,7 @@ part_answer(CfOp *op, CfUpload *upload, CfPart *part)
 	part->digests.known |= CF_DIGEST_CRC64NVME;
 	cf_azure_crc_write(state->crc, part->token);
 	cf_azure_buffer_free(op);
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 /* cf_azure_upload_seal sends a small object; blocks are durable already. */
@@ -282,13 +280,13 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (!handle_check(op, upload))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (strcmp(upload->handle, HANDLE_PUT) != 0)
 	{
 		memset(stat, 0, sizeof(*stat));
 		stat->size_bytes = args->size_bytes;
 		stat->storage_class = stat->content_type = "";
-		return cf_azure_done(op);
+		return cf_remote_done(op);
 	}
 	if (op->phase == AZURE_START)
 	{
@@ -297,7 +295,7 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		{
 			cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%.200s\" is not complete", args->key);
 			cf_error_detail(&op->err, "%lld of %lld bytes are there.", (long long) state->taken, (long long) args->size_bytes);
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		}
 		return cf_azure_put_send(op, args, &upload->digests, state->buffer, (size_t) args->size_bytes);
 	}
@@ -307,14 +305,14 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	{
 		step = cf_azure_created(op, args, true);
 		if (step == CF_STEP_DONE && !cf_azure_put_stat(op, args, stat))
-			return cf_azure_memory(op);
+			return cf_remote_memory(op);
 	}
 	if (step != CF_STEP_DONE)
 		return step;
 	memcpy(upload->sealed_version, state->version, sizeof(upload->sealed_version));
 	cf_azure_buffer_free(op);
 	state->sealed = true;
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 CfStep
@@ -325,7 +323,7 @@ cf_azure_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (cf_azure_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (!handle_check(op, upload))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (mark != NULL)
 		return cf_azure_blocks_commit(op, &upload->args, &upload->digests, mark, stat);
 	return commit_put(op, upload, stat);
@@ -336,40 +334,38 @@ static CfStep
 commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfAzureState *state = op->state;
-	char		shown[CF_AZURE_SHOWN];
 
-	cf_file_printable(shown, sizeof(shown), upload->args.key);
 	if (op->phase == AZURE_START && state->sealed && upload->sealed_version[0] != '\0' && strcmp(state->version, upload->sealed_version) == 0)
 	{
 		if (!cf_azure_put_stat(op, &upload->args, stat))
-			return cf_azure_memory(op);
+			return cf_remote_memory(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
-		return cf_azure_done(op);
+		return cf_remote_done(op);
 	}
 	if (op->phase == AZURE_START)
 		return cf_azure_look(op, upload->args.key, AZURE_ASKED);
 	if (cf_azure_missing(op))
 	{
-		cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%s\" is gone", shown);
+		cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%s\" is gone", cf_remote_shown(op, upload->args.key));
 		cf_error_detail(&op->err, "Neither the upload nor the object is in place \"%s\".", op->place->name);
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	if (op->response.status != 200)
-		return cf_azure_fail(op, "could not look at", upload->args.key);
+		return cf_azure_fail(op, "look at object", upload->args.key);
 	if (!cf_azure_stat_fill(op, upload->args.key, stat))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	if (!cf_azure_ours(op, upload->args.owner_tag) && strcmp(stat->version, upload->sealed_version) != 0)
 	{
-		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", shown, op->place->name);
-		return cf_azure_error(op);
+		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", cf_remote_shown(op, upload->args.key), op->place->name);
+		return cf_remote_error(op);
 	}
 	if (upload->sealed_version[0] != '\0' && strcmp(stat->version, upload->sealed_version) != 0)
 	{
-		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed since it was created", shown, op->place->name);
-		return cf_azure_error(op);
+		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed since it was created", cf_remote_shown(op, upload->args.key), op->place->name);
+		return cf_remote_error(op);
 	}
 	snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 /*
@@ -387,14 +383,14 @@ cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *dige
 	{
 		case AZURE_COMMIT_LISTING:
 			if (op->response.status != 200 && !cf_azure_missing(op))
-				return cf_azure_fail(op, "could not look for the blocks of", args->key);
+				return cf_azure_fail(op, "look for the blocks of object", args->key);
 			if (!list_read(op, args->owner_tag, mark, &list))
-				return cf_azure_error(op);
+				return cf_remote_error(op);
 			step = commit_check(op, args, digests, &list);
 			if (step != CF_STEP_DONE)
 				return step;
 			if (!commit_body(op, args, mark, &list))
-				return cf_azure_error(op);
+				return cf_remote_error(op);
 			return commit_send(op, args);
 		case AZURE_COMMIT_SENT:
 			step = cf_azure_created(op, args, true);
@@ -437,7 +433,7 @@ commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const
 		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%.200s\" is not what was sent to place \"%s\"", args->key, op->place->name);
 		cf_error_detail(&op->err, "The CRC-64 of its parts is not that of its bytes.");
 		op->err.retryable = true;
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	}
 	if (crcs)
 	{
@@ -474,7 +470,7 @@ commit_body(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockLis
 	cf_azure_buffer_free(op);
 	state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, room);
 	if (state->buffer == NULL)
-		return cf_azure_memory(op), false;
+		return cf_remote_memory(op), false;
 	to = stpcpy(state->buffer, BODY_BEGIN);
 	for (int number = 1; number <= list->count; number++)
 	{
@@ -498,12 +494,12 @@ commit_send(CfOp *op, const CfUploadArgs *args)
 	cf_azure_crc_write(cf_crc64nvme(0, state->buffer, (size_t) state->buffer_bytes), crc);
 	if (request == NULL || !cf_azure_header(op, "If-None-Match", "*") || !cf_azure_header(op, "Content-Type", "application/xml") ||
 		!cf_azure_header(op, "x-ms-content-crc64", crc) || !cf_azure_describe(op, args, &state->committing))
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	request->body = state->buffer;
 	request->body_bytes = (size_t) state->buffer_bytes;
 	request->net_class = CF_NET_SLOW;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_azure_send(op, AZURE_COMMIT_SENT);
+	return cf_remote_send(op, AZURE_COMMIT_SENT);
 }
 
 /*
@@ -522,31 +518,31 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 	{
 		cf_azure_buffer_free(op);
 		if (upload->handle[0] != '\0' && !handle_check(op, upload))
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		if (key == NULL || upload->args.owner_tag == NULL || upload->args.keep_object ||
 			(upload->handle[0] != '\0' && strcmp(upload->handle, HANDLE_PUT) != 0))
-			return cf_azure_done(op);
+			return cf_remote_done(op);
 		return cf_azure_look(op, key, AZURE_ASKED);
 	}
 	if (op->phase == AZURE_ASKED)
 	{
 		if (cf_azure_missing(op))
-			return cf_azure_done(op);
+			return cf_remote_done(op);
 		if (op->response.status != 200)
-			return cf_azure_fail(op, "could not look at", key);
+			return cf_azure_fail(op, "look at object", key);
 		if (!cf_azure_ours(op, upload->args.owner_tag) || !cf_azure_etag(cf_net_answer(&op->response, "etag"), version) ||
-			!cf_azure_number(cf_net_answer(&op->response, "content-length"), CF_AZURE_PUT_MAX, &size_bytes))
-			return cf_azure_done(op);
+			!cf_remote_number(cf_net_answer(&op->response, "content-length"), CF_AZURE_PUT_MAX, &size_bytes))
+			return cf_remote_done(op);
 		request = cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL);
 		if (request == NULL || !cf_azure_pin(op, "If-Match", version))
-			return cf_azure_error(op);
+			return cf_remote_error(op);
 		request->repeat = CF_NET_REPEAT_CONDITIONAL;
-		return cf_azure_send(op, AZURE_ASKED_MORE);
+		return cf_remote_send(op, AZURE_ASKED_MORE);
 	}
 	if ((op->response.status >= 200 && op->response.status < 300) || cf_azure_missing(op) ||
 		(op->response.status == 412 && cf_azure_code_is(op, "ConditionNotMet")))
-		return cf_azure_done(op);
-	return cf_azure_fail(op, "could not remove the unfinished", key);
+		return cf_remote_done(op);
+	return cf_azure_fail(op, "remove the unfinished object", key);
 }
 
 /* cf_azure_uploads_find finds nothing: what is not committed belongs to no upload that could be named, and vanishes after a week. */
@@ -556,7 +552,7 @@ cf_azure_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStal
 	(void) older_than_us;
 	(void) token;
 	memset(page, 0, sizeof(*page));
-	return cf_azure_done(op);
+	return cf_remote_done(op);
 }
 
 /* cf_azure_mark makes sixteen hexadecimal digits of what tells one source from another. */
@@ -629,9 +625,9 @@ list_ask(CfOp *op, const char *key, int phase)
 	CfRequest  *request = cf_azure_request(op, "GET", "GetBlockList", key, "comp=blocklist&blocklisttype=uncommitted");
 
 	if (request == NULL)
-		return cf_azure_error(op);
+		return cf_remote_error(op);
 	request->answer_max = LIST_ANSWER_MAX;
-	return cf_azure_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 /* take_block notes a block that is ours. */
@@ -662,7 +658,7 @@ take_block(void *ctx, const char *path, const char *text, size_t length)
 	{
 		if (list->sizes[list->present] > 0)
 			list->ambiguous = true;
-		else if (cf_azure_number(text, CF_AZURE_BLOCK_MAX, &size) && size > 0)
+		else if (cf_remote_number(text, CF_AZURE_BLOCK_MAX, &size) && size > 0)
 		{
 			list->sizes[list->present] = size;
 			list->crcs[list->present] = list->crc;
@@ -681,7 +677,7 @@ list_read(CfOp *op, const char *owner_tag, const char *mark, BlockList *list)
 	list->sizes = cf_arena_zalloc(&op->request_arena, (CF_AZURE_BLOCKS_MAX + 1) * sizeof(int64_t));
 	list->crcs = cf_arena_zalloc(&op->request_arena, (CF_AZURE_BLOCKS_MAX + 1) * sizeof(uint64_t));
 	if (list->sizes == NULL || list->crcs == NULL)
-		return cf_azure_memory(op), false;
+		return cf_remote_memory(op), false;
 	if (!id_prefix(owner_tag, mark, list->prefix, &op->err))
 		return false;
 	return op->response.status != 200 || cf_xml_parse(op->response.body, op->response.body_bytes, take_block, list, &op->err);

@@ -59,7 +59,7 @@ extern bool cf_file_version_is(const char *version, const CfFileStat *st);
 /* file_path.c */
 extern bool cf_file_key_check(const CfPlace *place, const char *key, CfError *err);
 extern bool cf_file_path_build(CfFilePath *path, const CfPlace *place, const char *key, CfError *err);
-extern void cf_file_printable(char *out, size_t size, const char *bytes);
+extern void cf_utf8_shown(char *out, size_t size, const char *bytes);
 extern int	cf_file_root_open(CfOp *op);	/* fills op->err when it gives -1; the others leave errno */
 extern int	cf_file_folder_open(int root, const char *folder, size_t length);
 extern int	cf_file_folder_make(int root, const char *folder, size_t length, bool durable);

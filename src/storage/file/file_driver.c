@@ -259,7 +259,7 @@ read_changed(CfOp *op, const CfReadArgs *args)
 	char		shown[256];
 
 	cf_file_close(op->state);
-	cf_file_printable(shown, sizeof(shown), args->key);
+	cf_utf8_shown(shown, sizeof(shown), args->key);
 	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown,
 				 op->place->name);
 	cf_error_detail(&op->err, "It is no longer the version that was asked for, or it was written while it was read.");
@@ -334,7 +334,7 @@ cf_file_fail(CfOp *op, int saved_errno, const char *what, const char *path)
 {
 	char		shown[300];
 
-	cf_file_printable(shown, sizeof(shown), path);
+	cf_utf8_shown(shown, sizeof(shown), path);
 	cf_error_errno(&op->err, saved_errno, what, shown);
 	cf_error_detail(&op->err, "It lies in place \"%s\", directory \"%s\".", op->place->name,
 					op->place->bucket);

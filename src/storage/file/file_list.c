@@ -136,7 +136,7 @@ list_start(CfOp *op, CfFileList *list, const char *prefix, const char *token)
 	longer = cf_file_path_build(&path, op->place, any, &why);
 	if (!longer && !cf_file_path_build(&path, op->place, prefix, &shorter))
 	{
-		cf_file_printable(shown, sizeof(shown), prefix);
+		cf_utf8_shown(shown, sizeof(shown), prefix);
 		cf_error_set(&op->err, CF_ERR_INPUT, "invalid prefix \"%s\" of a listing", shown);
 		return cf_error_detail(&op->err, "No key can begin with it: %s.", why.message);
 	}

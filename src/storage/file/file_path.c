@@ -34,7 +34,7 @@ cf_file_key_check(const CfPlace *place, const char *key, CfError *err)
 
 	if (!cf_file_path_build(&path, place, key, err))
 		return false;
-	cf_file_printable(shown, sizeof(shown), key);
+	cf_utf8_shown(shown, sizeof(shown), key);
 	if (path.length > CF_STORAGE_KEY_MAX)
 		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: %zu bytes with the prefix, at most %d",
 							shown, path.length, CF_STORAGE_KEY_MAX);
@@ -65,7 +65,7 @@ cf_file_path_build(CfFilePath *path, const CfPlace *place, const char *key, CfEr
 	{
 		char		shown[256];
 
-		cf_file_printable(shown, sizeof(shown), key);
+		cf_utf8_shown(shown, sizeof(shown), key);
 		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: at most %d bytes", shown,
 							CF_STORAGE_KEY_MAX);
 	}
@@ -87,7 +87,7 @@ check_segments(const CfPlace *place, const char *text, CfError *err)
 	char		shown[256];
 	const char *segment = text;
 
-	cf_file_printable(shown, sizeof(shown), text + strlen(place->prefix));
+	cf_utf8_shown(shown, sizeof(shown), text + strlen(place->prefix));
 	for (;;)
 	{
 		size_t		length = strcspn(segment, "/");
@@ -111,35 +111,6 @@ check_segments(const CfPlace *place, const char *text, CfError *err)
 			return true;
 		segment += length + 1;
 	}
-}
-
-/* cf_file_printable copies bytes for a message: what is not printable UTF-8 becomes \xNN, what does not fit "...". */
-void
-cf_file_printable(char *out, size_t size, const char *bytes)
-{
-	const unsigned char *s = (const unsigned char *) bytes;
-	size_t		used = 0;
-
-	while (*s != '\0')
-	{
-		size_t		length = cf_utf8_length(s);
-		bool		plain = length > 0 && *s >= 0x20 && *s != 0x7f;
-		size_t		needed = plain ? length : 4;
-
-		if (used + needed + sizeof("...") > size)
-		{
-			memcpy(out + used, "...", 3);
-			used += 3;
-			break;
-		}
-		if (plain)
-			memcpy(out + used, s, length);
-		else
-			snprintf(out + used, 5, "\\x%02x", *s);
-		used += needed;
-		s += plain ? length : 1;
-	}
-	out[used] = '\0';
 }
 
 /*

@@ -205,7 +205,7 @@ removal_keep_lost(CfOp *op, Removal *removal, CfRemoved *removed)
 	}
 	if (result < 0)
 		return cf_file_fail(op, saved_errno, "could not keep replaced object", removal->path.text);
-	cf_file_printable(shown, sizeof(shown), removal->path.text);
+	cf_utf8_shown(shown, sizeof(shown), removal->path.text);
 	cf_error_set(&op->err, CF_ERR_CHANGED,
 				 "object \"%s\" was replaced twice while it was removed; the version between is kept as %s/lost/%s",
 				 shown, CF_FILE_PRIVATE, removal->owner_tag);

@@ -16,6 +16,7 @@
 
 #include <jansson.h>
 
+#include "core/json.h"
 #include "storage/remote/remote_object.h"
 #include "storage/utf8.h"
 
@@ -32,6 +33,7 @@
 #define CF_GCS_TAIL_BYTES 128
 #define CF_GCS_PAGE_BYTES (16 * 1024 * 1024)	/* of one page of a listing: 1,000 entries with escaped names */
 #define CF_GCS_NAME_MAX 1024
+#define CF_GCS_NUMBER_MAX INT64_C(999999999999999999)
 
 /* All of an object that the driver reads; lists go without metadata. */
 #define CF_GCS_FIELDS_BRIEF "name,size,generation,crc32c,md5Hash,storageClass,contentType,timeCreated,updated"
@@ -50,6 +52,7 @@ typedef struct CfGcsPiece
 
 typedef struct CfGcsState
 {
+	CfRemoteState remote;
 	/* read */
 	bool		reading;
 	int64_t		at;				/* next byte */
@@ -110,14 +113,16 @@ typedef struct CfGcsHandle
 	int64_t		part_bytes;
 } CfGcsHandle;
 
+/* cf_gcs_number reads a size or a generation, which have at most 18 digits. */
+static inline bool
+cf_gcs_number(const char *text, int64_t *number)
+{
+	return cf_remote_number(text, CF_GCS_NUMBER_MAX, number);
+}
+
 /* gcs_driver.c */
 extern CfGcsState *cf_gcs_state(CfOp *op);
-extern void *cf_gcs_alloc(CfOp *op, size_t size);
-extern void cf_gcs_free(CfOp *op, void *block);
-extern CfStep cf_gcs_memory(CfOp *op);
 extern bool cf_gcs_keep_text(CfOp *op, char **kept, const char *text);
-extern bool cf_gcs_number(const char *text, int64_t *number);
-extern char *cf_gcs_printf(CfArena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern const char *cf_gcs_endpoint(const CfPlace *place);
 extern char *cf_gcs_path(CfOp *op, const char *bucket, const char *name, const char *action);
 extern char *cf_gcs_name(CfOp *op, const char *key);
@@ -195,17 +200,12 @@ extern bool cf_gcs_rewritten(CfOp *op, bool *done, CfObjectStat *stat);
 extern CfNetVerdict cf_gcs_classify(const CfRequest *request, const CfResponse *response, void *ctx);
 extern bool cf_gcs_error_inside(const CfResponse *response);
 extern json_t *cf_gcs_answer(CfOp *op);
-extern const char *cf_gcs_text(const json_t *object, const char *name);
 extern bool cf_gcs_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
 extern bool cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat);
-extern bool cf_gcs_time(const char *text, int64_t *us);
 extern bool cf_gcs_answer_object(CfOp *op, CfObjectStat *stat);
 extern bool cf_gcs_ours(const CfObjectStat *stat, const char *owner_tag);
 extern bool cf_gcs_no_bucket(const CfOp *op);
 extern bool cf_gcs_held(const CfOp *op, char *reason, size_t room);
 extern CfStep cf_gcs_fail(CfOp *op, const char *what, const char *key);
-extern CfStep cf_gcs_fails(CfOp *op, CfErrorKind kind, bool retryable, const char *format, ...)
-			__attribute__((format(printf, 4, 5)));
-extern const char *cf_gcs_shown(const char *text, char *shown, size_t room);
 
 #endif							/* CF_STORAGE_GCS_H */

@@ -109,8 +109,7 @@ listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 		crc = cf_crc32c_combine(crc, state->row[i].crc32c, state->row[i].size_bytes);
 	state->whole_crc32c = crc;
 	if ((upload->digests.known & CF_DIGEST_CRC32C) != 0 && upload->digests.crc32c != crc)
-		return cf_gcs_fails(op, CF_ERR_CHANGED, true, "the parts of object \"%s\" in place \"%s\" are not what was sent",
-							upload->args.key, op->place->name);
+		return cf_remote_damaged(op, upload->args.key, "The CRC32C of its parts is not that of its bytes.");
 	cf_storage_op_request(op, "GET", "storage.objects.get");
 	return cf_gcs_send(op, DESCRIBED, cf_gcs_path(op, op->place->bucket, cf_gcs_piece_name(op, handle->tag, 0, 1), ""),
 					   "generation=%lld&fields=" CF_GCS_FIELDS, (long long) state->row[0].generation);
@@ -122,7 +121,7 @@ described(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 	CfGcsState *state = op->state;
 
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at part of", upload->args.key);
+		return cf_gcs_fail(op, "look at part of object", upload->args.key);
 	json_decref(state->resource);
 	state->resource = cf_gcs_answer(op);
 	return state->resource == NULL ? CF_STEP_ERROR : next(op, upload, handle);
@@ -134,7 +133,7 @@ direct(const CfOp *op)
 {
 	const CfGcsState *state = op->state;
 
-	return strcmp(cf_gcs_text(json_object_get(state->resource, "metadata"), CF_GCS_CLASS), "STANDARD") == 0;
+	return strcmp(cf_json_text(json_object_get(state->resource, "metadata"), CF_GCS_CLASS), "STANDARD") == 0;
 }
 
 /* next composes the next group of the row; a row that is short enough becomes the object. */
@@ -193,7 +192,7 @@ compose_group(CfOp *op, const CfGcsHandle *handle, CfGcsPiece *made, int count)
 	if (made->level > LEVEL_MAX)
 	{
 		json_decref(body);
-		return cf_gcs_fails(op, CF_ERR_RANGE, false, "upload \"%s\" has too many parts", handle->tag);
+		return cf_remote_fails(op, CF_ERR_RANGE, "upload \"%s\" has too many parts", handle->tag);
 	}
 	state->making = *made;
 	state->making_count = count;
@@ -218,12 +217,12 @@ composed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 		return cf_gcs_pieces_list(op, LISTED, handle->tag);
 	}
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "compose", upload->args.key);
+		return cf_gcs_fail(op, "compose object", upload->args.key);
 	if (!cf_gcs_answer_object(op, &stat) || !cf_gcs_number(stat.version, &state->making.generation))
 		return CF_STEP_ERROR;
 	if (stat.size_bytes != state->making.size_bytes || (stat.digests.known & CF_DIGEST_CRC32C) == 0 ||
 		stat.digests.crc32c != state->making.crc32c)
-		return cf_gcs_fails(op, CF_ERR_IO, true, "the store composed something else than the parts of object \"%s\"",
+		return cf_remote_fails(op, CF_ERR_IO, "the store composed something else than the parts of object \"%s\"",
 							upload->args.key);
 	if (!piece_add(op, &state->making))
 		return CF_STEP_ERROR;
@@ -259,7 +258,7 @@ rewrite(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 {
 	CfGcsState *state = op->state;
 	const CfGcsPiece *whole = &state->row[0];
-	const char *class = cf_gcs_text(json_object_get(state->resource, "metadata"), CF_GCS_CLASS);
+	const char *class = cf_json_text(json_object_get(state->resource, "metadata"), CF_GCS_CLASS);
 
 	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
 	return cf_gcs_send_rewrite(op, REWRITTEN, op->place->bucket,
@@ -277,7 +276,7 @@ created(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *sta
 	if (op->response.status == 412)
 		return cf_gcs_look(op, LOOKED, upload->args.key);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "compose", upload->args.key);
+		return cf_gcs_fail(op, "compose object", upload->args.key);
 	if (op->phase == REWRITTEN ? !cf_gcs_rewritten(op, &done, stat) : !cf_gcs_answer_object(op, stat))
 	{
 		op->phase = BEGIN;
@@ -288,7 +287,7 @@ created(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *sta
 	if (stat->size_bytes == handle->size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == state->whole_crc32c)
 		return clean(op, handle);
-	return cf_gcs_fails(op, CF_ERR_IO, true, "the store composed something else than the parts of object \"%s\"",
+	return cf_remote_fails(op, CF_ERR_IO, "the store composed something else than the parts of object \"%s\"",
 						upload->args.key);
 }
 
@@ -297,23 +296,21 @@ static CfStep
 looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
-	char		shown[256];
 
-	cf_gcs_shown(upload->args.key, shown, sizeof(shown));
 	op->phase = BEGIN;
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op) && state->row_count == 0)
-		return cf_gcs_fails(op, CF_ERR_STATE, false, "upload of object \"%s\" to place \"%s\" is not complete", shown,
+		return cf_remote_fails(op, CF_ERR_STATE, "upload of object \"%s\" to place \"%s\" is not complete", cf_remote_shown(op, upload->args.key),
 							op->place->name);
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_gcs_fails(op, CF_ERR_BUSY, true, "object \"%s\" of place \"%s\" comes and goes", shown, op->place->name);
+		return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, upload->args.key), op->place->name);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at", upload->args.key);
+		return cf_gcs_fail(op, "look at object", upload->args.key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
 	if (cf_gcs_ours(stat, handle->tag) && stat->size_bytes == handle->size_bytes &&
 		(state->row_count == 0 || stat->digests.crc32c == state->whole_crc32c))
 		return clean(op, handle);
-	return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already", shown, op->place->name);
+	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
 }
 
 /* clean removes the pieces, one for each step, whatever the store says to it. */
@@ -354,7 +351,7 @@ sources(const CfOp *op, const CfGcsHandle *handle, const CfGcsPiece *pieces, int
 char *
 cf_gcs_piece_name(CfOp *op, const char *tag, int level, int number)
 {
-	return cf_gcs_printf(&op->request_arena, "%s" CF_GCS_PARTS "%s/%d-%08d", op->place->prefix, tag, level, number);
+	return cf_remote_format(&op->request_arena, "%s" CF_GCS_PARTS "%s/%d-%08d", op->place->prefix, tag, level, number);
 }
 
 CfStep
@@ -373,13 +370,13 @@ cf_gcs_pieces_list(CfOp *op, int phase, const char *tag)
 {
 	CfGcsState *state = op->state;
 	CfRequest  *request = cf_storage_op_request(op, "GET", "storage.objects.list");
-	char	   *prefix = cf_gcs_printf(&op->request_arena, "%s" CF_GCS_PARTS "%s/", op->place->prefix, tag);
+	char	   *prefix = cf_remote_format(&op->request_arena, "%s" CF_GCS_PARTS "%s/", op->place->prefix, tag);
 
 	request->answer_max = CF_GCS_PAGE_BYTES;
 	prefix = prefix == NULL ? NULL : cf_url_encode(&op->request_arena, prefix, strlen(prefix), false);
 	if (prefix == NULL)
-		return cf_gcs_memory(op);
-	return cf_gcs_send(op, phase, cf_gcs_printf(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
+		return cf_remote_memory(op);
+	return cf_gcs_send(op, phase, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
 					   "prefix=%s&maxResults=1000&fields=items(name,size,generation,crc32c),nextPageToken%s%s", prefix,
 					   state->page_token == NULL ? "" : "&pageToken=",
 					   state->page_token == NULL ? "" : state->page_token);
@@ -398,26 +395,26 @@ cf_gcs_pieces_read(CfOp *op, const char *tag)
 
 	op->phase = BEGIN;
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "list parts at", NULL) == CF_STEP_DONE;
+		return cf_gcs_fail(op, "list the parts", NULL) == CF_STEP_DONE;
 	if ((answer = cf_gcs_answer(op)) == NULL)
 		return false;
 	json_array_foreach(json_object_get(answer, "items"), i, item)
 	{
-		const char *name = cf_gcs_text(item, "name");
+		const char *name = cf_json_text(item, "name");
 		uint8_t		crc[8];
 		CfGcsPiece	piece;
 
 		if (strlen(name) <= folder || !piece_name_read(name + folder, &piece) ||
-			!cf_gcs_number(cf_gcs_text(item, "size"), &piece.size_bytes) ||
-			!cf_gcs_number(cf_gcs_text(item, "generation"), &piece.generation))
+			!cf_gcs_number(cf_json_text(item, "size"), &piece.size_bytes) ||
+			!cf_gcs_number(cf_json_text(item, "generation"), &piece.generation))
 			continue;
-		if (cf_base64_decode(cf_gcs_text(item, "crc32c"), crc, sizeof(crc)) != 4)
+		if (cf_base64_decode(cf_json_text(item, "crc32c"), crc, sizeof(crc)) != 4)
 			memset(crc, 0, sizeof(crc));
 		piece.crc32c = (uint32_t) crc[0] << 24 | (uint32_t) crc[1] << 16 | (uint32_t) crc[2] << 8 | crc[3];
 		if (!(good = piece_add(op, &piece)))
 			break;
 	}
-	good = good && cf_gcs_keep_text(op, &state->page_token, cf_gcs_text(answer, "nextPageToken"));
+	good = good && cf_gcs_keep_text(op, &state->page_token, cf_json_text(answer, "nextPageToken"));
 	json_decref(answer);
 	return good;
 }
@@ -441,18 +438,18 @@ piece_add(CfOp *op, const CfGcsPiece *piece)
 	CfGcsState *state = op->state;
 
 	if (state->piece_count == PIECES_MAX)
-		return cf_gcs_fails(op, CF_ERR_RANGE, false, "an upload at place \"%s\" has too many parts",
+		return cf_remote_fails(op, CF_ERR_RANGE, "an upload at place \"%s\" has too many parts",
 							op->place->name) == CF_STEP_DONE;
 	if (state->piece_count == state->piece_room)
 	{
 		int			room = state->piece_room == 0 ? 64 : 2 * state->piece_room;
-		CfGcsPiece *larger = cf_gcs_alloc(op, room * sizeof(CfGcsPiece));
+		CfGcsPiece *larger = cf_remote_alloc(op, room * sizeof(CfGcsPiece));
 
 		if (larger == NULL)
 			return false;
 		if (state->piece_count > 0)
 			memcpy(larger, state->pieces, state->piece_count * sizeof(CfGcsPiece));
-		cf_gcs_free(op, state->pieces);
+		cf_remote_free(op, state->pieces);
 		state->pieces = larger;
 		state->piece_room = room;
 	}
@@ -471,8 +468,8 @@ cf_gcs_row(CfOp *op, const CfGcsHandle *handle)
 	int			count = 0;
 	int			whole = 0;
 
-	cf_gcs_free(op, state->row);
-	state->row = cf_gcs_alloc(op, (state->piece_count + 1) * sizeof(CfGcsPiece));
+	cf_remote_free(op, state->row);
+	state->row = cf_remote_alloc(op, (state->piece_count + 1) * sizeof(CfGcsPiece));
 	if (state->row == NULL)
 		return -1;
 	for (int i = 0; i < state->piece_count; i++)

@@ -45,7 +45,7 @@ cf_gcs_send_rewrite(CfOp *op, int phase, const char *bucket, const char *source,
 	CfArena    *arena = &op->request_arena;
 	char	   *name = cf_gcs_name(op, key);
 	char	   *encoded = name == NULL ? NULL : cf_url_encode(arena, name, strlen(name), false);
-	char	   *action = encoded == NULL ? NULL : cf_gcs_printf(arena, "/rewriteTo/b/%s/o/%s", op->place->bucket, encoded);
+	char	   *action = encoded == NULL ? NULL : cf_remote_format(arena, "/rewriteTo/b/%s/o/%s", op->place->bucket, encoded);
 
 	op->request.net_class = CF_NET_SLOW;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
@@ -62,7 +62,7 @@ cf_gcs_rewritten(CfOp *op, bool *done, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
 	json_t	   *answer = cf_gcs_answer(op);
-	const char *token = cf_gcs_text(answer, "rewriteToken");
+	const char *token = cf_json_text(answer, "rewriteToken");
 	bool		good = false;
 
 	if (answer == NULL)
@@ -71,7 +71,7 @@ cf_gcs_rewritten(CfOp *op, bool *done, CfObjectStat *stat)
 	if (*done)
 		good = cf_gcs_object(op, json_object_get(answer, "resource"), stat) && cf_gcs_keep_text(op, &state->rewrite_token, NULL);
 	else if (token[0] == '\0' || strlen(token) > TOKEN_MAX)
-		cf_gcs_fails(op, CF_ERR_IO, true, "the store of place \"%s\" neither ended a copy nor said how to go on",
+		cf_remote_fails(op, CF_ERR_IO, "the store of place \"%s\" neither ended a copy nor said how to go on",
 					 op->place->name);
 	else
 		good = cf_gcs_keep_text(op, &state->rewrite_token, token);
@@ -85,7 +85,6 @@ cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char 
 {
 	CfGcsState *state = cf_gcs_state(op);
 	bool		done;
-	char		shown[256];
 
 	(void) token;				/* a rewrite that does not end leaves nothing */
 	if (state == NULL)
@@ -98,10 +97,10 @@ cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char 
 	if (op->response.status == 412)
 		return cf_gcs_look(op, LOOKED, args->key);
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" is not there in the version to copy",
-							cf_gcs_shown(source_key, shown, sizeof(shown)), source->name);
+		return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" is not there in the version to copy",
+							cf_remote_shown(op, source_key), source->name);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "copy", source_key);
+		return cf_gcs_fail(op, "copy object", source_key);
 	if (!cf_gcs_rewritten(op, &done, stat))
 		return CF_STEP_ERROR;
 	return done ? CF_STEP_DONE : copy_send(op, source, source_key, source_version, args);
@@ -115,16 +114,16 @@ copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *s
 	json_t	   *resource;
 
 	if (strcmp(cf_gcs_endpoint(source), cf_gcs_endpoint(op->place)) != 0)
-		return cf_gcs_fails(op, CF_ERR_UNSUPPORTED, false, "place \"%s\" cannot copy from place \"%s\" by itself",
+		return cf_remote_fails(op, CF_ERR_UNSUPPORTED, "place \"%s\" cannot copy from place \"%s\" by itself",
 							op->place->name, source->name);
 	if (!cf_gcs_number(source_version, &generation))
-		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has no such version", source_key,
+		return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has no such version", source_key,
 							source->name);
 	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
 	resource = cf_gcs_resource(op, args, args->storage_class);
 	if (resource == NULL)
 		return CF_STEP_ERROR;
-	return cf_gcs_send_rewrite(op, REWRITTEN, source->bucket, cf_gcs_printf(arena, "%s%s", source->prefix, source_key),
+	return cf_gcs_send_rewrite(op, REWRITTEN, source->bucket, cf_remote_format(arena, "%s%s", source->prefix, source_key),
 							   generation, args->key, 0, "", resource);
 }
 
@@ -132,20 +131,18 @@ copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *s
 static CfStep
 copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
-	char		shown[256];
 
 	op->phase = BEGIN;
-	cf_gcs_shown(args->key, shown, sizeof(shown));
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "the object to copy to \"%s\" of place \"%s\" has changed", shown,
+		return cf_remote_fails(op, CF_ERR_CHANGED, "the object to copy to \"%s\" of place \"%s\" has changed", cf_remote_shown(op, args->key),
 							op->place->name);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at", args->key);
+		return cf_gcs_fail(op, "look at object", args->key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
 	if (cf_gcs_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes)
 		return CF_STEP_DONE;
-	return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already", shown, op->place->name);
+	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, args->key), op->place->name);
 }
 
 CfStep
@@ -178,7 +175,7 @@ cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *sto
 		return cf_gcs_look(op, LOOKED, key);
 	}
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "change the class of", key);
+		return cf_gcs_fail(op, "change the class of object", key);
 	if (!cf_gcs_rewritten(op, &done, stat))
 		return CF_STEP_ERROR;
 	return done ? CF_STEP_DONE : class_send(op, key, storage_class);
@@ -189,18 +186,17 @@ static CfStep
 class_described(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
-	char		shown[256];
 
 	op->phase = BEGIN;
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at", key);
+		return cf_gcs_fail(op, "look at object", key);
 	json_decref(state->resource);
 	state->resource = cf_gcs_answer(op);
 	if (state->resource == NULL || !cf_gcs_object(op, state->resource, stat))
 		return CF_STEP_ERROR;
 	if (strcmp(stat->version, version) != 0)
-		return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has changed",
-							cf_gcs_shown(key, shown, sizeof(shown)), op->place->name);
+		return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed",
+							cf_remote_shown(op, key), op->place->name);
 	if (strcmp(stat->storage_class, storage_class) == 0)
 		return CF_STEP_DONE;
 	state->sealed = *stat;
@@ -218,7 +214,7 @@ class_send(CfOp *op, const char *key, const char *storage_class)
 	char		more[64] = "";
 
 	(void) cf_gcs_number(state->sealed.version, &generation);
-	if (cf_gcs_number(cf_gcs_text(state->resource, "metageneration"), &metageneration))
+	if (cf_gcs_number(cf_json_text(state->resource, "metageneration"), &metageneration))
 		snprintf(more, sizeof(more), "&ifSourceMetagenerationMatch=%lld", (long long) metageneration);
 	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
 	return cf_gcs_send_rewrite(op, REWRITTEN, op->place->bucket, cf_gcs_name(op, key), generation, key, generation, more,
@@ -230,20 +226,18 @@ static CfStep
 class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
-	char		shown[256];
 
 	op->phase = BEGIN;
-	cf_gcs_shown(key, shown, sizeof(shown));
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "change the class of", key);
+		return cf_gcs_fail(op, "change the class of object", key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
 	if (strcmp(stat->version, version) == 0)
-		return cf_gcs_fails(op, CF_ERR_BUSY, true, "metadata of object \"%s\" of place \"%s\" have just changed", shown,
+		return cf_remote_fails(op, CF_ERR_BUSY, "metadata of object \"%s\" of place \"%s\" have just changed", cf_remote_shown(op, key),
 							op->place->name);
 	if (state->lost_answer && strcmp(stat->storage_class, storage_class) == 0 &&
 		stat->size_bytes == state->sealed.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == state->sealed.digests.crc32c)
 		return CF_STEP_DONE;
-	return cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has changed", shown, op->place->name);
+	return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", cf_remote_shown(op, key), op->place->name);
 }

@@ -177,7 +177,7 @@ gcs_key_check(const CfPlace *place, const char *key, CfError *err)
 	size_t		length = strnlen(key, CF_STORAGE_KEY_MAX + 1) + strlen(place->prefix);
 	char		shown[256];
 
-	cf_gcs_shown(key, shown, sizeof(shown));
+	cf_utf8_shown(shown, sizeof(shown), key);
 	if (key[0] == '\0')
 		return cf_error_set(err, CF_ERR_INPUT, "a key cannot be empty");
 	if (length > CF_STORAGE_KEY_MAX)
@@ -226,49 +226,20 @@ gcs_end(CfOp *op)
 	if (state->resource != NULL)
 		json_decref(state->resource);
 	cf_gcs_session_forget(op);
-	cf_gcs_free(op, state->body);
-	cf_gcs_free(op, state->pieces);
-	cf_gcs_free(op, state->row);
-	cf_gcs_free(op, state->page_token);
-	cf_gcs_free(op, state->rewrite_token);
-	cf_gcs_free(op, state);
+	cf_remote_free(op, state->body);
+	cf_remote_free(op, state->pieces);
+	cf_remote_free(op, state->row);
+	cf_remote_free(op, state->page_token);
+	cf_remote_free(op, state->rewrite_token);
+	cf_remote_free(op, state);
 	op->state = NULL;
 }
 
-/* cf_gcs_state gives what the op keeps between steps, made at its first use; NULL = out of memory, told in op->err. */
+/* cf_gcs_state gives what the op remembers; NULL = out of memory, told in op->err. */
 CfGcsState *
 cf_gcs_state(CfOp *op)
 {
-	if (op->state == NULL && (op->state = cf_gcs_alloc(op, sizeof(CfGcsState))) != NULL)
-		memset(op->state, 0, sizeof(CfGcsState));
-	return op->state;
-}
-
-/* cf_gcs_alloc takes memory that outlives a reset of the arena; NULL = there is none, told in op->err. */
-void *
-cf_gcs_alloc(CfOp *op, size_t size)
-{
-	void	   *block = op->arena->allocator.alloc(op->arena->allocator.ctx, size);
-
-	if (block == NULL)
-		cf_gcs_memory(op);
-	return block;
-}
-
-void
-cf_gcs_free(CfOp *op, void *block)
-{
-	if (block != NULL)
-		op->arena->allocator.free(op->arena->allocator.ctx, block);
-}
-
-CfStep
-cf_gcs_memory(CfOp *op)
-{
-	op->phase = 0;
-	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for an operation on place \"%s\"", op->place->name);
-	op->err.retryable = true;
-	return CF_STEP_ERROR;
+	return cf_remote_state(op, sizeof(CfGcsState));
 }
 
 /*
@@ -281,48 +252,17 @@ cf_gcs_keep_text(CfOp *op, char **kept, const char *text)
 	size_t		length = text == NULL ? 0 : strlen(text);
 	char	   *encoded = length == 0 ? NULL : cf_url_encode(&op->request_arena, text, length, false);
 
-	cf_gcs_free(op, *kept);
+	cf_remote_free(op, *kept);
 	*kept = NULL;
 	if (length == 0)
 		return true;
 	if (encoded == NULL)
-		return cf_gcs_memory(op) == CF_STEP_DONE;
+		return cf_remote_memory(op) == CF_STEP_DONE;
 	length = strlen(encoded);
-	if ((*kept = cf_gcs_alloc(op, length + 1)) == NULL)
+	if ((*kept = cf_remote_alloc(op, length + 1)) == NULL)
 		return false;
 	memcpy(*kept, encoded, length + 1);
 	return true;
-}
-
-/* cf_gcs_number reads a whole number of at most 18 digits, which is what sizes and generations are. */
-bool
-cf_gcs_number(const char *text, int64_t *number)
-{
-	size_t		digits = strspn(text, "0123456789");
-
-	if (digits == 0 || digits > 18 || text[digits] != '\0')
-		return false;
-	*number = strtoll(text, NULL, 10);
-	return true;
-}
-
-/* cf_gcs_printf formats into an arena; NULL = out of memory. */
-char *
-cf_gcs_printf(CfArena *arena, const char *format, ...)
-{
-	char	   *text;
-	va_list		args;
-	int			length;
-
-	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (length < 0 || (text = cf_arena_alloc(arena, (size_t) length + 1)) == NULL)
-		return NULL;
-	va_start(args, format);
-	vsnprintf(text, (size_t) length + 1, format, args);
-	va_end(args);
-	return text;
 }
 
 const char *
@@ -339,14 +279,14 @@ cf_gcs_path(CfOp *op, const char *bucket, const char *name, const char *action)
 
 	if (encoded == NULL || action == NULL)
 		return NULL;
-	return cf_gcs_printf(&op->request_arena, "/storage/v1/b/%s/o/%s%s", bucket, encoded, action);
+	return cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o/%s%s", bucket, encoded, action);
 }
 
 /* cf_gcs_name gives the object's name for a key: the place's prefix comes first. It lives as long as the request. */
 char *
 cf_gcs_name(CfOp *op, const char *key)
 {
-	return cf_gcs_printf(&op->request_arena, "%s%s", op->place->prefix, key);
+	return cf_remote_format(&op->request_arena, "%s%s", op->place->prefix, key);
 }
 
 /*
@@ -367,16 +307,16 @@ cf_gcs_send(CfOp *op, int phase, const char *path, const char *query, ...)
 	length = vsnprintf(asked, sizeof(asked), query, args);
 	va_end(args);
 	if (path == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	if (length < 0 || (size_t) length >= sizeof(asked))
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "request to place \"%s\" is too long", op->place->name);
+		return cf_remote_fails(op, CF_ERR_INPUT, "request to place \"%s\" is too long", op->place->name);
 	if (endpoint[endpoint_bytes - 1] == '/')
 		endpoint_bytes--;
-	op->request.url = cf_gcs_printf(&op->request_arena, "%.*s%s%s%s%s%s", (int) endpoint_bytes, endpoint, path,
+	op->request.url = cf_remote_format(&op->request_arena, "%.*s%s%s%s%s%s", (int) endpoint_bytes, endpoint, path,
 									length > 0 || project[0] != '\0' ? "?" : "", asked,
 									project[0] == '\0' ? "" : length > 0 ? "&userProject=" : "userProject=", project);
 	if (op->request.url == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	op->request.sign = cf_gcs_sign;
 	op->request.classify = cf_gcs_classify;
 	op->phase = phase;
@@ -399,9 +339,9 @@ cf_gcs_send_json(CfOp *op, int phase, json_t *body, const char *path, const char
 	json_decref(body);
 	free(text);
 	if (kept == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	if (length < 0 || (size_t) length >= sizeof(asked))
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "request to place \"%s\" is too long", op->place->name);
+		return cf_remote_fails(op, CF_ERR_INPUT, "request to place \"%s\" is too long", op->place->name);
 	op->request.body = kept;
 	op->request.body_bytes = strlen(kept);
 	if (!cf_net_header(&op->request, "Content-Type", "application/json; charset=UTF-8", &op->err))

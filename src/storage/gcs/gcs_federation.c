@@ -52,8 +52,8 @@ static CfStep
 ask(CfOp *op)
 {
 	json_t	   *config = config_read(op);
-	const char *url = cf_gcs_text(config, "token_url");
-	bool		impersonates = cf_gcs_text(config, "service_account_impersonation_url")[0] != '\0';
+	const char *url = cf_json_text(config, "token_url");
+	bool		impersonates = cf_json_text(config, "service_account_impersonation_url")[0] != '\0';
 	CfRequest  *request;
 	char	   *subject = NULL;
 	json_t	   *form;
@@ -69,8 +69,8 @@ ask(CfOp *op)
 		subject = subject_read(op, config);
 	form = subject == NULL ? NULL :
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "grantType", "urn:ietf:params:oauth:grant-type:token-exchange", "audience",
-				  cf_gcs_text(config, "audience"), "scope", impersonates ? CLOUD_SCOPE : CF_GCS_SCOPE, "requestedTokenType",
-				  "urn:ietf:params:oauth:token-type:access_token", "subjectTokenType", cf_gcs_text(config, "subject_token_type"),
+				  cf_json_text(config, "audience"), "scope", impersonates ? CLOUD_SCOPE : CF_GCS_SCOPE, "requestedTokenType",
+				  "urn:ietf:params:oauth:token-type:access_token", "subjectTokenType", cf_json_text(config, "subject_token_type"),
 				  "subjectToken", subject);
 	json_decref(config);
 	if (subject == NULL)
@@ -107,8 +107,8 @@ config_read(CfOp *op)
 	if (!cf_identity_file(op->place, path, CONFIG_MAX, op->arena, &text, &op->err))
 		return NULL;
 	config = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	if (strcmp(cf_gcs_text(config, "type"), "external_account") == 0 && cf_gcs_text(config, "audience")[0] != '\0' &&
-		cf_gcs_text(config, "subject_token_type")[0] != '\0')
+	if (strcmp(cf_json_text(config, "type"), "external_account") == 0 && cf_json_text(config, "audience")[0] != '\0' &&
+		cf_json_text(config, "subject_token_type")[0] != '\0')
 		return config;
 	json_decref(config);
 	cf_identity_fails(op, CF_ERR_STATE, "File \"%.300s\" is no configuration of a workload identity.", path);
@@ -123,8 +123,8 @@ subject_read(CfOp *op, const json_t *config)
 {
 	const json_t *source = json_object_get(config, "credential_source");
 	const json_t *format = json_object_get(source, "format");
-	const char *path = cf_gcs_text(source, "file");
-	const char *kind = cf_gcs_text(format, "type");
+	const char *path = cf_json_text(source, "file");
+	const char *kind = cf_json_text(format, "type");
 	char	   *text;
 	char	   *token = NULL;
 	json_t	   *object;
@@ -140,9 +140,9 @@ subject_read(CfOp *op, const json_t *config)
 		return NULL;
 	object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	explicit_bzero(text, strlen(text));
-	if (cf_gcs_bearer(cf_gcs_text(object, cf_gcs_text(format, "subject_token_field_name"))))
+	if (cf_gcs_bearer(cf_json_text(object, cf_json_text(format, "subject_token_field_name"))))
 	{
-		token = cf_arena_strdup(&op->request_arena, cf_gcs_text(object, cf_gcs_text(format, "subject_token_field_name")));
+		token = cf_arena_strdup(&op->request_arena, cf_json_text(object, cf_json_text(format, "subject_token_field_name")));
 		if (token == NULL)
 			cf_identity_memory(op);
 	}
@@ -172,7 +172,7 @@ static CfStep
 exchanged(CfOp *op)
 {
 	json_t	   *answer = cf_identity_json(op);
-	const char *token = cf_identity_text(answer, "access_token");
+	const char *token = cf_json_text(answer, "access_token");
 	int64_t		seconds;
 	json_t	   *config = NULL;
 	CfStep		step;
@@ -181,8 +181,8 @@ exchanged(CfOp *op)
 		step = cf_identity_fails(op, CF_ERR_IO, WHO " answered %zu bytes that are no token.", op->response.body_bytes);
 	else if ((config = config_read(op)) == NULL)
 		step = CF_STEP_ERROR;
-	else if (cf_gcs_text(config, "service_account_impersonation_url")[0] != '\0')
-		step = impersonate(op, cf_gcs_text(config, "service_account_impersonation_url"), token);
+	else if (cf_json_text(config, "service_account_impersonation_url")[0] != '\0')
+		step = impersonate(op, cf_json_text(config, "service_account_impersonation_url"), token);
 	else if (cf_identity_keep(op, token, cf_clock_now_us() + seconds * 1000000))
 		step = CF_STEP_DONE;
 	else
@@ -202,8 +202,8 @@ impersonate(CfOp *op, const char *url, const char *token)
 	cf_identity_wipe(op);
 	if (!url_check(op, url) || (request = cf_identity_request(op, "POST", "iam.token", url, false)) == NULL)
 		return CF_STEP_ERROR;
-	header = cf_gcs_printf(&op->request_arena, "Bearer %s", token);
-	request->body = cf_gcs_printf(&op->request_arena, "{\"scope\":[\"%s\"]}", CF_GCS_SCOPE);
+	header = cf_remote_format(&op->request_arena, "Bearer %s", token);
+	request->body = cf_remote_format(&op->request_arena, "{\"scope\":[\"%s\"]}", CF_GCS_SCOPE);
 	if (header == NULL || request->body == NULL)
 		return cf_identity_memory(op);
 	request->body_bytes = strlen(request->body);
@@ -218,11 +218,11 @@ static CfStep
 impersonated(CfOp *op)
 {
 	json_t	   *answer = cf_identity_json(op);
-	const char *token = cf_identity_text(answer, "accessToken");
+	const char *token = cf_json_text(answer, "accessToken");
 	int64_t		expires_us = 0;
 	CfStep		step = CF_STEP_DONE;
 
-	if (!cf_gcs_bearer(token) || !cf_gcs_time(cf_identity_text(answer, "expireTime"), &expires_us) || expires_us <= cf_clock_now_us())
+	if (!cf_gcs_bearer(token) || !cf_remote_time(cf_json_text(answer, "expireTime"), &expires_us) || expires_us <= cf_clock_now_us())
 		step = cf_identity_fails(op, CF_ERR_IO, WHO_ACCOUNT " answered %zu bytes that are no token.", op->response.body_bytes);
 	else if (!cf_identity_keep(op, token, expires_us))
 		step = cf_identity_fails(op, CF_ERR_IO, WHO_ACCOUNT " gave a token that is too long.");
@@ -236,7 +236,7 @@ refused(CfOp *op)
 {
 	bool		account = op->phase == FEDERATION_IMPERSONATED;
 	json_t	   *answer = op->response.status == 0 ? NULL : cf_identity_json(op);
-	const char *code = account ? cf_identity_text(json_object_get(answer, "error"), "status") : cf_identity_text(answer, "error");
+	const char *code = account ? cf_json_text(json_object_get(answer, "error"), "status") : cf_json_text(answer, "error");
 
 	cf_identity_refused(op, account ? WHO_ACCOUNT : WHO, code);
 	if (op->err.kind == CF_ERR_DENIED)

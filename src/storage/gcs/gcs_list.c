@@ -39,21 +39,21 @@ cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, Cf
 	op->phase = BEGIN;
 	memset(page, 0, sizeof(*page));
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "list", NULL);
+		return cf_gcs_fail(op, "list the objects", NULL);
 	if ((answer = cf_gcs_answer(op)) == NULL)
 		return CF_STEP_ERROR;
 	items = json_object_get(answer, "items");
 	page->entries = cf_arena_alloc(op->arena, (json_array_size(items) + 1) * sizeof(CfListEntry));
-	good = page->entries != NULL || cf_gcs_memory(op) == CF_STEP_DONE;
+	good = page->entries != NULL || cf_remote_memory(op) == CF_STEP_DONE;
 	json_array_foreach(items, i, item)
 	{
 		if (!(good = good && list_entry(op, item, page)))
 			break;
 	}
-	if (good && cf_gcs_keep_text(op, &state->page_token, cf_gcs_text(answer, "nextPageToken")) && state->page_token != NULL)
+	if (good && cf_gcs_keep_text(op, &state->page_token, cf_json_text(answer, "nextPageToken")) && state->page_token != NULL)
 	{
 		page->next = cf_arena_strdup(op->arena, state->page_token);
-		good = page->next != NULL || cf_gcs_memory(op) == CF_STEP_DONE;
+		good = page->next != NULL || cf_remote_memory(op) == CF_STEP_DONE;
 	}
 	json_decref(answer);
 	return good ? CF_STEP_DONE : CF_STEP_ERROR;
@@ -67,11 +67,11 @@ list_ask(CfOp *op, const char *prefix, const char *token, int max_entries)
 	char	   *encoded = name == NULL ? NULL : cf_url_encode(&op->request_arena, name, strlen(name), false);
 
 	if (encoded == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	if (token != NULL && (strlen(token) > TOKEN_MAX || strspn(token, TOKEN_BYTES) != strlen(token)))
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "invalid token of a listing of place \"%s\"", op->place->name);
+		return cf_remote_fails(op, CF_ERR_INPUT, "invalid token of a listing of place \"%s\"", op->place->name);
 	request->answer_max = CF_GCS_PAGE_BYTES;
-	return cf_gcs_send(op, LISTED, cf_gcs_printf(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
+	return cf_gcs_send(op, LISTED, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
 					   "maxResults=%d&fields=items(" CF_GCS_FIELDS_BRIEF "),nextPageToken%s%s%s%s",
 					   max_entries < PAGE_MAX ? max_entries : PAGE_MAX, encoded[0] == '\0' ? "" : "&prefix=", encoded,
 					   token == NULL ? "" : "&pageToken=", token == NULL ? "" : token);
@@ -82,7 +82,7 @@ static bool
 list_entry(CfOp *op, const json_t *item, CfListPage *page)
 {
 	CfListEntry *entry = &page->entries[page->count];
-	const char *name = cf_gcs_text(item, "name");
+	const char *name = cf_json_text(item, "name");
 	size_t		prefix = strlen(op->place->prefix);
 
 	if (strncmp(name, op->place->prefix, prefix) != 0 || name[prefix] == '\0' ||
@@ -95,7 +95,7 @@ list_entry(CfOp *op, const json_t *item, CfListPage *page)
 	}
 	entry->key = cf_arena_strdup(op->arena, name + prefix);
 	if (entry->key == NULL)
-		return cf_gcs_memory(op) == CF_STEP_DONE;
+		return cf_remote_memory(op) == CF_STEP_DONE;
 	page->count++;
 	return true;
 }

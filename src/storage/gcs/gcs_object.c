@@ -44,7 +44,7 @@ cf_gcs_stat(CfOp *op, const char *key, CfObjectStat *stat)
 		return cf_gcs_look(op, ASKED, key);
 	op->phase = BEGIN;
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at", key);
+		return cf_gcs_fail(op, "look at object", key);
 	return cf_gcs_answer_object(op, stat) ? CF_STEP_DONE : CF_STEP_ERROR;
 }
 
@@ -144,7 +144,7 @@ read_answered(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	if (op->response.status != 206)
 	{
 		state->reading = false;
-		return cf_gcs_fail(op, "read", args->key);
+		return cf_gcs_fail(op, "read object", args->key);
 	}
 	if (generation[0] != '\0' && strcmp(generation, state->version) != 0)
 		return read_changed(op, args);
@@ -154,7 +154,7 @@ read_answered(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 		(stored[0] != '\0' && encoding[0] != '\0' && strcmp(stored, encoding) != 0))
 	{
 		state->reading = false;
-		cf_gcs_fails(op, CF_ERR_IO, true, "could not read object \"%s\" of place \"%s\"", args->key, op->place->name);
+		cf_remote_fails(op, CF_ERR_IO, "could not read object \"%s\" of place \"%s\"", args->key, op->place->name);
 		cf_error_detail(&op->err, "The store sent other bytes than the range that was asked for.");
 		return CF_STEP_ERROR;
 	}
@@ -179,7 +179,7 @@ read_taken(CfOp *op, const CfReadArgs *args, CfChunk *chunk, int64_t total)
 	{
 		state->reading = false;
 		chunk->length = 0;
-		cf_gcs_fails(op, CF_ERR_IO, true, "object \"%s\" of place \"%s\" was read with another checksum than it has",
+		cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" was read with another checksum than it has",
 					 args->key, op->place->name);
 		return CF_STEP_ERROR;
 	}
@@ -217,11 +217,10 @@ static CfStep
 read_changed(CfOp *op, const CfReadArgs *args)
 {
 	CfGcsState *state = op->state;
-	char		shown[256];
 
 	state->reading = false;
-	cf_gcs_fails(op, CF_ERR_CHANGED, false, "object \"%s\" of place \"%s\" has changed",
-				 cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name);
+	cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed",
+				 cf_remote_shown(op, args->key), op->place->name);
 	cf_error_detail(&op->err, "It is no longer the version that was asked for.");
 	return CF_STEP_ERROR;
 }
@@ -235,13 +234,12 @@ read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 {
 	CfGcsState *state = op->state;
 	CfObjectStat stat;
-	char		shown[256];
 
 	op->phase = BEGIN;
 	if (op->response.status != 200)
 	{
 		state->reading = false;
-		return cf_gcs_fail(op, "read", args->key);
+		return cf_gcs_fail(op, "read object", args->key);
 	}
 	if (!cf_gcs_answer_object(op, &stat))
 	{
@@ -253,8 +251,8 @@ read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	if (args->offset > stat.size_bytes)
 	{
 		state->reading = false;
-		cf_gcs_fails(op, CF_ERR_INPUT, false, "object \"%s\" of place \"%s\" ends before byte %lld",
-					 cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name, (long long) args->offset);
+		cf_remote_fails(op, CF_ERR_INPUT, "object \"%s\" of place \"%s\" ends before byte %lld",
+					 cf_remote_shown(op, args->key), op->place->name, (long long) args->offset);
 		return CF_STEP_ERROR;
 	}
 	if (args->length == 0 || state->at == stat.size_bytes)
@@ -263,8 +261,8 @@ read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	{
 		/* A range that exists was refused, by a store that says it is the pinned object. */
 		state->reading = false;
-		return cf_gcs_fails(op, CF_ERR_IO, true, "could not read object \"%s\" of place \"%s\"",
-							cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name);
+		return cf_remote_fails(op, CF_ERR_IO, "could not read object \"%s\" of place \"%s\"",
+							cf_remote_shown(op, args->key), op->place->name);
 	}
 	memcpy(state->version, stat.version, sizeof(state->version));
 	state->reading = true;
@@ -281,7 +279,7 @@ cf_gcs_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, 
 	if (op->phase == BEGIN)
 	{
 		if (length > CF_GCS_PUT_MAX)
-			return cf_gcs_fails(op, CF_ERR_RANGE, false, "object \"%s\" is too large for one request", args->key);
+			return cf_remote_fails(op, CF_ERR_RANGE, "object \"%s\" is too large for one request", args->key);
 		if (!cf_gcs_body(op, length))
 			return CF_STEP_ERROR;
 		if (length > 0)
@@ -298,7 +296,6 @@ cf_gcs_create(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	CfGcsState *state = op->state;
 	int			status = op->response.status;
 	uint32_t	crc = cf_crc32c(0, state->body + CF_GCS_HEAD_BYTES, state->used);
-	char		shown[256];
 
 	if (op->phase == BEGIN)
 	{
@@ -311,17 +308,17 @@ cf_gcs_create(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 		return cf_gcs_inserted(op, args->key, stat) ? CF_STEP_DONE : CF_STEP_ERROR;
 	op->phase = BEGIN;
 	if (status == 404 && !cf_gcs_no_bucket(op))
-		return cf_gcs_fails(op, CF_ERR_BUSY, true, "object \"%s\" of place \"%s\" comes and goes",
-							cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name);
+		return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes",
+							cf_remote_shown(op, args->key), op->place->name);
 	if (status != 200)
-		return cf_gcs_fail(op, "look at", args->key);
+		return cf_gcs_fail(op, "look at object", args->key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
 	if (cf_gcs_ours(stat, args->owner_tag) && stat->size_bytes == (int64_t) state->used &&
 		(stat->digests.known & CF_DIGEST_CRC32C) != 0 && stat->digests.crc32c == crc)
 		return CF_STEP_DONE;
-	return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already",
-						cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name);
+	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already",
+						cf_remote_shown(op, args->key), op->place->name);
 }
 
 /*
@@ -358,7 +355,7 @@ cf_gcs_resource(CfOp *op, const CfUploadArgs *args, const char *storage_class)
 	if (good)
 		return resource;
 	json_decref(resource);
-	cf_gcs_fails(op, CF_ERR_INPUT, false, "metadata of object \"%s\" cannot be written to place \"%s\"", args->key,
+	cf_remote_fails(op, CF_ERR_INPUT, "metadata of object \"%s\" cannot be written to place \"%s\"", args->key,
 				 op->place->name);
 	cf_error_detail(&op->err, "They are not valid UTF-8, or memory is short.");
 	return NULL;
@@ -399,7 +396,7 @@ cf_gcs_description(const json_t *resource, const char *class)
 		json_object_set_new(object, "storageClass", json_string(class));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
-		if (cf_gcs_text(resource, names[i])[0] != '\0')
+		if (cf_json_text(resource, names[i])[0] != '\0')
 			json_object_set(object, names[i], json_object_get(resource, names[i]));
 	}
 	return object;
@@ -414,8 +411,8 @@ cf_gcs_body(CfOp *op, size_t bytes)
 	state->used = 0;
 	if (state->body != NULL && state->body_bytes >= bytes)
 		return true;
-	cf_gcs_free(op, state->body);
-	state->body = cf_gcs_alloc(op, CF_GCS_HEAD_BYTES + bytes + CF_GCS_TAIL_BYTES);
+	cf_remote_free(op, state->body);
+	state->body = cf_remote_alloc(op, CF_GCS_HEAD_BYTES + bytes + CF_GCS_TAIL_BYTES);
 	state->body_bytes = state->body == NULL ? 0 : bytes;
 	return state->body != NULL;
 }
@@ -447,22 +444,22 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 	}
 	cf_remote_crc_write(crc, 4, encoded);
 	boundary_for(data, state->used, boundary);
-	type = cf_gcs_text(resource, "contentType");
+	type = cf_json_text(resource, "contentType");
 	if (type[0] == '\0' || strpbrk(type, "\r\n") != NULL)
 		type = "application/octet-stream";
 	if (json_object_set_new(resource, "crc32c", json_string(encoded)) == 0)
 		json = json_dumps(resource, JSON_COMPACT);
 	if (json != NULL)
-		head = cf_gcs_printf(&op->request_arena, "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\n"
+		head = cf_remote_format(&op->request_arena, "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\n"
 							 "Content-Type: %s\r\n\r\n", boundary, json, boundary, type);
 	free(json);
 	json_decref(resource);
-	content = cf_gcs_printf(&op->request_arena, "multipart/related; boundary=%s", boundary);
+	content = cf_remote_format(&op->request_arena, "multipart/related; boundary=%s", boundary);
 	if (path == NULL || head == NULL || content == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	head_bytes = strlen(head);
 	if (head_bytes > CF_GCS_HEAD_BYTES)
-		return cf_gcs_fails(op, CF_ERR_RANGE, false, "metadata of object at place \"%s\" are too large", op->place->name);
+		return cf_remote_fails(op, CF_ERR_RANGE, "metadata of object at place \"%s\" are too large", op->place->name);
 	memcpy(data - head_bytes, head, head_bytes);
 	request->body = data - head_bytes;
 	request->body_bytes = head_bytes + state->used +
@@ -471,7 +468,7 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
 	if (!cf_net_header(request, "Content-Type", content, &op->err))
 		return CF_STEP_ERROR;
-	content = cf_gcs_printf(&op->request_arena, "/upload/storage/v1/b/%s/o", op->place->bucket);
+	content = cf_remote_format(&op->request_arena, "/upload/storage/v1/b/%s/o", op->place->bucket);
 	return cf_gcs_send(op, phase, content, "uploadType=multipart&name=%s&ifGenerationMatch=%lld&fields=" CF_GCS_FIELDS,
 					   path, (long long) if_generation);
 }
@@ -493,18 +490,17 @@ bool
 cf_gcs_inserted(CfOp *op, const char *key, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
-	char		shown[256];
 
 	op->phase = BEGIN;
 	if (op->response.status != 200 && op->response.status != 201)
-		return cf_gcs_fail(op, "write", key) == CF_STEP_DONE;
+		return cf_gcs_fail(op, "write object", key) == CF_STEP_DONE;
 	if (!cf_gcs_answer_object(op, stat))
 		return false;
 	if (stat->size_bytes == (int64_t) state->used && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == cf_crc32c(0, state->body + CF_GCS_HEAD_BYTES, state->used))
 		return true;
-	cf_gcs_fails(op, CF_ERR_IO, true, "object \"%s\" of place \"%s\" is not what was sent",
-				 cf_gcs_shown(key, shown, sizeof(shown)), op->place->name);
+	cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" is not what was sent",
+				 cf_remote_shown(op, key), op->place->name);
 	return cf_error_detail(&op->err, "The store tells another size or CRC32C, or none.");
 }
 
@@ -527,7 +523,7 @@ cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_
 	if (op->phase == ASKED && status == 412)
 		return cf_gcs_look(op, LOOKED, key);
 	if (cf_gcs_error_inside(&op->response))
-		return cf_gcs_fails(op, CF_ERR_IO, true, "object \"%s\" of place \"%s\" was not removed: the store told an error inside a success",
+		return cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" was not removed: the store told an error inside a success",
 							key, op->place->name);
 	if (status == 404 && !cf_gcs_no_bucket(op))
 		*removed = CF_REMOVED_GONE;
@@ -538,19 +534,19 @@ cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_
 		char		reason[400];
 
 		if (!cf_gcs_held(op, reason, sizeof(reason)))
-			return cf_gcs_fail(op, "remove", key);
-		cf_gcs_fails(op, CF_ERR_NONE, false, "%s", reason);
+			return cf_gcs_fail(op, "remove object", key);
+		cf_remote_fails(op, CF_ERR_NONE, "%s", reason);
 		*removed = CF_REMOVED_KEPT;
 	}
 	else if (op->phase == ASKED || status != 200)
-		return cf_gcs_fail(op, op->phase == ASKED ? "remove" : "look at", key);
+		return cf_gcs_fail(op, op->phase == ASKED ? "remove object" : "look at object", key);
 	else if (!cf_gcs_answer_object(op, &stat))
 	{
 		op->phase = BEGIN;
 		return CF_STEP_ERROR;
 	}
 	else if (strcmp(stat.version, version) == 0)
-		return cf_gcs_fails(op, CF_ERR_IO, true, "object \"%s\" of place \"%s\" was not removed", key, op->place->name);
+		return cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" was not removed", key, op->place->name);
 	else
 		*removed = CF_REMOVED_CHANGED;
 	op->phase = BEGIN;

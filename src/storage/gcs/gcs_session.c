@@ -66,7 +66,7 @@ cf_gcs_session_begin(CfOp *op, const CfUploadArgs *args)
 		case 0:
 			if (args->part_bytes % CHUNK_UNIT != 0 && args->part_bytes < args->size_bytes)
 			{
-				cf_gcs_fails(op, CF_ERR_INPUT, false, "parts of %lld bytes cannot be sent to place \"%s\"", (long long) args->part_bytes,
+				cf_remote_fails(op, CF_ERR_INPUT, "parts of %lld bytes cannot be sent to place \"%s\"", (long long) args->part_bytes,
 							 op->place->name);
 				cf_error_hint(&op->err, "With uploads = 'session' the size of parts is a multiple of 256 kB.");
 				return CF_STEP_ERROR;
@@ -79,7 +79,7 @@ cf_gcs_session_begin(CfOp *op, const CfUploadArgs *args)
 			return taken(op, args);
 		default:
 			step = op->response.status == 404 || op->response.status / 100 == 2 || op->response.status == 412 ? CF_STEP_DONE :
-				cf_gcs_fail(op, "remove", args->key);
+				cf_gcs_fail(op, "remove object", args->key);
 			return step == CF_STEP_DONE ? start(op, args) : step;
 	}
 }
@@ -91,13 +91,13 @@ start(CfOp *op, const CfUploadArgs *args)
 	json_t	   *resource = cf_gcs_resource(op, args, args->storage_class);
 	char	   *name = cf_gcs_name(op, args->key);
 	char	   *encoded = name == NULL ? NULL : cf_url_encode(&op->request_arena, name, strlen(name), false);
-	char	   *length = cf_gcs_printf(&op->request_arena, "%lld", (long long) args->size_bytes);
+	char	   *length = cf_remote_format(&op->request_arena, "%lld", (long long) args->size_bytes);
 
 	if (resource == NULL || encoded == NULL || length == NULL)
 	{
 		json_decref(resource);
 		op->phase = 0;
-		return resource == NULL ? CF_STEP_ERROR : cf_gcs_memory(op);
+		return resource == NULL ? CF_STEP_ERROR : cf_remote_memory(op);
 	}
 	/* A second session is none too many: the first is forgotten. */
 	request->repeat = CF_NET_REPEAT_SAFE;
@@ -106,7 +106,7 @@ start(CfOp *op, const CfUploadArgs *args)
 		json_decref(resource);
 		return CF_STEP_ERROR;
 	}
-	return cf_gcs_send_json(op, SESSION_STARTED, resource, cf_gcs_printf(&op->request_arena, "/upload/storage/v1/b/%s/o", op->place->bucket),
+	return cf_gcs_send_json(op, SESSION_STARTED, resource, cf_remote_format(&op->request_arena, "/upload/storage/v1/b/%s/o", op->place->bucket),
 							"uploadType=resumable&name=%s&ifGenerationMatch=0", encoded);
 }
 
@@ -118,7 +118,7 @@ started(CfOp *op, const CfUploadArgs *args)
 	if (op->response.status == 412)
 		return cf_gcs_look(op, SESSION_TAKEN, args->key);
 	if (op->response.status != 200 && op->response.status != 201)
-		return cf_gcs_fail(op, "write", args->key);
+		return cf_gcs_fail(op, "write object", args->key);
 	if (!uri_keep(op, cf_net_answer(&op->response, "location")))
 		return CF_STEP_ERROR;
 	snprintf(state->session_tag, sizeof(state->session_tag), "%s", args->owner_tag);
@@ -136,18 +136,17 @@ taken(CfOp *op, const CfUploadArgs *args)
 {
 	CfGcsState *state = op->state;
 	CfObjectStat stat;
-	char		shown[256];
 
 	op->phase = 0;
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op) && state->rounds++ < ROUNDS_MAX)
 		return start(op, args);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at", args->key);
+		return cf_gcs_fail(op, "look at object", args->key);
 	if (!cf_gcs_answer_object(op, &stat))
 		return CF_STEP_ERROR;
 	if (!args->resume || !cf_gcs_ours(&stat, args->owner_tag) || state->rounds++ >= ROUNDS_MAX)
-		return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already",
-							cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name);
+		return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already",
+							cf_remote_shown(op, args->key), op->place->name);
 	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
 	return cf_gcs_send(op, SESSION_CLEARED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, args->key), ""), "ifGenerationMatch=%s",
 					   stat.version);
@@ -167,11 +166,11 @@ uri_keep(CfOp *op, const char *location)
 	if (path == NULL || strlen(path) > URI_MAX || strstr(path, "upload_id=") == NULL || strspn(path,
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%") != strlen(path))
 	{
-		cf_gcs_fails(op, CF_ERR_IO, true, "place \"%s\" gave no upload session", op->place->name);
+		cf_remote_fails(op, CF_ERR_IO, "place \"%s\" gave no upload session", op->place->name);
 		return false;
 	}
 	cf_gcs_session_forget(op);
-	if ((state->session = cf_gcs_alloc(op, strlen(path) + 1)) == NULL)
+	if ((state->session = cf_remote_alloc(op, strlen(path) + 1)) == NULL)
 		return false;
 	memcpy(state->session, path, strlen(path) + 1);
 	return true;
@@ -186,7 +185,7 @@ cf_gcs_session_forget(CfOp *op)
 	if (state->session == NULL)
 		return;
 	explicit_bzero(state->session, strlen(state->session));
-	cf_gcs_free(op, state->session);
+	cf_remote_free(op, state->session);
 	state->session = NULL;
 }
 
@@ -198,14 +197,15 @@ cf_gcs_session_ready(CfOp *op, const CfGcsHandle *handle, const CfPart *part)
 
 	if (state->session == NULL || strcmp(state->session_tag, handle->tag) != 0)
 	{
-		cf_gcs_fails(op, CF_ERR_STATE, true, "the upload session \"%s\" of place \"%s\" ended with the process that held it", handle->tag,
-					 op->place->name);
+		cf_remote_fails(op, CF_ERR_STATE, "the upload session \"%s\" of place \"%s\" ended with the process that held it", handle->tag,
+						op->place->name);
+		op->err.retryable = true;
 		return cf_error_hint(&op->err, "The upload is begun again.");
 	}
 	if (part == NULL || state->part_number == part->number)
 		return true;
 	if (part->offset != state->session_bytes)
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "part %d does not follow what the upload session has", part->number) == CF_STEP_DONE;
+		return cf_remote_fails(op, CF_ERR_INPUT, "part %d does not follow what the upload session has", part->number) == CF_STEP_DONE;
 	state->body_at = part->offset;
 	return true;
 }
@@ -251,10 +251,9 @@ cf_gcs_session_seal(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObj
 	else if (!cf_gcs_session_ready(op, handle, NULL))
 		return CF_STEP_ERROR;
 	else if (state->session_bytes != handle->size_bytes || state->part_number != 0)
-		return cf_gcs_fails(op, CF_ERR_STATE, false, "upload of object \"%s\" is not complete", upload->args.key);
+		return cf_remote_fails(op, CF_ERR_STATE, "upload of object \"%s\" is not complete", upload->args.key);
 	else if ((upload->digests.known & CF_DIGEST_CRC32C) != 0 && upload->digests.crc32c != state->session_crc32c)
-		return cf_gcs_fails(op, CF_ERR_CHANGED, true, "the parts of object \"%s\" in place \"%s\" are not what was sent", upload->args.key,
-							op->place->name);
+		return cf_remote_damaged(op, upload->args.key, "The CRC32C of its parts is not that of its bytes.");
 	else
 	{
 		state->rounds = 0;
@@ -312,9 +311,9 @@ request_to(CfOp *op, int phase)
 	const char *endpoint = cf_gcs_endpoint(op->place);
 	size_t		length = strlen(endpoint);
 
-	op->request.url = cf_gcs_printf(&op->request_arena, "%.*s%s", (int) (length - (endpoint[length - 1] == '/')), endpoint, state->session);
+	op->request.url = cf_remote_format(&op->request_arena, "%.*s%s", (int) (length - (endpoint[length - 1] == '/')), endpoint, state->session);
 	if (op->request.url == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	op->request.sign = cf_gcs_sign;
 	op->request.classify = cf_gcs_classify;
 	op->phase = phase;
@@ -349,7 +348,7 @@ answered(CfOp *op, CfUpload *upload, bool last, CfObjectStat *stat)
 	if ((status == 0 ? op->response.err.retryable : status == 408 || status == 429 || status / 100 == 2 || status >= 500) &&
 		op->phase == SESSION_SENT && state->rounds++ < ROUNDS_MAX)
 		return ask(op, upload);
-	return cf_gcs_fail(op, "write", upload->args.key);
+	return cf_gcs_fail(op, "write object", upload->args.key);
 }
 
 /* reached knows how much the store has. */
@@ -396,7 +395,7 @@ static CfStep
 gone(CfOp *op, const CfUpload *upload, bool last)
 {
 	if (cf_gcs_no_bucket(op))
-		return cf_gcs_fail(op, "write", upload->args.key);
+		return cf_gcs_fail(op, "write object", upload->args.key);
 	if (last)
 		return cf_gcs_look(op, SESSION_LOOKED, upload->args.key);
 	return lost(op, upload, "It has forgotten the session.");
@@ -408,22 +407,20 @@ made(CfOp *op, const CfUpload *upload, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
 	bool		looked = op->phase == SESSION_LOOKED;
-	char		shown[256];
 
 	op->phase = 0;
-	cf_gcs_shown(upload->args.key, shown, sizeof(shown));
 	if (looked && op->response.status == 404 && !cf_gcs_no_bucket(op))
 		return lost(op, upload, "It has forgotten the session.");
 	if (looked && op->response.status != 200)
-		return cf_gcs_fail(op, "look at", upload->args.key);
+		return cf_gcs_fail(op, "look at object", upload->args.key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
 	if (looked && !cf_gcs_ours(stat, upload->args.owner_tag))
-		return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already", shown, op->place->name);
+		return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
 	if (stat->size_bytes == upload->args.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == state->session_crc32c)
 		return CF_STEP_DONE;
-	cf_gcs_fails(op, CF_ERR_IO, true, "object \"%s\" of place \"%s\" is not what was sent", shown, op->place->name);
+	cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" is not what was sent", cf_remote_shown(op, upload->args.key), op->place->name);
 	cf_error_detail(&op->err, "The store tells another size or CRC32C, or none.");
 	return CF_STEP_ERROR;
 }
@@ -432,11 +429,11 @@ made(CfOp *op, const CfUpload *upload, CfObjectStat *stat)
 static CfStep
 lost(CfOp *op, const CfUpload *upload, const char *why)
 {
-	char		shown[256];
 
 	cf_gcs_session_forget(op);
-	cf_gcs_fails(op, CF_ERR_STATE, true, "the upload of object \"%s\" to place \"%s\" cannot go on",
-				 cf_gcs_shown(upload->args.key, shown, sizeof(shown)), op->place->name);
+	cf_remote_fails(op, CF_ERR_STATE, "the upload of object \"%s\" to place \"%s\" cannot go on",
+					cf_remote_shown(op, upload->args.key), op->place->name);
+	op->err.retryable = true;
 	cf_error_detail(&op->err, "%s", why);
 	cf_error_hint(&op->err, "The upload is begun again.");
 	return CF_STEP_ERROR;

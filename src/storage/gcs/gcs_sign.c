@@ -9,7 +9,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "storage/gcs/gcs.h"
 
@@ -35,7 +34,7 @@ cf_gcs_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfErr
 		token = place->token->value;
 	if (token == NULL || token[0] == '\0')
 		return true;
-	header = cf_gcs_printf(arena, "Bearer %s", token);
+	header = cf_remote_format(arena, "Bearer %s", token);
 	if (header == NULL)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for a request to place \"%s\"", place->name);
 	added = cf_net_header(request, "Authorization", header, err);
@@ -49,17 +48,15 @@ cf_gcs_presign(const CfPlace *place, CfArena *arena, const char *method, const c
 	const char *project = cf_storage_option(place, "user_project");
 	const char *endpoint = cf_gcs_endpoint(place);
 	int64_t		seconds = (expires_us - now_us + 999999) / 1000000;
-	time_t		now = (time_t) (now_us / 1000000);
-	char	   *name = cf_gcs_printf(arena, "%s%s", place->prefix, key_name);
+	char	   *name = cf_remote_format(arena, "%s%s", place->prefix, key_name);
 	char	   *encoded = name == NULL ? NULL : cf_url_encode(arena, name, strlen(name), true);
 	json_t	   *key = NULL;
 	char	   *account = NULL;
 	char	   *query = NULL;
 	char	   *canonical = NULL;
 	char	   *start = NULL;
-	char		date[32];
+	char		date[40];
 	char		scope[64];
-	struct tm	tm;
 	CfUrl		parts;
 	bool		good;
 
@@ -70,16 +67,12 @@ cf_gcs_presign(const CfPlace *place, CfArena *arena, const char *method, const c
 		return cf_error_set(err, CF_ERR_INPUT, "a URL cannot be signed for method %.16s", method);
 	if (!cf_url_split(endpoint, &parts, err) || !cf_gcs_key_read(place, &key, err))
 		return false;
-	if (gmtime_r(&now, &tm) == NULL || strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm) != 16)
-	{
-		json_decref(key);
-		return cf_error_set(err, CF_ERR_RANGE, "a signed URL of place \"%s\" has no valid date", place->name);
-	}
+	cf_remote_time_write(now_us, CF_REMOTE_BASIC, date);
 	snprintf(scope, sizeof(scope), "%.8s/auto/storage/goog4_request", date);
-	account = cf_gcs_printf(arena, "%s/%s", cf_gcs_text(key, "client_email"), scope);
+	account = cf_remote_format(arena, "%s/%s", cf_json_text(key, "client_email"), scope);
 	account = account == NULL ? NULL : cf_url_encode(arena, account, strlen(account), false);
 	if (account != NULL)
-		query = cf_gcs_printf(arena, "X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=%s&X-Goog-Date=%s"
+		query = cf_remote_format(arena, "X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=%s&X-Goog-Date=%s"
 							  "&X-Goog-Expires=%lld&X-Goog-SignedHeaders=host%s%s", account, date, (long long) seconds,
 							  project[0] == '\0' ? "" : "&userProject=", project);
 	if (query != NULL && encoded != NULL)
@@ -89,9 +82,9 @@ cf_gcs_presign(const CfPlace *place, CfArena *arena, const char *method, const c
 
 		if (!parts.default_port)
 			snprintf(port, sizeof(port), ":%d", parts.port);
-		start = cf_gcs_printf(arena, "http%s://%s%s%s%s/%s/%s", parts.https ? "s" : "", six ? "[" : "", parts.host,
+		start = cf_remote_format(arena, "http%s://%s%s%s%s/%s/%s", parts.https ? "s" : "", six ? "[" : "", parts.host,
 							  six ? "]" : "", port, place->bucket, encoded);
-		canonical = cf_gcs_printf(arena, "%s\n/%s/%s\n%s\nhost:%s%s%s%s\n\nhost\nUNSIGNED-PAYLOAD", method, place->bucket,
+		canonical = cf_remote_format(arena, "%s\n/%s/%s\n%s\nhost:%s%s%s%s\n\nhost\nUNSIGNED-PAYLOAD", method, place->bucket,
 								  encoded, query, six ? "[" : "", parts.host, six ? "]" : "", port);
 	}
 	good = sign_url(place, arena, key, start, canonical, query, date, scope, url, err);
@@ -113,17 +106,17 @@ sign_url(const CfPlace *place, CfArena *arena, const json_t *key, const char *ur
 	if (url_start != NULL && canonical != NULL && cf_sha256(canonical, strlen(canonical), digest))
 	{
 		cf_hex_encode(digest, sizeof(digest), hex);
-		text = cf_gcs_printf(arena, "GOOG4-RSA-SHA256\n%s\n%s\n%s", date, scope, hex);
+		text = cf_remote_format(arena, "GOOG4-RSA-SHA256\n%s\n%s\n%s", date, scope, hex);
 	}
 	if (text == NULL)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for a signed URL of place \"%s\"", place->name);
-	if (!cf_rsa_sha256_sign(cf_gcs_text(key, "private_key"), text, strlen(text), signature, &signature_bytes))
+	if (!cf_rsa_sha256_sign(cf_json_text(key, "private_key"), text, strlen(text), signature, &signature_bytes))
 	{
 		cf_error_set(err, CF_ERR_DENIED, "the private key of place \"%s\" cannot sign", place->name);
 		return cf_error_hint(err, "The credential service_account_key is the JSON text of a key that Google made.");
 	}
 	cf_hex_encode(signature, signature_bytes, hex);
-	*url = cf_gcs_printf(arena, "%s?%s&X-Goog-Signature=%s", url_start, query, hex);
+	*url = cf_remote_format(arena, "%s?%s&X-Goog-Signature=%s", url_start, query, hex);
 	if (*url == NULL)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory for a signed URL of place \"%s\"", place->name);
 	return true;

@@ -72,7 +72,7 @@ ask_metadata(CfOp *op)
 	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
 		return CF_STEP_ERROR;
 	length = strlen(endpoint);
-	url = cf_gcs_printf(op->arena, "%.*s" METADATA_TOKEN "%s", (int) (length - (endpoint[length - 1] == '/')), endpoint, CF_GCS_SCOPE);
+	url = cf_remote_format(op->arena, "%.*s" METADATA_TOKEN "%s", (int) (length - (endpoint[length - 1] == '/')), endpoint, CF_GCS_SCOPE);
 	request = cf_identity_request(op, "GET", "metadata.token", url, true);
 	if (request == NULL || !cf_net_header(request, "Metadata-Flavor", "Google", &op->err))
 		return CF_STEP_ERROR;
@@ -90,16 +90,16 @@ ask_key(CfOp *op, int phase, int64_t now_us)
 
 	if (!cf_gcs_key_read(op->place, &key, &op->err))
 		return CF_STEP_ERROR;
-	token_uri = cf_gcs_text(key, "token_uri");
+	token_uri = cf_json_text(key, "token_uri");
 	request = cf_identity_request(op, "POST", "oauth2.token", token_uri[0] == '\0' ? TOKEN_URI : token_uri, false);
 	jwt = request != NULL && token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url, now_us / 1000000) : NULL;
 	json_decref(key);
 	if (jwt == NULL)
 		return CF_STEP_ERROR;
-	request->body = cf_gcs_printf(&op->request_arena, "%s%s", GRANT, jwt);
+	request->body = cf_remote_format(&op->request_arena, "%s%s", GRANT, jwt);
 	explicit_bzero(jwt, strlen(jwt));
 	if (request->body == NULL)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	request->body_bytes = strlen(request->body);
 	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
 		return CF_STEP_ERROR;
@@ -129,13 +129,13 @@ static char *
 jwt_make(CfOp *op, const json_t *key, const char *token_uri, int64_t now_s)
 {
 	CfArena    *arena = &op->request_arena;
-	const char *id = cf_gcs_text(key, "private_key_id");
+	const char *id = cf_json_text(key, "private_key_id");
 	char	   *header = jwt_part(arena, json_pack("{s:s, s:s, s:s*}", "alg", "RS256", "typ", "JWT", "kid",
 												   id[0] == '\0' ? NULL : id));
-	char	   *claims = jwt_part(arena, json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", cf_gcs_text(key, "client_email"),
+	char	   *claims = jwt_part(arena, json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", cf_json_text(key, "client_email"),
 												   "scope", CF_GCS_SCOPE, "aud", token_uri, "iat", (json_int_t) now_s,
 												   "exp", (json_int_t) (now_s + JWT_SECONDS)));
-	char	   *text = header == NULL || claims == NULL ? NULL : cf_gcs_printf(arena, "%s.%s", header, claims);
+	char	   *text = header == NULL || claims == NULL ? NULL : cf_remote_format(arena, "%s.%s", header, claims);
 	uint8_t		signature[SIGNATURE_BYTES];
 	size_t		length = sizeof(signature);
 	char		encoded[CF_BASE64_BYTES(SIGNATURE_BYTES)];
@@ -143,19 +143,19 @@ jwt_make(CfOp *op, const json_t *key, const char *token_uri, int64_t now_s)
 
 	if (text == NULL)
 	{
-		cf_gcs_memory(op);
+		cf_remote_memory(op);
 		return NULL;
 	}
-	if (!cf_rsa_sha256_sign(cf_gcs_text(key, "private_key"), text, strlen(text), signature, &length))
+	if (!cf_rsa_sha256_sign(cf_json_text(key, "private_key"), text, strlen(text), signature, &length))
 	{
-		cf_gcs_fails(op, CF_ERR_DENIED, false, "the private key of place \"%s\" cannot sign", op->place->name);
+		cf_remote_fails(op, CF_ERR_DENIED, "the private key of place \"%s\" cannot sign", op->place->name);
 		cf_error_hint(&op->err, "The credential service_account_key is the JSON text of a key that Google made.");
 		return NULL;
 	}
 	cf_base64url_encode(signature, length, encoded);
-	jwt = cf_gcs_printf(arena, "%s.%s", text, encoded);
+	jwt = cf_remote_format(arena, "%s.%s", text, encoded);
 	if (jwt == NULL)
-		cf_gcs_memory(op);
+		cf_remote_memory(op);
 	return jwt;
 }
 
@@ -186,9 +186,9 @@ cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
 		return cf_error_hint(err, "That takes the key of a service account, the credential service_account_key.");
 	}
 	*key = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	if (*key != NULL && cf_gcs_text(*key, "client_email")[0] != '\0' && cf_gcs_text(*key, "private_key")[0] != '\0')
+	if (*key != NULL && cf_json_text(*key, "client_email")[0] != '\0' && cf_json_text(*key, "private_key")[0] != '\0')
 		return true;
-	federated = strcmp(cf_gcs_text(*key, "type"), "external_account") == 0;
+	federated = strcmp(cf_json_text(*key, "type"), "external_account") == 0;
 	json_decref(*key);
 	cf_error_set(err, CF_ERR_INPUT, "the credential service_account_key of place \"%s\" is not a service account's key",
 				 place->name);
@@ -202,7 +202,7 @@ static CfStep
 token_take(CfOp *op)
 {
 	json_t	   *answer = cf_identity_json(op);
-	const char *value = cf_identity_text(answer, "access_token");
+	const char *value = cf_json_text(answer, "access_token");
 	json_int_t	seconds = json_integer_value(json_object_get(answer, "expires_in"));
 	bool		kept;
 
@@ -213,7 +213,7 @@ token_take(CfOp *op)
 	if (kept)
 		return CF_STEP_DONE;
 	cf_identity_wipe(op);
-	return cf_gcs_fails(op, CF_ERR_IO, true, "could not read the access token for place \"%s\"", op->place->name);
+	return cf_remote_fails(op, CF_ERR_IO, "could not read the access token for place \"%s\"", op->place->name);
 }
 
 /* cf_gcs_bearer tells whether a token can stand in a header (RFC 6750). */
@@ -239,17 +239,17 @@ token_refused(CfOp *op)
 	char		text[400];
 
 	answer = cf_identity_json(op);
-	cf_gcs_shown(cf_gcs_text(answer, "error"), code, sizeof(code));
-	cf_gcs_shown(cf_gcs_text(answer, "error_description"), text, sizeof(text));
+	cf_utf8_shown(code, sizeof(code), cf_json_text(answer, "error"));
+	cf_utf8_shown(text, sizeof(text), cf_json_text(answer, "error_description"));
 	json_decref(answer);
 	cf_identity_wipe(op);
 	if (status == 0)
-		return cf_gcs_fail(op, "authenticate for", NULL);
+		return cf_gcs_fail(op, "obtain a token", NULL);
 	if (op->phase == TOKEN_ASKED && status == 400 && !op->request.metadata_service &&
 		cf_net_date(cf_net_answer(&op->response, "date"), &date_us) &&
 		(date_us > now_us + SKEW_US || date_us < now_us - SKEW_US))
 		return ask_key(op, TOKEN_CORRECTED, date_us);
-	cf_gcs_fails(op, status >= 500 || status == 429 ? CF_ERR_IO : CF_ERR_DENIED, status >= 500 || status == 429,
+	cf_remote_fails(op, status >= 500 || status == 429 ? CF_ERR_IO : CF_ERR_DENIED,
 				 "could not get an access token for place \"%s\"", op->place->name);
 	cf_error_detail(&op->err, "%s answered %d%s%s%s%s.",
 					op->request.metadata_service ? "The metadata server" : "The token endpoint", status,

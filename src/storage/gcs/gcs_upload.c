@@ -81,7 +81,7 @@ cf_gcs_handle_read(CfOp *op, const CfUpload *upload, CfGcsHandle *handle)
 			return true;
 		break;
 	}
-	cf_gcs_fails(op, CF_ERR_INPUT, false, "invalid handle of an upload at place \"%s\"", op->place->name);
+	cf_remote_fails(op, CF_ERR_INPUT, "invalid handle of an upload at place \"%s\"", op->place->name);
 	return false;
 }
 
@@ -110,7 +110,6 @@ cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	CfGcsState *state = cf_gcs_state(op);
 	CfGcsHandle handle = {.kind = CF_GCS_UPLOAD_PARTS, .size_bytes = args->size_bytes, .part_bytes = args->part_bytes};
-	char		shown[256];
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
@@ -124,8 +123,8 @@ cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return CF_STEP_DONE;
 	}
 	if (args->part_bytes == 0 || (args->size_bytes - 1) / args->part_bytes >= CF_GCS_PARTS_MAX)
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "object \"%s\" would have too many parts",
-							cf_gcs_shown(args->key, shown, sizeof(shown)));
+		return cf_remote_fails(op, CF_ERR_INPUT, "object \"%s\" would have too many parts",
+							cf_remote_shown(op, args->key));
 	snprintf(upload->handle, sizeof(upload->handle), "%s/%s/%lld/%lld", cf_gcs_sessions(op->place) ? "session" : "parts", args->owner_tag,
 			 (long long) args->size_bytes, (long long) args->part_bytes);
 	if (cf_gcs_sessions(op->place))
@@ -139,10 +138,10 @@ cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 			return cf_gcs_look(op, LOOKED, args->key);
 		case LOOKED:
 			if (op->response.status == 200)
-				return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already",
-									cf_gcs_shown(args->key, shown, sizeof(shown)), op->place->name);
+				return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already",
+									cf_remote_shown(op, args->key), op->place->name);
 			if (op->response.status != 404 || cf_gcs_no_bucket(op))
-				return cf_gcs_fail(op, "look at", args->key);
+				return cf_gcs_fail(op, "look at object", args->key);
 			op->phase = BEGIN;
 			return CF_STEP_DONE;
 		default:
@@ -213,7 +212,7 @@ part_gather(CfOp *op, const CfGcsHandle *handle, const CfPart *part, const void 
 		(handle->part_bytes == 0 || part->offset != (part->number - 1) * handle->part_bytes ||
 		 part->number > CF_GCS_PARTS_MAX ||
 		 (part->length != handle->part_bytes && part->offset + part->length != handle->size_bytes)))
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "part %d is not one that its upload was begun with",
+		return cf_remote_fails(op, CF_ERR_INPUT, "part %d is not one that its upload was begun with",
 							part->number) == CF_STEP_DONE;
 	if (state->part_number != part->number)
 	{
@@ -224,7 +223,7 @@ part_gather(CfOp *op, const CfGcsHandle *handle, const CfPart *part, const void 
 	if ((uint64_t) length > (uint64_t) (part->length - (int64_t) state->used))
 	{
 		state->part_number = 0;
-		return cf_gcs_fails(op, CF_ERR_INPUT, false, "part %d gets more bytes than it has", part->number) == CF_STEP_DONE;
+		return cf_remote_fails(op, CF_ERR_INPUT, "part %d gets more bytes than it has", part->number) == CF_STEP_DONE;
 	}
 	if (length > 0)
 		memcpy(state->body + CF_GCS_HEAD_BYTES + state->used, data, length);
@@ -248,7 +247,7 @@ part_send(CfOp *op, const CfUpload *upload, const CfGcsHandle *handle, const CfP
 		json_object_set_new(json_object_get(resource, "metadata"), CF_GCS_CLASS, json_string(class)) != 0)
 	{
 		json_decref(resource);
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	}
 	return cf_gcs_insert(op, ASKED, resource, cf_gcs_piece_name(op, handle->tag, 0, part->number), generation);
 }
@@ -285,7 +284,7 @@ part_looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part)
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
 		return part_send(op, upload, handle, part, 0);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "write part of", upload->args.key);
+		return cf_gcs_fail(op, "write part of object", upload->args.key);
 	if (!cf_gcs_answer_object(op, &stat) || !cf_gcs_number(stat.version, &generation))
 		return CF_STEP_ERROR;
 	if ((part->number > 1 || state->lost_answer) && stat.size_bytes == (int64_t) state->used &&
@@ -343,13 +342,13 @@ cf_gcs_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk)
 	if ((op->response.status == 404 && !cf_gcs_no_bucket(op)) || op->response.status == 416)
 		return CF_STEP_DONE;
 	if (op->response.status != 206)
-		return cf_gcs_fail(op, "read back part of", upload->args.key);
+		return cf_gcs_fail(op, "read back part of object", upload->args.key);
 	chunk->length = op->response.sink_bytes;
 	if (cf_gcs_range(op, &last, &first, &total) && last == offset % handle.part_bytes &&
 		first - last + 1 == (int64_t) chunk->length && chunk->length <= op->request.sink_bytes)
 		return CF_STEP_DONE;
 	chunk->length = 0;
-	return cf_gcs_fails(op, CF_ERR_IO, true, "could not read back part of object \"%s\" of place \"%s\"",
+	return cf_remote_fails(op, CF_ERR_IO, "could not read back part of object \"%s\" of place \"%s\"",
 						upload->args.key, op->place->name);
 }
 
@@ -375,7 +374,7 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		return CF_STEP_ERROR;
 	if (state->body == NULL || state->part_number != 0 || (int64_t) state->used != upload->args.size_bytes)
 	{
-		cf_gcs_fails(op, CF_ERR_STATE, false, "upload of object \"%s\" is not complete", upload->args.key);
+		cf_remote_fails(op, CF_ERR_STATE, "upload of object \"%s\" is not complete", upload->args.key);
 		cf_error_hint(&op->err, "An object that goes in one request is begun again after a restart.");
 		return CF_STEP_ERROR;
 	}
@@ -419,7 +418,6 @@ static CfStep
 commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
-	char		shown[256];
 
 	if (op->phase == BEGIN && upload->sealed_version[0] != '\0' &&
 		strcmp(state->sealed.version, upload->sealed_version) == 0)
@@ -434,18 +432,17 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (op->phase == BEGIN)
 		return cf_gcs_look(op, LOOKED, upload->args.key);
 	op->phase = BEGIN;
-	cf_gcs_shown(upload->args.key, shown, sizeof(shown));
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_gcs_fails(op, CF_ERR_STATE, false, "neither object \"%s\" nor its upload is in place \"%s\"", shown,
+		return cf_remote_fails(op, CF_ERR_STATE, "neither object \"%s\" nor its upload is in place \"%s\"", cf_remote_shown(op, upload->args.key),
 							op->place->name);
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at", upload->args.key);
+		return cf_gcs_fail(op, "look at object", upload->args.key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
 	if (strcmp(stat->version, upload->sealed_version) == 0 ||
 		(cf_gcs_ours(stat, upload->args.owner_tag) && stat->size_bytes == upload->args.size_bytes))
 		return CF_STEP_DONE;
-	return cf_gcs_fails(op, CF_ERR_EXISTS, false, "object \"%s\" of place \"%s\" exists already", shown, op->place->name);
+	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
 }
 
 /*
@@ -490,7 +487,7 @@ abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_
 	int			status = op->response.status;
 
 	if (op->phase == REMOVED && status != 200 && status != 204 && (status != 404 || cf_gcs_no_bucket(op)))
-		return cf_gcs_fail(op, "remove part of", upload->args.key);
+		return cf_gcs_fail(op, "remove part of object", upload->args.key);
 	if (op->phase == LISTED)
 	{
 		if (!cf_gcs_pieces_read(op, handle->tag))
@@ -499,7 +496,7 @@ abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_
 			return cf_gcs_pieces_list(op, LISTED, handle->tag);
 		state->at_piece = 0;
 		if (state->piece_count > 0 && state->rounds++ >= ABORT_ROUNDS)
-			return cf_gcs_fails(op, CF_ERR_BUSY, true, "parts of upload \"%s\" of place \"%s\" still arrive", handle->tag,
+			return cf_remote_fails(op, CF_ERR_BUSY, "parts of upload \"%s\" of place \"%s\" still arrive", handle->tag,
 								op->place->name);
 	}
 	if (state->at_piece < state->piece_count)
@@ -531,13 +528,13 @@ abort_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_
 	if (op->phase == ASKED)
 	{
 		if (status != 200 && status != 204 && status != 412)
-			return cf_gcs_fail(op, "remove", upload->args.key);
+			return cf_gcs_fail(op, "remove object", upload->args.key);
 		op->phase = BEGIN;
 		return CF_STEP_DONE;
 	}
 	op->phase = BEGIN;
 	if (status != 200)
-		return cf_gcs_fail(op, "look at", upload->args.key);
+		return cf_gcs_fail(op, "look at object", upload->args.key);
 	if (!cf_gcs_answer_object(op, &stat))
 		return CF_STEP_ERROR;
 	if (!cf_gcs_ours(&stat, handle->tag) ||
@@ -570,15 +567,15 @@ cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStaleP
 		if (!cf_gcs_keep_text(op, &state->page_token, NULL))
 			return CF_STEP_ERROR;
 		page->uploads = cf_arena_alloc(op->arena, FIND_MAX * sizeof(CfStaleUpload));
-		return page->uploads == NULL ? cf_gcs_memory(op) : find_ask(op, token);
+		return page->uploads == NULL ? cf_remote_memory(op) : find_ask(op, token);
 	}
 	if (op->response.status != 200)
-		return cf_gcs_fail(op, "list", NULL);
+		return cf_gcs_fail(op, "list the objects", NULL);
 	if ((answer = cf_gcs_answer(op)) == NULL)
 		return CF_STEP_ERROR;
 	json_array_foreach(json_object_get(answer, "items"), i, item)
 	{
-		const char *name = cf_gcs_text(item, "name");
+		const char *name = cf_json_text(item, "name");
 		size_t		prefix = strlen(op->place->prefix) + strlen(CF_GCS_PARTS);
 		int64_t		size = 0;
 		int64_t		updated = 0;
@@ -596,8 +593,8 @@ cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStaleP
 			state->tag_bytes = state->tag_updated_us = 0;
 			state->tag_started_us = INT64_MAX;
 		}
-		(void) cf_gcs_number(cf_gcs_text(item, "size"), &size);
-		(void) cf_gcs_time(cf_gcs_text(item, "updated"), &updated);
+		(void) cf_gcs_number(cf_json_text(item, "size"), &size);
+		(void) cf_remote_time(cf_json_text(item, "updated"), &updated);
 		state->tag_bytes += size;
 		if (updated > state->tag_updated_us)
 			state->tag_updated_us = updated;
@@ -610,14 +607,14 @@ cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStaleP
 			break;
 		}
 	}
-	good = good && cf_gcs_keep_text(op, &state->page_token, cf_gcs_text(answer, "nextPageToken"));
+	good = good && cf_gcs_keep_text(op, &state->page_token, cf_json_text(answer, "nextPageToken"));
 	json_decref(answer);
 	if (!good)
-		return cf_gcs_memory(op);
+		return cf_remote_memory(op);
 	if (page->next == NULL && state->page_token != NULL)
 		return find_ask(op, NULL);
 	op->phase = BEGIN;
-	return page->next != NULL || find_flush(op, older_than_us, page) ? CF_STEP_DONE : cf_gcs_memory(op);
+	return page->next != NULL || find_flush(op, older_than_us, page) ? CF_STEP_DONE : cf_remote_memory(op);
 }
 
 /* find_ask asks for a page of pieces, from the upload named by token on, or where the last page ended. */
@@ -627,14 +624,14 @@ find_ask(CfOp *op, const char *token)
 	CfGcsState *state = op->state;
 	CfRequest  *request = cf_storage_op_request(op, "GET", "storage.objects.list");
 	char	   *prefix = cf_gcs_name(op, CF_GCS_PARTS);
-	char	   *from = token == NULL || prefix == NULL ? prefix : cf_gcs_printf(&op->request_arena, "%s%s", prefix, token);
+	char	   *from = token == NULL || prefix == NULL ? prefix : cf_remote_format(&op->request_arena, "%s%s", prefix, token);
 
 	request->answer_max = CF_GCS_PAGE_BYTES;
 	prefix = prefix == NULL ? NULL : cf_url_encode(&op->request_arena, prefix, strlen(prefix), false);
 	from = from == NULL ? NULL : cf_url_encode(&op->request_arena, from, strlen(from), false);
 	if (prefix == NULL || from == NULL)
-		return cf_gcs_memory(op);
-	return cf_gcs_send(op, LISTED, cf_gcs_printf(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
+		return cf_remote_memory(op);
+	return cf_gcs_send(op, LISTED, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
 					   "prefix=%s&startOffset=%s&maxResults=1000&fields=items(name,size,updated),nextPageToken%s%s", prefix,
 					   from, state->page_token == NULL ? "" : "&pageToken=",
 					   state->page_token == NULL ? "" : state->page_token);
@@ -649,7 +646,7 @@ find_flush(CfOp *op, int64_t older_than_us, CfStalePage *page)
 
 	if (state->tag[0] == '\0' || state->tag_updated_us >= older_than_us)
 		return true;
-	upload->handle = cf_gcs_printf(op->arena, "parts/%s/0/0", state->tag);
+	upload->handle = cf_remote_format(op->arena, "parts/%s/0/0", state->tag);
 	upload->owner_tag = cf_arena_strdup(op->arena, state->tag);
 	upload->started_us = state->tag_started_us;
 	upload->size_bytes = state->tag_bytes;

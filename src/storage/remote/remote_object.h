@@ -8,7 +8,7 @@
 #ifndef CF_STORAGE_REMOTE_OBJECT_H
 #define CF_STORAGE_REMOTE_OBJECT_H
 
-#include "storage/driver.h"
+#include "storage/remote/remote.h"
 
 /* remote_digest.c */
 

@@ -36,7 +36,6 @@
 #define CF_S3_PAGE_BYTES (8 * 1024 * 1024)	/* of one page of a listing */
 #define CF_S3_ETAG_MAX 64		/* longer ones are hashed in pins */
 #define CF_S3_UPLOAD_ID_MAX 240
-#define CF_S3_SHOWN 256			/* bytes of a key in a message */
 #define CF_S3_REGION_MAX 64
 
 typedef enum CfS3Checksum
@@ -103,16 +102,6 @@ typedef struct CfS3Keys
 	const char *region;
 	const char *service;
 } CfS3Keys;
-
-/* Text that grows in an arena; whoever adds the last piece looks at failed. */
-typedef struct CfS3Text
-{
-	CfArena    *arena;
-	char	   *data;			/* NUL-terminated once something was added */
-	size_t		length;
-	size_t		room;
-	bool		failed;
-} CfS3Text;
 
 /* Fields of a pin; "" = it does not have that one. */
 typedef struct CfS3Pin
@@ -183,7 +172,7 @@ enum
 /* What an op keeps between two steps; from the arena's allocator. */
 typedef struct CfS3State
 {
-	const CfPlace *asked;		/* the place that the present request goes to and is signed for; NULL = op->place */
+	CfRemoteState remote;		/* mended: it went to another region */
 	int64_t		at;				/* read: next byte; copy: first byte of the next part */
 	int64_t		end;			/* read: one after the last, -1 = not known yet */
 	char		version[CF_STORAGE_VERSION_MAX + 1];	/* read: the pin, once it is known */
@@ -205,10 +194,10 @@ typedef struct CfS3State
 	CfUpload	copying;		/* copy by parts: the upload at the destination; no handle = in one request */
 	int64_t		copy_part_bytes;
 	bool		replacing;		/* the parts replace the pinned object instead of creating one */
-	int			regions;		/* how often the present operation went to another region */
 } CfS3State;
 
 /* s3_driver.c */
+extern CfS3State *cf_s3_state(CfOp *op);
 extern const CfS3Store cf_s3_stores[];
 extern const int cf_s3_store_count;
 extern const CfS3Store *cf_s3_store(const CfPlace *place);
@@ -216,18 +205,11 @@ extern const CfAttributeRule *cf_s3_attributes(const CfPlace *place);	/* s3_attr
 extern CfS3Checksum cf_s3_checksum(const CfPlace *place);
 extern int64_t cf_s3_put_max(const CfPlace *place);
 extern bool cf_s3_accepts(const CfPlace *place, const char *option);
-extern CfS3State *cf_s3_state(CfOp *op);
-extern const CfPlace *cf_s3_asked(const CfOp *op);
 extern void cf_s3_buffer_free(CfOp *op);
 extern CfRequest *cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query);
-extern bool cf_s3_header(CfOp *op, const char *name, const char *value);
 extern bool cf_s3_amz_header(CfOp *op, const char *name, const char *value);
 extern bool cf_s3_body(CfOp *op, const void *body, size_t length);
 extern bool cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family);
-extern CfStep cf_s3_send(CfOp *op, int phase);
-extern CfStep cf_s3_done(CfOp *op);
-extern CfStep cf_s3_error(CfOp *op);
-extern CfStep cf_s3_memory(CfOp *op);
 
 /* s3_url.c */
 extern const char *cf_s3_region(const CfPlace *place);
@@ -236,17 +218,9 @@ extern bool cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1])
 extern bool cf_s3_again(CfOp *op);
 
 /* s3_text.c */
-extern void cf_s3_text_add(CfS3Text *text, const char *piece);
-extern void cf_s3_text_add_bytes(CfS3Text *text, const char *bytes, size_t length);
-extern void cf_s3_text_add_number(CfS3Text *text, int64_t number);
-extern void cf_s3_text_encode(CfS3Text *text, const char *piece);
 extern bool cf_s3_line_next(const char **lines, char name[128], const char **value, size_t *value_bytes);
-extern bool cf_s3_number(const char *text, int64_t max, int64_t *number);
-extern bool cf_s3_time_read(const char *text, int64_t *time_us);
-extern void cf_s3_time_write(int64_t time_us, char text[17]);
 extern char *cf_s3_word_encode(CfArena *arena, const char *text);
 extern char *cf_s3_word_decode(CfArena *arena, const char *text);
-extern void cf_s3_printable(char *shown, size_t room, const char *bytes);
 extern void cf_s3_pin_write(const CfS3Pin *pin, char version[CF_STORAGE_VERSION_MAX + 1]);
 extern bool cf_s3_pin_read(const char *version, CfS3Pin *pin);
 extern void cf_s3_pin_value(char *to, size_t room, const char *value);
@@ -272,9 +246,6 @@ extern CfStep cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 extern CfStep cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
 extern CfStep cf_s3_look(CfOp *op, const char *key, int phase);
 extern CfS3Found cf_s3_looked(CfOp *op, const char *key, CfObjectStat *stat);
-extern CfStep cf_s3_missing(CfOp *op, const char *key);
-extern CfStep cf_s3_changed(CfOp *op, const char *key);
-extern CfStep cf_s3_exists(CfOp *op, const char *key);
 extern bool cf_s3_pinned(const CfOp *op, const char *version);
 extern CfStep cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase);
 extern CfStep cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
@@ -343,11 +314,9 @@ extern bool cf_s3_fields(const CfResponse *response, CfS3Field *fields, int coun
 extern void cf_s3_code(const CfResponse *response, char code[64]);
 extern bool cf_s3_stranger(const CfOp *op);
 extern const char *cf_s3_answer(const CfOp *op, const char *name);
-extern bool cf_s3_success(const CfOp *op);
 extern bool cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head);
 extern bool cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head);
 extern void cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests);
 extern bool cf_s3_class_archived(const char *storage_class);
-extern CfStep cf_s3_unexpected(CfOp *op, const char *what, const char *key, const char *why);
 
 #endif							/* CF_STORAGE_S3_H */

@@ -15,7 +15,6 @@
 
 #define SKEW_US (INT64_C(15) * 60 * 1000000)
 #define CODE_BYTES 64
-#define ID_BYTES 128
 
 /* Codes that say more than the status; in what kind of error they end, and what helps. */
 static const struct
@@ -70,17 +69,6 @@ static const struct
 	{"PreconditionFailed", CF_ERR_CHANGED, CF_NET_FINAL, ""},
 };
 
-/* What a status says without a code. */
-static const struct
-{
-	int			status;
-	CfErrorKind kind;
-}			statuses[] = {
-	{400, CF_ERR_INPUT}, {401, CF_ERR_DENIED}, {403, CF_ERR_DENIED}, {404, CF_ERR_NOT_FOUND}, {405, CF_ERR_UNSUPPORTED},
-	{409, CF_ERR_BUSY}, {412, CF_ERR_CHANGED}, {413, CF_ERR_RANGE}, {416, CF_ERR_INPUT}, {501, CF_ERR_UNSUPPORTED},
-	{507, CF_ERR_FULL}
-};
-
 typedef struct FieldVisit
 {
 	CfS3Field  *fields;
@@ -92,7 +80,6 @@ static CfNetVerdict verdict_inside(const CfRequest *request, const CfResponse *r
 static CfNetVerdict verdict_of_code(const char *code, CfNetVerdict otherwise);
 static bool clock_is_wrong(const CfResponse *response);
 static bool has_session(const CfOp *op);
-static void harmless(char *text, const char *more);
 static bool attributes_fill(CfOp *op, CfObjectStat *stat);
 static char *metadata_of(CfOp *op);
 static void archive_fill(const CfOp *op, CfObjectStat *stat);
@@ -133,7 +120,7 @@ cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 static bool
 has_session(const CfOp *op)
 {
-	const CfPlace *place = op == NULL ? NULL : cf_s3_asked(op);
+	const CfPlace *place = op == NULL ? NULL : cf_remote_asked(op);
 
 	return place != NULL && place->token != NULL && place->token->value[0] != '\0';
 }
@@ -216,17 +203,7 @@ cf_s3_code(const CfResponse *response, char code[64])
 	code[0] = '\0';
 	if (response->body_bytes > 0)
 		(void) cf_s3_fields(response, &field, 1, &ignored);
-	harmless(code, ".");
-}
-
-/* harmless cuts a text at the first character that is no letter, digit or one of more. */
-static void
-harmless(char *text, const char *more)
-{
-	while ((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9') ||
-		   (*text != '\0' && strchr(more, *text) != NULL))
-		text++;
-	*text = '\0';
+	cf_remote_harmless(code, ".");
 }
 
 /* cf_s3_stranger tells whether an answer refuses the credentials themselves. A HEAD has no body that could tell. */
@@ -254,84 +231,37 @@ cf_s3_answer(const CfOp *op, const char *name)
 {
 	char		full[96];
 
-	snprintf(full, sizeof(full), "%s%s", cf_s3_store(cf_s3_asked(op))->dialect->header, name);
+	snprintf(full, sizeof(full), "%s%s", cf_s3_store(cf_remote_asked(op))->dialect->header, name);
 	return cf_net_answer(&op->response, full);
-}
-
-bool
-cf_s3_success(const CfOp *op)
-{
-	return op->response.status >= 200 && op->response.status < 300 && !op->response.truncated;
 }
 
 /* cf_s3_fail turns the answer into an error and ends the operation. */
 CfStep
 cf_s3_fail(CfOp *op, const char *what, const char *key)
 {
-	const CfPlace *place = cf_s3_asked(op);
-	const CfResponse *response = &op->response;
-	CfErrorKind kind = CF_ERR_IO;
-	const char *hint = "";
-	CfError		told = response->err;
-	CfNetVerdict verdict = cf_s3_classify(&op->request, response, op);
-	bool		renewable;
-	char		code[CODE_BYTES];
+	CfNetVerdict verdict = cf_s3_classify(&op->request, &op->response, op);
+	CfRemoteTold told = {.kind = cf_remote_kind(op->response.status)};
 	char		region[CF_S3_REGION_MAX + 1];
-	char		id[ID_BYTES];
-	char		shown[CF_S3_SHOWN];
+	char		hint[256];
 
-	cf_s3_printable(shown, sizeof(shown), key == NULL ? "" : key);
-	cf_s3_code(response, code);
-	snprintf(id, sizeof(id), "%s", cf_s3_answer(op, "request-id"));
-	harmless(id, "+/=:-_");
-	if (response->status == 0)
+	cf_s3_code(&op->response, told.code);
+	for (size_t i = 0; told.code[0] != '\0' && i < sizeof(codes) / sizeof(codes[0]); i++)
 	{
-		cf_error_set(&op->err, told.kind == CF_ERR_NONE ? CF_ERR_IO : told.kind, "could not %s%s%s%s in place \"%s\": %.200s", what,
-					 key == NULL ? "" : " \"", shown, key == NULL ? "" : "\"", place->name,
-					 told.message[0] == '\0' ? "no answer" : told.message);
-		op->err.retryable = told.kind == CF_ERR_NONE || told.retryable;
-		cf_error_detail(&op->err, "%s", told.detail);
-		cf_error_hint(&op->err, "%s", told.hint);
-		return cf_s3_error(op);
-	}
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		kind = statuses[i].status == response->status ? statuses[i].kind : kind;
-	for (size_t i = 0; code[0] != '\0' && i < sizeof(codes) / sizeof(codes[0]); i++)
-	{
-		if (strcmp(codes[i].code, code) != 0)
+		if (strcmp(codes[i].code, told.code) != 0)
 			continue;
-		kind = codes[i].kind;
-		hint = codes[i].hint;
+		told.kind = codes[i].kind;
+		told.hint = codes[i].hint;
 	}
-	cf_error_set(&op->err, kind, "could not %s%s%s%s in place \"%s\": HTTP %d%s%s", what, key == NULL ? "" : " \"", shown,
-				 key == NULL ? "" : "\"", place->name, response->status, code[0] == '\0' ? "" : " ", code);
-	renewable = verdict == CF_NET_REAUTHENTICATE && place->token != NULL && place->token->value[0] != '\0';
-	op->err.retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN || renewable ||
-		(op->err.retryable && kind != CF_ERR_IO);
-	if (id[0] != '\0')
-		cf_error_detail(&op->err, "The store's id of the request is %s.", id);
-	cf_error_hint(&op->err, "%s", hint);
-	if (renewable)
-		place->token->expires_us = 0;
+	told.token_refused = verdict == CF_NET_REAUTHENTICATE && has_session(op);
+	told.retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN || told.kind == CF_ERR_BUSY || told.kind == CF_ERR_FULL;
 	if (cf_s3_region_told(op, region))
 	{
-		op->err.kind = CF_ERR_INPUT;
-		op->err.retryable = false;
-		cf_error_hint(&op->err, "The bucket is in region %s: ALTER SERVER … OPTIONS (SET region '%s').", region, region);
+		snprintf(hint, sizeof(hint), "The bucket is in region %s: ALTER SERVER … OPTIONS (SET region '%s').", region, region);
+		told.kind = CF_ERR_INPUT;
+		told.hint = hint;
+		told.retryable = told.token_refused = false;
 	}
-	return cf_s3_error(op);
-}
-
-/* cf_s3_unexpected ends an operation whose answer is a success that cannot be one. */
-CfStep
-cf_s3_unexpected(CfOp *op, const char *what, const char *key, const char *why)
-{
-	char		shown[CF_S3_SHOWN];
-
-	cf_s3_printable(shown, sizeof(shown), key == NULL ? "" : key);
-	cf_error_set(&op->err, CF_ERR_IO, "could not %s%s%s%s in place \"%s\": %s", what, key == NULL ? "" : " \"", shown,
-				 key == NULL ? "" : "\"", cf_s3_asked(op)->name, why);
-	return cf_s3_error(op);
+	return cf_remote_refused(op, what, key, cf_s3_answer(op, "request-id"), &told);
 }
 
 /* cf_s3_head_fill reads what identifies a version; false = the answer has no ETag. */
@@ -351,7 +281,7 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 		version = cf_s3_answer(op, "generation");
 	if (etag[0] == '\0' || strlen(etag) >= sizeof(head->etag) || strlen(version) >= sizeof(head->version_id))
 	{
-		cf_s3_unexpected(op, "look at object", key, "the answer has no ETag");
+		cf_remote_unexpected(op, "look at object", key, "the answer has no ETag");
 		return false;
 	}
 	snprintf(head->etag, sizeof(head->etag), "%s", etag);
@@ -377,7 +307,7 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 		head->pin.modified = modified_us / 1000000;
 	head->locked = strcmp(cf_s3_answer(op, "object-lock-legal-hold"), "ON") == 0 ||
 		cf_s3_answer(op, "object-lock-retain-until-date")[0] != '\0';
-	head->tags = cf_s3_number(cf_s3_answer(op, "tagging-count"), 1000, &tags) ? (int) tags : 0;
+	head->tags = cf_remote_number(cf_s3_answer(op, "tagging-count"), 1000, &tags) ? (int) tags : 0;
 	return true;
 }
 
@@ -393,20 +323,20 @@ cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head)
 		return false;
 	if (length[0] == '\0')
 		length = cf_net_answer(&op->response, "content-length");
-	if (!cf_s3_number(length, INT64_MAX, &stat->size_bytes))
+	if (!cf_remote_number(length, INT64_MAX, &stat->size_bytes))
 	{
-		cf_s3_unexpected(op, "look at object", key, "the answer has no size");
+		cf_remote_unexpected(op, "look at object", key, "the answer has no size");
 		return false;
 	}
 	cf_s3_pin_write(&head->pin, stat->version);
 	stat->versioned = cf_s3_answer(op, "version-id")[0] != '\0' && strcmp(cf_s3_answer(op, "version-id"), "null") != 0;
 	if (head->pin.modified >= 0)
 		stat->mtime_us = head->pin.modified * 1000000;
-	stat->storage_class = storage_class[0] != '\0' ? keep(op, storage_class) : cf_s3_store(cf_s3_asked(op))->classes ? "STANDARD" : "";
+	stat->storage_class = storage_class[0] != '\0' ? keep(op, storage_class) : cf_s3_store(cf_remote_asked(op))->classes ? "STANDARD" : "";
 	stat->content_type = keep(op, cf_net_answer(&op->response, "content-type"));
 	if (!attributes_fill(op, stat) || stat->storage_class == NULL || stat->content_type == NULL)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
 	cf_s3_digests_fill(op, head->etag, &stat->digests);
@@ -449,9 +379,9 @@ attributes_fill(CfOp *op, CfObjectStat *stat)
 static char *
 metadata_of(CfOp *op)
 {
-	const char *header = cf_s3_store(cf_s3_asked(op))->dialect->header;
+	const char *header = cf_s3_store(cf_remote_asked(op))->dialect->header;
 	size_t		header_bytes = strlen(header);
-	CfS3Text	text = {.arena = op->arena};
+	CfRemoteText text = {.arena = op->arena};
 
 	for (int i = 0; i < op->response.header_count; i++)
 	{
@@ -467,12 +397,12 @@ metadata_of(CfOp *op)
 			*c = *c == '-' ? '_' : *c;
 		if ((value = cf_s3_word_decode(op->arena, at->value)) == NULL)
 			return NULL;
-		cf_s3_text_add(&text, name);
-		cf_s3_text_add(&text, "=");
-		cf_s3_text_add(&text, value);
-		cf_s3_text_add(&text, "\n");
+		cf_remote_text_add(&text, name);
+		cf_remote_text_add(&text, "=");
+		cf_remote_text_add(&text, value);
+		cf_remote_text_add(&text, "\n");
 	}
-	cf_s3_text_add(&text, "");
+	cf_remote_text_add(&text, "");
 	return text.failed ? NULL : text.data;
 }
 
@@ -534,7 +464,7 @@ cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests)
 		}
 	}
 	cf_remote_digests_goog(digests, &op->response);
-	if (!cf_s3_store(cf_s3_asked(op))->etag_md5 || (encryption[0] != '\0' && strcmp(encryption, "AES256") != 0) ||
+	if (!cf_s3_store(cf_remote_asked(op))->etag_md5 || (encryption[0] != '\0' && strcmp(encryption, "AES256") != 0) ||
 		cf_s3_answer(op, "server-side-encryption-customer-algorithm")[0] != '\0' ||
 		sscanf(etag, "\"%33[0-9a-f]", bare) != 1 || strlen(etag) != 34)
 		return;

@@ -85,17 +85,17 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	{
 		cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot copy from place \"%s\" by itself", op->place->name,
 					 source->name);
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (in_one(op->place, args->size_bytes) && cf_s3_pin_read(source_version, &pin) && pin.etag[0] != '~')
 	{
 		memset(&state->source, 0, sizeof(state->source));
 		snprintf(state->source.etag, sizeof(state->source.etag), "\"%s\"", pin.etag);
 		return copy_one(op, source, source_key, args);
 	}
-	state->asked = source;
+	state->remote.asked = source;
 	return cf_s3_look(op, source_key, S3_ASKED);
 }
 
@@ -109,23 +109,23 @@ copy_looked(CfOp *op, const char *source_key, const char *source_version, const 
 	switch (cf_s3_looked(op, source_key, &stat))
 	{
 		case CF_S3_MISSING:
-			return cf_s3_missing(op, source_key);
+			return cf_remote_missing(op, source_key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
 	}
 	if (!cf_s3_pinned(op, source_version) || stat.size_bytes != args->size_bytes)
-		return cf_s3_changed(op, source_key);
+		return cf_remote_changed(op, source_key);
 	if (stat.must_restore)
 	{
-		cf_s3_unexpected(op, "copy object", source_key, "it is archived");
+		cf_remote_unexpected(op, "copy object", source_key, "it is archived");
 		op->err.kind = CF_ERR_STATE;
 		op->err.retryable = false;
 		return CF_STEP_ERROR;
 	}
 	state->source = state->head;
-	state->asked = NULL;
+	state->remote.asked = NULL;
 	state->copying.args = *args;
 	if (stat.size_bytes == 0)
 		return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
@@ -143,10 +143,10 @@ copy_one(CfOp *op, const CfPlace *source, const char *source_key, const CfUpload
 		(checksum >= CF_S3_CHECKSUM_CRC32C &&
 		 !cf_s3_amz_header(op, "checksum-algorithm", checksum == CF_S3_CHECKSUM_CRC32C ? "CRC32C" : "CRC64NVME")) ||
 		!cf_s3_describe(op, args) || !cf_s3_condition(op, NULL))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.net_class = CF_NET_SLOW;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_s3_send(op, S3_COPY_ONE);
+	return cf_remote_send(op, S3_COPY_ONE);
 }
 
 /* copy_source names the pinned source of a copy. */
@@ -157,16 +157,16 @@ copy_source(CfOp *op, const CfPlace *source, const char *source_key)
 	CfArena    *arena = &op->request_arena;
 	char	   *prefix = cf_url_encode(arena, source->prefix, strlen(source->prefix), true);
 	char	   *key = cf_url_encode(arena, source_key, strlen(source_key), true);
-	CfS3Text	text = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
 
-	cf_s3_text_add(&text, "/");
-	cf_s3_text_encode(&text, source->bucket);
-	cf_s3_text_add(&text, "/");
-	cf_s3_text_add(&text, prefix == NULL ? "" : prefix);
-	cf_s3_text_add(&text, key == NULL ? "" : key);
+	cf_remote_text_add(&text, "/");
+	cf_remote_text_encode(&text, source->bucket);
+	cf_remote_text_add(&text, "/");
+	cf_remote_text_add(&text, prefix == NULL ? "" : prefix);
+	cf_remote_text_add(&text, key == NULL ? "" : key);
 	if (text.failed || prefix == NULL || key == NULL)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
 	return cf_s3_amz_header(op, "copy-source", text.data) &&
@@ -186,16 +186,16 @@ copy_one_answer(CfOp *op, const CfPlace *source, const char *source_key, const C
 	cf_s3_code(&op->response, code);
 	if (op->response.status == 412)
 	{
-		cf_s3_changed(op, source_key);
+		cf_remote_changed(op, source_key);
 		state->told = op->err;
 		return cf_s3_look(op, args->key, S3_SETTLING);
 	}
 	if (op->response.status == 404 && strcmp(code, "NoSuchKey") == 0)
 	{
-		state->asked = source;
-		return cf_s3_missing(op, source_key);
+		state->remote.asked = source;
+		return cf_remote_missing(op, source_key);
 	}
-	if (!cf_s3_success(op) || code[0] != '\0')
+	if (!cf_remote_success(op) || code[0] != '\0')
 		return cf_s3_fail(op, "copy object", args->key);
 	return copy_told(op) ? cf_s3_put_answer(op, args, stat) : cf_s3_look(op, args->key, S3_SETTLING);
 }
@@ -240,7 +240,7 @@ parts_begin(CfOp *op, const CfUploadArgs *args)
 	CfStep		step;
 
 	if (!cf_s3_joinable(op))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	state->part_count = 0;
 	state->at = 0;
 	state->copy_part_bytes = cf_s3_part_bytes(args->size_bytes, CF_S3_COPY_PART);
@@ -271,7 +271,7 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 	if (op->phase == S3_COPY_ABORTED)
 	{
 		op->err = state->told;
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == S3_SETTLING)
 	{
@@ -298,9 +298,9 @@ copy_part_send(CfOp *op, const CfPlace *source, const char *source_key)
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) state->at, (long long) (state->at + length - 1));
 	if (query == NULL || cf_s3_request(op, "PUT", "UploadPartCopy", state->copying.args.key, query) == NULL ||
 		!copy_source(op, source, source_key) || !cf_s3_amz_header(op, "copy-source-range", range))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.net_class = CF_NET_SLOW;
-	return cf_s3_send(op, S3_COPY_PART);
+	return cf_remote_send(op, S3_COPY_PART);
 }
 
 /* copy_part_answer ends a part; DONE = the next one may be copied. */
@@ -315,10 +315,10 @@ copy_part_answer(CfOp *op, char *token, const char *source_key)
 	cf_s3_code(&op->response, code);
 	if (op->response.status == 412)
 	{
-		cf_s3_changed(op, source_key);
+		cf_remote_changed(op, source_key);
 		return copy_abort(op, token);
 	}
-	if (!cf_s3_success(op) || code[0] != '\0')
+	if (!cf_remote_success(op) || code[0] != '\0')
 	{
 		cf_s3_fail(op, "copy a part of object", copying->args.key);
 		/* Who was told no token cannot give the parts back. */
@@ -339,8 +339,8 @@ copy_abort(CfOp *op, char *token)
 	if (token != NULL)
 		token[0] = '\0';
 	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", state->copying.args.key, query) == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_COPY_ABORTED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_COPY_ABORTED);
 }
 
 /* same_store tells whether one request can name both places: the same endpoint, or regions of one partition of AWS. */
@@ -396,12 +396,12 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 		.attributes = stat->attributes};
 
 	if (!cf_s3_pinned(op, version))
-		return cf_s3_changed(op, key);
+		return cf_remote_changed(op, key);
 	if (strcmp(stat->storage_class, storage_class) == 0)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	if (stat->must_restore || !cf_s3_store(op->place)->copies || (!replaces && state->head.version_id[0] == '\0'))
 	{
-		cf_s3_unexpected(op, "change the class of object", key, stat->must_restore ? "it is archived" : "the store cannot do it safely");
+		cf_remote_unexpected(op, "change the class of object", key, stat->must_restore ? "it is archived" : "the store cannot do it safely");
 		op->err.kind = stat->must_restore ? CF_ERR_STATE : CF_ERR_UNSUPPORTED;
 		op->err.retryable = false;
 		cf_error_hint(&op->err, "%s", stat->must_restore ? "Restore it first." :
@@ -445,10 +445,10 @@ class_send(CfOp *op, const CfUploadArgs *args)
 			(sse[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption", sse)) &&
 			(sse[0] != 'a' || kms[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", kms));
 	if (!good)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.net_class = CF_NET_SLOW;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_s3_send(op, S3_COPY_ONE);
+	return cf_remote_send(op, S3_COPY_ONE);
 }
 
 /* class_answer has the object looked at: an answer does not tell its class. */
@@ -459,8 +459,8 @@ class_answer(CfOp *op, const char *key)
 
 	cf_s3_code(&op->response, code);
 	if (op->response.status == 412)
-		return cf_s3_changed(op, key);
-	if (!cf_s3_success(op) || code[0] != '\0')
+		return cf_remote_changed(op, key);
+	if (!cf_remote_success(op) || code[0] != '\0')
 		return cf_s3_fail(op, "copy object", key);
 	return cf_s3_look(op, key, S3_SETTLING);
 }
@@ -472,51 +472,51 @@ class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat
 	switch (cf_s3_looked(op, key, stat))
 	{
 		case CF_S3_MISSING:
-			return cf_s3_missing(op, key);
+			return cf_remote_missing(op, key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
 	}
 	if (strcmp(stat->storage_class, storage_class) != 0)
-		return cf_s3_unexpected(op, "change the class of object", key, "the store left it as it was");
-	return cf_s3_done(op);
+		return cf_remote_unexpected(op, "change the class of object", key, "the store left it as it was");
+	return cf_remote_done(op);
 }
 
 CfStep
 cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const char *priority)
 {
-	CfS3Text	body = {.arena = op->arena};
+	CfRemoteText body = {.arena = op->arena};
 	CfObjectStat stat;
 	char	   *tier;
 
 	if (op->phase == S3_START)
 		return cf_s3_look(op, key, S3_ASKED);
 	if (op->phase == S3_ASKED_MORE)
-		return cf_s3_success(op) || op->response.status == 409 ? cf_s3_done(op) : cf_s3_fail(op, "restore object", key);
+		return cf_remote_success(op) || op->response.status == 409 ? cf_remote_done(op) : cf_s3_fail(op, "restore object", key);
 	switch (cf_s3_looked(op, key, &stat))
 	{
 		case CF_S3_MISSING:
-			return cf_s3_missing(op, key);
+			return cf_remote_missing(op, key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
 	}
 	if (!cf_s3_pinned(op, version))
-		return cf_s3_changed(op, key);
+		return cf_remote_changed(op, key);
 	if (!stat.must_restore || stat.restoring)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	tier = cf_xml_escape(op->arena, priority == NULL || priority[0] == '\0' ? "Bulk" : priority);
-	cf_s3_text_add(&body, "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>");
-	cf_s3_text_add_number(&body, days < 1 ? 1 : days);
-	cf_s3_text_add(&body, "</Days><GlacierJobParameters><Tier>");
-	cf_s3_text_add(&body, tier == NULL ? "" : tier);
-	cf_s3_text_add(&body, "</Tier></GlacierJobParameters></RestoreRequest>");
+	cf_remote_text_add(&body, "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>");
+	cf_remote_text_number(&body, days < 1 ? 1 : days);
+	cf_remote_text_add(&body, "</Days><GlacierJobParameters><Tier>");
+	cf_remote_text_add(&body, tier == NULL ? "" : tier);
+	cf_remote_text_add(&body, "</Tier></GlacierJobParameters></RestoreRequest>");
 	if (body.failed || tier == NULL)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length) ||
-		!cf_s3_header(op, "Content-Type", "application/xml"))
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_ASKED_MORE);
+		!cf_remote_header(op, "Content-Type", "application/xml"))
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_ASKED_MORE);
 }

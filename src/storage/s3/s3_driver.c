@@ -212,7 +212,7 @@ option_check(const CfPlace *place, CfError *err)
 							 choices[i].values[1] ? choices[i].values[1] : "", choices[i].values[2] ? " or " : "",
 							 choices[i].values[2] ? choices[i].values[2] : "");
 	}
-	if (put_max[0] != '\0' && (!cf_s3_number(put_max, 1024, &number) || number < 1))
+	if (put_max[0] != '\0' && (!cf_remote_number(put_max, 1024, &number) || number < 1))
 		return cf_error_set(err, CF_ERR_INPUT, "option \"put_max_mb\" of place \"%s\" is a number from 1 to 1024", place->name);
 	if (owner[0] != '\0' && (strlen(owner) != 12 || strspn(owner, "0123456789") != 12))
 		return cf_error_set(err, CF_ERR_INPUT, "option \"expected_bucket_owner\" of place \"%s\" is an account number of 12 digits",
@@ -305,9 +305,9 @@ s3_key_check(const CfPlace *place, const char *key, CfError *err)
 {
 	size_t		length = strlen(place->prefix) + strlen(key);
 	int			segment_max = cf_s3_store(place)->segment_max;
-	char		shown[CF_S3_SHOWN];
+	char		shown[CF_REMOTE_SHOWN];
 
-	cf_s3_printable(shown, sizeof(shown), key);
+	cf_utf8_shown(shown, sizeof(shown), key);
 	if (length > CF_STORAGE_KEY_MAX)
 		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: %zu bytes with the prefix, at most %d", shown, length,
 							CF_STORAGE_KEY_MAX);
@@ -383,7 +383,7 @@ cf_s3_put_max(const CfPlace *place)
 {
 	int64_t		mb;
 
-	return cf_s3_number(cf_storage_option(place, "put_max_mb"), 1024, &mb) && mb > 0 ? mb * 1024 * 1024 : CF_S3_PUT_MAX;
+	return cf_remote_number(cf_storage_option(place, "put_max_mb"), 1024, &mb) && mb > 0 ? mb * 1024 * 1024 : CF_S3_PUT_MAX;
 }
 
 /* cf_s3_accepts tells whether a person accepted a risk by an option. */
@@ -393,33 +393,11 @@ cf_s3_accepts(const CfPlace *place, const char *option)
 	return strcmp(cf_storage_option(place, option), "true") == 0;
 }
 
-/* cf_s3_state gives what the op remembers; NULL = out of memory, and op->err says so. */
+/* cf_s3_state gives what the op remembers; NULL = out of memory, told in op->err. */
 CfS3State *
 cf_s3_state(CfOp *op)
 {
-	CfS3State  *state = op->state;
-	const CfAllocator *allocator = &op->arena->allocator;
-
-	if (state != NULL)
-		return state;
-	state = allocator->alloc(allocator->ctx, sizeof(*state));
-	if (state == NULL)
-	{
-		cf_s3_memory(op);
-		return NULL;
-	}
-	memset(state, 0, sizeof(*state));
-	op->state = state;
-	return state;
-}
-
-/* cf_s3_asked gives the place that the present request goes to: the op's, or the source of a copy. */
-const CfPlace *
-cf_s3_asked(const CfOp *op)
-{
-	const CfS3State *state = op->state;
-
-	return state != NULL && state->asked != NULL ? state->asked : op->place;
+	return cf_remote_state(op, sizeof(CfS3State));
 }
 
 /* cf_s3_buffer_free gives the bytes back that wait to be sent. */
@@ -460,7 +438,7 @@ cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, c
 
 	if (cf_s3_state(op) == NULL)
 		return NULL;
-	place = cf_s3_asked(op);
+	place = cf_remote_asked(op);
 	request = cf_storage_op_request(op, method, verb);
 	request->url = cf_s3_url(place, &op->request_arena, key, query);
 	request->sign = cf_s3_sign;
@@ -468,7 +446,7 @@ cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, c
 	request->place = &place->net;
 	if (request->url == NULL)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return NULL;
 	}
 	if ((cf_storage_option(place, "request_payer")[0] != '\0' &&
@@ -527,34 +505,20 @@ cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family)
 		cf_s3_amz_header(op, names[2], digest);
 }
 
-/* cf_s3_header adds a header whose value may be gone later: it is copied. false = op->err tells why. */
-bool
-cf_s3_header(CfOp *op, const char *name, const char *value)
-{
-	char	   *copy = cf_arena_strdup(&op->request_arena, value);
-
-	if (copy == NULL)
-	{
-		cf_s3_memory(op);
-		return false;
-	}
-	return cf_net_header(&op->request, name, copy, &op->err);
-}
-
 /* cf_s3_amz_header adds a header of the dialect's own family: x-amz-…, or x-goog-…. */
 bool
 cf_s3_amz_header(CfOp *op, const char *name, const char *value)
 {
-	CfS3Text	text = {.arena = &op->request_arena};
+	CfRemoteText text = {.arena = &op->request_arena};
 
-	cf_s3_text_add(&text, cf_s3_store(cf_s3_asked(op))->dialect->header);
-	cf_s3_text_add(&text, name);
+	cf_remote_text_add(&text, cf_s3_store(cf_remote_asked(op))->dialect->header);
+	cf_remote_text_add(&text, name);
 	if (text.failed)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
-	return cf_s3_header(op, text.data, value);
+	return cf_remote_header(op, text.data, value);
 }
 
 /* cf_s3_body gives the request its body and tells the digest that is signed. */
@@ -562,23 +526,23 @@ bool
 cf_s3_body(CfOp *op, const void *body, size_t length)
 {
 	CfRequest  *request = &op->request;
-	const CfPlace *place = cf_s3_asked(op);
+	const CfPlace *place = cf_remote_asked(op);
 	bool		sign = strncmp(request->url, "https://", 8) != 0 || length <= SIGNED_BODY_MAX ||
 		strcmp(cf_storage_option(place, "payload_signing"), "always") == 0;
 	char		hex[CF_HEX_BYTES(32)] = "UNSIGNED-PAYLOAD";
 	uint8_t		digest[32];
-	CfS3Text	name = {.arena = &op->request_arena};
+	CfRemoteText name = {.arena = &op->request_arena};
 
 	if (sign && !cf_sha256(body == NULL ? "" : body, length, digest))
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
 	if (sign)
 		cf_hex_encode(digest, sizeof(digest), hex);
 	/* The one of an empty body is there from the beginning. */
-	cf_s3_text_add(&name, cf_s3_store(place)->dialect->header);
-	cf_s3_text_add(&name, "content-sha256");
+	cf_remote_text_add(&name, cf_s3_store(place)->dialect->header);
+	cf_remote_text_add(&name, "content-sha256");
 	for (int i = 0; !name.failed && i < request->header_count; i++)
 	{
 		if (strcmp(request->headers[i].name, name.data) == 0)
@@ -588,45 +552,8 @@ cf_s3_body(CfOp *op, const void *body, size_t length)
 	request->body_bytes = length;
 	if (name.failed)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
-	return cf_s3_header(op, name.data, hex);
-}
-
-/* cf_s3_send hands the request over; the answer is awaited in phase. */
-CfStep
-cf_s3_send(CfOp *op, int phase)
-{
-	op->phase = phase;
-	return CF_STEP_SEND;
-}
-
-CfStep
-cf_s3_done(CfOp *op)
-{
-	CfS3State  *state = op->state;
-
-	if (state != NULL)
-	{
-		state->asked = NULL;
-		state->regions = 0;
-	}
-	op->phase = S3_START;
-	return CF_STEP_DONE;
-}
-
-/* cf_s3_error ends an operation whose op->err is set. */
-CfStep
-cf_s3_error(CfOp *op)
-{
-	cf_s3_done(op);
-	return CF_STEP_ERROR;
-}
-
-CfStep
-cf_s3_memory(CfOp *op)
-{
-	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for a request to place \"%s\"", op->place->name);
-	return cf_s3_error(op);
+	return cf_remote_header(op, name.data, hex);
 }

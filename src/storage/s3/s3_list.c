@@ -34,33 +34,33 @@ static bool entry_keep(ListVisit *visit);
 CfStep
 cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page)
 {
-	CfS3Text	query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 
 	if (cf_s3_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase != S3_START)
 		return list_answer(op, page, max_entries);
-	cf_s3_text_add(&query, "list-type=2&encoding-type=url&max-keys=");
-	cf_s3_text_add_number(&query, max_entries < LIST_MAX ? max_entries : LIST_MAX);
-	cf_s3_text_add(&query, "&prefix=");
-	cf_s3_text_encode(&query, op->place->prefix);
-	cf_s3_text_encode(&query, prefix);
+	cf_remote_text_add(&query, "list-type=2&encoding-type=url&max-keys=");
+	cf_remote_text_number(&query, max_entries < LIST_MAX ? max_entries : LIST_MAX);
+	cf_remote_text_add(&query, "&prefix=");
+	cf_remote_text_encode(&query, op->place->prefix);
+	cf_remote_text_encode(&query, prefix);
 	if (token != NULL)
 	{
-		cf_s3_text_add(&query, "&continuation-token=");
-		cf_s3_text_add(&query, token);
+		cf_remote_text_add(&query, "&continuation-token=");
+		cf_remote_text_add(&query, token);
 		if (strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%-._~") != strlen(token))
 		{
 			cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of a listing");
-			return cf_s3_error(op);
+			return cf_remote_error(op);
 		}
 	}
 	if (query.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "GET", "ListObjectsV2", NULL, query.data) == NULL)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_s3_send(op, S3_ASKED);
+	return cf_remote_send(op, S3_ASKED);
 }
 
 /* list_answer reads one page; keys come without the place's prefix, and a key outside of it is the store's mistake. */
@@ -69,7 +69,7 @@ list_answer(CfOp *op, CfListPage *page, int max_entries)
 {
 	const char *prefix = op->place->prefix;
 	ListVisit	visit = {.op = op, .page = page, .pin = {.modified = -1}};
-	CfS3Text	next = {.arena = op->arena};
+	CfRemoteText next = {.arena = op->arena};
 	int			kept = 0;
 
 	memset(page, 0, sizeof(*page));
@@ -79,13 +79,13 @@ list_answer(CfOp *op, CfListPage *page, int max_entries)
 		op->err.kind = CF_ERR_STATE;	/* a bucket that is not there must not look like objects that are gone */
 		return CF_STEP_ERROR;
 	}
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "list the objects", NULL);
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, list_visit, &visit, &op->err))
-		return visit.failed ? cf_s3_memory(op) : cf_s3_error(op);
+		return visit.failed ? cf_remote_memory(op) : cf_remote_error(op);
 	if (visit.bad || page->count > (max_entries < LIST_MAX ? max_entries : LIST_MAX) ||
 		(visit.truncated && (visit.next == NULL || visit.next[0] == '\0')))
-		return cf_s3_unexpected(op, "list the objects", NULL, "the answer makes no sense");
+		return cf_remote_unexpected(op, "list the objects", NULL, "the answer makes no sense");
 	for (int i = 0; i < page->count; i++)
 	{
 		CfListEntry entry = page->entries[i];
@@ -104,10 +104,10 @@ list_answer(CfOp *op, CfListPage *page, int max_entries)
 	page->count = kept;
 	if (visit.truncated)
 	{
-		cf_s3_text_encode(&next, visit.next);
+		cf_remote_text_encode(&next, visit.next);
 		page->next = next.data;
 	}
-	return next.failed ? cf_s3_memory(op) : cf_s3_done(op);
+	return next.failed ? cf_remote_memory(op) : cf_remote_done(op);
 }
 
 static bool
@@ -145,7 +145,7 @@ entry_visit(ListVisit *visit, const char *path, const char *text, size_t length)
 	else if (strcmp(path, "/StorageClass") == 0)
 		visit->failed |= (stat->storage_class = cf_arena_strndup(visit->op->arena, text, length)) == NULL;
 	else if (strcmp(path, "/Size") == 0)
-		visit->bad |= !cf_s3_number(text, INT64_MAX, &stat->size_bytes);
+		visit->bad |= !cf_remote_number(text, INT64_MAX, &stat->size_bytes);
 	else if (strcmp(path, "/ETag") == 0 && snprintf(bare, sizeof(bare), "%s", text) < (int) sizeof(bare))
 	{
 		size_t		end = strlen(bare);
@@ -154,7 +154,7 @@ entry_visit(ListVisit *visit, const char *path, const char *text, size_t length)
 			bare[--end] = '\0';
 		cf_s3_pin_value(visit->pin.etag, sizeof(visit->pin.etag), bare[0] == '"' && end > 1 ? bare + 1 : bare);
 	}
-	else if (strcmp(path, "/LastModified") == 0 && cf_s3_time_read(text, &stat->mtime_us))
+	else if (strcmp(path, "/LastModified") == 0 && cf_remote_time(text, &stat->mtime_us))
 		visit->pin.modified = stat->mtime_us / 1000000;
 	else if (strcmp(path, "/RestoreStatus/IsRestoreInProgress") == 0)
 		stat->restoring = strcmp(text, "true") == 0;

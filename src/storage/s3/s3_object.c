@@ -18,7 +18,6 @@ static bool tag_visit(void *ctx, const char *path, const char *text, size_t leng
 static CfStep read_send(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep read_nothing(CfOp *op, const CfReadArgs *args);
-static CfStep read_outside(CfOp *op, const CfReadArgs *args, int64_t size_bytes);
 static bool range_told(const CfOp *op, int64_t *first, int64_t *last, int64_t *size_bytes);
 static bool metadata_add(CfOp *op, const CfUploadArgs *args, const char *lines, bool own, size_t *bytes, CfError *err);
 static bool metadata_name(const char *name, char wire[128]);
@@ -30,10 +29,10 @@ CfStep
 cf_s3_look(CfOp *op, const char *key, int phase)
 {
 	if (cf_s3_request(op, "HEAD", "HeadObject", key, "") == NULL)
-		return cf_s3_error(op);
-	if (cf_s3_store(cf_s3_asked(op))->dialect == &cf_s3_aws4 && !cf_s3_amz_header(op, "checksum-mode", "ENABLED"))
-		return cf_s3_error(op);
-	return cf_s3_send(op, phase);
+		return cf_remote_error(op);
+	if (cf_s3_store(cf_remote_asked(op))->dialect == &cf_s3_aws4 && !cf_s3_amz_header(op, "checksum-mode", "ENABLED"))
+		return cf_remote_error(op);
+	return cf_remote_send(op, phase);
 }
 
 /* cf_s3_looked reads the answer to cf_s3_look; what identifies the version is in state->head then. */
@@ -44,46 +43,12 @@ cf_s3_looked(CfOp *op, const char *key, CfObjectStat *stat)
 
 	if (op->response.status == 404 || (op->response.status == 405 && cf_s3_answer(op, "delete-marker")[0] != '\0'))
 		return CF_S3_MISSING;
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 	{
 		cf_s3_fail(op, "look at object", key);
 		return CF_S3_FAILED;
 	}
 	return cf_s3_stat_fill(op, key, stat, &state->head) ? CF_S3_FOUND : CF_S3_FAILED;
-}
-
-/* cf_s3_missing ends an operation on an object that is not there. */
-CfStep
-cf_s3_missing(CfOp *op, const char *key)
-{
-	char		shown[CF_S3_SHOWN];
-
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_NOT_FOUND, "object \"%s\" is not in place \"%s\"", shown, cf_s3_asked(op)->name);
-	return cf_s3_error(op);
-}
-
-/* cf_s3_changed ends an operation on an object that is another version by now. */
-CfStep
-cf_s3_changed(CfOp *op, const char *key)
-{
-	char		shown[CF_S3_SHOWN];
-
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", shown, cf_s3_asked(op)->name);
-	cf_error_detail(&op->err, "It is no longer the version that was asked for.");
-	return cf_s3_error(op);
-}
-
-/* cf_s3_exists ends a create at an address where somebody else's object is. */
-CfStep
-cf_s3_exists(CfOp *op, const char *key)
-{
-	char		shown[CF_S3_SHOWN];
-
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" already exists in place \"%s\"", shown, op->place->name);
-	return cf_s3_error(op);
 }
 
 /* cf_s3_pinned compares the object that was looked at with a pin; "" is every version. */
@@ -108,23 +73,23 @@ cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat)
 	switch (cf_s3_looked(op, key, stat))
 	{
 		case CF_S3_MISSING:
-			return cf_s3_missing(op, key);
+			return cf_remote_missing(op, key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
 	}
 	if (state->head.tags == 0)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	state->stat = *stat;
 	if (cf_s3_request(op, "GET", "GetObjectTagging", key, "tagging=") == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_ASKED_MORE);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_ASKED_MORE);
 }
 
 typedef struct TagVisit
 {
-	CfS3Text	text;
+	CfRemoteText text;
 	char		name[513];		/* 128 characters */
 } TagVisit;
 
@@ -135,16 +100,16 @@ stat_tags(CfOp *op, const char *key, CfObjectStat *stat)
 	CfS3State  *state = op->state;
 	TagVisit	visit = {.text = {.arena = op->arena}};
 
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "read the tags of object", key);
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, tag_visit, &visit, &op->err))
-		return cf_s3_error(op);
-	cf_s3_text_add(&visit.text, "");
+		return cf_remote_error(op);
+	cf_remote_text_add(&visit.text, "");
 	if (visit.text.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	*stat = state->stat;
 	stat->attributes.tags = visit.text.data;
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 static bool
@@ -157,10 +122,10 @@ tag_visit(void *ctx, const char *path, const char *text, size_t length)
 		snprintf(visit->name, sizeof(visit->name), "%s", text);
 	else if (strcmp(path, "Tagging/TagSet/Tag/Value") == 0 && strchr(text, '\n') == NULL && strchr(visit->name, '\n') == NULL)
 	{
-		cf_s3_text_add(&visit->text, visit->name);
-		cf_s3_text_add(&visit->text, "=");
-		cf_s3_text_add(&visit->text, text);
-		cf_s3_text_add(&visit->text, "\n");
+		cf_remote_text_add(&visit->text, visit->name);
+		cf_remote_text_add(&visit->text, "=");
+		cf_remote_text_add(&visit->text, text);
+		cf_remote_text_add(&visit->text, "\n");
 	}
 	return true;
 }
@@ -179,7 +144,7 @@ cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 		state->end = -1;
 		snprintf(state->version, sizeof(state->version), "%s", args->version);
 		if (state->version[0] != '\0' && !cf_s3_pin_read(state->version, &pin))
-			return cf_s3_changed(op, args->key);
+			return cf_remote_changed(op, args->key);
 		if (args->length == 0)
 			return cf_s3_look(op, args->key, S3_ASKED_MORE);
 	}
@@ -203,22 +168,22 @@ read_send(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	char		etag[CF_S3_ETAG_MAX + 3];
 
 	if (request == NULL)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (room > left)
 		room = left;
 	snprintf(text, sizeof(text), "bytes=%lld-%lld", (long long) state->at, (long long) (state->at + room - 1));
-	if (!cf_s3_header(op, "Range", text))
-		return cf_s3_error(op);
+	if (!cf_remote_header(op, "Range", text))
+		return cf_remote_error(op);
 	if (cf_s3_pin_read(state->version, &pin) && pin.etag[0] != '~')
 	{
 		snprintf(etag, sizeof(etag), "\"%s\"", pin.etag);
-		if (!cf_s3_header(op, "If-Match", etag))
-			return cf_s3_error(op);
+		if (!cf_remote_header(op, "If-Match", etag))
+			return cf_remote_error(op);
 	}
 	request->sink = chunk->data;
 	request->sink_bytes = (size_t) room;
 	request->net_class = CF_NET_BODY;
-	return cf_s3_send(op, S3_ASKED);
+	return cf_remote_send(op, S3_ASKED);
 }
 
 /* read_answer takes the bytes of one range, when they are of the pinned version and as many as was told. */
@@ -233,35 +198,35 @@ read_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	int64_t		last;
 
 	if (response->status == 412)
-		return cf_s3_changed(op, args->key);
+		return cf_remote_changed(op, args->key);
 	if (response->status == 404)
-		return cf_s3_missing(op, args->key);
+		return cf_remote_missing(op, args->key);
 	if (response->status == 416)
 		return cf_s3_look(op, args->key, S3_ASKED_MORE);
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "read object", args->key);
 	if (!cf_s3_head_fill(op, args->key, &state->head))
 		return CF_STEP_ERROR;
 	if (!cf_s3_pinned(op, state->version))
-		return cf_s3_changed(op, args->key);
+		return cf_remote_changed(op, args->key);
 	if (!range_told(op, &first, &last, &size_bytes) || first != state->at || last - first + 1 != got ||
 		got > (int64_t) op->request.sink_bytes || got > (int64_t) chunk->capacity)
-		return cf_s3_unexpected(op, "read object", args->key, "the answer has another range than was asked for");
+		return cf_remote_unexpected(op, "read object", args->key, "the answer has another range than was asked for");
 	if (state->end < 0)
 	{
 		if (args->length >= 0 && args->length > size_bytes - args->offset)
-			return read_outside(op, args, size_bytes);
+			return cf_remote_outside(op, args->key, size_bytes);
 		state->end = args->length >= 0 ? args->offset + args->length : size_bytes;
 		cf_s3_pin_write(&state->head.pin, state->version);
 	}
 	else if (args->length < 0 && size_bytes != state->end)
-		return cf_s3_changed(op, args->key);
+		return cf_remote_changed(op, args->key);
 	if (got > state->end - state->at)
-		return cf_s3_unexpected(op, "read object", args->key, "the answer has more than was asked for");
+		return cf_remote_unexpected(op, "read object", args->key, "the answer has more than was asked for");
 	chunk->length = (size_t) got;
 	state->at += got;
 	if (state->at == state->end)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	op->phase = S3_READ_MORE;
 	return CF_STEP_AGAIN;
 }
@@ -280,12 +245,12 @@ range_told(const CfOp *op, int64_t *first, int64_t *last, int64_t *size_bytes)
 		*size_bytes = (int64_t) op->response.sink_bytes;
 		*last = *size_bytes - 1;
 		return cf_net_answer(&op->response, "content-length")[0] == '\0' ||
-			(cf_s3_number(cf_net_answer(&op->response, "content-length"), INT64_MAX, size_bytes) &&
+			(cf_remote_number(cf_net_answer(&op->response, "content-length"), INT64_MAX, size_bytes) &&
 			 *size_bytes == (int64_t) op->response.sink_bytes);
 	}
 	return sscanf(range, "bytes %23[0-9]-%23[0-9]/%23[0-9]%n", numbers[0], numbers[1], numbers[2], &used) == 3 &&
-		range[used] == '\0' && cf_s3_number(numbers[0], INT64_MAX, first) && cf_s3_number(numbers[1], INT64_MAX - 1, last) &&
-		cf_s3_number(numbers[2], INT64_MAX, size_bytes) && *first <= *last && *last < *size_bytes;
+		range[used] == '\0' && cf_remote_number(numbers[0], INT64_MAX, first) && cf_remote_number(numbers[1], INT64_MAX - 1, last) &&
+		cf_remote_number(numbers[2], INT64_MAX, size_bytes) && *first <= *last && *last < *size_bytes;
 }
 
 /* read_nothing ends a read of no bytes: of an empty range, at the end of an object, or beyond. */
@@ -298,7 +263,7 @@ read_nothing(CfOp *op, const CfReadArgs *args)
 	switch (cf_s3_looked(op, args->key, &stat))
 	{
 		case CF_S3_MISSING:
-			return cf_s3_missing(op, args->key);
+			return cf_remote_missing(op, args->key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
@@ -306,23 +271,12 @@ read_nothing(CfOp *op, const CfReadArgs *args)
 	}
 	/* A range that went on and is not there any more, or one that is: then the object changed between two answers. */
 	if (!cf_s3_pinned(op, state->version) || state->end >= 0)
-		return cf_s3_changed(op, args->key);
+		return cf_remote_changed(op, args->key);
 	if (args->offset > stat.size_bytes || args->length > stat.size_bytes - args->offset)
-		return read_outside(op, args, stat.size_bytes);
+		return cf_remote_outside(op, args->key, stat.size_bytes);
 	if (args->offset < stat.size_bytes && args->length != 0)
-		return cf_s3_changed(op, args->key);
-	return cf_s3_done(op);
-}
-
-static CfStep
-read_outside(CfOp *op, const CfReadArgs *args, int64_t size_bytes)
-{
-	char		shown[CF_S3_SHOWN];
-
-	cf_s3_printable(shown, sizeof(shown), args->key);
-	cf_error_set(&op->err, CF_ERR_INPUT, "range does not lie inside object \"%s\"", shown);
-	cf_error_detail(&op->err, "The object has %lld bytes.", (long long) size_bytes);
-	return cf_s3_error(op);
+		return cf_remote_changed(op, args->key);
+	return cf_remote_done(op);
 }
 
 CfStep
@@ -331,10 +285,10 @@ cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, C
 	if (op->phase == S3_START)
 	{
 		if (cf_s3_state(op) == NULL || !cf_s3_writable(op) || !cf_s3_describe_check(op, args))
-			return cf_s3_error(op);
+			return cf_remote_error(op);
 		((CfS3State *) op->state)->told.kind = CF_ERR_NONE;
 		if ((int64_t) length > CF_S3_PART_MAX)
-			return cf_s3_unexpected(op, "create object", args->key, "it is too large for one request");
+			return cf_remote_unexpected(op, "create object", args->key, "it is too large for one request");
 	}
 	if (op->phase == S3_ASKED || op->phase == S3_SETTLING)
 		return cf_s3_put_answer(op, args, stat);
@@ -360,10 +314,10 @@ cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length) ||
 		!cf_s3_checksum_add(op, data == NULL ? "" : data, length) || !cf_s3_describe(op, args) ||
 		(caps.create_only && !cf_s3_condition(op, NULL)))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_s3_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 /* cf_s3_put_answer ends a create: stat is filled from the answer alone, unless it must be found out whose object is there. */
@@ -377,7 +331,7 @@ cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 		return cf_s3_settled(op, args, stat);
 	if (op->response.status == 412)
 		return cf_s3_look(op, args->key, S3_SETTLING);
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "create object", args->key);
 	if (!cf_s3_head_fill(op, args->key, &state->head) || !cf_s3_encryption_kept(op, args->key) ||
 		!cf_s3_checksum_told(op, "create object", args->key))
@@ -394,7 +348,7 @@ cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	stat->content_type = args->content_type;
 	stat->attributes = args->attributes;
 	cf_s3_digests_fill(op, state->head.etag, &stat->digests);
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 /* cf_s3_settled ends a create after a HEAD: ours is the object with our tag, the size and the digest of what was sent. */
@@ -406,7 +360,7 @@ cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	switch (cf_s3_looked(op, args->key, stat))
 	{
 		case CF_S3_MISSING:
-			cf_s3_unexpected(op, "create object", args->key, "another writer was there and is gone");
+			cf_remote_unexpected(op, "create object", args->key, "another writer was there and is gone");
 			op->err.kind = CF_ERR_BUSY;
 			if (state->told.kind != CF_ERR_NONE)
 				op->err = state->told;
@@ -418,8 +372,8 @@ cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	}
 	if (strcmp(state->head.owner_tag, args->owner_tag) != 0 || stat->size_bytes != args->size_bytes ||
 		!cf_remote_digests_agree(&state->digests, &stat->digests))
-		return cf_s3_exists(op, args->key);
-	return cf_s3_done(op);
+		return cf_remote_exists(op, args->key);
+	return cf_remote_done(op);
 }
 
 /* cf_s3_writable refuses a store that would overwrite, unless a person has accepted that. */
@@ -443,7 +397,7 @@ cf_s3_condition(CfOp *op, const CfS3Head *head)
 {
 	if (cf_s3_store(op->place)->dialect == &cf_s3_goog4)
 		return cf_s3_amz_header(op, "if-generation-match", head == NULL ? "0" : head->version_id);
-	return head == NULL ? cf_s3_header(op, "If-None-Match", "*") : cf_s3_header(op, "If-Match", head->etag);
+	return head == NULL ? cf_remote_header(op, "If-None-Match", "*") : cf_remote_header(op, "If-Match", head->etag);
 }
 
 /* cf_s3_checksum_add lets the store check the bytes of the request, and remembers their digest. */
@@ -462,7 +416,7 @@ cf_s3_checksum_add(CfOp *op, const void *data, size_t length)
 		digests->known = CF_DIGEST_MD5;
 	else if (checksum == CF_S3_CHECKSUM_MD5)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
 	return cf_s3_checksum_header(op, digests);
@@ -488,7 +442,7 @@ cf_s3_checksum_header(CfOp *op, const CfDigests *digests)
 	if (checksum != CF_S3_CHECKSUM_MD5 || !(digests->known & CF_DIGEST_MD5))
 		return true;
 	cf_base64_encode(digests->md5, sizeof(digests->md5), text);
-	return cf_s3_header(op, "Content-MD5", text);
+	return cf_remote_header(op, "Content-MD5", text);
 }
 
 /* cf_s3_checksum_told compares the checksum in an answer, if there is one, with what was sent. */
@@ -500,7 +454,7 @@ cf_s3_checksum_told(CfOp *op, const char *what, const char *key)
 	cf_s3_digests_fill(op, "", &told);
 	if (cf_remote_digests_agree(&((CfS3State *) op->state)->digests, &told))
 		return true;
-	cf_s3_unexpected(op, what, key, "the store tells another checksum than was sent");
+	cf_remote_unexpected(op, what, key, "the store tells another checksum than was sent");
 	return false;
 }
 
@@ -514,7 +468,7 @@ cf_s3_encryption_kept(CfOp *op, const char *key)
 	if ((!customer || cf_s3_answer(op, "server-side-encryption-customer-algorithm")[0] != '\0') &&
 		(!asked || cf_s3_answer(op, "server-side-encryption")[0] != '\0'))
 		return true;
-	cf_s3_unexpected(op, "create object", key, "the store ignored how it was to be encrypted");
+	cf_remote_unexpected(op, "create object", key, "the store ignored how it was to be encrypted");
 	op->err.kind = CF_ERR_UNSUPPORTED;
 	op->err.retryable = false;
 	cf_error_hint(&op->err, "Remove the object, and the option sse or the credential sse_customer_key.");
@@ -527,15 +481,13 @@ cf_s3_describe_check(CfOp *op, const CfUploadArgs *args)
 {
 	const char *attributes = args->attributes.metadata == NULL ? "" : args->attributes.metadata;
 	size_t		bytes = strlen("cf-owner-tag") + strlen(args->owner_tag);
-	char		shown[CF_S3_SHOWN];
 
 	if (!metadata_add(NULL, args, args->metadata, true, &bytes, &op->err) ||
 		!metadata_add(NULL, args, attributes, false, &bytes, &op->err))
 		return false;
 	if (bytes <= CF_S3_METADATA_MAX)
 		return true;
-	cf_s3_printable(shown, sizeof(shown), args->key);
-	cf_error_set(&op->err, CF_ERR_INPUT, "metadata of object \"%s\" are too long for place \"%s\"", shown, op->place->name);
+	cf_error_set(&op->err, CF_ERR_INPUT, "metadata of object \"%s\" are too long for place \"%s\"", cf_remote_shown(op, args->key), op->place->name);
 	return cf_error_detail(&op->err, "Names and values have %zu bytes, S3 takes %d.", bytes, CF_S3_METADATA_MAX);
 }
 
@@ -556,7 +508,7 @@ cf_s3_describe(CfOp *op, const CfUploadArgs *args)
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
 	{
-		if (headers[i][1] != NULL && headers[i][1][0] != '\0' && !cf_s3_header(op, headers[i][0], headers[i][1]))
+		if (headers[i][1] != NULL && headers[i][1][0] != '\0' && !cf_remote_header(op, headers[i][0], headers[i][1]))
 			return false;
 	}
 	return (args->owner_tag[0] == '\0' || cf_s3_amz_header(op, "meta-cf-owner-tag", args->owner_tag)) &&
@@ -599,7 +551,7 @@ metadata_add(CfOp *op, const CfUploadArgs *args, const char *lines, bool own, si
 		word = cf_s3_word_encode(&op->request_arena, text);
 		if (word == NULL)
 		{
-			cf_s3_memory(op);
+			cf_remote_memory(op);
 			return false;
 		}
 		snprintf(header, sizeof(header), "meta-%s", wire);
@@ -647,7 +599,7 @@ line_known(const char *lines, const char *name)
 static bool
 tags_add(CfOp *op, const char *tags)
 {
-	CfS3Text	text = {.arena = &op->request_arena};
+	CfRemoteText text = {.arena = &op->request_arena};
 
 	while (*tags != '\0')
 	{
@@ -662,14 +614,14 @@ tags_add(CfOp *op, const char *tags)
 			continue;
 		}
 		line[name] = '\0';
-		cf_s3_text_add(&text, text.length > 0 ? "&" : "");
-		cf_s3_text_encode(&text, line);
-		cf_s3_text_add(&text, "=");
-		cf_s3_text_encode(&text, line + name + 1);
+		cf_remote_text_add(&text, text.length > 0 ? "&" : "");
+		cf_remote_text_encode(&text, line);
+		cf_remote_text_add(&text, "=");
+		cf_remote_text_encode(&text, line + name + 1);
 	}
 	if (text.failed)
 	{
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 		return false;
 	}
 	return text.length == 0 || cf_s3_amz_header(op, "tagging", text.data);

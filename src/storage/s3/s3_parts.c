@@ -34,24 +34,24 @@ CfStep
 cf_s3_parts_ask(CfOp *op, const CfUpload *upload, int phase)
 {
 	const CfS3State *state = op->state;
-	CfS3Text	query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 	char	   *id = cf_s3_upload_query(op, upload->handle, 0);
 
 	if (id == NULL)
 		return CF_STEP_ERROR;
-	cf_s3_text_add(&query, id);
-	cf_s3_text_add(&query, "&max-parts=1000");
+	cf_remote_text_add(&query, id);
+	cf_remote_text_add(&query, "&max-parts=1000");
 	if (state->part_count > 0)
 	{
-		cf_s3_text_add(&query, "&part-number-marker=");
-		cf_s3_text_add_number(&query, state->parts[state->part_count - 1].number);
+		cf_remote_text_add(&query, "&part-number-marker=");
+		cf_remote_text_number(&query, state->parts[state->part_count - 1].number);
 	}
 	if (query.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "GET", "ListParts", upload->args.key, query.data) == NULL)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_s3_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 /* cf_s3_parts_take reads one page of parts; DONE with more = false when it was the last, else it asks for the next. */
@@ -63,12 +63,12 @@ cf_s3_parts_take(CfOp *op, const CfUpload *upload, bool *more, int phase)
 	int			before = state->part_count;
 
 	*more = false;
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "list the parts of object", upload->args.key);
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, parts_visit, &visit, &op->err))
-		return visit.failed ? cf_s3_memory(op) : cf_s3_error(op);
+		return visit.failed ? cf_remote_memory(op) : cf_remote_error(op);
 	if (visit.bad || (visit.truncated && state->part_count == before))
-		return cf_s3_unexpected(op, "list the parts of object", upload->args.key, "the answer makes no sense");
+		return cf_remote_unexpected(op, "list the parts of object", upload->args.key, "the answer makes no sense");
 	*more = visit.truncated;
 	return visit.truncated ? cf_s3_parts_ask(op, upload, phase) : CF_STEP_DONE;
 }
@@ -88,11 +88,11 @@ parts_visit(void *ctx, const char *path, const char *text, size_t length)
 	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
 	if (strcmp(path, "Part/PartNumber") == 0)
 	{
-		visit->bad |= !cf_s3_number(text, CF_S3_PARTS_MAX, &number) || number < 1;
+		visit->bad |= !cf_remote_number(text, CF_S3_PARTS_MAX, &number) || number < 1;
 		part->number = visit->bad ? 0 : (int) number;
 	}
 	else if (strcmp(path, "Part/Size") == 0)
-		visit->bad |= !cf_s3_number(text, CF_S3_PART_MAX, &part->size_bytes);
+		visit->bad |= !cf_remote_number(text, CF_S3_PART_MAX, &part->size_bytes);
 	else if (strcmp(path, "Part/ETag") == 0)
 		visit->bad |= snprintf(part->etag, sizeof(part->etag), "%s", text) >= (int) sizeof(part->etag);
 	else if (strcmp(path, "Part/ChecksumCRC64NVME") == 0 || strcmp(path, "Part/ChecksumCRC32C") == 0)
@@ -147,7 +147,7 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	{
 		case CF_S3_MISSING:
 			op->err = state->told;
-			return cf_s3_error(op);
+			return cf_remote_error(op);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
@@ -156,13 +156,13 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (state->replacing && strcmp(stat->storage_class, upload->args.storage_class) != 0)
 	{
 		op->err = state->told;
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0)
-		return cf_s3_exists(op, upload->args.key);
+		return cf_remote_exists(op, upload->args.key);
 	if (stat->size_bytes != upload->args.size_bytes || digests_differ(&stat->digests, &upload->digests))
-		return cf_s3_unexpected(op, "commit object", upload->args.key, "the store made another object of what was sent");
-	return cf_s3_done(op);
+		return cf_remote_unexpected(op, "commit object", upload->args.key, "the store made another object of what was sent");
+	return cf_remote_done(op);
 }
 
 /* join_listed joins the parts when they make up the object. */
@@ -183,7 +183,7 @@ join_listed(CfOp *op, const CfUpload *upload)
 		size_bytes += state->parts[i].number == i + 1 ? state->parts[i].size_bytes : -CF_S3_PARTS_MAX * CF_S3_PART_MAX;
 	if (size_bytes == upload->args.size_bytes && state->part_count > 0)
 		return join_send(op, upload);
-	cf_s3_unexpected(op, "commit object", upload->args.key, "some of its parts are missing");
+	cf_remote_unexpected(op, "commit object", upload->args.key, "some of its parts are missing");
 	op->err.kind = CF_ERR_STATE;
 	op->err.retryable = false;
 	return CF_STEP_ERROR;
@@ -196,42 +196,42 @@ join_send(CfOp *op, const CfUpload *upload)
 	CfS3Checksum checksum = cf_s3_checksum(op->place);
 	const char *element = checksum == CF_S3_CHECKSUM_CRC64NVME ? "ChecksumCRC64NVME" : "ChecksumCRC32C";
 	char	   *query = cf_s3_upload_query(op, upload->handle, 0);
-	CfS3Text	body = {.arena = op->arena};
+	CfRemoteText body = {.arena = op->arena};
 	char		text[24];
 	bool		good;
 
 	if (query == NULL)
 		return CF_STEP_ERROR;
-	cf_s3_text_add(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+	cf_remote_text_add(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	for (int i = 0; i < state->part_count; i++)
 	{
 		const CfS3Part *part = &state->parts[i];
 		char	   *etag = cf_xml_escape(op->arena, part->etag);
 		char	   *sum = cf_xml_escape(op->arena, part->checksum);
 
-		cf_s3_text_add(&body, "<Part>");
+		cf_remote_text_add(&body, "<Part>");
 		if (part->checksum[0] != '\0' && checksum >= CF_S3_CHECKSUM_CRC32C && sum != NULL)
 		{
-			cf_s3_text_add(&body, "<");
-			cf_s3_text_add(&body, element);
-			cf_s3_text_add(&body, ">");
-			cf_s3_text_add(&body, sum);
-			cf_s3_text_add(&body, "</");
-			cf_s3_text_add(&body, element);
-			cf_s3_text_add(&body, ">");
+			cf_remote_text_add(&body, "<");
+			cf_remote_text_add(&body, element);
+			cf_remote_text_add(&body, ">");
+			cf_remote_text_add(&body, sum);
+			cf_remote_text_add(&body, "</");
+			cf_remote_text_add(&body, element);
+			cf_remote_text_add(&body, ">");
 		}
-		cf_s3_text_add(&body, "<ETag>");
-		cf_s3_text_add(&body, etag == NULL ? "" : etag);
-		cf_s3_text_add(&body, "</ETag><PartNumber>");
-		cf_s3_text_add_number(&body, part->number);
-		cf_s3_text_add(&body, "</PartNumber></Part>");
+		cf_remote_text_add(&body, "<ETag>");
+		cf_remote_text_add(&body, etag == NULL ? "" : etag);
+		cf_remote_text_add(&body, "</ETag><PartNumber>");
+		cf_remote_text_number(&body, part->number);
+		cf_remote_text_add(&body, "</PartNumber></Part>");
 		body.failed |= etag == NULL || sum == NULL;
 	}
-	cf_s3_text_add(&body, "</CompleteMultipartUpload>");
+	cf_remote_text_add(&body, "</CompleteMultipartUpload>");
 	if (body.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	good = cf_s3_request(op, "POST", "CompleteMultipartUpload", upload->args.key, query) != NULL &&
-		cf_s3_body(op, body.data, body.length) && cf_s3_header(op, "Content-Type", "application/xml");
+		cf_s3_body(op, body.data, body.length) && cf_remote_header(op, "Content-Type", "application/xml");
 	if (good && checksum >= CF_S3_CHECKSUM_CRC32C)
 		good = cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT") && cf_s3_checksum_header(op, &upload->digests);
 	snprintf(text, sizeof(text), "%lld", (long long) upload->args.size_bytes);
@@ -241,10 +241,10 @@ join_send(CfOp *op, const CfUpload *upload)
 	else if (good && cf_s3_store(op->place)->join_create_only)
 		good = cf_s3_condition(op, NULL);
 	if (!good)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.net_class = CF_NET_SLOW;
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_s3_send(op, S3_PARTS_JOINED);
+	return cf_remote_send(op, S3_PARTS_JOINED);
 }
 
 /* join_answer reads what came of Complete; but for a plain refusal the object itself is asked. */
@@ -275,7 +275,7 @@ join_settle(CfOp *op, const CfUpload *upload, CfErrorKind kind, const char *why)
 {
 	CfS3State  *state = op->state;
 
-	cf_s3_unexpected(op, "commit object", upload->args.key, why);
+	cf_remote_unexpected(op, "commit object", upload->args.key, why);
 	op->err.kind = kind;
 	op->err.retryable = kind == CF_ERR_IO;
 	state->told = op->err;

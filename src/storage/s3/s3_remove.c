@@ -48,7 +48,7 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 	{
 		case S3_START:
 			state->told.kind = CF_ERR_NONE;
-			return hides(op) || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_s3_error(op);
+			return hides(op) || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_remote_error(op);
 		case S3_ASKED_MORE:
 			return remove_answer(op, key, removed);
 		case S3_HIDDEN:
@@ -58,11 +58,11 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 		case S3_MISSING_LISTED:
 			return missing_listed(op, key, version, removed);
 		case S3_UNCOVERED:
-			if (!cf_s3_success(op) && op->response.status != 404)
+			if (!cf_remote_success(op) && op->response.status != 404)
 				return cf_s3_fail(op, "bring back object", key);
 			*removed = CF_REMOVED_CHANGED;
 			op->err = state->told;
-			return state->told.kind == CF_ERR_NONE ? cf_s3_done(op) : cf_s3_error(op);
+			return state->told.kind == CF_ERR_NONE ? cf_remote_done(op) : cf_remote_error(op);
 		default:
 			break;
 	}
@@ -74,14 +74,14 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 			if (op->phase == S3_ASKED && hides(op))
 				return versions_ask(op, key, S3_MISSING_LISTED);
 			*removed = op->phase == S3_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
-			return cf_s3_done(op);
+			return cf_remote_done(op);
 		default:
 			break;
 	}
 	if (op->phase == S3_ASKED)
 		return remove_looked(op, key, version, &stat, removed);
 	*removed = CF_REMOVED_CHANGED;
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 /*
@@ -109,11 +109,11 @@ remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat
 	if (!pinned)
 	{
 		*removed = CF_REMOVED_CHANGED;
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	}
 	if (can_hide(op))
 		return hide(op, key);
-	return cf_s3_delete_allowed(op, key) ? cf_s3_delete(op, key, S3_ASKED_MORE) : cf_s3_error(op);
+	return cf_s3_delete_allowed(op, key) ? cf_s3_delete(op, key, S3_ASKED_MORE) : cf_remote_error(op);
 }
 
 /* remove_answer reads what came of the DELETE; a refused condition may be that of our own earlier attempt. */
@@ -123,13 +123,12 @@ remove_answer(CfOp *op, const char *key, CfRemoved *removed)
 	const CfS3State *state = op->state;
 	const CfResponse *response = &op->response;
 	char		code[64];
-	char		shown[CF_S3_SHOWN];
 	bool		kept;
 
-	if (cf_s3_success(op) || response->status == 404)
+	if (cf_remote_success(op) || response->status == 404)
 	{
 		*removed = response->status == 404 && response->sends <= 1 ? CF_REMOVED_GONE : CF_REMOVED_DELETED;
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	}
 	if (response->status == 412)
 		return cf_s3_look(op, key, S3_ASKED_LAST);
@@ -138,25 +137,22 @@ remove_answer(CfOp *op, const char *key, CfRemoved *removed)
 		(state->head.locked && response->status >= 400 && response->status < 500);
 	if (!kept)
 		return cf_s3_fail(op, "remove object", key);
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_DENIED, "object \"%s\" in place \"%s\" is under a retention or a legal hold: HTTP %d%s%s", shown,
+	cf_error_set(&op->err, CF_ERR_DENIED, "object \"%s\" in place \"%s\" is under a retention or a legal hold: HTTP %d%s%s", cf_remote_shown(op, key),
 				 op->place->name, response->status, code[0] == '\0' ? "" : " ", code);
 	*removed = CF_REMOVED_KEPT;
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 /* cf_s3_delete_allowed refuses a store that would remove another version, unless a person has accepted that. */
 bool
 cf_s3_delete_allowed(CfOp *op, const char *key)
 {
-	char		shown[CF_S3_SHOWN];
 	CfCaps		caps;
 
 	cf_storage_caps(op->place, &caps);
 	if (caps.conditional_delete || cf_s3_accepts(op->place, "accept_unconditional_delete"))
 		return true;
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "object \"%s\" in place \"%s\" cannot be removed safely", shown, op->place->name);
+	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "object \"%s\" in place \"%s\" cannot be removed safely", cf_remote_shown(op, key), op->place->name);
 	cf_error_detail(&op->err, "The store does not honour If-Match on DELETE: it could remove a version that somebody writes at this moment.");
 	return cf_error_hint(&op->err, "cloudflux.check_storage() tells what the store honours; the option accept_unconditional_delete 'true' accepts the risk.");
 }
@@ -171,9 +167,9 @@ cf_s3_delete(CfOp *op, const char *key, int phase)
 	cf_storage_caps(op->place, &caps);
 	if (cf_s3_request(op, "DELETE", "DeleteObject", key, "") == NULL ||
 		(caps.conditional_delete && !cf_s3_condition(op, &state->head)))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_s3_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 /* hides tells whether a removal at this place is a plain DELETE, which hides. */
@@ -200,9 +196,9 @@ static CfStep
 hide(CfOp *op, const char *key)
 {
 	if (cf_s3_request(op, "DELETE", "DeleteObject", key, "") == NULL)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.repeat = CF_NET_REPEAT_NEVER;
-	return cf_s3_send(op, S3_HIDDEN);
+	return cf_remote_send(op, S3_HIDDEN);
 }
 
 /* hidden takes the name of our marker, and asks what lies behind it. */
@@ -212,11 +208,11 @@ hidden(CfOp *op, const char *key, CfRemoved *removed)
 	CfS3State  *state = op->state;
 	const char *marker = cf_s3_answer(op, "version-id");
 
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return remove_answer(op, key, removed);
 	if (strcmp(cf_s3_answer(op, "delete-marker"), "true") != 0 || marker[0] == '\0' || strlen(marker) >= sizeof(state->source.version_id))
 	{
-		cf_s3_unexpected(op, "remove object", key, "the store does not tell of a marker");
+		cf_remote_unexpected(op, "remove object", key, "the store does not tell of a marker");
 		op->err.retryable = false;
 		return CF_STEP_ERROR;
 	}
@@ -228,17 +224,17 @@ hidden(CfOp *op, const char *key, CfRemoved *removed)
 static CfStep
 versions_ask(CfOp *op, const char *key, int phase)
 {
-	CfS3Text	query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 
-	cf_s3_text_add(&query, "versions=&encoding-type=url&max-keys=100&prefix=");
-	cf_s3_text_encode(&query, op->place->prefix);
-	cf_s3_text_encode(&query, key);
+	cf_remote_text_add(&query, "versions=&encoding-type=url&max-keys=100&prefix=");
+	cf_remote_text_encode(&query, op->place->prefix);
+	cf_remote_text_encode(&query, key);
 	if (query.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "GET", "ListObjectVersions", NULL, query.data) == NULL)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_s3_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 typedef struct VersionVisit
@@ -267,12 +263,12 @@ hidden_listed(CfOp *op, const char *key, CfRemoved *removed)
 	VersionVisit visit = {.state = state, .place = op->place, .key = key, .entry.modified = -1};
 
 	*removed = CF_REMOVED_DELETED;
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		cf_s3_fail(op, "list the versions of object", key);
 	else if (cf_xml_parse(op->response.body, op->response.body_bytes, version_visit, &visit, &op->err))
 	{
 		if (visit.judged ? visit.ours : visit.first_ours)
-			return cf_s3_done(op);
+			return cf_remote_done(op);
 		return uncover(op, key);
 	}
 	/* What was hidden cannot be told: nothing may stay hidden. */
@@ -292,24 +288,24 @@ missing_listed(CfOp *op, const char *key, const char *version, CfRemoved *remove
 	bool		same;
 
 	*removed = CF_REMOVED_GONE;
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 	{
 		/* Without versioning the right to list versions is not asked for. */
 		if (op->response.status >= 400 && op->response.status < 500 && cf_s3_accepts(op->place, "accept_unconditional_delete"))
-			return cf_s3_done(op);
+			return cf_remote_done(op);
 		return cf_s3_fail(op, "list the versions of object", key);
 	}
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, version_visit, &visit, &op->err))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (!visit.listed)
-		return cf_s3_unexpected(op, "list the versions of object", key, "the answer is no list of versions");
+		return cf_remote_unexpected(op, "list the versions of object", key, "the answer is no list of versions");
 	if (!visit.first_seen && !visit.truncated)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	same = visit.first_seen && cf_s3_pin_read(version, &pin) &&
 		(pin.version[0] != '\0' && visit.first.version[0] != '\0' ? strcmp(pin.version, visit.first.version) == 0 : cf_s3_pin_same(&pin, &visit.first));
 	if (!same)
 		*removed = CF_REMOVED_CHANGED;
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 /* uncover removes our own marker. */
@@ -317,15 +313,15 @@ static CfStep
 uncover(CfOp *op, const char *key)
 {
 	const CfS3State *state = op->state;
-	CfS3Text	query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 
-	cf_s3_text_add(&query, "versionId=");
-	cf_s3_text_encode(&query, state->source.version_id);
+	cf_remote_text_add(&query, "versionId=");
+	cf_remote_text_encode(&query, state->source.version_id);
 	if (query.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "DELETE", "DeleteObject", key, query.data) == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_UNCOVERED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_UNCOVERED);
 }
 
 /* key_told compares a key of a listing, which may be encoded. Every one that is listed begins with ours, so it cannot be mistaken. */
@@ -376,7 +372,7 @@ entry_told(VersionVisit *visit, const char *name, const char *text)
 		snprintf(etag, sizeof(etag), "%.*s", (int) strcspn(text + quoted, "\""), text + quoted);
 		cf_s3_pin_value(visit->entry.etag, sizeof(visit->entry.etag), etag);
 	}
-	else if (strcmp(name, "LastModified") == 0 && cf_s3_time_read(text, &time_us))
+	else if (strcmp(name, "LastModified") == 0 && cf_remote_time(text, &time_us))
 		visit->entry.modified = time_us / 1000000;
 }
 

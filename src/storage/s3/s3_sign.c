@@ -23,20 +23,20 @@ const CfS3Dialect cf_s3_goog4 = {"GOOG4-HMAC-SHA256", "GOOG4", "goog4_request", 
 
 typedef struct SignScope
 {
-	char		time[17];
+	char		time[40];
 	char		day[9];
 	char		text[160];		/* day/region/service/terminator */
 } SignScope;
 
 static bool scope_make(SignScope *scope, const CfS3Keys *keys, int64_t now_us, CfError *err);
-static bool signature_make(const CfS3Keys *keys, const SignScope *scope, const CfS3Text *canonical, CfArena *arena,
+static bool signature_make(const CfS3Keys *keys, const SignScope *scope, const CfRemoteText *canonical, CfArena *arena,
 						   char signature[CF_HEX_BYTES(32)], CfError *err);
 static const char *host_of(CfArena *arena, const char *url, CfUrl *parts, CfError *err);
-static bool headers_canonical(const CfRequest *request, const char *host, CfArena *arena, CfS3Text *canonical,
-							  CfS3Text *names);
+static bool headers_canonical(const CfRequest *request, const char *host, CfArena *arena, CfRemoteText *canonical,
+							  CfRemoteText *names);
 static int	header_compare(const void *a, const void *b);
-static void value_trimmed(CfS3Text *text, const char *value);
-static bool query_canonical(CfS3Text *text, const char *query, CfArena *arena);
+static void value_trimmed(CfRemoteText *text, const char *value);
+static bool query_canonical(CfRemoteText *text, const char *query, CfArena *arena);
 static int	parameter_compare(const void *a, const void *b);
 static const char *dialect_name(CfArena *arena, const CfS3Dialect *dialect, const char *name);
 static bool out_of_memory(CfError *err);
@@ -48,7 +48,7 @@ cf_s3_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfErro
 	CfOp	   *op = ctx;
 	CfS3Keys	keys;
 
-	if (!cf_s3_keys(cf_s3_asked(op), arena, &keys, err))
+	if (!cf_s3_keys(cf_remote_asked(op), arena, &keys, err))
 		return false;
 	return keys.access_key == NULL || cf_s3_sign_request(request, &keys, arena, now_us, err);
 }
@@ -96,9 +96,9 @@ cf_s3_sign_request(CfRequest *request, const CfS3Keys *keys, CfArena *arena, int
 	uint8_t		sha256[32];
 	SignScope	scope;
 	CfUrl		url;
-	CfS3Text	canonical = {.arena = arena};
-	CfS3Text	names = {.arena = arena};
-	CfS3Text	authorization = {.arena = arena};
+	CfRemoteText canonical = {.arena = arena};
+	CfRemoteText names = {.arena = arena};
+	CfRemoteText authorization = {.arena = arena};
 	char	   *date;
 
 	if (!scope_make(&scope, keys, now_us, err) || (host = host_of(arena, request->url, &url, err)) == NULL)
@@ -121,24 +121,24 @@ cf_s3_sign_request(CfRequest *request, const CfS3Keys *keys, CfArena *arena, int
 		cf_hex_encode(sha256, sizeof(sha256), computed);
 		digest = computed;
 	}
-	cf_s3_text_add(&canonical, request->method);
-	cf_s3_text_add(&canonical, "\n");
-	cf_s3_text_add_bytes(&canonical, url.path, url.path_bytes);
-	cf_s3_text_add(&canonical, url.path_bytes == 0 ? "/\n" : "\n");
+	cf_remote_text_add(&canonical, request->method);
+	cf_remote_text_add(&canonical, "\n");
+	cf_remote_text_add_bytes(&canonical, url.path, url.path_bytes);
+	cf_remote_text_add(&canonical, url.path_bytes == 0 ? "/\n" : "\n");
 	if (!query_canonical(&canonical, url.query, arena) || !headers_canonical(request, host, arena, &canonical, &names))
 		return out_of_memory(err);
-	cf_s3_text_add(&canonical, digest);
+	cf_remote_text_add(&canonical, digest);
 	if (!signature_make(keys, &scope, &canonical, arena, signature, err))
 		return false;
-	cf_s3_text_add(&authorization, keys->dialect->algorithm);
-	cf_s3_text_add(&authorization, " Credential=");
-	cf_s3_text_add(&authorization, keys->access_key);
-	cf_s3_text_add(&authorization, "/");
-	cf_s3_text_add(&authorization, scope.text);
-	cf_s3_text_add(&authorization, ",SignedHeaders=");
-	cf_s3_text_add(&authorization, names.data);
-	cf_s3_text_add(&authorization, ",Signature=");
-	cf_s3_text_add(&authorization, signature);
+	cf_remote_text_add(&authorization, keys->dialect->algorithm);
+	cf_remote_text_add(&authorization, " Credential=");
+	cf_remote_text_add(&authorization, keys->access_key);
+	cf_remote_text_add(&authorization, "/");
+	cf_remote_text_add(&authorization, scope.text);
+	cf_remote_text_add(&authorization, ",SignedHeaders=");
+	cf_remote_text_add(&authorization, names.data);
+	cf_remote_text_add(&authorization, ",Signature=");
+	cf_remote_text_add(&authorization, signature);
 	if (authorization.failed)
 		return out_of_memory(err);
 	return cf_net_header(request, "Authorization", authorization.data, err);
@@ -193,46 +193,46 @@ cf_s3_presign_url(const char *method, const char *url, const CfS3Keys *keys, CfA
 	char		signature[CF_HEX_BYTES(32)];
 	SignScope	scope;
 	CfUrl		parts;
-	CfS3Text	credential = {.arena = arena};
-	CfS3Text	text = {.arena = arena};
-	CfS3Text	canonical = {.arena = arena};
+	CfRemoteText credential = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
+	CfRemoteText canonical = {.arena = arena};
 
 	if (!scope_make(&scope, keys, now_us, err) || (host = host_of(arena, url, &parts, err)) == NULL)
 		return false;
-	cf_s3_text_add(&credential, keys->access_key);
-	cf_s3_text_add(&credential, "/");
-	cf_s3_text_add(&credential, scope.text);
+	cf_remote_text_add(&credential, keys->access_key);
+	cf_remote_text_add(&credential, "/");
+	cf_remote_text_add(&credential, scope.text);
 	snprintf(expires, sizeof(expires), "%lld", (long long) seconds);
 	words[1][1] = credential.failed ? "" : credential.data;
 	words[2][1] = scope.time;
 	words[3][1] = expires;
-	cf_s3_text_add(&text, url);
+	cf_remote_text_add(&text, url);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 	{
 		if (words[i][1][0] == '\0')
 			continue;
-		cf_s3_text_add(&text, i > 0 || parts.query[0] != '\0' ? "&" : "?");
-		cf_s3_text_add(&text, keys->dialect->query);
-		cf_s3_text_add(&text, words[i][0]);
-		cf_s3_text_encode(&text, words[i][1]);
+		cf_remote_text_add(&text, i > 0 || parts.query[0] != '\0' ? "&" : "?");
+		cf_remote_text_add(&text, keys->dialect->query);
+		cf_remote_text_add(&text, words[i][0]);
+		cf_remote_text_encode(&text, words[i][1]);
 	}
 	if (credential.failed || text.failed || !cf_url_split(text.data, &parts, err))
 		return out_of_memory(err);
-	cf_s3_text_add(&canonical, method);
-	cf_s3_text_add(&canonical, "\n");
-	cf_s3_text_add_bytes(&canonical, parts.path, parts.path_bytes);
-	cf_s3_text_add(&canonical, parts.path_bytes == 0 ? "/\n" : "\n");
+	cf_remote_text_add(&canonical, method);
+	cf_remote_text_add(&canonical, "\n");
+	cf_remote_text_add_bytes(&canonical, parts.path, parts.path_bytes);
+	cf_remote_text_add(&canonical, parts.path_bytes == 0 ? "/\n" : "\n");
 	if (!query_canonical(&canonical, parts.query, arena))
 		return out_of_memory(err);
-	cf_s3_text_add(&canonical, "host:");
-	cf_s3_text_add(&canonical, host);
-	cf_s3_text_add(&canonical, "\n\nhost\n" UNSIGNED);
+	cf_remote_text_add(&canonical, "host:");
+	cf_remote_text_add(&canonical, host);
+	cf_remote_text_add(&canonical, "\n\nhost\n" UNSIGNED);
 	if (!signature_make(keys, &scope, &canonical, arena, signature, err))
 		return false;
-	cf_s3_text_add(&text, "&");
-	cf_s3_text_add(&text, keys->dialect->query);
-	cf_s3_text_add(&text, "Signature=");
-	cf_s3_text_add(&text, signature);
+	cf_remote_text_add(&text, "&");
+	cf_remote_text_add(&text, keys->dialect->query);
+	cf_remote_text_add(&text, "Signature=");
+	cf_remote_text_add(&text, signature);
 	*signed_url = text.data;
 	return text.failed ? out_of_memory(err) : true;
 }
@@ -241,7 +241,7 @@ cf_s3_presign_url(const char *method, const char *url, const CfS3Keys *keys, CfA
 static bool
 scope_make(SignScope *scope, const CfS3Keys *keys, int64_t now_us, CfError *err)
 {
-	cf_s3_time_write(now_us, scope->time);
+	cf_remote_time_write(now_us, CF_REMOTE_BASIC, scope->time);
 	memcpy(scope->day, scope->time, 8);
 	scope->day[8] = '\0';
 	if (snprintf(scope->text, sizeof(scope->text), "%s/%s/%s/%s", scope->day, keys->region, keys->service,
@@ -252,12 +252,12 @@ scope_make(SignScope *scope, const CfS3Keys *keys, int64_t now_us, CfError *err)
 
 /* signature_make derives the key of the day and signs the digest of a canonical request. */
 static bool
-signature_make(const CfS3Keys *keys, const SignScope *scope, const CfS3Text *canonical, CfArena *arena,
+signature_make(const CfS3Keys *keys, const SignScope *scope, const CfRemoteText *canonical, CfArena *arena,
 			   char signature[CF_HEX_BYTES(32)], CfError *err)
 {
 	const char *words[] = {scope->day, keys->region, keys->service, keys->dialect->terminator};
-	CfS3Text	text = {.arena = arena};
-	CfS3Text	secret = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
+	CfRemoteText secret = {.arena = arena};
 	uint8_t		mac[32];
 	uint8_t		next[32];
 	char		hex[CF_HEX_BYTES(32)];
@@ -266,15 +266,15 @@ signature_make(const CfS3Keys *keys, const SignScope *scope, const CfS3Text *can
 	if (canonical->failed || !cf_sha256(canonical->data, canonical->length, mac))
 		return out_of_memory(err);
 	cf_hex_encode(mac, sizeof(mac), hex);
-	cf_s3_text_add(&text, keys->dialect->algorithm);
-	cf_s3_text_add(&text, "\n");
-	cf_s3_text_add(&text, scope->time);
-	cf_s3_text_add(&text, "\n");
-	cf_s3_text_add(&text, scope->text);
-	cf_s3_text_add(&text, "\n");
-	cf_s3_text_add(&text, hex);
-	cf_s3_text_add(&secret, keys->dialect->key_prefix);
-	cf_s3_text_add(&secret, keys->secret_key);
+	cf_remote_text_add(&text, keys->dialect->algorithm);
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, scope->time);
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, scope->text);
+	cf_remote_text_add(&text, "\n");
+	cf_remote_text_add(&text, hex);
+	cf_remote_text_add(&secret, keys->dialect->key_prefix);
+	cf_remote_text_add(&secret, keys->secret_key);
 	good = !text.failed && !secret.failed && cf_hmac_sha256(secret.data, secret.length, words[0], strlen(words[0]), mac);
 	for (size_t i = 1; good && i < sizeof(words) / sizeof(words[0]); i++)
 	{
@@ -295,19 +295,19 @@ signature_make(const CfS3Keys *keys, const SignScope *scope, const CfS3Text *can
 static const char *
 host_of(CfArena *arena, const char *url, CfUrl *parts, CfError *err)
 {
-	CfS3Text	text = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
 	bool		address;
 
 	if (!cf_url_split(url, parts, err))
 		return NULL;
 	address = strchr(parts->host, ':') != NULL;
-	cf_s3_text_add(&text, address ? "[" : "");
-	cf_s3_text_add(&text, parts->host);
-	cf_s3_text_add(&text, address ? "]" : "");
+	cf_remote_text_add(&text, address ? "[" : "");
+	cf_remote_text_add(&text, parts->host);
+	cf_remote_text_add(&text, address ? "]" : "");
 	if (!parts->default_port)
 	{
-		cf_s3_text_add(&text, ":");
-		cf_s3_text_add_number(&text, parts->port);
+		cf_remote_text_add(&text, ":");
+		cf_remote_text_number(&text, parts->port);
 	}
 	if (text.failed)
 		out_of_memory(err);
@@ -316,7 +316,7 @@ host_of(CfArena *arena, const char *url, CfUrl *parts, CfError *err)
 
 /* headers_canonical writes all headers, sorted, values trimmed, then their names; names alone go into the second text too. */
 static bool
-headers_canonical(const CfRequest *request, const char *host, CfArena *arena, CfS3Text *canonical, CfS3Text *names)
+headers_canonical(const CfRequest *request, const char *host, CfArena *arena, CfRemoteText *canonical, CfRemoteText *names)
 {
 	CfHeader	headers[CF_NET_REQUEST_HEADERS + 1];
 	int			count = 0;
@@ -349,19 +349,19 @@ headers_canonical(const CfRequest *request, const char *host, CfArena *arena, Cf
 
 		if (!again)
 		{
-			cf_s3_text_add(canonical, i > 0 ? "\n" : "");
-			cf_s3_text_add(canonical, headers[i].name);
-			cf_s3_text_add(names, i > 0 ? ";" : "");
-			cf_s3_text_add(names, headers[i].name);
+			cf_remote_text_add(canonical, i > 0 ? "\n" : "");
+			cf_remote_text_add(canonical, headers[i].name);
+			cf_remote_text_add(names, i > 0 ? ";" : "");
+			cf_remote_text_add(names, headers[i].name);
 		}
-		cf_s3_text_add(canonical, again ? "," : ":");
+		cf_remote_text_add(canonical, again ? "," : ":");
 		value_trimmed(canonical, headers[i].value);
 	}
-	cf_s3_text_add(canonical, "\n\n");
+	cf_remote_text_add(canonical, "\n\n");
 	if (names->failed)
 		return false;
-	cf_s3_text_add(canonical, names->data);
-	cf_s3_text_add(canonical, "\n");
+	cf_remote_text_add(canonical, names->data);
+	cf_remote_text_add(canonical, "\n");
 	return !canonical->failed;
 }
 
@@ -373,7 +373,7 @@ header_compare(const void *a, const void *b)
 
 /* value_trimmed adds a header's value without blanks at its ends and with one blank for each run of them. */
 static void
-value_trimmed(CfS3Text *text, const char *value)
+value_trimmed(CfRemoteText *text, const char *value)
 {
 	bool		any = false;
 
@@ -385,8 +385,8 @@ value_trimmed(CfS3Text *text, const char *value)
 		length = strcspn(value, " \t");
 		if (length == 0)
 			return;
-		cf_s3_text_add(text, any ? " " : "");
-		cf_s3_text_add_bytes(text, value, length);
+		cf_remote_text_add(text, any ? " " : "");
+		cf_remote_text_add_bytes(text, value, length);
 		any = true;
 		value += length;
 	}
@@ -394,7 +394,7 @@ value_trimmed(CfS3Text *text, const char *value)
 
 /* query_canonical adds the parameters of a query, sorted by name and value, each with its "="; then a line's end. */
 static bool
-query_canonical(CfS3Text *text, const char *query, CfArena *arena)
+query_canonical(CfRemoteText *text, const char *query, CfArena *arena)
 {
 	char	   *copy = cf_arena_strdup(arena, query);
 	char	   *parameters[SIGN_PARAMETERS_MAX];
@@ -414,11 +414,11 @@ query_canonical(CfS3Text *text, const char *query, CfArena *arena)
 	qsort(parameters, (size_t) count, sizeof(parameters[0]), parameter_compare);
 	for (int i = 0; i < count; i++)
 	{
-		cf_s3_text_add(text, i > 0 ? "&" : "");
-		cf_s3_text_add(text, parameters[i]);
-		cf_s3_text_add(text, strchr(parameters[i], '=') == NULL ? "=" : "");
+		cf_remote_text_add(text, i > 0 ? "&" : "");
+		cf_remote_text_add(text, parameters[i]);
+		cf_remote_text_add(text, strchr(parameters[i], '=') == NULL ? "=" : "");
 	}
-	cf_s3_text_add(text, "\n");
+	cf_remote_text_add(text, "\n");
 	return !text->failed;
 }
 
@@ -441,10 +441,10 @@ parameter_compare(const void *a, const void *b)
 static const char *
 dialect_name(CfArena *arena, const CfS3Dialect *dialect, const char *name)
 {
-	CfS3Text	text = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
 
-	cf_s3_text_add(&text, dialect->header);
-	cf_s3_text_add(&text, name);
+	cf_remote_text_add(&text, dialect->header);
+	cf_remote_text_add(&text, name);
 	return text.failed ? NULL : text.data;
 }
 

@@ -48,7 +48,7 @@ cf_s3_session_take(CfOp *op, const char *who, CfS3Session *session, int64_t expi
 	if (!word(session->access_key, false) || !word(session->secret_key, false) || !word(session->token, true) ||
 		strlen(session->token) + 1 >= sizeof(session->token))
 		step = cf_identity_fails(op, CF_ERR_IO, "%s gave no complete credentials.", who);
-	else if (expires_us == 0 && !cf_s3_time_read(session->expiration, &expires_us))
+	else if (expires_us == 0 && !cf_remote_time(session->expiration, &expires_us))
 		step = cf_identity_fails(op, CF_ERR_IO, "%s did not say when its credentials end.", who);
 	else if (expires_us <= now_us)
 		step = cf_identity_fails(op, CF_ERR_IO, "%s gave credentials that have ended already.", who);
@@ -80,17 +80,17 @@ CfStep
 cf_s3_session_json(CfOp *op, const char *who)
 {
 	json_t	   *answer = cf_identity_json(op);
-	const char *code = cf_identity_text(answer, "Code");
+	const char *code = cf_json_text(answer, "Code");
 	CfS3Session session;
 	char		shown[64];
 
 	if (answer == NULL)
 		return cf_identity_fails(op, CF_ERR_IO, "%s answered %zu bytes that are no JSON object.", who, op->response.body_bytes);
 	cf_identity_harmless(code, shown, sizeof(shown));
-	snprintf(session.access_key, sizeof(session.access_key), "%s", cf_identity_text(answer, "AccessKeyId"));
-	snprintf(session.secret_key, sizeof(session.secret_key), "%s", cf_identity_text(answer, "SecretAccessKey"));
-	snprintf(session.token, sizeof(session.token), "%s", cf_identity_text(answer, "Token"));
-	snprintf(session.expiration, sizeof(session.expiration), "%s", cf_identity_text(answer, "Expiration"));
+	snprintf(session.access_key, sizeof(session.access_key), "%s", cf_json_text(answer, "AccessKeyId"));
+	snprintf(session.secret_key, sizeof(session.secret_key), "%s", cf_json_text(answer, "SecretAccessKey"));
+	snprintf(session.token, sizeof(session.token), "%s", cf_json_text(answer, "Token"));
+	snprintf(session.expiration, sizeof(session.expiration), "%s", cf_json_text(answer, "Expiration"));
 	/* An answer of 200 may say that there are none. */
 	if (code[0] == '\0' || strcmp(code, "Success") == 0)
 	{

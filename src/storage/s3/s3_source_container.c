@@ -36,7 +36,7 @@ ask(CfOp *op)
 	const char *relative = cf_identity_value(place, "relative_uri");
 	const char *path = cf_identity_value(place, "token_file");
 	const char *token = cf_identity_value(place, "token");
-	CfS3Text	url = {.arena = op->arena};
+	CfRemoteText url = {.arena = op->arena};
 	CfRequest  *request;
 	char	   *shown;
 	CfError		ignored;
@@ -49,8 +49,8 @@ ask(CfOp *op)
 					  "role, which set AWS_CONTAINER_CREDENTIALS_FULL_URI or AWS_CONTAINER_CREDENTIALS_RELATIVE_URI.");
 		return CF_STEP_ERROR;
 	}
-	cf_s3_text_add(&url, full[0] != '\0' ? full : ECS_AGENT);
-	cf_s3_text_add(&url, full[0] != '\0' ? "" : relative);
+	cf_remote_text_add(&url, full[0] != '\0' ? full : ECS_AGENT);
+	cf_remote_text_add(&url, full[0] != '\0' ? "" : relative);
 	if (url.failed)
 		return cf_identity_memory(op);
 	if (url.length > URI_MAX || !cf_url_split(url.data, &parts, &ignored))
@@ -71,7 +71,7 @@ refused(CfOp *op)
 {
 	json_t	   *answer = op->response.status == 0 ? NULL : cf_identity_json(op);
 
-	cf_identity_refused(op, WHO, cf_identity_text(answer, "code"));
+	cf_identity_refused(op, WHO, cf_json_text(answer, "code"));
 	json_decref(answer);
 	return CF_STEP_ERROR;
 }

@@ -30,14 +30,14 @@ cf_s3_source_file(CfOp *op)
 	const char *profile = cf_identity_value(place, "profile");
 	const char *path = cf_identity_value(place, "credentials_file");
 	const char *home = cf_identity_value(place, "home");
-	CfS3Text	text = {.arena = &op->request_arena};
+	CfRemoteText text = {.arena = &op->request_arena};
 	CfS3Session session = {.access_key = ""};
 	bool		delegates = false;
 	char	   *lines;
 	bool		found;
 
-	cf_s3_text_add(&text, path[0] != '\0' ? path : home);
-	cf_s3_text_add(&text, path[0] != '\0' ? "" : "/.aws/credentials");
+	cf_remote_text_add(&text, path[0] != '\0' ? path : home);
+	cf_remote_text_add(&text, path[0] != '\0' ? "" : "/.aws/credentials");
 	if (text.failed)
 		return cf_identity_memory(op);
 	if (path[0] == '\0' && home[0] == '\0')

@@ -53,16 +53,16 @@ url_of(CfOp *op, const char *path, const char *role)
 {
 	const char *endpoint = cf_identity_value(op->place, "metadata_endpoint");
 	size_t		length;
-	CfS3Text	url = {.arena = op->arena};
+	CfRemoteText url = {.arena = op->arena};
 
 	if (endpoint[0] == '\0')
 		endpoint = ENDPOINT;
 	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
 		return NULL;
 	length = strlen(endpoint);
-	cf_s3_text_add_bytes(&url, endpoint, length - (endpoint[length - 1] == '/'));
-	cf_s3_text_add(&url, path);
-	cf_s3_text_encode(&url, role);
+	cf_remote_text_add_bytes(&url, endpoint, length - (endpoint[length - 1] == '/'));
+	cf_remote_text_add(&url, path);
+	cf_remote_text_encode(&url, role);
 	if (!url.failed)
 		return url.data;
 	cf_identity_memory(op);

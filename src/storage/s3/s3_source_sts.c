@@ -40,7 +40,7 @@ static const struct
 };
 
 static CfStep ask(CfOp *op);
-static bool endpoint_of(CfOp *op, CfS3Text *url);
+static bool endpoint_of(CfOp *op, CfRemoteText *url);
 static CfStep take(CfOp *op);
 static CfStep refused(CfOp *op);
 
@@ -60,8 +60,8 @@ ask(CfOp *op)
 	const char *role = cf_identity_value(place, "role_arn");
 	const char *path = cf_identity_value(place, "token_file");
 	const char *name = cf_identity_value(place, "session_name");
-	CfS3Text	url = {.arena = op->arena};
-	CfS3Text	body = {.arena = &op->request_arena};
+	CfRemoteText url = {.arena = op->arena};
+	CfRemoteText body = {.arena = &op->request_arena};
 	CfRequest  *request;
 	char	   *token;
 
@@ -76,12 +76,12 @@ ask(CfOp *op)
 		(request = cf_identity_request(op, "POST", "AssumeRoleWithWebIdentity", url.data, false)) == NULL ||
 		!cf_identity_token(place, path, &op->request_arena, &token, &op->err))
 		return CF_STEP_ERROR;
-	cf_s3_text_add(&body, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=");
-	cf_s3_text_encode(&body, role);
-	cf_s3_text_add(&body, "&RoleSessionName=");
-	cf_s3_text_encode(&body, name[0] == '\0' ? SESSION_NAME : name);
-	cf_s3_text_add(&body, "&WebIdentityToken=");
-	cf_s3_text_encode(&body, token);
+	cf_remote_text_add(&body, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=");
+	cf_remote_text_encode(&body, role);
+	cf_remote_text_add(&body, "&RoleSessionName=");
+	cf_remote_text_encode(&body, name[0] == '\0' ? SESSION_NAME : name);
+	cf_remote_text_add(&body, "&WebIdentityToken=");
+	cf_remote_text_encode(&body, token);
 	explicit_bzero(token, strlen(token));
 	if (body.failed)
 		return cf_identity_memory(op);
@@ -94,7 +94,7 @@ ask(CfOp *op)
 
 /* endpoint_of finds the token service: the option's, else that of the region where the place is AWS's own. */
 static bool
-endpoint_of(CfOp *op, CfS3Text *url)
+endpoint_of(CfOp *op, CfRemoteText *url)
 {
 	const CfPlace *place = op->place;
 	const char *endpoint = cf_identity_value(place, "sts_endpoint");
@@ -117,9 +117,9 @@ endpoint_of(CfOp *op, CfS3Text *url)
 	}
 	if (!cf_identity_endpoint(place, endpoint, &op->err))
 		return false;
-	cf_s3_text_add(url, endpoint);
+	cf_remote_text_add(url, endpoint);
 	if (endpoint[strlen(endpoint) - 1] != '/')
-		cf_s3_text_add(url, "/");
+		cf_remote_text_add(url, "/");
 	return !url->failed || cf_identity_memory(op) == CF_STEP_DONE;
 }
 

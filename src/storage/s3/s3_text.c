@@ -1,82 +1,18 @@
 /*
  * s3_text.c
- *		Texts of S3: growing ones, lists of names and values, times, RFC 2047 words, and pins.
+ *		Texts of S3: lists of names and values, RFC 2047 words, and pins.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "core/calendar.h"
 #include "storage/s3/s3.h"
 
-#define TEXT_FIRST 256
 #define PIN_VALUE_MAX 56		/* two of them and an owner tag fit into a pin */
 
 static bool word_plain(const char *text);
 static long word_bytes(const char *word, char *to, const char **after);
 static long quoted_bytes(const char *from, size_t length, char *to);
-
-/* cf_s3_text_add appends a piece. */
-void
-cf_s3_text_add(CfS3Text *text, const char *piece)
-{
-	cf_s3_text_add_bytes(text, piece, strlen(piece));
-}
-
-/* cf_s3_text_add_bytes appends length bytes; when memory is short it says so in text->failed and keeps what there was. */
-void
-cf_s3_text_add_bytes(CfS3Text *text, const char *bytes, size_t length)
-{
-	if (text->failed || length >= SIZE_MAX / 4 - text->length)
-	{
-		text->failed = true;
-		return;
-	}
-	if (text->length + length >= text->room)
-	{
-		size_t		room = text->room == 0 ? TEXT_FIRST : text->room;
-		char	   *grown;
-
-		while (room <= text->length + length)
-			room *= 2;
-		grown = cf_arena_alloc(text->arena, room);
-		if (grown == NULL)
-		{
-			text->failed = true;
-			return;
-		}
-		if (text->length > 0)
-			memcpy(grown, text->data, text->length);
-		text->data = grown;
-		text->room = room;
-	}
-	memcpy(text->data + text->length, bytes, length);
-	text->length += length;
-	text->data[text->length] = '\0';
-}
-
-/* cf_s3_text_add_number appends a number in decimal digits. */
-void
-cf_s3_text_add_number(CfS3Text *text, int64_t number)
-{
-	char		digits[24];
-
-	snprintf(digits, sizeof(digits), "%lld", (long long) number);
-	cf_s3_text_add(text, digits);
-}
-
-/* cf_s3_text_encode appends a piece with every byte encoded that a query's value cannot hold. */
-void
-cf_s3_text_encode(CfS3Text *text, const char *piece)
-{
-	char	   *encoded = cf_url_encode(text->arena, piece, strlen(piece), false);
-
-	if (encoded == NULL)
-		text->failed = true;
-	else
-		cf_s3_text_add(text, encoded);
-}
 
 /* cf_s3_line_next takes the next "name=value\n" off lines; a name that is too long or missing comes as "". */
 bool
@@ -101,63 +37,6 @@ cf_s3_line_next(const char **lines, char name[128], const char **value, size_t *
 	*value = line + name_bytes + 1;
 	*value_bytes = length - name_bytes - 1;
 	return true;
-}
-
-/* cf_s3_number reads a decimal number from 0 to max, nothing around it. */
-bool
-cf_s3_number(const char *text, int64_t max, int64_t *number)
-{
-	int64_t		value = 0;
-
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++)
-	{
-		if (*text < '0' || *text > '9' || value > (max - (*text - '0')) / 10)
-			return false;
-		value = value * 10 + (*text - '0');
-	}
-	*number = value;
-	return true;
-}
-
-/* cf_s3_time_read reads "2009-10-12T17:50:30.000Z", as XML answers tell times, or a date of HTTP. */
-bool
-cf_s3_time_read(const char *text, int64_t *time_us)
-{
-	int			year,
-				month,
-				day,
-				hour,
-				minute,
-				second;
-	int			used = 0;
-	int64_t		fraction = 0;
-	int64_t		unit = 100000;
-
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 || used != 19)
-		return cf_net_date(text, time_us);
-	text += used;
-	if (*text == '.')
-	{
-		for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
-			fraction += (*text - '0') * unit;
-	}
-	if (strcmp(text, "Z") != 0 || year < 1970 || !cf_calendar_us(year, month, day, hour, minute, second, time_us))
-		return false;
-	*time_us += fraction;
-	return true;
-}
-
-/* cf_s3_time_write writes "20130524T000000Z". */
-void
-cf_s3_time_write(int64_t time_us, char text[17])
-{
-	time_t		seconds = (time_t) (time_us / 1000000);
-	struct tm	tm;
-
-	if (gmtime_r(&seconds, &tm) == NULL || strftime(text, 17, "%Y%m%dT%H%M%SZ", &tm) != 16)
-		memcpy(text, "19700101T000000Z", 17);
 }
 
 /* word_plain tells whether a header carries a value as it is. */
@@ -273,20 +152,6 @@ quoted_bytes(const char *from, size_t length, char *to)
 	return to - start;
 }
 
-/* cf_s3_printable copies bytes for a message: what is not printable becomes "?", what is too long is cut. */
-void
-cf_s3_printable(char *shown, size_t room, const char *bytes)
-{
-	size_t		i;
-
-	for (i = 0; i + 4 < room && bytes[i] != '\0'; i++)
-		shown[i] = (unsigned char) bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i];
-	/* Not in the middle of a character. */
-	while (bytes[i] != '\0' && i > 0 && ((unsigned char) bytes[i] & 0xc0) == 0x80)
-		i--;
-	memcpy(shown + i, bytes[i] != '\0' ? "..." : "\0\0\0", 4);
-}
-
 /* cf_s3_pin_value brings a value into the form that it has in pins. */
 void
 cf_s3_pin_value(char *to, size_t room, const char *value)
@@ -337,7 +202,7 @@ cf_s3_pin_read(const char *version, CfS3Pin *pin)
 			memcpy(pin->version, value, length - 1);
 		else if (version[0] == 'o' && length - 2 < sizeof(pin->owner))
 			memcpy(pin->owner, value, length - 1);
-		else if (version[0] != 'm' || !cf_s3_number(value, INT64_MAX / 1000000, &pin->modified))
+		else if (version[0] != 'm' || !cf_remote_number(value, INT64_MAX / 1000000, &pin->modified))
 			return false;
 		version += length + (version[length] == ';' ? 1 : 0);
 	}

@@ -41,15 +41,15 @@ cf_s3_copy_left(CfOp *op, const CfUploadArgs *args)
 		return CF_STEP_DONE;
 	query = cf_s3_upload_query(op, args->handle, 0);
 	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", args->key, query) == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_COPY_CLEARED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_COPY_CLEARED);
 }
 
 /* cf_s3_copy_cleared tells whether they are gone; false = the operation is over. */
 bool
 cf_s3_copy_cleared(CfOp *op, const char *key)
 {
-	return cf_s3_success(op) || op->response.status == 404 || cf_s3_fail(op, "abort the upload of object", key) == CF_STEP_DONE;
+	return cf_remote_success(op) || op->response.status == 404 || cf_s3_fail(op, "abort the upload of object", key) == CF_STEP_DONE;
 }
 
 CfStep
@@ -65,18 +65,18 @@ cf_s3_upload_abort(CfOp *op, CfUpload *upload)
 	if (cf_s3_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (strcmp(upload->handle, "done") == 0)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	if (parts && blank != NULL && !keyed)
 	{
 		if (!cf_url_decode(op->arena, blank + 1, strlen(blank + 1), false, &key))
-			return cf_s3_memory(op);
+			return cf_remote_memory(op);
 		found.args.key = key;
 		return abort_parts(op, &found);
 	}
 	if (!keyed || (!parts && (tag == NULL || tag[0] == '\0')))
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "an upload of place \"%s\" cannot be aborted without its key and owner", op->place->name);
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	return parts ? abort_parts(op, upload) : abort_put(op, upload);
 }
@@ -94,20 +94,20 @@ abort_parts(CfOp *op, const CfUpload *upload)
 	if (phase == S3_START)
 		state->rounds = 0;
 	if (phase == S3_ASKED_MORE && op->response.status == 404)
-		return cf_s3_done(op);
-	if (phase != S3_START && !cf_s3_success(op) && op->response.status != 404)
+		return cf_remote_done(op);
+	if (phase != S3_START && !cf_remote_success(op) && op->response.status != 404)
 		return cf_s3_fail(op, "abort the upload of object", upload->args.key);
 	if (phase == S3_ASKED_MORE && ++state->rounds == ABORT_ROUNDS)
 	{
-		cf_s3_unexpected(op, "abort the upload of object", upload->args.key, "parts of it still arrive");
+		cf_remote_unexpected(op, "abort the upload of object", upload->args.key, "parts of it still arrive");
 		op->err.kind = CF_ERR_BUSY;
 		return CF_STEP_ERROR;
 	}
 	if (phase == S3_ASKED)
 		return cf_s3_parts_ask(op, upload, S3_ASKED_MORE);
 	if (cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_ASKED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_ASKED);
 }
 
 /* abort_put removes what the seal made under this owner tag, nothing of anybody else; and an upload whose handle was lost. */
@@ -126,7 +126,7 @@ abort_put(CfOp *op, const CfUpload *upload)
 		/* Not allowed to remove versions: then a marker, as for every removal. */
 		if (op->phase == S3_ASKED_MORE && op->response.status == 403 && cf_s3_delete_allowed(op, upload->args.key))
 			return cf_s3_delete(op, upload->args.key, S3_ASKED_LAST);
-		return cf_s3_success(op) || op->response.status == 404 || op->response.status == 412 ? abort_unknown(op, upload) :
+		return cf_remote_success(op) || op->response.status == 404 || op->response.status == 412 ? abort_unknown(op, upload) :
 			cf_s3_fail(op, "remove object", upload->args.key);
 	}
 	switch (cf_s3_looked(op, upload->args.key, &stat))
@@ -142,7 +142,7 @@ abort_put(CfOp *op, const CfUpload *upload)
 		return abort_unknown(op, upload);
 	if (state->head.version_id[0] != '\0' && cf_s3_store(op->place)->dialect == &cf_s3_aws4)
 		return abort_version(op, upload);
-	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, S3_ASKED_LAST) : cf_s3_error(op);
+	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, S3_ASKED_LAST) : cf_remote_error(op);
 }
 
 /* abort_unknown ends an abort with what was begun and whose handle was lost, if anything can have been. */
@@ -155,7 +155,7 @@ abort_unknown(CfOp *op, const CfUpload *upload)
 		step = cf_s3_unknown_next(op, upload);
 	else
 		step = upload->handle[0] == '\0' ? cf_s3_unknown_ask(op, upload) : CF_STEP_DONE;
-	return step == CF_STEP_DONE ? cf_s3_done(op) : step;
+	return step == CF_STEP_DONE ? cf_remote_done(op) : step;
 }
 
 /* cf_s3_unknown_phase tells whether the operation is looking for uploads of ours whose handle was lost. */
@@ -188,7 +188,7 @@ cf_s3_unknown_next(CfOp *op, const CfUpload *upload)
 
 	if (op->phase == S3_UNKNOWN_LISTED)
 		return unknown_listed(op, upload);
-	if (op->phase == S3_UNKNOWN_ABORTED && !cf_s3_success(op) && op->response.status != 404)
+	if (op->phase == S3_UNKNOWN_ABORTED && !cf_remote_success(op) && op->response.status != 404)
 		return cf_s3_fail(op, "abort the upload of object", upload->args.key);
 	if (op->phase == S3_UNKNOWN_ASKED && op->response.status != 404)
 	{
@@ -246,8 +246,8 @@ unknown_abort(CfOp *op, const CfUpload *upload)
 	char	   *query = cf_s3_upload_query(op, ((CfS3State *) op->state)->copying.handle, 0);
 
 	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_UNKNOWN_ABORTED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_UNKNOWN_ABORTED);
 }
 
 /*
@@ -258,15 +258,15 @@ static CfStep
 abort_version(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
-	CfS3Text	query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 
-	cf_s3_text_add(&query, "versionId=");
-	cf_s3_text_encode(&query, state->head.version_id);
+	cf_remote_text_add(&query, "versionId=");
+	cf_remote_text_encode(&query, state->head.version_id);
 	if (query.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "DELETE", "DeleteObject", upload->args.key, query.data) == NULL)
-		return cf_s3_error(op);
-	return cf_s3_send(op, S3_ASKED_MORE);
+		return cf_remote_error(op);
+	return cf_remote_send(op, S3_ASKED_MORE);
 }
 
 CfStep
@@ -276,30 +276,30 @@ cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePa
 		return find_answer(op, older_than_us, page);
 	memset(page, 0, sizeof(*page));
 	if (!cf_s3_store(op->place)->multipart)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	if (token == NULL || token_valid(token))
 		return find_send(op, "", token, S3_ASKED);
 	cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of uploads");
-	return cf_s3_error(op);
+	return cf_remote_error(op);
 }
 
 /* find_send asks for the unfinished uploads of keys that begin with key. */
 static CfStep
 find_send(CfOp *op, const char *key, const char *token, int phase)
 {
-	CfS3Text	query = {.arena = op->arena};
+	CfRemoteText query = {.arena = op->arena};
 
-	cf_s3_text_add(&query, "uploads=&encoding-type=url&max-uploads=1000&prefix=");
-	cf_s3_text_encode(&query, op->place->prefix);
-	cf_s3_text_encode(&query, key);
-	cf_s3_text_add(&query, token == NULL ? "" : "&");
-	cf_s3_text_add(&query, token == NULL ? "" : token);
+	cf_remote_text_add(&query, "uploads=&encoding-type=url&max-uploads=1000&prefix=");
+	cf_remote_text_encode(&query, op->place->prefix);
+	cf_remote_text_encode(&query, key);
+	cf_remote_text_add(&query, token == NULL ? "" : "&");
+	cf_remote_text_add(&query, token == NULL ? "" : token);
 	if (query.failed)
-		return cf_s3_memory(op);
+		return cf_remote_memory(op);
 	if (cf_s3_request(op, "GET", "ListMultipartUploads", NULL, query.data) == NULL)
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_s3_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 /* token_valid accepts what find_answer gave: two parameters of a query, encoded. */
@@ -330,14 +330,14 @@ find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page)
 {
 	const char *prefix = op->place->prefix;
 	FindVisit	visit = {.op = op, .page = page, .key = "", .id = "", .next_key = "", .next_id = ""};
-	CfS3Text	next = {.arena = op->arena};
+	CfRemoteText next = {.arena = op->arena};
 	int			kept = 0;
 
 	memset(page, 0, sizeof(*page));
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "list the uploads", NULL);
 	if (!cf_xml_parse(op->response.body, op->response.body_bytes, find_visit, &visit, &op->err))
-		return visit.failed ? cf_s3_memory(op) : cf_s3_error(op);
+		return visit.failed ? cf_remote_memory(op) : cf_remote_error(op);
 	for (int i = 0; i < page->count; i++)
 	{
 		CfStaleUpload *upload = &page->uploads[i];
@@ -349,33 +349,33 @@ find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page)
 			continue;
 		upload->key = key + strlen(prefix);
 		if ((upload->handle = handle_with_key(op, upload)) == NULL)
-			return cf_s3_memory(op);
+			return cf_remote_memory(op);
 		page->uploads[kept++] = *upload;
 	}
 	page->count = kept;
 	if (!visit.truncated)
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	if (visit.next_key[0] == '\0')
-		return cf_s3_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
+		return cf_remote_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
 	if (visit.encoded && !cf_url_decode(op->arena, visit.next_key, strlen(visit.next_key), true, (char **) &visit.next_key))
-		return cf_s3_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
-	cf_s3_text_add(&next, "key-marker=");
-	cf_s3_text_encode(&next, visit.next_key);
-	cf_s3_text_add(&next, "&upload-id-marker=");
-	cf_s3_text_encode(&next, visit.next_id);
+		return cf_remote_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
+	cf_remote_text_add(&next, "key-marker=");
+	cf_remote_text_encode(&next, visit.next_key);
+	cf_remote_text_add(&next, "&upload-id-marker=");
+	cf_remote_text_encode(&next, visit.next_id);
 	page->next = next.data;
-	return next.failed ? cf_s3_memory(op) : cf_s3_done(op);
+	return next.failed ? cf_remote_memory(op) : cf_remote_done(op);
 }
 
 /* handle_with_key puts the key behind the id, so that the handle is enough to abort it; not one too long to be kept. */
 static const char *
 handle_with_key(CfOp *op, const CfStaleUpload *upload)
 {
-	CfS3Text	text = {.arena = op->arena};
+	CfRemoteText text = {.arena = op->arena};
 
-	cf_s3_text_add(&text, upload->handle);
-	cf_s3_text_add(&text, " ");
-	cf_s3_text_encode(&text, upload->key);
+	cf_remote_text_add(&text, upload->handle);
+	cf_remote_text_add(&text, " ");
+	cf_remote_text_encode(&text, upload->key);
 	return text.failed ? NULL : text.length < sizeof(((CfUpload *) 0)->handle) ? text.data : upload->handle;
 }
 
@@ -392,7 +392,7 @@ find_visit(void *ctx, const char *path, const char *text, size_t length)
 	path += sizeof(root) - 1;
 	visit->encoded |= strcmp(path, "EncodingType") == 0 && strcmp(text, "url") == 0;
 	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
-	if (strcmp(path, "Upload/Initiated") == 0 && !cf_s3_time_read(text, &visit->started_us))
+	if (strcmp(path, "Upload/Initiated") == 0 && !cf_remote_time(text, &visit->started_us))
 		visit->started_us = 0;
 	if (strcmp(path, "Upload") == 0 && visit->key[0] != '\0' && visit->id[0] != '\0' &&
 		strlen(visit->id) <= CF_S3_UPLOAD_ID_MAX + strlen(CF_S3_HANDLE_PARTS))
@@ -415,10 +415,10 @@ find_visit(void *ctx, const char *path, const char *text, size_t length)
 	}
 	if (strcmp(path, "Upload/UploadId") == 0)
 	{
-		CfS3Text	handle = {.arena = visit->op->arena};
+		CfRemoteText handle = {.arena = visit->op->arena};
 
-		cf_s3_text_add(&handle, CF_S3_HANDLE_PARTS);
-		cf_s3_text_add(&handle, text);
+		cf_remote_text_add(&handle, CF_S3_HANDLE_PARTS);
+		cf_remote_text_add(&handle, text);
 		visit->id = handle.failed ? "" : handle.data;
 		visit->failed |= handle.failed;
 		return !visit->failed;

@@ -49,7 +49,7 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (op->phase == S3_COPY_CLEARED && !cf_s3_copy_cleared(op, args->key))
 		return CF_STEP_ERROR;
 	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (op->phase == S3_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
 		return step;
 	cf_s3_buffer_free(op);
@@ -59,10 +59,10 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (args->size_bytes <= cf_s3_put_max(op->place))
 	{
 		memcpy(upload->handle, "put", sizeof("put"));
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	}
 	if (!cf_s3_joinable(op) || !parts_sized(op, upload))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (resumes(args))
 	{
 		snprintf(upload->handle, sizeof(upload->handle), "%s", args->handle);
@@ -98,7 +98,7 @@ begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	CfObjectStat stat;
 
 	if (!parts_sized(op, upload))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (op->phase == S3_ASKED)
 		return begin_resumed(op, args, upload);
 	if (cf_s3_unknown_phase(op))
@@ -108,11 +108,11 @@ begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return step == CF_STEP_DONE ? cf_s3_look(op, args->key, S3_ASKED_MORE) : step;
 	}
 	if (op->phase == S3_ASKED_LAST)
-		return cf_s3_upload_created(op, upload) ? cf_s3_done(op) : CF_STEP_ERROR;
+		return cf_s3_upload_created(op, upload) ? cf_remote_done(op) : CF_STEP_ERROR;
 	switch (cf_s3_looked(op, args->key, &stat))
 	{
 		case CF_S3_FOUND:
-			return cf_s3_exists(op, args->key);
+			return cf_remote_exists(op, args->key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
@@ -142,7 +142,7 @@ begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 			break;
 		upload->stored_bytes += state->parts[i].size_bytes;
 	}
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 /* parts_sized lets parts grow until the object fits into those that there may be. */
@@ -192,8 +192,8 @@ cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase)
 	if (cf_s3_request(op, "POST", "CreateMultipartUpload", args->key, "uploads=") == NULL || !cf_s3_describe(op, args) ||
 		(algorithm != NULL && (!cf_s3_amz_header(op, "checksum-algorithm", algorithm) ||
 							   !cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT"))))
-		return cf_s3_error(op);
-	return cf_s3_send(op, phase);
+		return cf_remote_error(op);
+	return cf_remote_send(op, phase);
 }
 
 /* cf_s3_upload_created takes the id of the upload; false = the operation is over. */
@@ -203,7 +203,7 @@ cf_s3_upload_created(CfOp *op, CfUpload *upload)
 	char		id[CF_S3_UPLOAD_ID_MAX + 2] = "";
 	CfS3Field	field = {"InitiateMultipartUploadResult/UploadId", id, sizeof(id)};
 
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 	{
 		cf_s3_fail(op, "begin the upload of object", upload->args.key);
 		return false;
@@ -212,14 +212,14 @@ cf_s3_upload_created(CfOp *op, CfUpload *upload)
 		return false;
 	if (!cf_s3_fields(&op->response, &field, 1, &op->err))
 	{
-		cf_s3_error(op);
+		cf_remote_error(op);
 		return false;
 	}
 	for (const char *c = id; *c != '\0'; c++)
 		id[0] = *c <= 0x20 || *c >= 0x7f ? '\0' : id[0];
 	if (id[0] == '\0' || strlen(id) > CF_S3_UPLOAD_ID_MAX)
 	{
-		cf_s3_unexpected(op, "begin the upload of object", upload->args.key, "the answer has no id of an upload");
+		cf_remote_unexpected(op, "begin the upload of object", upload->args.key, "the answer has no id of an upload");
 		return false;
 	}
 	snprintf(upload->handle, sizeof(upload->handle), CF_S3_HANDLE_PARTS "%s", id);
@@ -230,22 +230,22 @@ cf_s3_upload_created(CfOp *op, CfUpload *upload)
 char *
 cf_s3_upload_query(CfOp *op, const char *handle, int number)
 {
-	CfS3Text	text = {.arena = op->arena};
+	CfRemoteText text = {.arena = op->arena};
 	const char *id = cf_s3_upload_id(handle);
 
 	if (number > 0)
 	{
-		cf_s3_text_add(&text, "partNumber=");
-		cf_s3_text_add_number(&text, number);
-		cf_s3_text_add(&text, "&");
+		cf_remote_text_add(&text, "partNumber=");
+		cf_remote_text_number(&text, number);
+		cf_remote_text_add(&text, "&");
 	}
 	/* An id has no blank; uploads_find puts the key behind one. */
 	if (id != NULL && (id = cf_arena_strndup(op->arena, id, strcspn(id, " "))) == NULL)
 		text.failed = true;
-	cf_s3_text_add(&text, "uploadId=");
-	cf_s3_text_encode(&text, id == NULL ? "" : id);
+	cf_remote_text_add(&text, "uploadId=");
+	cf_remote_text_encode(&text, id == NULL ? "" : id);
 	if (text.failed)
-		cf_s3_memory(op);
+		cf_remote_memory(op);
 	return text.failed ? NULL : text.data;
 }
 
@@ -262,18 +262,18 @@ cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, si
 	if (parts && (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX))
 	{
 		cf_error_set(&op->err, CF_ERR_RANGE, "part %d of object \"%.200s\" cannot be one of S3", part->number, upload->args.key);
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	if (parts && cf_s3_store(op->place)->equal_parts && part->length != upload->args.part_bytes &&
 		part->offset + part->length != upload->args.size_bytes)
 	{
 		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" has another size than those before it", part->number, upload->args.key);
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	if (parts && (int64_t) length == part->length)
 		return part_send(op, upload, part, data);
 	if (!gather(op, upload, part, data, length, &whole))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	if (!whole)
 		return CF_STEP_AGAIN;
 	if (parts)
@@ -282,7 +282,7 @@ cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, si
 	memset(&part->digests, 0, sizeof(part->digests));
 	part->digests.crc64nvme = cf_crc64nvme(0, ((CfS3State *) op->state)->buffer + part->offset, (size_t) part->length);
 	part->digests.known = CF_DIGEST_CRC64NVME;
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 /*
@@ -303,7 +303,7 @@ gather(CfOp *op, CfUpload *upload, const CfPart *part, const void *data, size_t 
 		state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, (size_t) room);
 		if (state->buffer == NULL)
 		{
-			cf_s3_memory(op);
+			cf_remote_memory(op);
 			return false;
 		}
 		state->buffer_bytes = room;
@@ -333,9 +333,9 @@ part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data
 
 	if (query == NULL || cf_s3_request(op, "PUT", "UploadPart", upload->args.key, query) == NULL ||
 		!cf_s3_body(op, data, (size_t) part->length) || !cf_s3_checksum_add(op, data, (size_t) part->length))
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
-	return cf_s3_send(op, S3_ASKED);
+	return cf_remote_send(op, S3_ASKED);
 }
 
 static CfStep
@@ -346,16 +346,16 @@ part_answer(CfOp *op, const CfUpload *upload, CfPart *part)
 
 	if (op->response.status == 404)
 		return upload_gone(op, upload->args.key);
-	if (!cf_s3_success(op))
+	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "store a part of object", upload->args.key);
 	if (etag[0] == '\0' || strlen(etag) >= sizeof(part->token))
-		return cf_s3_unexpected(op, "store a part of object", upload->args.key, "the answer has no ETag");
+		return cf_remote_unexpected(op, "store a part of object", upload->args.key, "the answer has no ETag");
 	if (!cf_s3_checksum_told(op, "store a part of object", upload->args.key))
 		return CF_STEP_ERROR;
 	snprintf(part->token, sizeof(part->token), "%s", etag);
 	part->digests = state->digests;
 	cf_s3_buffer_free(op);
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 CfStep
@@ -372,13 +372,13 @@ cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		memset(stat, 0, sizeof(*stat));
 		stat->size_bytes = upload->args.size_bytes;
 		stat->storage_class = stat->content_type = "";
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	}
 	if (op->phase == S3_START && upload->args.size_bytes > 0 &&
 		(state->buffer == NULL || state->filled != upload->args.size_bytes || state->buffer_bytes != upload->args.size_bytes))
 	{
 		cf_error_set(&op->err, CF_ERR_STATE, "object \"%.200s\" cannot be sealed: some of its bytes are missing", upload->args.key);
-		return cf_s3_error(op);
+		return cf_remote_error(op);
 	}
 	if (op->phase == S3_ASKED || op->phase == S3_SETTLING)
 	{
@@ -441,7 +441,7 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		stat->attributes = upload->args.attributes;
 		state->sealed = false;
 		memcpy(upload->handle, "done", sizeof("done"));
-		return cf_s3_done(op);
+		return cf_remote_done(op);
 	}
 	switch (cf_s3_looked(op, upload->args.key, stat))
 	{
@@ -454,17 +454,15 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	}
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0 || stat->size_bytes != upload->args.size_bytes ||
 		!cf_s3_pinned(op, upload->sealed_version))
-		return cf_s3_exists(op, upload->args.key);
+		return cf_remote_exists(op, upload->args.key);
 	memcpy(upload->handle, "done", sizeof("done"));
-	return cf_s3_done(op);
+	return cf_remote_done(op);
 }
 
 static CfStep
 upload_gone(CfOp *op, const char *key)
 {
-	char		shown[CF_S3_SHOWN];
 
-	cf_s3_printable(shown, sizeof(shown), key);
-	cf_error_set(&op->err, CF_ERR_STATE, "the upload of object \"%s\" is not in place \"%s\" any more", shown, op->place->name);
-	return cf_s3_error(op);
+	cf_error_set(&op->err, CF_ERR_STATE, "the upload of object \"%s\" is not in place \"%s\" any more", cf_remote_shown(op, key), op->place->name);
+	return cf_remote_error(op);
 }

@@ -18,7 +18,7 @@ static const char *endpoint_template(const CfPlace *place, const char *region);
 static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
 static bool has_subdomains(const char *endpoint);
 static bool bucket_in_host(const CfPlace *place);
-static void base_add(CfS3Text *text, const CfPlace *place);
+static void base_add(CfRemoteText *text, const CfPlace *place);
 static bool region_valid(const char *region);
 
 /* Regions whose hosts end differently: other partitions of AWS. */
@@ -47,7 +47,7 @@ bool
 cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1])
 {
 	const CfResponse *response = &op->response;
-	const char *ours = cf_s3_region(cf_s3_asked(op));
+	const char *ours = cf_s3_region(cf_remote_asked(op));
 	CfS3Field	field = {"Error/Region", region, CF_S3_REGION_MAX + 1};
 	CfError		ignored;
 
@@ -73,21 +73,21 @@ bool
 cf_s3_again(CfOp *op)
 {
 	CfS3State  *state = op->state;
-	const CfPlace *place = cf_s3_asked(op);
+	const CfPlace *place = cf_remote_asked(op);
 	char		region[CF_S3_REGION_MAX + 1];
-	CfS3Text	old = {.arena = &op->request_arena};
-	CfS3Text	new = {.arena = &op->request_arena};
+	CfRemoteText old = {.arena = &op->request_arena};
+	CfRemoteText new = {.arena = &op->request_arena};
 
-	if (state == NULL || place->learned == NULL || state->regions >= REGIONS_MAX || !cf_s3_region_told(op, region) ||
+	if (state == NULL || place->learned == NULL || state->remote.mended >= REGIONS_MAX || !cf_s3_region_told(op, region) ||
 		endpoint_template(place, region) != endpoint_template(place, cf_s3_region(place)))
 		return false;
 	base_add(&old, place);
 	if (old.failed || strncmp(op->request.url, old.data, old.length) != 0)
 		return false;
 	snprintf(place->learned->region, sizeof(place->learned->region), "%s", region);
-	state->regions++;
+	state->remote.mended++;
 	base_add(&new, place);
-	cf_s3_text_add(&new, op->request.url + old.length);
+	cf_remote_text_add(&new, op->request.url + old.length);
 	if (new.failed)
 		return false;
 	op->request.url = new.data;
@@ -158,25 +158,25 @@ bucket_in_host(const CfPlace *place)
 
 /* base_add adds scheme, host and bucket of a place, without a slash behind. */
 static void
-base_add(CfS3Text *text, const CfPlace *place)
+base_add(CfRemoteText *text, const CfPlace *place)
 {
 	char		room[512];
 	const char *endpoint = endpoint_of(place, room, sizeof(room));
 	const char *host = strstr(endpoint, "://");
 
 	host = host == NULL ? endpoint : host + 3;
-	cf_s3_text_add_bytes(text, endpoint, (size_t) (host - endpoint));
+	cf_remote_text_add_bytes(text, endpoint, (size_t) (host - endpoint));
 	if (bucket_in_host(place))
 	{
-		cf_s3_text_add(text, place->bucket);
-		cf_s3_text_add(text, ".");
-		cf_s3_text_add(text, host);
+		cf_remote_text_add(text, place->bucket);
+		cf_remote_text_add(text, ".");
+		cf_remote_text_add(text, host);
 	}
 	else
 	{
-		cf_s3_text_add(text, host);
-		cf_s3_text_add(text, "/");
-		cf_s3_text_encode(text, place->bucket);
+		cf_remote_text_add(text, host);
+		cf_remote_text_add(text, "/");
+		cf_remote_text_encode(text, place->bucket);
 	}
 }
 
@@ -184,11 +184,11 @@ base_add(CfS3Text *text, const CfPlace *place)
 char *
 cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query)
 {
-	CfS3Text	text = {.arena = arena};
+	CfRemoteText text = {.arena = arena};
 
 	base_add(&text, place);
 	if (key != NULL || bucket_in_host(place))
-		cf_s3_text_add(&text, "/");
+		cf_remote_text_add(&text, "/");
 	if (key != NULL)
 	{
 		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
@@ -196,13 +196,13 @@ cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *que
 
 		if (prefix == NULL || name == NULL)
 			return NULL;
-		cf_s3_text_add(&text, prefix);
-		cf_s3_text_add(&text, name);
+		cf_remote_text_add(&text, prefix);
+		cf_remote_text_add(&text, name);
 	}
 	if (query[0] != '\0')
 	{
-		cf_s3_text_add(&text, "?");
-		cf_s3_text_add(&text, query);
+		cf_remote_text_add(&text, "?");
+		cf_remote_text_add(&text, query);
 	}
 	return text.failed ? NULL : text.data;
 }

@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (const char *s = key; *s != '\0'; s++)
 			assert((unsigned char) *s >= 0x20 && *s != 0x7f);
 	}
-	cf_file_printable(shown, sizeof(shown), key);
+	cf_utf8_shown(shown, sizeof(shown), key);
 	assert(strlen(shown) < sizeof(shown));
 	cf_arena_init(&arena, &cf_arena_malloc, 4096, 0);
 	cf_storage_op_init(&op, &place, &arena);

@@ -81,7 +81,7 @@ answer(CfOp *op, Input *in)
 	CfRequest	signed_request = *request;
 	const char *const *shape;
 	const char *value;
-	CfS3Text	body = {.arena = &in->arena};
+	CfRemoteText	body = {.arena = &in->arena};
 	CfError		err;
 	int			count;
 
@@ -109,9 +109,9 @@ answer(CfOp *op, Input *in)
 	response->truncated = (count & 30) == 30;
 	shape = bodies[next(in) % (sizeof(bodies) / sizeof(bodies[0]))];
 	value = text(in, next(in));
-	cf_s3_text_add(&body, shape[0]);
-	cf_s3_text_add(&body, value);
-	cf_s3_text_add(&body, shape[1]);
+	cf_remote_text_add(&body, shape[0]);
+	cf_remote_text_add(&body, value);
+	cf_remote_text_add(&body, shape[1]);
 	if (request->sink != NULL && response->status >= 200 && response->status < 300)
 	{
 		response->sink_bytes = body.length < request->sink_bytes ? body.length : request->sink_bytes;

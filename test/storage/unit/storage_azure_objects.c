@@ -91,10 +91,10 @@ not_looking(void)
 	script({404, "x-ms-request-id: 1234-\nx-ms-error-code: Blob\tNotFound\n", NULL});
 	fails(CF_ERR_NOT_FOUND, cf_storage_stat(&op, "a\nb", &stat), "hostile texts");
 	is_str(op.err.message, "could not find object \"a\\x0ab\" of place \"blue\": HTTP 404 Blob", "are made printable");
-	is_str(op.err.detail, "The request id is 1234-.", "and the request is named");
+	is_str(op.err.detail, "The store's id of the request is 1234-.", "and the request is named");
 	script({400, "", "<Error><Code>InvalidInput</Code><Message>One of the inputs is not valid.\nRequestId:1\nTime:2</Message></Error>"});
 	fails(CF_ERR_INPUT, cf_storage_stat(&op, "k", &stat), "what the service says in its body");
-	is_str(op.err.detail, "One of the inputs is not valid. The request id is not told.", "is told");
+	is_str(op.err.detail, "One of the inputs is not valid.", "is told");
 	script({403, "", "<Error><Code>AuthenticationFailed</Code><Message>signature of GET\n\n\nSECRET</Message></Error>"});
 	fails(CF_ERR_DENIED, cf_storage_stat(&op, "k", &stat), "but not of an authentication that failed");
 	ok(strstr(op.err.detail, "SECRET") == NULL && strstr(op.err.detail, "signature") == NULL, "it repeats what was signed");

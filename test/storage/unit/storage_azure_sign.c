@@ -114,42 +114,6 @@ presigning(void)
 }
 
 static void
-texts(void)
-{
-	static const struct
-	{
-		const char *text;
-		int64_t		seconds;
-	}			times[] = {
-		{"Sun, 06 Nov 1994 08:49:37 GMT", 784111777}, {"Thu, 01 Jan 1970 00:00:00 GMT", 0}, {"Thu, 29 Feb 2024 23:59:59 GMT", 1709251199},
-		{"Wed, 01 Mar 2400 00:00:00 GMT", 13574649600}, {"Fri, 31 Dec 9999 23:59:59 GMT", 253402300799},
-	};
-	static const char *const bad[] = {"", "yesterday", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 40 Nov 1994 08:49:37 GMT", "2026-13-01T00:00:00Z",
-		"Sun, 06 Nov 1500 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT"};
-	char		text[40];
-	int64_t		value;
-
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-	{
-		ok(cf_azure_time_read(times[i].text, &value) && value == times[i].seconds * 1000000, "%s is read", times[i].text);
-		cf_azure_time_write(value, false, text);
-		is_str(text, times[i].text, "and written");
-	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ok(!cf_azure_time_read(bad[i], &value), "\"%s\" is no time", bad[i]);
-	ok(cf_azure_time_read("1994-11-06T08:49:37.1234567Z", &value) && value == INT64_C(784111777000000), "ISO 8601 is read");
-	cf_azure_time_write(value, true, text);
-	is_str(text, "1994-11-06T08:49:37Z", "and written");
-	cf_azure_time_write(INT64_MAX, true, text);
-	is_str(text, "9999-12-31T23:59:59Z", "what is later is the last");
-	cf_azure_time_write(-1, true, text);
-	is_str(text, "1970-01-01T00:00:00Z", "what is earlier the first");
-	ok(cf_azure_number("9223372036854775807", INT64_MAX, &value) && value == INT64_MAX, "the largest number");
-	ok(!cf_azure_number("9223372036854775808", INT64_MAX, &value) && !cf_azure_number("", 9, &value) && !cf_azure_number("-1", 9, &value) &&
-	   !cf_azure_number("1 ", 9, &value) && !cf_azure_number("10", 9, &value), "and what is none");
-}
-
-static void
 places(void)
 {
 	static const struct
@@ -241,7 +205,6 @@ main(void)
 	path_style();
 	other_ways();
 	presigning();
-	texts();
 	places();
 	keys();
 	return done_testing();

@@ -117,15 +117,15 @@ errors(void)
 		Canned		canned[2];
 		CfErrorKind kind;
 		bool		retryable;
-		const char *detail;
+		const char *told;		/* of message|detail */
 	}			cases[] = {
 		{{{NULL, 400, ERROR("400", "required", "Bucket is a requester pays bucket"), "x-guploader-uploadid: r-1"}}, CF_ERR_INPUT, false,
-		"The store of bucket \"bucket\" answered 400 required: Bucket is a requester pays bucket. Request r-1."},
+		"HTTP 400 required|Bucket is a requester pays bucket. The store's id of the request is r-1."},
 		{{{NULL, 401, ERROR("401", "authError", "Invalid Credentials")}}, CF_ERR_DENIED, false, "401 authError"},
-		{{{NULL, 403, ERROR("403", "forbidden", "no \\u001b access")}}, CF_ERR_DENIED, false, "403 forbidden: no ? access"},
+		{{{NULL, 403, ERROR("403", "forbidden", "no \\u001b access")}}, CF_ERR_DENIED, false, "403 forbidden|no \\x1b access."},
 		{{{NULL, 404, ERROR("404", "notFound", "No such object")}}, CF_ERR_NOT_FOUND, false, "404 notFound"},
 		{{{NULL, 404, NO_BUCKET}}, CF_ERR_NOT_FOUND, false, "bucket does not exist"},
-		{{{NULL, 404, "The specified bucket does not exist."}}, CF_ERR_NOT_FOUND, false, "answered 404."},
+		{{{NULL, 404, "The specified bucket does not exist."}}, CF_ERR_NOT_FOUND, false, "HTTP 404"},
 		{{{NULL, 408, NULL}}, CF_ERR_IO, true, "408"},
 		{{{NULL, 409, NULL}}, CF_ERR_BUSY, true, "409"},
 		{{{NULL, 418, NULL}}, CF_ERR_UNSUPPORTED, false, "418"},
@@ -153,12 +153,14 @@ errors(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
 		int			status = cases[i].canned[0].status;
+		char		told[2100];
 
 		fails_as(cases[i].kind, cases[i].canned, cf_storage_stat(&op, "k\x01\x7f", &stat), "%d is of that kind", status);
-		ok(op.err.retryable == cases[i].retryable && strstr(op.err.detail, cases[i].detail) != NULL,
+		snprintf(told, sizeof(told), "%s|%s", op.err.message, op.err.detail);
+		ok(op.err.retryable == cases[i].retryable && strstr(told, cases[i].told) != NULL,
 		   "with what the store said, and whether to try again");
-		if (strstr(op.err.detail, cases[i].detail) == NULL)
-			note("  %s", op.err.detail);
+		if (strstr(told, cases[i].told) == NULL)
+			note("  %s", told);
 		ok(strstr(op.err.message, "\"here\"") != NULL && strchr(op.err.message, '\x01') == NULL, "it names the place, in print");
 	}
 	store_place.credentials = NULL;

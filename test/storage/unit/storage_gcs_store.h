@@ -305,7 +305,7 @@ store_insert(const char *bucket)
 		bail("multipart body without an end");
 	resource = json_loadb(body, json_end - body, 0, NULL);
 	store_crc(data, data_end - data, crc);
-	if (strcmp(cf_gcs_text(resource, "crc32c"), crc) != 0)
+	if (strcmp(cf_json_text(resource, "crc32c"), crc) != 0)
 	{
 		json_decref(resource);
 		store_error(400, "invalid", "Provided CRC32C does not match.");
@@ -340,9 +340,9 @@ store_compose(const char *bucket, const char *name)
 	}
 	json_array_foreach(sources, i, item)
 	{
-		StoreObject *piece = store_find(bucket, cf_gcs_text(item, "name"));
+		StoreObject *piece = store_find(bucket, cf_json_text(item, "name"));
 
-		if (piece == NULL || strtoll(cf_gcs_text(item, "generation"), NULL, 10) != piece->generation)
+		if (piece == NULL || strtoll(cf_json_text(item, "generation"), NULL, 10) != piece->generation)
 		{
 			free(data);
 			json_decref(body);

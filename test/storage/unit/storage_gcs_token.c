@@ -123,11 +123,11 @@ check_jwt(const char *token_uri, int64_t issued_s)
 	size_t		length = strlen(signature_at);
 
 	ok(strncmp(body, grant, strlen(grant)) == 0, "the grant is a JWT's");
-	is_str(cf_gcs_text(header, "alg"), "RS256", "it is signed by RS256");
-	is_str(cf_gcs_text(header, "kid"), "key-1", "with the key's id");
-	is_str(cf_gcs_text(claims, "iss"), "mover@project.iam.gserviceaccount.com", "for the account");
-	is_str(cf_gcs_text(claims, "scope"), "https://www.googleapis.com/auth/devstorage.read_write", "for objects only");
-	is_str(cf_gcs_text(claims, "aud"), token_uri, "for the endpoint that it is sent to");
+	is_str(cf_json_text(header, "alg"), "RS256", "it is signed by RS256");
+	is_str(cf_json_text(header, "kid"), "key-1", "with the key's id");
+	is_str(cf_json_text(claims, "iss"), "mover@project.iam.gserviceaccount.com", "for the account");
+	is_str(cf_json_text(claims, "scope"), "https://www.googleapis.com/auth/devstorage.read_write", "for objects only");
+	is_str(cf_json_text(claims, "aud"), token_uri, "for the endpoint that it is sent to");
 	is_int(json_integer_value(json_object_get(claims, "iat")), issued_s, "from now");
 	is_int(json_integer_value(json_object_get(claims, "exp")), issued_s + 3600, "for an hour");
 	for (size_t i = 0; i < length; i++)

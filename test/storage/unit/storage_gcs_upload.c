@@ -186,12 +186,12 @@ whole(const CfObjectStat *stat)
 	snprintf(version, sizeof(version), "%" PRId64, object->generation);
 	return strcmp(stat->version, version) == 0 && stat->size_bytes == BYTES &&
 		stat->digests.crc32c == cf_crc32c(0, bytes, BYTES) &&
-		strcmp(cf_gcs_text(object->resource, "storageClass"), class_wanted) == 0 &&
-		strcmp(cf_gcs_text(object->resource, "contentType"), "text/plain") == 0 &&
-		strcmp(cf_gcs_text(object->resource, "cacheControl"), "no-cache") == 0 &&
-		strcmp(cf_gcs_text(object->resource, "contentLanguage"), "de") == 0 &&
-		strcmp(cf_gcs_text(metadata, "cf_owner_tag"), "job-1") == 0 &&
-		strcmp(cf_gcs_text(metadata, "cf_file_id"), "f1") == 0 && strcmp(cf_gcs_text(metadata, "colour"), "blue") == 0 &&
+		strcmp(cf_json_text(object->resource, "storageClass"), class_wanted) == 0 &&
+		strcmp(cf_json_text(object->resource, "contentType"), "text/plain") == 0 &&
+		strcmp(cf_json_text(object->resource, "cacheControl"), "no-cache") == 0 &&
+		strcmp(cf_json_text(object->resource, "contentLanguage"), "de") == 0 &&
+		strcmp(cf_json_text(metadata, "cf_owner_tag"), "job-1") == 0 &&
+		strcmp(cf_json_text(metadata, "cf_file_id"), "f1") == 0 && strcmp(cf_json_text(metadata, "colour"), "blue") == 0 &&
 		json_object_size(metadata) == 3;
 }
 

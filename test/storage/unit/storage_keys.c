@@ -178,9 +178,9 @@ messages(void)
 {
 	char		shown[40];
 
-	cf_file_printable(shown, sizeof(shown), "caf\xc3\xa9 \xff\n");
+	cf_utf8_shown(shown, sizeof(shown), "caf\xc3\xa9 \xff\n");
 	is_str(shown, "caf\xc3\xa9 \\xff\\x0a", "bytes that are no text are shown as \\xNN");
-	cf_file_printable(shown, 12, "0123456789abcdef");
+	cf_utf8_shown(shown, 12, "0123456789abcdef");
 	is_str(shown, "01234567...", "a long key is cut in a message");
 }
 
