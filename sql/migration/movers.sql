@@ -5,12 +5,22 @@
  * another mover; the caller drops it without touching anything. All of them are for the mover alone.
  */
 
+-- The phase that a claim brings a job to.
+CREATE FUNCTION cloudflux.claimed_phase(p_kind text, p_phase text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN p_phase = 'pending' AND p_kind = 'change' THEN 'changing'
+				WHEN p_phase = 'grace' OR (p_phase = 'pending' AND p_kind IN ('delete', 'delete_replica')) THEN 'deleting_source'
+				WHEN p_phase = 'pending' THEN 'copying'
+				ELSE p_phase END;
+END;
+
 CREATE FUNCTION cloudflux.claim_jobs(p_limit int, p_max_bytes bigint, p_lease interval, p_at_once int DEFAULT 1)
 RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, attempt int, crashes int, outcome text,
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
 			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text,
-			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint, restore_left_sec bigint)
+			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint, restore_left_sec bigint, new_upload boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -22,7 +32,8 @@ DECLARE
 BEGIN
 	RETURN QUERY
 	WITH candidates AS (
-		SELECT q.* FROM cloudflux.job_queue q
+		SELECT q.file_id, q.job_id, q.phase, q.claimed_by, q.crashes, q.size_bytes, q.remote, q.priority, q.seq, q.upload_tag
+		  FROM cloudflux.job_queue q
 		 WHERE NOT q.paused
 		   AND (q.not_before IS NULL OR q.not_before <= clock_timestamp())
 		   AND (q.claimed_by IS NULL OR q.lease_until < clock_timestamp()
@@ -40,30 +51,34 @@ BEGIN
 	picked AS (
 		SELECT r.* FROM ranked r
 		 WHERE r.rn = 1 OR (r.first_crashes < 3 AND r.crashes < 3 AND (r.running <= p_max_bytes OR (r.all_remote AND r.rn <= r.share)))),
-	claimed AS (
-		UPDATE cloudflux.job_queue q
-		   SET claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
-			   crashes = q.crashes + (q.claimed_by IS NOT NULL)::int,
-			   phase = CASE WHEN q.phase = 'pending' AND k.kind = 'change' THEN 'changing'
-							WHEN q.phase = 'grace' OR (q.phase = 'pending' AND k.kind IN ('delete', 'delete_replica')) THEN 'deleting_source'
-							WHEN q.phase = 'pending' THEN 'copying'
-							ELSE q.phase END,
-			   not_before = NULL, rate_bps = NULL, bytes_done = 0, progress_at = clock_timestamp()
-		  FROM picked p JOIN cloudflux.migration_jobs k ON k.file_id = p.file_id AND k.job_id = p.job_id
-		 WHERE q.file_id = p.file_id
-		RETURNING q.*, p.phase AS old_phase, (p.claimed_by = ANY (v_live)) IS TRUE AS took_over),
+	-- All that is wanted is handed on from step to step: two CTEs joined would cost the square of the batch.
 	history AS (
 		UPDATE cloudflux.migration_jobs j
-		   SET phase = c.phase, status = cloudflux.job_status(j.kind, c.phase), attempts = j.attempts + 1,
-			   started_at = COALESCE(j.started_at, clock_timestamp())
-		  FROM claimed c
-		 WHERE j.file_id = c.file_id AND j.job_id = c.job_id
-		-- All that is wanted goes on from here: two CTEs joined would cost the square of the batch.
-		RETURNING c.file_id, c.job_id, j.kind, c.phase, c.fence, c.attempt, c.crashes, c.outcome, c.took_over, c.upload_tag,
-				  c.upload_handle, j.size_bytes, j.source_place, j.source_key, j.source_version, j.dest_place, j.dest_key,
-				  j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, c.request, c.priority, c.seq,
-				  j.copy_digests, c.part_bytes, j.started_at, j.restore_until)
-	SELECT h.file_id, h.job_id, h.kind, h.phase, h.fence, h.attempt, h.crashes, h.outcome,
+		   SET phase = cloudflux.claimed_phase(j.kind, p.phase), status = cloudflux.job_status(j.kind, cloudflux.claimed_phase(j.kind, p.phase)),
+			   attempts = j.attempts + 1, started_at = COALESCE(j.started_at, clock_timestamp())
+		  FROM picked p
+		 WHERE j.file_id = p.file_id AND j.job_id = p.job_id
+		RETURNING j.file_id, j.job_id, j.kind, j.phase, p.crashes, p.claimed_by, p.priority, p.seq, j.attempts,
+				  j.phase = 'copying' AND p.upload_tag IS NULL AS new_upload, j.size_bytes, j.source_place, j.source_key, j.source_version,
+				  j.dest_place, j.dest_key, j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, j.copy_digests,
+				  j.started_at, j.restore_until),
+	-- Whoever begins an upload names it first. The name has the fence in it, so it never was anybody's before.
+	claimed AS (
+		UPDATE cloudflux.job_queue q
+		   SET phase = h.phase, claimed_by = pg_backend_pid(), lease_until = clock_timestamp() + p_lease, fence = q.fence + 1,
+			   crashes = q.crashes + (q.claimed_by IS NOT NULL)::int, not_before = NULL, rate_bps = NULL, bytes_done = 0,
+			   progress_at = clock_timestamp(),
+			   upload_tag = CASE WHEN h.new_upload THEN q.job_id || '-' || (q.fence + 1) ELSE q.upload_tag END,
+			   upload_handle = CASE WHEN NOT h.new_upload THEN q.upload_handle END
+		  FROM history h
+		 WHERE q.file_id = h.file_id
+		RETURNING h.*, q.fence, q.attempt, q.crashes AS now_crashes, q.outcome, (h.claimed_by = ANY (v_live)) IS TRUE AS took_over,
+				  q.upload_tag, q.upload_handle, q.request, q.part_bytes),
+	-- Of an attempt whose copy was of no use.
+	forgotten AS (
+		DELETE FROM cloudflux.job_parts p USING claimed c
+		 WHERE c.new_upload AND c.attempts > 1 AND p.file_id = c.file_id AND p.job_id = c.job_id)
+	SELECT h.file_id, h.job_id, h.kind, h.phase, h.fence, h.attempt, h.now_crashes, h.outcome,
 		   h.took_over, h.upload_tag, h.upload_handle, h.size_bytes, h.source_place, h.source_key,
 		   h.source_version, h.dest_place, h.dest_key, h.dest_class, h.dest_version,
 		   h.sha256, h.delete_source, h.requested_by, o.content_type,
@@ -71,8 +86,8 @@ BEGIN
 		   EXISTS (SELECT FROM cloudflux.addresses a
 					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary'),
 		   h.copy_digests, COALESCE(h.part_bytes, 0), extract(epoch FROM clock_timestamp() - h.started_at)::bigint,
-		   COALESCE(ceil(extract(epoch FROM h.restore_until - clock_timestamp()))::bigint, 0)
-	  FROM history h
+		   COALESCE(ceil(extract(epoch FROM h.restore_until - clock_timestamp()))::bigint, 0), h.new_upload
+	  FROM claimed h
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = h.file_id
 	 ORDER BY h.priority DESC, h.seq;
 END;
@@ -173,7 +188,8 @@ BEGIN
 		 WHERE q.request IS DISTINCT FROM 'cancel'
 		 ORDER BY q.file_id
 		   FOR UPDATE OF q, o SKIP LOCKED) l;
-	RETURN QUERY
+	IF cardinality(v_ids) IS DISTINCT FROM cardinality(p_file_ids) THEN
+		RETURN QUERY
 	SELECT q.file_id, q.phase,
 		   CASE WHEN q.request = 'cancel' THEN 'cancelled'
 				WHEN EXISTS (SELECT FROM cloudflux.data_objects o
@@ -183,6 +199,7 @@ BEGIN
 	  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
 	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
 	 WHERE q.file_id <> ALL (COALESCE(v_ids, '{}'));
+	END IF;
 	IF v_ids IS NULL THEN
 		RETURN;
 	END IF;
@@ -195,8 +212,8 @@ BEGIN
 		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_dest_versions), unnest(p_verified)) AS u(file_id, dest_version, verified)
 		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id
 		 WHERE u.file_id = ANY (v_ids) AND j.file_id = q.file_id AND j.job_id = q.job_id
-		RETURNING j.*)
-	SELECT array_agg(m) INTO v_jobs FROM moved m;
+		RETURNING j AS job)
+	SELECT array_agg(m.job) INTO v_jobs FROM moved m;
 	PERFORM cloudflux.relocate_objects(v_jobs);
 	DELETE FROM cloudflux.job_parts p USING unnest(v_jobs) j WHERE p.file_id = j.file_id AND p.job_id = j.job_id;
 	DELETE FROM cloudflux.job_uploads u USING cloudflux.job_queue q
@@ -275,8 +292,8 @@ BEGIN
 		  FROM gone g
 		  JOIN ROWS FROM (unnest(p_file_ids), unnest(p_versions), unnest(p_verified)) AS u(file_id, version, verified) ON u.file_id = g.file_id
 		 WHERE j.file_id = g.file_id AND j.job_id = g.job_id
-		RETURNING j.*)
-	SELECT array_agg(e) INTO v_jobs FROM ended e;
+		RETURNING j AS job)
+	SELECT array_agg(e.job) INTO v_jobs FROM ended e;
 	IF v_jobs IS NULL THEN
 		RETURN;
 	END IF;
@@ -296,10 +313,10 @@ DECLARE
 	v_busy text[];
 BEGIN
 	-- Deleted objects whose row somebody has locked end with a later attempt.
-	SELECT array_agg(q.file_id) INTO v_busy
-	  FROM cloudflux.job_queue q
-	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id AND j.kind = 'delete'
-	 WHERE q.file_id = ANY (p_file_ids);
+	SELECT array_agg(j.file_id) INTO v_busy
+	  FROM unnest(p_file_ids) u(file_id)
+	  JOIN cloudflux.job_queue q ON q.file_id = u.file_id
+	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id AND j.kind = 'delete';
 	IF v_busy IS NOT NULL THEN
 		v_busy := ARRAY(SELECT o.file_id FROM cloudflux.data_objects o WHERE o.file_id = ANY (v_busy)
 						EXCEPT
@@ -312,17 +329,16 @@ BEGIN
 		RETURNING q.file_id, q.job_id, u.kept),
 	ended AS (
 		UPDATE cloudflux.migration_jobs j
-		   SET phase = w.phase, status = cloudflux.migration_status(w.phase), source_kept = g.kept,
-			   progress_pct = CASE w.phase WHEN 'failed' THEN 0 ELSE 100 END,
-			   error_message = CASE w.phase WHEN 'failed' THEN g.kept END,
-			   error_sqlstate = CASE w.phase WHEN 'failed' THEN COALESCE(j.error_sqlstate, '40001') END,
-			   completed_at = COALESCE(j.completed_at, clock_timestamp())
+		   SET (phase, status, progress_pct, error_message, error_sqlstate) = (
+					SELECT CASE WHEN f.failed THEN 'failed' ELSE 'done' END, CASE WHEN f.failed THEN 'failed' ELSE 'completed' END,
+						   CASE WHEN f.failed THEN 0 ELSE 100 END, CASE WHEN f.failed THEN g.kept END,
+						   CASE WHEN f.failed THEN COALESCE(j.error_sqlstate, '40001') END
+					  FROM (SELECT g.kept IS NOT NULL AND j.kind IN ('delete', 'delete_replica') AS failed) f),
+			   source_kept = g.kept, completed_at = COALESCE(j.completed_at, clock_timestamp())
 		  FROM gone g
-		  JOIN cloudflux.migration_jobs k ON k.file_id = g.file_id AND k.job_id = g.job_id
-		 CROSS JOIN LATERAL (SELECT CASE WHEN g.kept IS NOT NULL AND k.kind IN ('delete', 'delete_replica') THEN 'failed' ELSE 'done' END AS phase) w
 		 WHERE j.file_id = g.file_id AND j.job_id = g.job_id
-		RETURNING j.*)
-	SELECT array_agg(e) INTO v_jobs FROM ended e;
+		RETURNING j AS job)
+	SELECT array_agg(e.job) INTO v_jobs FROM ended e;
 	IF v_jobs IS NULL THEN
 		RETURN;
 	END IF;
@@ -455,7 +471,7 @@ END;
 $$;
 
 REVOKE ALL ON FUNCTION
-	cloudflux.claim_jobs(int, bigint, interval, int),
+	cloudflux.claimed_phase(text, text), cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
@@ -468,7 +484,7 @@ REVOKE ALL ON FUNCTION
 	FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION
-	cloudflux.claim_jobs(int, bigint, interval, int),
+	cloudflux.claimed_phase(text, text), cloudflux.claim_jobs(int, bigint, interval, int),
 	cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval),
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
@@ -482,8 +498,9 @@ GRANT EXECUTE ON FUNCTION
 
 -- ---------------------------------------------------------------- what each thing is
 
+COMMENT ON FUNCTION cloudflux.claimed_phase(text, text) IS 'The phase that a claim brings a job of a kind to: pending begins, grace is over; any other stays.';
 COMMENT ON FUNCTION cloudflux.claim_jobs(int, bigint, interval, int) IS
-	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or up to p_at_once of any size that are all remote: its share of those that wait, and at least two) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from.';
+	'Gives the calling mover up to p_limit jobs of together p_max_bytes bytes (or one larger one, or up to p_at_once of any size that are all remote: its share of those that wait, and at least two) under a lease of p_lease, by priority, then in the order of submission. No job is ever given to two: rows that another mover is claiming are passed over. A job that took movers down with it comes alone. source_is_primary: the catalog says that the object lies where the job takes it from. new_upload: a copy begins, under the name upload_tag.';
 COMMENT ON FUNCTION cloudflux.renew_leases(text[], bigint[], bigint[], double precision[], interval) IS
 	'Says that the calling mover still works on jobs: bytes done and bytes per second so far. Returns those that it still has, with what people asked for meanwhile.';
 COMMENT ON FUNCTION cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text) IS

@@ -4,32 +4,39 @@
  * Addresses first: the triggers of data_objects leave an address alone that is already in the state that they would give it.
  */
 
+-- One statement over a narrow copy of the jobs: an array of them unpacked for each step cost more than the steps.
 CREATE FUNCTION cloudflux.relocate_objects(p_jobs cloudflux.migration_jobs[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	UPDATE cloudflux.addresses a
-	   SET state = CASE WHEN j.delete_source THEN 'deleting' ELSE 'replica' END, version = j.source_version
-	  FROM unnest(p_jobs) j
-	 WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = j.file_id;
-	UPDATE cloudflux.addresses a SET state = 'primary', version = j.dest_version
-	  FROM unnest(p_jobs) j
-	 WHERE a.place = j.dest_place AND a.object_key = j.dest_key AND a.file_id = j.file_id;
-	UPDATE cloudflux.object_versions v SET valid_to = CASE WHEN v.role = 'primary' THEN clock_timestamp() END
-	  FROM unnest(p_jobs) j WHERE v.file_id = j.file_id AND v.role = 'primary' AND v.valid_to IS NULL;
-	INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, version, size_bytes, sha256, role, job_id, reason)
-	SELECT j.file_id, m.last + r.step, r.place, r.object_key, r.storage_class, r.version, j.size_bytes, j.sha256, r.role, j.job_id, r.reason
-	  FROM unnest(p_jobs) j
-	 CROSS JOIN LATERAL (SELECT COALESCE(max(v.version_no), 0) AS last FROM cloudflux.object_versions v WHERE v.file_id = j.file_id) m
-	 CROSS JOIN LATERAL (VALUES
-			(1, j.dest_place, j.dest_key, j.dest_class, j.dest_version, 'primary', j.kind),
-			(2, j.source_place, j.source_key, j.source_class, j.source_version, 'replica',
-			 CASE WHEN j.delete_source THEN 'until it is deleted' ELSE 'source was kept' END))
-			AS r(step, place, object_key, storage_class, version, role, reason);
+	WITH j AS MATERIALIZED (
+		SELECT u.file_id, u.job_id, u.kind, u.source_place, u.source_key, u.source_class, u.source_version,
+			   u.dest_place, u.dest_key, u.dest_class, u.dest_version, u.size_bytes, u.sha256, u.delete_source
+		  FROM unnest(p_jobs) u),
+	left_behind AS (
+		UPDATE cloudflux.addresses a
+		   SET state = CASE WHEN j.delete_source THEN 'deleting' ELSE 'replica' END, version = j.source_version
+		  FROM j WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = j.file_id),
+	entered AS (
+		UPDATE cloudflux.addresses a SET state = 'primary', version = j.dest_version
+		  FROM j WHERE a.place = j.dest_place AND a.object_key = j.dest_key AND a.file_id = j.file_id),
+	closed AS (
+		UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
+		  FROM j WHERE v.file_id = j.file_id AND v.role = 'primary' AND v.valid_to IS NULL),
+	opened AS (
+		INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, version, size_bytes, sha256, role, job_id, reason)
+		SELECT j.file_id, m.last + r.step, r.place, r.object_key, r.storage_class, r.version, j.size_bytes, j.sha256, r.role, j.job_id, r.reason
+		  FROM j
+		 CROSS JOIN LATERAL (SELECT COALESCE(max(v.version_no), 0) AS last FROM cloudflux.object_versions v WHERE v.file_id = j.file_id) m
+		 CROSS JOIN LATERAL (VALUES
+				(1, j.dest_place, j.dest_key, j.dest_class, j.dest_version, 'primary', j.kind),
+				(2, j.source_place, j.source_key, j.source_class, j.source_version, 'replica',
+				 CASE WHEN j.delete_source THEN 'until it is deleted' ELSE 'source was kept' END))
+				AS r(step, place, object_key, storage_class, version, role, reason))
 	UPDATE cloudflux.data_objects o
 	   SET place = j.dest_place, object_key = j.dest_key, storage_class = j.dest_class, version = j.dest_version,
 		   size_bytes = j.size_bytes, sha256 = j.sha256
-	  FROM unnest(p_jobs) j WHERE o.file_id = j.file_id;
+	  FROM j WHERE o.file_id = j.file_id;
 END;
 $$;
 
@@ -80,22 +87,30 @@ END;
 CREATE FUNCTION cloudflux.release_sources(p_jobs cloudflux.migration_jobs[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	v_forgotten text[];
 BEGIN
-	UPDATE cloudflux.addresses a SET state = 'replica'
-	  FROM unnest(p_jobs) j
-	 WHERE j.source_kept IS NOT NULL AND a.place = j.source_place AND a.object_key = j.source_key
-	   AND a.file_id = j.file_id AND a.state = 'deleting';
-	DELETE FROM cloudflux.addresses a USING unnest(p_jobs) j
-	 WHERE j.source_kept IS NULL AND a.file_id = j.file_id AND a.state IN ('deleting', 'replica')
-	   AND a.place = j.source_place AND a.object_key = j.source_key;
-	UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
-	  FROM unnest(p_jobs) j
-	 WHERE j.source_kept IS NULL AND v.file_id = j.file_id AND v.valid_to IS NULL
-	   AND (j.kind = 'delete' OR (v.role = 'replica' AND v.place = j.source_place AND v.object_key = j.source_key));
-	DELETE FROM cloudflux.data_objects o USING unnest(p_jobs) j
-	 WHERE j.kind = 'delete' AND j.source_kept IS NULL AND o.file_id = j.file_id;
-	DELETE FROM cloudflux.addresses a USING unnest(p_jobs) j
-	 WHERE j.kind = 'delete' AND j.source_kept IS NULL AND a.file_id = j.file_id;
+	WITH j AS MATERIALIZED (
+		SELECT u.file_id, u.kind, u.source_place, u.source_key, u.source_kept FROM unnest(p_jobs) u),
+	kept AS (
+		UPDATE cloudflux.addresses a SET state = 'replica'
+		  FROM j
+		 WHERE j.source_kept IS NOT NULL AND a.place = j.source_place AND a.object_key = j.source_key
+		   AND a.file_id = j.file_id AND a.state = 'deleting'),
+	freed AS (
+		DELETE FROM cloudflux.addresses a USING j
+		 WHERE j.source_kept IS NULL AND a.file_id = j.file_id AND a.state IN ('deleting', 'replica')
+		   AND a.place = j.source_place AND a.object_key = j.source_key),
+	ended AS (
+		UPDATE cloudflux.object_versions v SET valid_to = clock_timestamp()
+		  FROM j
+		 WHERE j.source_kept IS NULL AND v.file_id = j.file_id AND v.valid_to IS NULL
+		   AND (j.kind = 'delete' OR (v.role = 'replica' AND v.place = j.source_place AND v.object_key = j.source_key)))
+	SELECT array_agg(j.file_id) INTO v_forgotten FROM j WHERE j.kind = 'delete' AND j.source_kept IS NULL;
+	IF v_forgotten IS NOT NULL THEN
+		DELETE FROM cloudflux.data_objects o WHERE o.file_id = ANY (v_forgotten);
+		DELETE FROM cloudflux.addresses a WHERE a.file_id = ANY (v_forgotten);
+	END IF;
 END;
 $$;
 

@@ -144,9 +144,32 @@ cf_round_move_on(CfJobs *jobs, CfPhase from, CfPhase to)
 }
 
 static bool
-is_new_upload(const CfJob *job)
+is_renamed(const CfJob *job)
 {
-	return cf_job_mine(job) && job->phase == CF_PHASE_COPYING;
+	return job->renamed;
+}
+
+/*
+ * name_upload finds out under which name a job's copy goes on. The claim has named what begins now. A job that cannot begin gives
+ * that name back: for what was never begun, nothing has to be cleaned. What a mover that lost the job may still write to is
+ * left to it, and the copy begins under another name.
+ */
+static void
+name_upload(CfJob *job)
+{
+	bool		begins = cf_job_mine(job) && job->phase == CF_PHASE_COPYING;
+
+	if (begins && !job->new_tag)
+		cf_queue_load_parts(job);
+	if (begins && (job->new_tag || !job->took_over))
+		return;
+	if (!begins && !job->new_tag)
+		return;
+	job->renamed = true;
+	job->new_tag = begins;
+	job->upload_handle = "";
+	job->upload_tag = begins ? psprintf("%s-" INT64_FORMAT, job->job_id, job->fence) : "";
+	job->part_count = 0;
 }
 
 /* load_uploads tells jobs that are not taken for the first time what was begun for them. */
@@ -174,8 +197,8 @@ leaves_some(const CfJobs *jobs)
 }
 
 /*
- * claim takes a batch, opens its places on the authority of who asked, and names the uploads that are about to
- * begin: all in one transaction, which is flushed whatever synchronous_commit says. Nothing may be written under a
+ * claim takes a batch, names the uploads that are about to begin, and opens its places on the authority of who asked:
+ * all in one transaction, which is flushed whatever synchronous_commit says. Nothing may be written under a
  * tag that a crash makes forgotten, for a job that was never submitted then, and no source deleted.
  */
 static void
@@ -189,22 +212,8 @@ claim(CfRound *round, int max_jobs)
 	round->jobs = cf_queue_claim(limit, BATCH_BYTES, cf_migration_transfers, cf_migration_lease_sec);
 	open_places(round);
 	for (int i = 0; i < round->jobs.count; i++)
-	{
-		CfJob	   *job = &round->jobs.jobs[i];
-
-		if (!is_new_upload(job))
-			continue;
-		if (job->upload_tag[0] != '\0')
-			cf_queue_load_parts(job);
-		if (job->upload_tag[0] == '\0' || job->took_over)
-		{
-			job->new_tag = true;
-			job->upload_handle = "";
-			job->upload_tag = psprintf("%s-" INT64_FORMAT, job->job_id, job->fence);
-			job->part_count = 0;
-		}
-	}
-	cf_queue_record_tags(&round->jobs, is_new_upload);
+		name_upload(&round->jobs.jobs[i]);
+	cf_queue_record_tags(&round->jobs, is_renamed);
 	load_uploads(round);
 	MemoryContextSwitchTo(old);
 	cf_queue_commit(round->jobs.count > 0);

@@ -129,6 +129,7 @@ value_fence(const CfJob *job, Datum *value, bool *isnull)
 static void
 value_tag(const CfJob *job, Datum *value, bool *isnull)
 {
+	*isnull = job->upload_tag[0] == '\0';
 	*value = CStringGetTextDatum(job->upload_tag);
 }
 
@@ -414,6 +415,7 @@ read_job(CfJob *job, uint64 row)
 	job->known_sha256 = bytea_or_null(row, 24);
 	job->request = request_of(cf_queue_text(row, 25));
 	job->source_is_primary = cf_spi_bool(row, 26, NULL);
+	job->new_tag = cf_spi_bool(row, 31, NULL);
 }
 
 CfJobs

@@ -83,6 +83,7 @@ typedef struct CfJob
 	int64		outage_ms;		/* it failed because a place does not answer: it waits so long, which is no attempt; 0 = for another reason */
 	CfJobRequest request;
 	bool		new_tag;		/* its upload is begun in this round: nothing of an earlier attempt lies under this tag */
+	bool		renamed;		/* not as the claim named it: another name, or none */
 	int64		begun_us;		/* when it was noted that an upload in parts would begin; 0 = none */
 	CfLeftUpload *unfinished;	/* by movers that lost the job, under other tags; to be removed first */
 	int			unfinished_count;
