@@ -158,16 +158,10 @@ BEGIN
 	RETURN NULL;
 END $$;
 
-CREATE FUNCTION cloudflux.queue_changed_object() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	INSERT INTO cloudflux.classify_queue (file_id, gone) VALUES (NEW.file_id, NEW.vanished_at IS NOT NULL);
-	IF OLD.file_id <> NEW.file_id THEN
-		INSERT INTO cloudflux.classify_queue (file_id, gone) VALUES (OLD.file_id, true);
-	END IF;
-	RETURN NULL;
-END $$;
+-- SECURITY DEFINER, like the others: who may change an object has no rights on the queue.
+CREATE FUNCTION cloudflux.queue_changed_objects() RETURNS trigger
+LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cloudflux_queue_changed_objects';
 
 CREATE TRIGGER queue_new_objects AFTER INSERT ON cloudflux.data_objects
 	REFERENCING NEW TABLE AS touched_rows
@@ -175,17 +169,10 @@ CREATE TRIGGER queue_new_objects AFTER INSERT ON cloudflux.data_objects
 CREATE TRIGGER queue_gone_objects AFTER DELETE ON cloudflux.data_objects
 	REFERENCING OLD TABLE AS touched_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.queue_gone_objects();
--- By row, so that the refresh of counts and other bulk updates of columns that no rule reads cost one comparison.
-CREATE TRIGGER queue_changed_object AFTER UPDATE ON cloudflux.data_objects
-	FOR EACH ROW
-	WHEN (OLD.file_id IS DISTINCT FROM NEW.file_id OR OLD.place IS DISTINCT FROM NEW.place
-		OR OLD.object_key IS DISTINCT FROM NEW.object_key OR OLD.size_bytes IS DISTINCT FROM NEW.size_bytes
-		OR OLD.created_at IS DISTINCT FROM NEW.created_at OR OLD.modified_at IS DISTINCT FROM NEW.modified_at
-		OR OLD.last_accessed IS DISTINCT FROM NEW.last_accessed
-		OR ((OLD.counted_on IS NULL OR NEW.counted_on IS NULL)
-			AND (OLD.access_count_30d IS DISTINCT FROM NEW.access_count_30d OR OLD.access_count_90d IS DISTINCT FROM NEW.access_count_90d))
-		OR (OLD.vanished_at IS NULL) IS DISTINCT FROM (NEW.vanished_at IS NULL))
-	EXECUTE FUNCTION cloudflux.queue_changed_object();
+-- In C, so that the refresh of counts and other bulk updates of columns that no rule reads cost one comparison per row.
+CREATE TRIGGER queue_changed_objects AFTER UPDATE ON cloudflux.data_objects
+	REFERENCING OLD TABLE AS old_objects NEW TABLE AS new_objects
+	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.queue_changed_objects();
 CREATE TRIGGER queue_accessed_objects AFTER INSERT ON cloudflux.access_daily
 	REFERENCING NEW TABLE AS touched_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.queue_touched_objects();
@@ -691,7 +678,7 @@ REVOKE ALL ON FUNCTION cloudflux.guard_tier_rules() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.queue_new_objects() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.queue_touched_objects() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.queue_gone_objects() FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.queue_changed_object() FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.queue_changed_objects() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.utc_day(timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.int8_sum(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.judge_object(date, cloudflux.active_tier_rules[], bigint, bigint, int, int, bigint, double precision, int,
@@ -793,12 +780,12 @@ COMMENT ON FUNCTION cloudflux.guard_tier_rules() IS 'Trigger: builtin rules are 
 COMMENT ON FUNCTION cloudflux.queue_new_objects() IS 'Trigger: queues new objects for classification; rows of a restore are left out, since the first run after it looks at everything. SECURITY DEFINER: who inserts objects has no rights on the queue.';
 COMMENT ON FUNCTION cloudflux.queue_touched_objects() IS 'Trigger: queues the objects of the rows that a statement touched. SECURITY DEFINER, as queue_new_objects().';
 COMMENT ON FUNCTION cloudflux.queue_gone_objects() IS 'Trigger: queues deleted objects, so that their verdicts go. SECURITY DEFINER, as queue_new_objects().';
-COMMENT ON FUNCTION cloudflux.queue_changed_object() IS 'Trigger: queues an object of which a column changed that a rule can read. SECURITY DEFINER, as queue_new_objects().';
+COMMENT ON FUNCTION cloudflux.queue_changed_objects() IS 'Trigger: queues objects of which a column changed that a rule can read. SECURITY DEFINER, as queue_new_objects().';
 COMMENT ON TRIGGER guard_tier_rules ON cloudflux.tier_rules IS 'Builtin rules are neither changed nor added.';
 COMMENT ON TRIGGER guard_tier_rules_truncate ON cloudflux.tier_rules IS 'Builtin rules cannot be removed.';
 COMMENT ON TRIGGER queue_new_objects ON cloudflux.data_objects IS 'New objects are classified by the next run.';
 COMMENT ON TRIGGER queue_gone_objects ON cloudflux.data_objects IS 'Verdicts of deleted objects go with the next run.';
-COMMENT ON TRIGGER queue_changed_object ON cloudflux.data_objects IS 'Objects of which something changed that a rule can read are classified again by the next run.';
+COMMENT ON TRIGGER queue_changed_objects ON cloudflux.data_objects IS 'Objects of which something changed that a rule can read are classified again by the next run.';
 COMMENT ON TRIGGER queue_accessed_objects ON cloudflux.access_daily IS 'Accesses that were folded: their objects are classified again by the next run.';
 COMMENT ON TRIGGER queue_accessed_objects_again ON cloudflux.access_daily IS 'Accesses that were folded into a day that exists: their objects are classified again by the next run.';
 

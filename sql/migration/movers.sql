@@ -143,8 +143,10 @@ CREATE FUNCTION cloudflux.record_copied(p_file_ids text[], p_fences bigint[], p_
 										p_sha256 bytea[], p_sizes bigint[], p_handles text[], p_sent bigint[], p_started timestamptz[],
 										p_digests text[] DEFAULT NULL, p_part_bytes bigint[] DEFAULT NULL, p_left_behind text[] DEFAULT NULL)
 RETURNS SETOF text
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
 	WITH u AS (
 		SELECT * FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_source_versions), unnest(p_sealed_versions),
 			unnest(p_sha256), unnest(p_sizes), unnest(p_handles), unnest(p_sent), unnest(p_started), unnest(p_digests), unnest(p_part_bytes),
@@ -166,6 +168,7 @@ BEGIN ATOMIC
 	 WHERE j.file_id = q.file_id AND j.job_id = q.job_id
 	RETURNING j.file_id;
 END;
+$$;
 
 -- Points the catalog at the destination: addresses, object, versions, job and event in one transaction. What is still the
 -- caller's and did not switch comes back with the reason: somebody cancelled it, the object is elsewhere by now, or somebody
@@ -176,12 +179,18 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	v_ids  text[];
-	v_jobs cloudflux.migration_jobs[];
+	v_ids      text[];
+	v_job_ids  text[];
+	v_versions text[];
+	v_verified text[];
+	v_jobs     cloudflux.migration_jobs[];
 BEGIN
-	SELECT array_agg(l.file_id) INTO v_ids FROM (
-		SELECT q.file_id
-		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+	SELECT array_agg(l.file_id), array_agg(l.job_id), array_agg(l.dest_version), array_agg(l.verified)
+	  INTO v_ids, v_job_ids, v_versions, v_verified
+	  FROM (
+		SELECT q.file_id, q.job_id, u.dest_version, u.verified
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences), unnest(p_dest_versions), unnest(p_verified))
+			   AS u(file_id, fence, dest_version, verified)
 		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
 		  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
 		  JOIN cloudflux.data_objects o ON o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key
@@ -190,15 +199,15 @@ BEGIN
 		   FOR UPDATE OF q, o SKIP LOCKED) l;
 	IF cardinality(v_ids) IS DISTINCT FROM cardinality(p_file_ids) THEN
 		RETURN QUERY
-	SELECT q.file_id, q.phase,
-		   CASE WHEN q.request = 'cancel' THEN 'cancelled'
-				WHEN EXISTS (SELECT FROM cloudflux.data_objects o
-							  WHERE o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key) THEN 'busy'
-				ELSE 'elsewhere' END
-	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
-	  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
-	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
-	 WHERE q.file_id <> ALL (COALESCE(v_ids, '{}'));
+		SELECT q.file_id, q.phase,
+			   CASE WHEN q.request = 'cancel' THEN 'cancelled'
+					WHEN EXISTS (SELECT FROM cloudflux.data_objects o
+								  WHERE o.file_id = q.file_id AND o.place = j.source_place AND o.object_key = j.source_key) THEN 'busy'
+					ELSE 'elsewhere' END
+		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_fences)) AS u(file_id, fence)
+		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id AND q.fence = u.fence AND q.phase = 'verifying'
+		  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id
+		 WHERE q.file_id <> ALL (COALESCE(v_ids, '{}'));
 	END IF;
 	IF v_ids IS NULL THEN
 		RETURN;
@@ -209,15 +218,15 @@ BEGIN
 			   status = 'completed', progress_pct = 100, verified = u.verified, switched_at = clock_timestamp(),
 			   dest_version = u.dest_version, completed_at = clock_timestamp(),
 			   error_message = NULL, error_sqlstate = NULL, error_detail = NULL, error_hint = NULL
-		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_dest_versions), unnest(p_verified)) AS u(file_id, dest_version, verified)
-		  JOIN cloudflux.job_queue q ON q.file_id = u.file_id
-		 WHERE u.file_id = ANY (v_ids) AND j.file_id = q.file_id AND j.job_id = q.job_id
+		  FROM ROWS FROM (unnest(v_ids), unnest(v_job_ids), unnest(v_versions), unnest(v_verified)) AS u(file_id, job_id, dest_version, verified)
+		 WHERE j.file_id = u.file_id AND j.job_id = u.job_id
 		RETURNING j AS job)
 	SELECT array_agg(m.job) INTO v_jobs FROM moved m;
 	PERFORM cloudflux.relocate_objects(v_jobs);
-	DELETE FROM cloudflux.job_parts p USING unnest(v_jobs) j WHERE p.file_id = j.file_id AND p.job_id = j.job_id;
-	DELETE FROM cloudflux.job_uploads u USING cloudflux.job_queue q
-	 WHERE q.file_id = ANY (v_ids) AND u.file_id = q.file_id AND u.owner_tag = q.upload_tag;	-- it is an object now
+	DELETE FROM cloudflux.job_parts p USING ROWS FROM (unnest(v_ids), unnest(v_job_ids)) AS j(file_id, job_id)
+	 WHERE p.file_id = j.file_id AND p.job_id = j.job_id;
+	DELETE FROM cloudflux.job_uploads u USING unnest(v_ids) AS j(file_id), cloudflux.job_queue q
+	 WHERE u.file_id = j.file_id AND q.file_id = u.file_id AND q.upload_tag = u.owner_tag;	-- it is an object now
 	UPDATE cloudflux.job_queue q
 	   SET phase = j.phase, attempt = 0, crashes = 0, upload_tag = NULL, upload_handle = NULL,
 		   paused = j.phase = 'grace' AND q.request IS NOT DISTINCT FROM 'pause', request = NULL,
@@ -227,7 +236,7 @@ BEGIN
 	DELETE FROM cloudflux.job_queue q USING unnest(v_jobs) j WHERE q.file_id = j.file_id AND j.phase = 'done';
 	PERFORM cloudflux.emit_events('migration-events', 'migration.switched', array_agg(j.file_id), array_agg(cloudflux.job_event(j)))
 	   FROM unnest(v_jobs) j;
-	PERFORM cloudflux.end_jobs(array_agg(j)) FROM unnest(v_jobs) j WHERE j.phase = 'done';
+	PERFORM cloudflux.end_jobs(array_agg(j)) FROM unnest(v_jobs) j WHERE j.phase = 'done' HAVING count(*) > 0;
 	RETURN QUERY SELECT j.file_id, j.phase, NULL::text FROM unnest(v_jobs) j;
 END;
 $$;

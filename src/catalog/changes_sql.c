@@ -34,6 +34,7 @@
 #include "catalog/catalog.h"
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "core/jsonb_sql.h"
 #include "core/spi_sql.h"
 
 /*
@@ -86,11 +87,15 @@ static const struct
 	{"metadata", "changed"},
 };
 
+/* All that can happen to an object, in the order in which the events of one statement tell of it. */
+static const char *const kinds[] = {"changed", "deleted", "moved", "vanished"};
+
 typedef struct Chunk
 {
 	MemoryContext context;		/* reset at each flush */
 	Datum		values[FIELDS][EVENTS_EACH_MAX];
 	bool		nulls[FIELDS][EVENTS_EACH_MAX];
+	const char *what[EVENTS_EACH_MAX];	/* has happened to it: one of kinds */
 	int			count;
 	bool		bulk;			/* events by batch */
 	bool		moved;			/* some address changed */
@@ -153,8 +158,9 @@ static CfSpiPlan emit_created_bulk = {
 static CfSpiPlan find_unsettled = {
 	"SELECT 1 FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($7),"
 	"  pg_catalog.unnest($8)) AS f(file_id, place, object_key, version, size_bytes)"
-	" WHERE (SELECT pg_catalog.bool_and((a.place, a.object_key, a.version) IS NOT DISTINCT FROM (f.place, f.object_key, f.version))"
-	"          FROM cloudflux.addresses a WHERE a.file_id = f.file_id AND a.state = 'primary') IS DISTINCT FROM (CASE WHEN f.place IS NOT NULL THEN true END)"
+	" WHERE f.place IS NULL"
+	"    OR (SELECT pg_catalog.bool_and(a.place = f.place AND a.object_key = f.object_key AND a.version IS NOT DISTINCT FROM f.version)"
+	"          FROM cloudflux.addresses a WHERE a.file_id = f.file_id AND a.state = 'primary') IS NOT TRUE"
 	"    OR (SELECT pg_catalog.bool_and((v.place, v.object_key, v.version, v.size_bytes)"
 	"                                   IS NOT DISTINCT FROM (f.place, f.object_key, f.version, f.size_bytes))"
 	"          FROM cloudflux.object_versions v"
@@ -200,14 +206,7 @@ static CfSpiPlan add_versions = {
 	" WHERE v.open IS NOT TRUE", CHUNK_TYPES
 };
 static CfSpiPlan emit_each = {
-	"SELECT cloudflux.emit_events('data-ingestion', g.event_type, g.subjects, g.data)"
-	"  FROM (SELECT 'object.' || f.what AS event_type, pg_catalog.array_agg(f.file_id) AS subjects,"
-	"               pg_catalog.array_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
-	"                 'place', f.place, 'object_key', f.object_key, 'storage_class', f.storage_class,"
-	"                 'size_bytes', f.size_bytes,"
-	"                 'from_place', CASE f.what WHEN 'moved' THEN f.old_place END,"
-	"                 'from_key', CASE f.what WHEN 'moved' THEN f.old_key END))) AS data"
-	"          FROM " CHUNK " GROUP BY f.what ORDER BY f.what) g", CHUNK_TYPES
+	"SELECT cloudflux.emit_events('data-ingestion', $1, $2, $3)", 3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 static CfSpiPlan emit_bulk = {
 	"SELECT cloudflux.emit_events('data-ingestion', 'object.' || g.what, ARRAY[COALESCE(g.place, 'unplaced')],"
@@ -435,7 +434,7 @@ add_row(Chunk *chunk, const int *attnums, TupleTableSlot *old, TupleTableSlot *n
 		chunk->values[i][chunk->count] = value;
 		chunk->nulls[i][chunk->count] = isnull;
 	}
-	chunk->count++;
+	chunk->what[chunk->count++] = what;
 	MemoryContextSwitchTo(caller);
 }
 
@@ -445,6 +444,69 @@ empty_chunk(Chunk *chunk)
 	MemoryContextReset(chunk->context);
 	chunk->count = 0;
 	chunk->moved = chunk->rewritten = false;
+}
+
+/* event_of gives what the event of an object in a chunk carries. */
+static Datum
+event_of(const Chunk *chunk, int row, bool moved)
+{
+	static const struct
+	{
+		const char *key;
+		int			field;
+	}			told[] = {
+		{"place", PLACE}, {"object_key", OBJECT_KEY}, {"storage_class", STORAGE_CLASS}, {"size_bytes", SIZE_BYTES},
+		{"from_place", OLD_PLACE}, {"from_key", OLD_KEY}		/* of what has moved */
+	};
+	CfJsonbField event[lengthof(told)];
+
+	for (int i = 0; i < (int) lengthof(told); i++)
+	{
+		int			field = told[i].field;
+
+		event[i].key = told[i].key;
+		event[i].type = fields[field].type;
+		event[i].value = chunk->values[field][row];
+		event[i].isnull = chunk->nulls[field][row] || (fields[field].old && !moved);
+	}
+	return cf_jsonb_object(event, lengthof(told));
+}
+
+/* emit_kind writes an event for each object in a chunk to which one kind of thing has happened. */
+static void
+emit_kind(Chunk *chunk, const char *what)
+{
+	MemoryContext caller = MemoryContextSwitchTo(chunk->context);
+	Datum	   *subjects = palloc(sizeof(Datum) * chunk->count);
+	Datum	   *events = palloc(sizeof(Datum) * chunk->count);
+	bool		moved = strcmp(what, "moved") == 0;
+	int			count = 0;
+	Datum		values[3];
+
+	for (int i = 0; i < chunk->count; i++)
+	{
+		if (strcmp(chunk->what[i], what) != 0)
+			continue;
+		subjects[count] = chunk->values[FILE_ID][i];
+		events[count++] = event_of(chunk, i, moved);
+	}
+	values[0] = PointerGetDatum(cstring_to_text(psprintf("object.%s", what)));
+	values[1] = PointerGetDatum(construct_array(subjects, count, TEXTOID, -1, false, TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(events, count, JSONBOID, -1, false, TYPALIGN_INT));
+	MemoryContextSwitchTo(caller);
+	if (count > 0)
+		cf_spi_run(&emit_each, values, NULL);
+}
+
+/* emit_chunk tells of the objects in a chunk, one by one or as a batch. */
+static void
+emit_chunk(Chunk *chunk, Datum *arrays)
+{
+	if (chunk->bulk)
+		run_chunk(&emit_bulk, arrays);
+	else
+		for (int i = 0; i < (int) lengthof(kinds); i++)
+			emit_kind(chunk, kinds[i]);
 }
 
 /* settle_changed makes addresses and versions say what a chunk of updated objects says. */
@@ -473,7 +535,7 @@ flush_changed(Chunk *chunk)
 	chunk_arrays(chunk, arrays);
 	if ((chunk->moved || chunk->rewritten) && run_chunk(&find_unsettled, arrays) > 0)
 		settle_changed(chunk, arrays);
-	run_chunk(chunk->bulk ? &emit_bulk : &emit_each, arrays);
+	emit_chunk(chunk, arrays);
 	empty_chunk(chunk);
 }
 
@@ -562,7 +624,7 @@ flush_deleted(Chunk *chunk)
 	chunk_arrays(chunk, arrays);
 	run_chunk(&drop_addresses, arrays);
 	run_chunk(&end_versions, arrays);
-	run_chunk(chunk->bulk ? &emit_bulk : &emit_each, arrays);
+	emit_chunk(chunk, arrays);
 	empty_chunk(chunk);
 }
 

@@ -37,17 +37,20 @@ static Oid	saved_user;
 static int	saved_context;
 
 /*
- * plan_for_batches makes this transaction's statements reach every row by its key. Their arrays hold at most some
- * hundred jobs, but a plan made while the tables were empty or not yet analyzed would read them whole, for the
+ * plan_for_batches makes this transaction's statements reach every row by its key, by plans made once. Their arrays hold at most
+ * some hundred jobs, but a plan made while the tables were empty or not yet analyzed would read them whole, for the
  * life of the process. The high costs of what is switched off must not tempt the JIT compiler.
  */
 static void
 plan_for_batches(void)
 {
-	static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"};
+	static const char *const settings[][2] = {
+		{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}, {"jit", "off"},
+		{"plan_cache_mode", "force_generic_plan"}
+	};
 
-	for (size_t i = 0; i < lengthof(off); i++)
-		(void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	for (size_t i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 void
