@@ -16,6 +16,9 @@
 
 #include "core/clock.h"
 #include "storage/identity.h"
+#include "storage/utf8.h"
+
+#define METADATA "http://169.254.169.254"	/* of AWS, Azure and Google alike; compiled in, since a name could be made to lie */
 
 static ssize_t read_all(int fd, char *buffer, size_t room);
 static CfNetVerdict identity_classify(const CfRequest *request, const CfResponse *response, void *ctx);
@@ -147,8 +150,25 @@ cf_identity_request(CfOp *op, const char *method, const char *verb, const char *
 	request->classify = identity_classify;
 	if (request->url != NULL)
 		return request;
-	cf_identity_memory(op);
+	cf_remote_memory(op);
 	return NULL;
+}
+
+CfRequest *
+cf_identity_metadata(CfOp *op, const char *method, const char *verb, const char *path)
+{
+	const char *endpoint = cf_identity_value(op->place, "metadata_endpoint");
+	size_t		length;
+
+	if (endpoint[0] == '\0')
+		endpoint = METADATA;
+	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
+		return NULL;
+	length = strlen(endpoint);
+	if (endpoint[length - 1] == '/')
+		length--;
+	return cf_identity_request(op, method, verb,
+							   path == NULL ? NULL : cf_remote_format(op->arena, "%.*s%s", (int) length, endpoint, path), true);
 }
 
 /* identity_classify: what is not transient is for the source to read. A redirect is an answer like any other that is not 200. */
@@ -163,38 +183,39 @@ identity_classify(const CfRequest *request, const CfResponse *response, void *ct
 }
 
 CfStep
-cf_identity_send(CfOp *op, int phase)
+cf_identity_post(CfOp *op, const char *type, const char *body, int phase)
 {
-	op->phase = phase;
-	return CF_STEP_SEND;
+	if (body == NULL)
+		return cf_remote_memory(op);
+	op->request.body = body;
+	op->request.body_bytes = strlen(body);
+	if (!cf_net_header(&op->request, "Content-Type", type, &op->err))
+		return cf_remote_error(op);
+	return cf_remote_send(op, phase);
 }
 
 CfStep
-cf_identity_refused(CfOp *op, const char *who, const char *code)
+cf_identity_refused(CfOp *op, const char *who, const char *code, const char *words)
 {
 	const CfResponse *response = &op->response;
 	bool		transient = response->status == 0 || response->status == 429 || response->status >= 500 || response->truncated;
-	CfErrorKind kind = transient ? CF_ERR_IO : CF_ERR_DENIED;
-	bool		retryable = transient && (response->status != 0 || response->err.retryable);
+	bool		retryable = transient && (response->status != 0 || response->err.kind == CF_ERR_NONE || response->err.retryable);
 	char		shown[64];
+	char		said[320];
 
-	cf_identity_harmless(code, shown, sizeof(shown));
-	if (response->status == 0 && response->err.kind != CF_ERR_NONE)
-		kind = response->err.kind;
-	cf_error_set(&op->err, kind, "could not obtain credentials for place \"%s\"", op->place->name);
-	op->err.retryable = retryable;
+	snprintf(shown, sizeof(shown), "%s", code);
+	cf_remote_harmless(shown, "._-");
+	cf_utf8_shown(said, sizeof(said), words);
 	if (response->status == 0)
-	{
-		cf_error_detail(&op->err, "%s did not answer: %.300s.", who,
-						response->err.message[0] == '\0' ? "no connection" : response->err.message);
-		cf_error_hint(&op->err, "%s", response->err.hint);
-	}
+		cf_identity_fails(op, response->err.kind != CF_ERR_NONE ? response->err.kind : CF_ERR_IO, "%s did not answer: %.300s.", who,
+						  response->err.message[0] == '\0' ? "no connection" : response->err.message);
 	else if (response->status >= 300 && response->status < 400)
-		cf_error_detail(&op->err, "%s answered with a redirect (HTTP %d), which is not followed.", who, response->status);
+		cf_identity_fails(op, CF_ERR_DENIED, "%s answered with a redirect (HTTP %d), which is not followed.", who, response->status);
 	else
-		cf_error_detail(&op->err, "%s answered HTTP %d%s%s.", who, response->status, shown[0] == '\0' ? "" : " ", shown);
-	cf_identity_wipe(op);
-	op->phase = 0;
+		cf_identity_fails(op, transient ? CF_ERR_IO : CF_ERR_DENIED, "%s answered HTTP %d%s%s%s%s.", who, response->status,
+						  shown[0] == '\0' ? "" : " ", shown, said[0] == '\0' ? "" : ": ", said);
+	op->err.retryable = retryable;
+	cf_error_hint(&op->err, "%s", response->status == 0 ? response->err.hint : "");
 	return CF_STEP_ERROR;
 }
 
@@ -211,24 +232,7 @@ cf_identity_fails(CfOp *op, CfErrorKind kind, const char *format, ...)
 	op->err.retryable = kind == CF_ERR_IO;
 	cf_error_detail(&op->err, "%s", detail);
 	cf_identity_wipe(op);
-	op->phase = 0;
-	return CF_STEP_ERROR;
-}
-
-CfStep
-cf_identity_memory(CfOp *op)
-{
-	op->phase = 0;
-	cf_error_set(&op->err, CF_ERR_MEMORY, "out of memory for credentials of place \"%s\"", op->place->name);
-	return CF_STEP_ERROR;
-}
-
-void
-cf_identity_harmless(const char *text, char *shown, size_t room)
-{
-	size_t		length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	snprintf(shown, room, "%.*s", (int) (length < room ? length : room - 1), text);
+	return cf_remote_error(op);
 }
 
 json_t *
@@ -259,6 +263,30 @@ cf_identity_seconds(const json_t *value, int64_t *seconds)
 	if (*seconds > CF_IDENTITY_LIFE_MAX_S)
 		*seconds = CF_IDENTITY_LIFE_MAX_S;
 	return *seconds > 0;
+}
+
+bool
+cf_identity_bearer(const char *token)
+{
+	return token[0] != '\0' &&
+		strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") == strlen(token);
+}
+
+CfStep
+cf_identity_oauth(CfOp *op, const char *who, int64_t longest_s)
+{
+	json_t	   *answer = cf_identity_json(op);
+	const char *token = cf_json_text(answer, "access_token");
+	CfStep		step = CF_STEP_DONE;
+	int64_t		seconds;
+
+	if (!cf_identity_bearer(token) || !cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds) ||
+		seconds > longest_s)
+		step = cf_identity_fails(op, CF_ERR_IO, "%s answered %zu bytes that are no token.", who, op->response.body_bytes);
+	else if (!cf_identity_keep(op, token, cf_clock_now_us() + seconds * INT64_C(1000000)))
+		step = cf_identity_fails(op, CF_ERR_IO, "%s gave a token that is too long.", who);
+	json_decref(answer);
+	return step;
 }
 
 bool

@@ -9,25 +9,22 @@
  * request's body and the answer's token are secrets: neither reaches an error, which tells the service's code alone
  * (invalid_client, AADSTS7000215). Both are wiped when they were used.
  */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "storage/azure/azure.h"
 #include "storage/identity.h"
 
 #define AUTHORITY "https://login.microsoftonline.com"
 #define SCOPE "https://storage.azure.com/.default"
-#define METADATA "http://169.254.169.254"
+#define WHO "The token service"
 #define METADATA_TOKEN "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
 
 static const char *credential(const CfPlace *place, const char *name);
 static CfStep ask(CfOp *op);
 static const char *secret_of(CfOp *op, const char **parameter);
 static CfStep ask_metadata(CfOp *op);
-static bool take(CfOp *op);
-static CfStep token_refused(CfOp *op);
+static CfStep refused(CfOp *op);
 
 /* cf_azure_token_wanted: account_key comes before sas_token, and that before a token. */
 bool
@@ -54,7 +51,6 @@ ask(CfOp *op)
 	const char *authority = cf_identity_value(place, "authority");
 	CfRemoteText url = {.arena = op->arena};
 	CfRemoteText body = {.arena = &op->request_arena};
-	CfRequest  *request;
 	const char *parameter;
 	const char *secret;
 	size_t		authority_bytes;
@@ -68,14 +64,11 @@ ask(CfOp *op)
 	authority_bytes = strlen(authority);
 	while (authority_bytes > 0 && authority[authority_bytes - 1] == '/')
 		authority_bytes--;
-	cf_remote_text_add_bytes(&url, authority, authority_bytes);
-	cf_remote_text_add(&url, "/");
+	cf_remote_text_format(&url, "%.*s/", (int) authority_bytes, authority);
 	cf_remote_text_encode(&url, credential(place, "tenant_id"));
 	cf_remote_text_add(&url, "/oauth2/v2.0/token");
-	if (url.failed)
-		return cf_remote_memory(op);
-	request = cf_identity_request(op, "POST", "GetToken", url.data, false);
-	if (request == NULL || (secret = secret_of(op, &parameter)) == NULL)
+	if (cf_identity_request(op, "POST", "GetToken", cf_remote_text_end(&url), false) == NULL ||
+		(secret = secret_of(op, &parameter)) == NULL)
 		return cf_remote_error(op);
 	cf_remote_text_add(&body, "grant_type=client_credentials&scope=");
 	cf_remote_text_encode(&body, SCOPE);
@@ -83,13 +76,7 @@ ask(CfOp *op)
 	cf_remote_text_encode(&body, credential(place, "client_id"));
 	cf_remote_text_add(&body, parameter);
 	cf_remote_text_encode(&body, secret);
-	if (body.failed)
-		return cf_remote_memory(op);
-	request->body = body.data;
-	request->body_bytes = body.length;
-	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
-		return cf_remote_error(op);
-	return cf_remote_send(op, AZURE_ASKED);
+	return cf_identity_post(op, CF_IDENTITY_FORM, cf_remote_text_end(&body), AZURE_ASKED);
 }
 
 /* secret_of gives what proves who we are, and the parameters that it is sent as; NULL = op->err tells why not. */
@@ -124,94 +111,39 @@ secret_of(CfOp *op, const char **parameter)
 static CfStep
 ask_metadata(CfOp *op)
 {
-	const CfPlace *place = op->place;
-	const char *endpoint = cf_identity_value(place, "metadata_endpoint");
-	CfRemoteText url = {.arena = op->arena};
+	const char *client = credential(op->place, "client_id");
+	CfRemoteText path = {.arena = op->arena};
 	CfRequest  *request;
 
-	if (endpoint[0] == '\0')
-		endpoint = METADATA;
-	if (!cf_identity_endpoint(place, endpoint, &op->err))
-		return cf_remote_error(op);
-	cf_remote_text_add_bytes(&url, endpoint, strlen(endpoint) - (endpoint[strlen(endpoint) - 1] == '/'));
-	cf_remote_text_add(&url, METADATA_TOKEN);
-	if (credential(place, "client_id")[0] != '\0')
-	{
-		cf_remote_text_add(&url, "&client_id=");
-		cf_remote_text_encode(&url, credential(place, "client_id"));
-	}
-	if (url.failed)
-		return cf_remote_memory(op);
-	request = cf_identity_request(op, "GET", "GetMetadataToken", url.data, true);
+	cf_remote_text_add(&path, METADATA_TOKEN);
+	if (client[0] != '\0')
+		cf_remote_text_add(&path, "&client_id=");
+	cf_remote_text_encode(&path, client);
+	request = cf_identity_metadata(op, "GET", "GetMetadataToken", cf_remote_text_end(&path));
 	if (request == NULL || !cf_net_header(request, "Metadata", "true", &op->err))
 		return cf_remote_error(op);
 	return cf_remote_send(op, AZURE_ASKED);
 }
 
-/* take reads the answer into the place's token; false = op->err tells. */
-static bool
-take(CfOp *op)
-{
-	json_t	   *answer;
-	const char *token;
-	int64_t		seconds;
-	bool		taken;
-
-	if (op->response.status != 200)
-		return token_refused(op), false;
-	answer = cf_identity_json(op);
-	token = cf_json_text(answer, "access_token");
-	taken = strpbrk(token, "\r\n") == NULL && cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds) &&
-		cf_identity_keep(op, token, cf_clock_now_us() + seconds * INT64_C(1000000));
-	if (!taken)
-	{
-		cf_error_set(&op->err, CF_ERR_IO, "answer of the token service of place \"%s\" is not what was expected", op->place->name);
-		cf_identity_wipe(op);
-	}
-	json_decref(answer);
-	return taken;
-}
-
-/* token_refused tells why there is no token: the codes of the service, and nothing else of its answer. */
+/* refused tells why there is no token: the codes of the service, and nothing else of its answer. */
 static CfStep
-token_refused(CfOp *op)
+refused(CfOp *op)
 {
-	const CfPlace *place = op->place;
-	const CfResponse *response = &op->response;
-	json_t	   *answer;
-	const char *code;
-	const char *text;
-	char		shown[64] = "";
-	char		aadsts[32] = "";
-	size_t		length;
+	json_t	   *answer = cf_identity_json(op);
+	const char *text = cf_json_text(answer, "error_description");
+	char		code[32] = "";
 
-	if (response->status == 0)
-	{
-		cf_error_set(&op->err, response->err.kind == CF_ERR_NONE ? CF_ERR_IO : response->err.kind,
-					 "could not obtain a token for place \"%s\"", place->name);
-		op->err.retryable = response->err.retryable;
-		if (response->err.message[0] != '\0')
-			cf_error_detail(&op->err, "%s.", response->err.message);
-		cf_identity_wipe(op);
-		return CF_STEP_ERROR;
-	}
-	answer = cf_identity_json(op);
-	code = cf_json_text(answer, "error");
-	text = cf_json_text(answer, "error_description");
-	if ((length = strspn(code, "abcdefghijklmnopqrstuvwxyz_")) > 0)
-		snprintf(shown, sizeof(shown), " %.*s", (int) (length < 40 ? length : 40), code);
 	if (strncmp(text, "AADSTS", 6) == 0)
-		snprintf(aadsts, sizeof(aadsts), " AADSTS%.*s", (int) (strspn(text + 6, "0123456789") < 16 ? strspn(text + 6, "0123456789") : 16), text + 6);
+	{
+		snprintf(code, sizeof(code), "%.24s", text);
+		cf_remote_harmless(code, "");
+	}
+	cf_identity_refused(op, WHO, cf_json_text(answer, "error"), code);
 	json_decref(answer);
-	cf_identity_wipe(op);
-	cf_error_set(&op->err, response->status >= 500 || response->status == 429 ? CF_ERR_IO : CF_ERR_DENIED,
-				 "could not obtain a token for place \"%s\": HTTP %d%s%s", place->name, response->status, shown, aadsts);
-	if (response->status >= 300 && response->status < 400)
-		cf_error_detail(&op->err, "The token service answered with a redirect, which is not followed.");
-	if (op->request.metadata_service && op->err.kind == CF_ERR_DENIED)
+	if (op->err.kind == CF_ERR_DENIED && op->request.metadata_service)
 		cf_error_hint(&op->err, "The source managed_identity works on machines of Azure that have an identity; one of several is chosen by "
 					  "the option identity_client_id.");
-	else if (op->err.kind == CF_ERR_DENIED && cf_identity_source(place)[0] != '\0')
+	else if (op->err.kind == CF_ERR_DENIED && cf_identity_source(op->place)[0] != '\0')
 		cf_error_hint(&op->err, "Look at the federated credential of the application: issuer, subject and audience must be those of the token.");
 	else if (op->err.kind == CF_ERR_DENIED)
 		cf_error_hint(&op->err, "Look at tenant_id, client_id and client_secret: a secret may have expired.");
@@ -225,7 +157,5 @@ cf_azure_credential_next(CfOp *op)
 		return cf_remote_done(op);
 	if (op->phase == AZURE_START)
 		return ask(op);
-	if (!take(op))
-		return cf_remote_error(op);
-	return cf_remote_done(op);
+	return op->response.status == 200 ? cf_identity_oauth(op, WHO, CF_IDENTITY_LIFE_MAX_S) : refused(op);
 }

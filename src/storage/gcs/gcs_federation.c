@@ -58,7 +58,7 @@ ask(CfOp *op)
 	char	   *subject = NULL;
 	json_t	   *form;
 	char	   *body;
-	bool		good;
+	size_t		length;
 
 	if (config == NULL)
 		return CF_STEP_ERROR;
@@ -76,18 +76,14 @@ ask(CfOp *op)
 	if (subject == NULL)
 		return CF_STEP_ERROR;
 	explicit_bzero(subject, strlen(subject));
-	body = cf_arena_alloc(&op->request_arena, 2 * CF_IDENTITY_TOKEN_BYTES);
-	request->body = body;
-	request->body_bytes = body == NULL || form == NULL ? 0 : json_dumpb(form, body, 2 * CF_IDENTITY_TOKEN_BYTES, JSON_COMPACT);
-	good = form != NULL && body != NULL;
+	body = form == NULL ? NULL : cf_arena_alloc(&op->request_arena, 2 * CF_IDENTITY_TOKEN_BYTES);
+	length = body == NULL ? 0 : json_dumpb(form, body, 2 * CF_IDENTITY_TOKEN_BYTES, JSON_COMPACT);
 	json_decref(form);
-	if (!good)
-		return cf_identity_memory(op);
-	if (request->body_bytes == 0 || request->body_bytes > 2 * CF_IDENTITY_TOKEN_BYTES)
+	if (body != NULL && (length == 0 || length >= 2 * CF_IDENTITY_TOKEN_BYTES))
 		return cf_identity_fails(op, CF_ERR_STATE, "The configuration of its workload identity is too long.");
-	if (!cf_net_header(request, "Content-Type", "application/json", &op->err))
-		return CF_STEP_ERROR;
-	return cf_identity_send(op, FEDERATION_ASKED);
+	if (body != NULL)
+		body[length] = '\0';
+	return cf_identity_post(op, "application/json", body, FEDERATION_ASKED);
 }
 
 /* config_read reads the configuration into the op's arena; NULL = op->err tells why not. The caller gives it back. */
@@ -140,11 +136,11 @@ subject_read(CfOp *op, const json_t *config)
 		return NULL;
 	object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	explicit_bzero(text, strlen(text));
-	if (cf_gcs_bearer(cf_json_text(object, cf_json_text(format, "subject_token_field_name"))))
+	if (cf_identity_bearer(cf_json_text(object, cf_json_text(format, "subject_token_field_name"))))
 	{
 		token = cf_arena_strdup(&op->request_arena, cf_json_text(object, cf_json_text(format, "subject_token_field_name")));
 		if (token == NULL)
-			cf_identity_memory(op);
+			cf_remote_memory(op);
 	}
 	else
 		cf_identity_fails(op, CF_ERR_STATE, "File \"%.300s\" has no token under the name that the configuration tells.", path);
@@ -152,16 +148,10 @@ subject_read(CfOp *op, const json_t *config)
 	return token;
 }
 
-/* url_check takes https only; plain http where the place itself is spoken to so, which is for emulators. */
 static bool
 url_check(CfOp *op, const char *url)
 {
-	CfError		ignored;
-	CfUrl		parts;
-	CfUrl		endpoint;
-
-	if (strlen(url) <= 1024 && cf_url_split(url, &parts, &ignored) &&
-		(parts.https || (cf_url_split(cf_gcs_endpoint(op->place), &endpoint, &ignored) && !endpoint.https)))
+	if (cf_gcs_service_allowed(op->place, url))
 		return true;
 	cf_identity_fails(op, CF_ERR_STATE, "The configuration of its workload identity names a service that is not https.");
 	return false;
@@ -171,22 +161,20 @@ url_check(CfOp *op, const char *url)
 static CfStep
 exchanged(CfOp *op)
 {
+	json_t	   *config = config_read(op);
+	const char *url = cf_json_text(config, "service_account_impersonation_url");
 	json_t	   *answer = cf_identity_json(op);
 	const char *token = cf_json_text(answer, "access_token");
-	int64_t		seconds;
-	json_t	   *config = NULL;
 	CfStep		step;
 
-	if (!cf_gcs_bearer(token) || !cf_identity_seconds(json_object_get(answer, "expires_in"), &seconds))
-		step = cf_identity_fails(op, CF_ERR_IO, WHO " answered %zu bytes that are no token.", op->response.body_bytes);
-	else if ((config = config_read(op)) == NULL)
+	if (config == NULL)
 		step = CF_STEP_ERROR;
-	else if (cf_json_text(config, "service_account_impersonation_url")[0] != '\0')
-		step = impersonate(op, cf_json_text(config, "service_account_impersonation_url"), token);
-	else if (cf_identity_keep(op, token, cf_clock_now_us() + seconds * 1000000))
-		step = CF_STEP_DONE;
+	else if (url[0] == '\0')
+		step = cf_identity_oauth(op, WHO, CF_IDENTITY_LIFE_MAX_S);
+	else if (cf_identity_bearer(token))
+		step = impersonate(op, url, token);
 	else
-		step = cf_identity_fails(op, CF_ERR_IO, WHO " gave a token that is too long.");
+		step = cf_identity_fails(op, CF_ERR_IO, WHO " answered %zu bytes that are no token.", op->response.body_bytes);
 	json_decref(config);
 	json_decref(answer);
 	return step;
@@ -203,14 +191,12 @@ impersonate(CfOp *op, const char *url, const char *token)
 	if (!url_check(op, url) || (request = cf_identity_request(op, "POST", "iam.token", url, false)) == NULL)
 		return CF_STEP_ERROR;
 	header = cf_remote_format(&op->request_arena, "Bearer %s", token);
-	request->body = cf_remote_format(&op->request_arena, "{\"scope\":[\"%s\"]}", CF_GCS_SCOPE);
-	if (header == NULL || request->body == NULL)
-		return cf_identity_memory(op);
-	request->body_bytes = strlen(request->body);
-	if (!cf_net_header(request, "Content-Type", "application/json", &op->err) ||
-		!cf_net_header(request, "Authorization", header, &op->err))
-		return CF_STEP_ERROR;
-	return cf_identity_send(op, FEDERATION_IMPERSONATED);
+	if (header == NULL)
+		return cf_remote_memory(op);
+	if (!cf_net_header(request, "Authorization", header, &op->err))
+		return cf_remote_error(op);
+	return cf_identity_post(op, "application/json", cf_remote_format(&op->request_arena, "{\"scope\":[\"%s\"]}", CF_GCS_SCOPE),
+							FEDERATION_IMPERSONATED);
 }
 
 /* impersonated takes the service account's token. */
@@ -222,7 +208,7 @@ impersonated(CfOp *op)
 	int64_t		expires_us = 0;
 	CfStep		step = CF_STEP_DONE;
 
-	if (!cf_gcs_bearer(token) || !cf_remote_time(cf_json_text(answer, "expireTime"), &expires_us) || expires_us <= cf_clock_now_us())
+	if (!cf_identity_bearer(token) || !cf_remote_time(cf_json_text(answer, "expireTime"), &expires_us) || expires_us <= cf_clock_now_us())
 		step = cf_identity_fails(op, CF_ERR_IO, WHO_ACCOUNT " answered %zu bytes that are no token.", op->response.body_bytes);
 	else if (!cf_identity_keep(op, token, expires_us))
 		step = cf_identity_fails(op, CF_ERR_IO, WHO_ACCOUNT " gave a token that is too long.");
@@ -238,7 +224,7 @@ refused(CfOp *op)
 	json_t	   *answer = op->response.status == 0 ? NULL : cf_identity_json(op);
 	const char *code = account ? cf_json_text(json_object_get(answer, "error"), "status") : cf_json_text(answer, "error");
 
-	cf_identity_refused(op, account ? WHO_ACCOUNT : WHO, code);
+	cf_identity_refused(op, account ? WHO_ACCOUNT : WHO, code, "");
 	if (op->err.kind == CF_ERR_DENIED)
 		cf_error_hint(&op->err, "%s", account ? "The identity needs the role roles/iam.workloadIdentityUser on the service account." :
 					  "Look at the provider of the workload identity pool: issuer, audience and attribute condition must fit the token.");

@@ -11,7 +11,6 @@
  * The token goes into place->token, which all openings of the place in this process share. The JWT and the answer are wiped
  * as soon as they were used; the engine redacts what it logs.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -19,7 +18,6 @@
 #include "storage/identity.h"
 
 #define TOKEN_URI "https://oauth2.googleapis.com/token"
-#define METADATA "http://169.254.169.254"
 #define METADATA_TOKEN "/computeMetadata/v1/instance/service-accounts/default/token?scopes="
 #define GRANT "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
 #define JWT_SECONDS 3600
@@ -35,12 +33,12 @@ enum
 };
 
 static CfStep ask_metadata(CfOp *op);
+static CfStep answered(CfOp *op);
 static CfStep ask_key(CfOp *op, int phase, int64_t now_us);
+static bool token_uri_check(CfOp *op, const char *token_uri);
 static char *jwt_make(CfOp *op, const json_t *key, const char *token_uri, int64_t now_s);
 static char *jwt_part(CfArena *arena, json_t *value);
-static bool token_uri_check(const CfOp *op, const char *token_uri, CfError *err);
-static CfStep token_take(CfOp *op);
-static CfStep token_refused(CfOp *op);
+static CfStep refused(CfOp *op, const char *who);
 
 CfStep
 cf_gcs_credential_next(CfOp *op)
@@ -48,7 +46,7 @@ cf_gcs_credential_next(CfOp *op)
 	if (strcmp(cf_identity_source(op->place), "web_identity") == 0)
 		return cf_gcs_federation(op);
 	if (op->phase != TOKEN_BEGIN)
-		return op->response.status == 200 ? token_take(op) : token_refused(op);
+		return answered(op);
 	if (cf_credential(op->place->credentials, "access_token") != NULL)
 		return CF_STEP_DONE;
 	if (cf_credential(op->place->credentials, "service_account_key") != NULL)
@@ -58,25 +56,15 @@ cf_gcs_credential_next(CfOp *op)
 	return CF_STEP_DONE;
 }
 
-/* ask_metadata asks the machine for its own token. The address is Google's, compiled in: a name could be made to lie. Another one is a superuser's option. */
+/* ask_metadata asks the machine for its own token. */
 static CfStep
 ask_metadata(CfOp *op)
 {
-	const char *endpoint = cf_identity_value(op->place, "metadata_endpoint");
-	CfRequest  *request;
-	char	   *url;
-	size_t		length;
+	CfRequest  *request = cf_identity_metadata(op, "GET", "metadata.token", METADATA_TOKEN CF_GCS_SCOPE);
 
-	if (endpoint[0] == '\0')
-		endpoint = METADATA;
-	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
-		return CF_STEP_ERROR;
-	length = strlen(endpoint);
-	url = cf_remote_format(op->arena, "%.*s" METADATA_TOKEN "%s", (int) (length - (endpoint[length - 1] == '/')), endpoint, CF_GCS_SCOPE);
-	request = cf_identity_request(op, "GET", "metadata.token", url, true);
 	if (request == NULL || !cf_net_header(request, "Metadata-Flavor", "Google", &op->err))
-		return CF_STEP_ERROR;
-	return cf_identity_send(op, TOKEN_ASKED);
+		return cf_remote_error(op);
+	return cf_remote_send(op, TOKEN_ASKED);
 }
 
 /* ask_key exchanges a JWT that was signed at now_us for a token. */
@@ -84,44 +72,47 @@ static CfStep
 ask_key(CfOp *op, int phase, int64_t now_us)
 {
 	const char *token_uri;
-	CfRequest  *request;
 	json_t	   *key;
 	char	   *jwt;
+	char	   *body;
 
 	if (!cf_gcs_key_read(op->place, &key, &op->err))
-		return CF_STEP_ERROR;
+		return cf_remote_error(op);
 	token_uri = cf_json_text(key, "token_uri");
-	request = cf_identity_request(op, "POST", "oauth2.token", token_uri[0] == '\0' ? TOKEN_URI : token_uri, false);
-	jwt = request != NULL && token_uri_check(op, request->url, &op->err) ? jwt_make(op, key, request->url, now_us / 1000000) : NULL;
+	if (token_uri[0] == '\0')
+		token_uri = TOKEN_URI;
+	jwt = token_uri_check(op, token_uri) && cf_identity_request(op, "POST", "oauth2.token", token_uri, false) != NULL ?
+		jwt_make(op, key, token_uri, now_us / 1000000) : NULL;
 	json_decref(key);
 	if (jwt == NULL)
-		return CF_STEP_ERROR;
-	request->body = cf_remote_format(&op->request_arena, "%s%s", GRANT, jwt);
+		return cf_remote_error(op);
+	body = cf_remote_format(&op->request_arena, "%s%s", GRANT, jwt);
 	explicit_bzero(jwt, strlen(jwt));
-	if (request->body == NULL)
-		return cf_remote_memory(op);
-	request->body_bytes = strlen(request->body);
-	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
-		return CF_STEP_ERROR;
-	return cf_identity_send(op, phase);
+	return cf_identity_post(op, CF_IDENTITY_FORM, body, phase);
+}
+
+static bool
+token_uri_check(CfOp *op, const char *token_uri)
+{
+	if (cf_gcs_service_allowed(op->place, token_uri))
+		return true;
+	cf_remote_fails(op, CF_ERR_INPUT, "the token_uri in the key of place \"%s\" is not https", op->place->name);
+	return cf_error_hint(&op->err, "A key that Google made names " TOKEN_URI ".");
 }
 
 /*
- * token_uri_check takes https only; plain http where the place itself is spoken to so, which is for emulators. Where such an
- * address may lie is for the guard of net to say, as for any other.
+ * cf_gcs_service_allowed takes https only for what obtains a token; plain http where the place itself is spoken to so, which is for
+ * emulators. Where such an address may lie is for the guard of net to say, as for any other.
  */
-static bool
-token_uri_check(const CfOp *op, const char *token_uri, CfError *err)
+bool
+cf_gcs_service_allowed(const CfPlace *place, const char *url)
 {
+	CfError		ignored;
 	CfUrl		parts;
 	CfUrl		endpoint;
 
-	if (strlen(token_uri) > 1024 || !cf_url_split(token_uri, &parts, err))
-		return cf_error_set(err, CF_ERR_INPUT, "the key of place \"%s\" has no valid token_uri", op->place->name);
-	if (parts.https || (cf_url_split(cf_gcs_endpoint(op->place), &endpoint, err) && !endpoint.https))
-		return true;
-	cf_error_set(err, CF_ERR_INPUT, "the token_uri in the key of place \"%s\" is not https", op->place->name);
-	return cf_error_hint(err, "A key that Google made names " TOKEN_URI ".");
+	return strlen(url) <= 1024 && cf_url_split(url, &parts, &ignored) &&
+		(parts.https || (cf_url_split(cf_gcs_endpoint(place), &endpoint, &ignored) && !endpoint.https));
 }
 
 /* jwt_make makes the assertion (RFC 7519, RS256); NULL = failed, told in op->err. */
@@ -197,66 +188,44 @@ cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
 	return cf_error_hint(err, "It is the JSON text that Google gives out once, with client_email and private_key.");
 }
 
-/* token_take keeps the token of a good answer. */
+/* answered takes the token, from the metadata server only where it says that it is Google's. */
 static CfStep
-token_take(CfOp *op)
+answered(CfOp *op)
 {
-	json_t	   *answer = cf_identity_json(op);
-	const char *value = cf_json_text(answer, "access_token");
-	json_int_t	seconds = json_integer_value(json_object_get(answer, "expires_in"));
-	bool		kept;
+	const char *who = op->request.metadata_service ? "The metadata server" : "The token endpoint";
 
-	kept = seconds >= 1 && seconds <= TOKEN_SECONDS_MAX && cf_gcs_bearer(value) &&
-		(!op->request.metadata_service || strcmp(cf_net_answer(&op->response, "metadata-flavor"), "Google") == 0) &&
-		cf_identity_keep(op, value, cf_clock_now_us() + seconds * INT64_C(1000000));
-	json_decref(answer);
-	if (kept)
-		return CF_STEP_DONE;
-	cf_identity_wipe(op);
-	return cf_remote_fails(op, CF_ERR_IO, "could not read the access token for place \"%s\"", op->place->name);
-}
-
-/* cf_gcs_bearer tells whether a token can stand in a header (RFC 6750). */
-bool
-cf_gcs_bearer(const char *token)
-{
-	return token[0] != '\0' &&
-		strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=") == strlen(token);
+	if (op->response.status != 200)
+		return refused(op, who);
+	if (op->request.metadata_service && strcmp(cf_net_answer(&op->response, "metadata-flavor"), "Google") != 0)
+		return cf_identity_fails(op, CF_ERR_IO, "%s is not Google's.", who);
+	return cf_identity_oauth(op, who, TOKEN_SECONDS_MAX);
 }
 
 /*
- * token_refused tells why there is no token: the endpoint's own words, which hold no secret. A JWT that is refused while our
- * clock and the endpoint's differ is made once more, with its time.
+ * refused tells why there is no token: the endpoint's own words, which hold no secret. A JWT that is refused while our clock and
+ * the endpoint's differ is made once more, with its time.
  */
 static CfStep
-token_refused(CfOp *op)
+refused(CfOp *op, const char *who)
 {
 	int			status = op->response.status;
 	int64_t		now_us = cf_clock_now_us();
-	int64_t		date_us;
 	json_t	   *answer;
-	char		code[64];
-	char		text[400];
+	int64_t		date_us;
 
-	answer = cf_identity_json(op);
-	cf_utf8_shown(code, sizeof(code), cf_json_text(answer, "error"));
-	cf_utf8_shown(text, sizeof(text), cf_json_text(answer, "error_description"));
-	json_decref(answer);
-	cf_identity_wipe(op);
-	if (status == 0)
-		return cf_gcs_fail(op, "obtain a token", NULL);
 	if (op->phase == TOKEN_ASKED && status == 400 && !op->request.metadata_service &&
 		cf_net_date(cf_net_answer(&op->response, "date"), &date_us) &&
 		(date_us > now_us + SKEW_US || date_us < now_us - SKEW_US))
+	{
+		cf_identity_wipe(op);
 		return ask_key(op, TOKEN_CORRECTED, date_us);
-	cf_remote_fails(op, status >= 500 || status == 429 ? CF_ERR_IO : CF_ERR_DENIED,
-				 "could not get an access token for place \"%s\"", op->place->name);
-	cf_error_detail(&op->err, "%s answered %d%s%s%s%s.",
-					op->request.metadata_service ? "The metadata server" : "The token endpoint", status,
-					code[0] == '\0' ? "" : " ", code, text[0] == '\0' ? "" : ": ", text);
-	if (strcmp(code, "invalid_grant") == 0)
+	}
+	answer = cf_identity_json(op);
+	cf_identity_refused(op, who, cf_json_text(answer, "error"), cf_json_text(answer, "error_description"));
+	if (strcmp(cf_json_text(answer, "error"), "invalid_grant") == 0)
 		cf_error_hint(&op->err, "The key was deleted, its account is disabled, or the clock of this machine is wrong.");
 	else if (op->request.metadata_service && status == 404)
 		cf_error_hint(&op->err, "This machine has no service account.");
+	json_decref(answer);
 	return CF_STEP_ERROR;
 }

@@ -213,6 +213,7 @@ extern bool cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *famil
 
 /* s3_url.c */
 extern const char *cf_s3_region(const CfPlace *place);
+extern const char *cf_s3_partition(const char *region);
 extern char *cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *query);
 extern bool cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1]);
 extern bool cf_s3_again(CfOp *op);

@@ -86,7 +86,8 @@ cf_s3_session_json(CfOp *op, const char *who)
 
 	if (answer == NULL)
 		return cf_identity_fails(op, CF_ERR_IO, "%s answered %zu bytes that are no JSON object.", who, op->response.body_bytes);
-	cf_identity_harmless(code, shown, sizeof(shown));
+	snprintf(shown, sizeof(shown), "%s", code);
+	cf_remote_harmless(shown, "._-");
 	snprintf(session.access_key, sizeof(session.access_key), "%s", cf_json_text(answer, "AccessKeyId"));
 	snprintf(session.secret_key, sizeof(session.secret_key), "%s", cf_json_text(answer, "SecretAccessKey"));
 	snprintf(session.token, sizeof(session.token), "%s", cf_json_text(answer, "Token"));

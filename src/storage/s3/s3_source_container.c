@@ -36,7 +36,7 @@ ask(CfOp *op)
 	const char *relative = cf_identity_value(place, "relative_uri");
 	const char *path = cf_identity_value(place, "token_file");
 	const char *token = cf_identity_value(place, "token");
-	CfRemoteText url = {.arena = op->arena};
+	const char *url;
 	CfRequest  *request;
 	char	   *shown;
 	CfError		ignored;
@@ -49,20 +49,19 @@ ask(CfOp *op)
 					  "role, which set AWS_CONTAINER_CREDENTIALS_FULL_URI or AWS_CONTAINER_CREDENTIALS_RELATIVE_URI.");
 		return CF_STEP_ERROR;
 	}
-	cf_remote_text_add(&url, full[0] != '\0' ? full : ECS_AGENT);
-	cf_remote_text_add(&url, full[0] != '\0' ? "" : relative);
-	if (url.failed)
-		return cf_identity_memory(op);
-	if (url.length > URI_MAX || !cf_url_split(url.data, &parts, &ignored))
+	url = full[0] != '\0' ? full : cf_remote_format(op->arena, ECS_AGENT "%s", relative);
+	if (url == NULL)
+		return cf_remote_memory(op);
+	if (strlen(url) > URI_MAX || !cf_url_split(url, &parts, &ignored))
 		return cf_identity_fails(op, CF_ERR_STATE, "The address of the agent in the server's environment is no URL.");
-	if ((request = cf_identity_request(op, "GET", "GetContainerCredentials", url.data, true)) == NULL ||
+	if ((request = cf_identity_request(op, "GET", "GetContainerCredentials", url, true)) == NULL ||
 		(path[0] != '\0' && !cf_identity_token(place, path, &op->request_arena, &shown, &op->err)))
 		return CF_STEP_ERROR;
 	if (path[0] == '\0' && token[0] != '\0' && (shown = cf_arena_strdup(&op->request_arena, token)) == NULL)
-		return cf_identity_memory(op);
+		return cf_remote_memory(op);
 	if ((path[0] != '\0' || token[0] != '\0') && !cf_net_header(request, "Authorization", shown, &op->err))
 		return cf_identity_fails(op, CF_ERR_STATE, "The token for the agent cannot stand in a header.");
-	return cf_identity_send(op, PHASE_ASKED);
+	return cf_remote_send(op, PHASE_ASKED);
 }
 
 /* refused tells the agent's code, where it has one. */
@@ -71,7 +70,7 @@ refused(CfOp *op)
 {
 	json_t	   *answer = op->response.status == 0 ? NULL : cf_identity_json(op);
 
-	cf_identity_refused(op, WHO, cf_json_text(answer, "code"));
+	cf_identity_refused(op, WHO, cf_json_text(answer, "code"), "");
 	json_decref(answer);
 	return CF_STEP_ERROR;
 }

@@ -39,7 +39,7 @@ cf_s3_source_file(CfOp *op)
 	cf_remote_text_add(&text, path[0] != '\0' ? path : home);
 	cf_remote_text_add(&text, path[0] != '\0' ? "" : "/.aws/credentials");
 	if (text.failed)
-		return cf_identity_memory(op);
+		return cf_remote_memory(op);
 	if (path[0] == '\0' && home[0] == '\0')
 		return cf_identity_fails(op, CF_ERR_STATE, "The server's user has no home directory; set the option credentials_file.");
 	if (!cf_identity_file(place, text.data, FILE_MAX, &op->request_arena, &lines, &op->err))

@@ -11,7 +11,6 @@
 
 #include "storage/s3/s3_source.h"
 
-#define ENDPOINT "http://169.254.169.254"
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 #define TOKEN_MAX 512
 #define TOKEN_SECONDS "300"		/* enough for the two requests that follow */
@@ -25,6 +24,13 @@ enum
 	IMDS_ROLE,
 	IMDS_CREDENTIALS
 };
+
+/* op->state during the exchange; in the arena, for an op may end in the middle of one. */
+typedef struct ImdsState
+{
+	CfRemoteState remote;
+	char		token[TOKEN_MAX + 1];
+} ImdsState;
 
 static CfStep ask_token(CfOp *op);
 static CfStep ask(CfOp *op, const char *role, int phase);
@@ -47,48 +53,29 @@ cf_s3_source_imds(CfOp *op)
 	return done(op, cf_s3_session_json(op, WHO));
 }
 
-/* url_of makes the URL of a path of the service, and of a role behind it; NULL = op->err tells why. */
-static const char *
-url_of(CfOp *op, const char *path, const char *role)
-{
-	const char *endpoint = cf_identity_value(op->place, "metadata_endpoint");
-	size_t		length;
-	CfRemoteText url = {.arena = op->arena};
-
-	if (endpoint[0] == '\0')
-		endpoint = ENDPOINT;
-	if (!cf_identity_endpoint(op->place, endpoint, &op->err))
-		return NULL;
-	length = strlen(endpoint);
-	cf_remote_text_add_bytes(&url, endpoint, length - (endpoint[length - 1] == '/'));
-	cf_remote_text_add(&url, path);
-	cf_remote_text_encode(&url, role);
-	if (!url.failed)
-		return url.data;
-	cf_identity_memory(op);
-	return NULL;
-}
-
 /* ask_token begins: a token of the service for us. */
 static CfStep
 ask_token(CfOp *op)
 {
-	const char *url = url_of(op, "/latest/api/token", "");
-	CfRequest  *request = url == NULL ? NULL : cf_identity_request(op, "PUT", "GetMetadataToken", url, true);
+	CfRequest  *request = cf_identity_metadata(op, "PUT", "GetMetadataToken", "/latest/api/token");
 
 	if (request == NULL || !cf_net_header(request, "X-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS, &op->err))
 		return CF_STEP_ERROR;
-	return cf_identity_send(op, IMDS_TOKEN);
+	return cf_remote_send(op, IMDS_TOKEN);
 }
 
-/* token_taken keeps the token in op->state until the exchange is over. */
+/* token_taken keeps the token until the exchange is over. */
 static CfStep
 token_taken(CfOp *op)
 {
+	ImdsState  *state = cf_arena_alloc(op->arena, sizeof(*state));
 	const char *text = op->response.body;
 	size_t		length = op->response.body_bytes;
-	char	   *token;
 
+	if (state == NULL)
+		return cf_remote_memory(op);
+	memset(state, 0, sizeof(*state));
+	op->state = state;
 	while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
 		length--;
 	for (size_t i = 0; i < length; i++)
@@ -97,10 +84,8 @@ token_taken(CfOp *op)
 			length = 0;
 	}
 	if (length == 0 || length > TOKEN_MAX)
-		return cf_identity_fails(op, CF_ERR_IO, WHO " gave no token.");
-	if ((token = cf_arena_strndup(op->arena, text, length)) == NULL)
-		return cf_identity_memory(op);
-	op->state = token;
+		return done(op, cf_identity_fails(op, CF_ERR_IO, WHO " gave no token."));
+	memcpy(state->token, text, length);
 	cf_identity_wipe(op);
 	return ask(op, "", IMDS_ROLE);
 }
@@ -109,13 +94,16 @@ token_taken(CfOp *op)
 static CfStep
 ask(CfOp *op, const char *role, int phase)
 {
-	const char *url = url_of(op, ROLES, role);
-	CfRequest  *request = url == NULL ? NULL :
-		cf_identity_request(op, "GET", phase == IMDS_ROLE ? "GetMetadataRole" : "GetMetadataCredentials", url, true);
+	const ImdsState *state = op->state;
+	CfRemoteText path = {.arena = op->arena};
+	CfRequest  *request;
 
-	if (request == NULL || !cf_net_header(request, "X-aws-ec2-metadata-token", op->state, &op->err))
+	cf_remote_text_add(&path, ROLES);
+	cf_remote_text_encode(&path, role);
+	request = cf_identity_metadata(op, "GET", phase == IMDS_ROLE ? "GetMetadataRole" : "GetMetadataCredentials", cf_remote_text_end(&path));
+	if (request == NULL || !cf_net_header(request, "X-aws-ec2-metadata-token", state->token, &op->err))
 		return done(op, CF_STEP_ERROR);
-	return cf_identity_send(op, phase);
+	return cf_remote_send(op, phase);
 }
 
 /* role_taken takes the first line of the list: an instance has one role. */
@@ -139,7 +127,7 @@ refused(CfOp *op)
 	int			phase = op->phase;
 	int			status = op->response.status;
 
-	cf_identity_refused(op, WHO, "");
+	cf_identity_refused(op, WHO, "", "");
 	if (phase == IMDS_TOKEN && (status == 0 || status == 403))
 		cf_error_hint(&op->err, "The source imds works on EC2 only, where the metadata service is enabled; a server in a container "
 					  "also needs an instance whose metadata response hop limit is 2 or more.");
@@ -153,7 +141,7 @@ static CfStep
 done(CfOp *op, CfStep step)
 {
 	if (op->state != NULL)
-		explicit_bzero(op->state, strlen(op->state));
+		explicit_bzero(op->state, sizeof(ImdsState));
 	op->state = NULL;
 	op->phase = 0;
 	return step;

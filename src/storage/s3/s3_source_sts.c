@@ -6,7 +6,6 @@
  * One POST to the region's own endpoint (the global one is a single point of failure), answered in XML. The token file is read
  * for every exchange. Neither its token nor the session reaches an error.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "storage/s3/s3_source.h"
@@ -15,18 +14,6 @@
 #define SESSION_NAME "cloudflux"
 #define RESULT "AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/Credentials/"
 #define WHO "The token service"
-
-static const struct
-{
-	const char *region;			/* how it begins */
-	const char *endpoint;
-}			partitions[] = {
-	{"cn-", "https://sts.%s.amazonaws.com.cn"},
-	{"us-isob-", "https://sts.%s.sc2s.sgov.gov"},
-	{"us-iso-", "https://sts.%s.c2s.ic.gov"},
-	{"eusc-", "https://sts.%s.amazonaws.eu"},
-	{"", "https://sts.%s.amazonaws.com"},
-};
 
 static const struct
 {
@@ -40,7 +27,7 @@ static const struct
 };
 
 static CfStep ask(CfOp *op);
-static bool endpoint_of(CfOp *op, CfRemoteText *url);
+static const char *endpoint_of(CfOp *op);
 static CfStep take(CfOp *op);
 static CfStep refused(CfOp *op);
 
@@ -60,9 +47,8 @@ ask(CfOp *op)
 	const char *role = cf_identity_value(place, "role_arn");
 	const char *path = cf_identity_value(place, "token_file");
 	const char *name = cf_identity_value(place, "session_name");
-	CfRemoteText url = {.arena = op->arena};
 	CfRemoteText body = {.arena = &op->request_arena};
-	CfRequest  *request;
+	const char *url;
 	char	   *token;
 
 	if (role[0] == '\0' || path[0] == '\0')
@@ -72,8 +58,7 @@ ask(CfOp *op)
 					  "AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE.");
 		return CF_STEP_ERROR;
 	}
-	if (!endpoint_of(op, &url) ||
-		(request = cf_identity_request(op, "POST", "AssumeRoleWithWebIdentity", url.data, false)) == NULL ||
+	if ((url = endpoint_of(op)) == NULL || cf_identity_request(op, "POST", "AssumeRoleWithWebIdentity", url, false) == NULL ||
 		!cf_identity_token(place, path, &op->request_arena, &token, &op->err))
 		return CF_STEP_ERROR;
 	cf_remote_text_add(&body, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=");
@@ -83,44 +68,29 @@ ask(CfOp *op)
 	cf_remote_text_add(&body, "&WebIdentityToken=");
 	cf_remote_text_encode(&body, token);
 	explicit_bzero(token, strlen(token));
-	if (body.failed)
-		return cf_identity_memory(op);
-	request->body = body.data;
-	request->body_bytes = body.length;
-	if (!cf_net_header(request, "Content-Type", "application/x-www-form-urlencoded", &op->err))
-		return CF_STEP_ERROR;
-	return cf_identity_send(op, PHASE_ASKED);
+	return cf_identity_post(op, CF_IDENTITY_FORM, cf_remote_text_end(&body), PHASE_ASKED);
 }
 
-/* endpoint_of finds the token service: the option's, else that of the region where the place is AWS's own. */
-static bool
-endpoint_of(CfOp *op, CfRemoteText *url)
+/* endpoint_of finds the token service: the option's, else that of the region where the place is AWS's own. NULL = op->err tells why not. */
+static const char *
+endpoint_of(CfOp *op)
 {
 	const CfPlace *place = op->place;
 	const char *endpoint = cf_identity_value(place, "sts_endpoint");
 	const char *region = cf_s3_region(place);
-	char		room[512];
-	size_t		length;
+	const char *url;
 
 	if (endpoint[0] == '\0' && strcmp(cf_s3_store(place)->preset, "aws") != 0)
 	{
 		cf_identity_fails(op, CF_ERR_STATE, "No token service is known for stores of preset \"%s\".", cf_s3_store(place)->preset);
-		return cf_error_hint(&op->err, "Set the option sts_endpoint of the place.");
+		cf_error_hint(&op->err, "Set the option sts_endpoint of the place.");
+		return NULL;
 	}
-	for (size_t i = 0; endpoint[0] == '\0'; i++)
-	{
-		length = strcspn(partitions[i].endpoint, "%");
-		if (strncmp(region, partitions[i].region, strlen(partitions[i].region)) != 0)
-			continue;
-		snprintf(room, sizeof(room), "%.*s%s%s", (int) length, partitions[i].endpoint, region, partitions[i].endpoint + length + 2);
-		endpoint = room;
-	}
-	if (!cf_identity_endpoint(place, endpoint, &op->err))
-		return false;
-	cf_remote_text_add(url, endpoint);
-	if (endpoint[strlen(endpoint) - 1] != '/')
-		cf_remote_text_add(url, "/");
-	return !url->failed || cf_identity_memory(op) == CF_STEP_DONE;
+	url = endpoint[0] == '\0' ? cf_remote_format(op->arena, "https://sts.%s.%s/", region, cf_s3_partition(region)) :
+		cf_remote_format(op->arena, "%s%s", endpoint, endpoint[strlen(endpoint) - 1] == '/' ? "" : "/");
+	if (url == NULL)
+		cf_remote_memory(op);
+	return url != NULL && cf_identity_endpoint(place, url, &op->err) ? url : NULL;
 }
 
 /* take reads the session out of the answer. */
@@ -152,7 +122,7 @@ refused(CfOp *op)
 
 	if (op->response.status != 0)
 		(void) cf_s3_fields(&op->response, &field, 1, &ignored);
-	cf_identity_refused(op, WHO, code);
+	cf_identity_refused(op, WHO, code, "");
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 	{
 		if (strcmp(hints[i].code, code) == 0)

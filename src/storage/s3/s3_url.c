@@ -14,7 +14,7 @@
 
 #define REGIONS_MAX 2			/* of one request: a store that names another each time has no answer */
 
-static const char *endpoint_template(const CfPlace *place, const char *region);
+static bool is_aws(const CfPlace *place);
 static const char *endpoint_of(const CfPlace *place, char *room, size_t room_bytes);
 static bool has_subdomains(const char *endpoint);
 static bool bucket_in_host(const CfPlace *place);
@@ -25,13 +25,25 @@ static bool region_valid(const char *region);
 static const struct
 {
 	const char *region;			/* how it begins */
-	const char *endpoint;
+	const char *domain;
 }			partitions[] = {
-	{"cn-", "https://s3.%s.amazonaws.com.cn"},
-	{"us-isob-", "https://s3.%s.sc2s.sgov.gov"},
-	{"us-iso-", "https://s3.%s.c2s.ic.gov"},
-	{"eusc-", "https://s3.%s.amazonaws.eu"},
+	{"cn-", "amazonaws.com.cn"},
+	{"us-isob-", "sc2s.sgov.gov"},
+	{"us-iso-", "c2s.ic.gov"},
+	{"eusc-", "amazonaws.eu"},
+	{"", "amazonaws.com"},
 };
+
+/* cf_s3_partition gives the domain of AWS that a region's hosts are in; the same pointer for regions of one partition. */
+const char *
+cf_s3_partition(const char *region)
+{
+	size_t		i = 0;
+
+	while (strncmp(region, partitions[i].region, strlen(partitions[i].region)) != 0)
+		i++;
+	return partitions[i].domain;
+}
 
 /* cf_s3_region gives the region to sign for: what the store told, else what the place says; NULL = none is known. */
 const char *
@@ -79,7 +91,7 @@ cf_s3_again(CfOp *op)
 	CfRemoteText new = {.arena = &op->request_arena};
 
 	if (state == NULL || place->learned == NULL || state->remote.mended >= REGIONS_MAX || !cf_s3_region_told(op, region) ||
-		endpoint_template(place, region) != endpoint_template(place, cf_s3_region(place)))
+		(is_aws(place) && cf_s3_partition(region) != cf_s3_partition(cf_s3_region(place))))
 		return false;
 	base_add(&old, place);
 	if (old.failed || strncmp(op->request.url, old.data, old.length) != 0)
@@ -95,34 +107,27 @@ cf_s3_again(CfOp *op)
 	return true;
 }
 
-/* endpoint_template gives the endpoint of a place, "" for none: its own, else its store's, with %s for the region. */
-static const char *
-endpoint_template(const CfPlace *place, const char *region)
+/* is_aws tells whether a place is at AWS's own endpoint. */
+static bool
+is_aws(const CfPlace *place)
 {
-	const char *endpoint = cf_s3_store(place)->endpoint;
-
-	if (place->endpoint[0] != '\0')
-		return place->endpoint;
-	for (size_t i = 0; endpoint == cf_s3_stores[0].endpoint && i < sizeof(partitions) / sizeof(partitions[0]); i++)
-	{
-		if (strncmp(region == NULL ? "" : region, partitions[i].region, strlen(partitions[i].region)) == 0)
-			endpoint = partitions[i].endpoint;
-	}
-	return endpoint == NULL ? "" : endpoint;
+	return place->endpoint[0] == '\0' && cf_s3_store(place) == &cf_s3_stores[0];
 }
 
-/* endpoint_of gives scheme and host of a place, without a slash at the end. */
+/* endpoint_of gives scheme and host of a place, without a slash at the end: its own, else its store's, in its region. */
 static const char *
 endpoint_of(const CfPlace *place, char *room, size_t room_bytes)
 {
-	const char *region = cf_s3_region(place);
-	const char *endpoint = endpoint_template(place, region);
+	const char *region = cf_s3_region(place) == NULL ? "" : cf_s3_region(place);
+	const char *endpoint = cf_s3_store(place)->endpoint == NULL ? "" : cf_s3_store(place)->endpoint;
 	size_t		length = strcspn(endpoint, "%");
 
-	if (place->endpoint[0] != '\0' || endpoint[length] == '\0')
-		snprintf(room, room_bytes, "%s", endpoint);
+	if (is_aws(place))
+		snprintf(room, room_bytes, "https://s3.%s.%s", region, cf_s3_partition(region));
+	else if (place->endpoint[0] != '\0' || endpoint[length] == '\0')
+		snprintf(room, room_bytes, "%s", place->endpoint[0] != '\0' ? place->endpoint : endpoint);
 	else
-		snprintf(room, room_bytes, "%.*s%s%s", (int) length, endpoint, region == NULL ? "" : region, endpoint + length + 2);
+		snprintf(room, room_bytes, "%.*s%s%s", (int) length, endpoint, region, endpoint + length + 2);
 	length = strlen(room);
 	while (length > 0 && room[length - 1] == '/')
 		room[--length] = '\0';
@@ -167,15 +172,10 @@ base_add(CfRemoteText *text, const CfPlace *place)
 	host = host == NULL ? endpoint : host + 3;
 	cf_remote_text_add_bytes(text, endpoint, (size_t) (host - endpoint));
 	if (bucket_in_host(place))
-	{
-		cf_remote_text_add(text, place->bucket);
-		cf_remote_text_add(text, ".");
-		cf_remote_text_add(text, host);
-	}
+		cf_remote_text_format(text, "%s.%s", place->bucket, host);
 	else
 	{
-		cf_remote_text_add(text, host);
-		cf_remote_text_add(text, "/");
+		cf_remote_text_format(text, "%s/", host);
 		cf_remote_text_encode(text, place->bucket);
 	}
 }

@@ -614,7 +614,7 @@ tokens(void)
 	is_int(op.request.classify(&op.request, &op.response, op.request.ctx), CF_NET_SLOW_DOWN, "a token service may be busy");
 	script({400, "", "{\"error\": \"invalid_client\", \"error_description\": \"AADSTS7000215: Invalid\"}"});
 	fails(CF_ERR_DENIED, cf_storage_stat(&op, "k", &stat), "the service's codes");
-	ok(strstr(op.err.message, "HTTP 400 invalid_client AADSTS7000215") != NULL, "are told");
+	ok(strstr(op.err.detail, "HTTP 400 invalid_client: AADSTS7000215.") != NULL, "are told");
 	place_credentials.count = 2;
 	fails(CF_ERR_DENIED, cf_storage_stat(&op, "k", &stat), "credentials that are not complete");
 	place.token = NULL;

@@ -39,7 +39,7 @@ stub_next(CfOp *o)
 		return CF_STEP_SEND;
 	}
 	if (o->response.status != 200)
-		return cf_identity_refused(o, "The service", "");
+		return cf_identity_refused(o, "The service", "", "");
 	snprintf(o->place->token->value, sizeof(o->place->token->value), "token-%d", ++given);
 	o->place->token->expires_us = cf_clock_now_us() + life_us;
 	o->phase = 0;
