@@ -61,6 +61,11 @@ CREATE TABLE cloudflux.migration_jobs (
 CREATE INDEX migration_jobs_job ON cloudflux.migration_jobs (job_id);
 CREATE INDEX migration_jobs_completed ON cloudflux.migration_jobs (completed_at) WHERE completed_at IS NOT NULL;
 
+-- The server's present timeline: another one than before means that it was promoted or restored, and may know less than was done.
+CREATE FUNCTION cloudflux.timeline() RETURNS int
+LANGUAGE sql STABLE
+RETURN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+
 -- Live work only; hot, no index on what movers change. Written by the server alone.
 CREATE TABLE cloudflux.job_queue (
 	file_id       text PRIMARY KEY,
@@ -84,7 +89,8 @@ CREATE TABLE cloudflux.job_queue (
 	remote        boolean NOT NULL DEFAULT false,                      -- one of its ends is reached by requests
 	bytes_done    bigint NOT NULL DEFAULT 0,
 	rate_bps      double precision,
-	progress_at   timestamptz
+	progress_at   timestamptz,
+	timeline      int NOT NULL DEFAULT cloudflux.timeline()            -- of the server that queued it
 ) WITH (fillfactor = 40);				-- all rows of a page are claimed at once, and again a moment later
 -- Movers take jobs in this order; it never changes but by hand.
 CREATE INDEX job_queue_order ON cloudflux.job_queue (priority DESC, seq);
@@ -243,7 +249,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.migration_transitions(), cloudflux.migration_next(text, text), cloudflux.migration_status(text),
 	cloudflux.check_destination(text, text, name), cloudflux.refused_key(text, text), cloudflux.wake_movers(),
 	cloudflux.job_status(text, text), cloudflux.job_event(cloudflux.migration_jobs), cloudflux.migration_health(),
-	cloudflux.forget_old_jobs()
+	cloudflux.forget_old_jobs(), cloudflux.timeline()
 	FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION
@@ -256,7 +262,7 @@ GRANT EXECUTE ON FUNCTION
 	TO cloudflux_user;
 
 GRANT EXECUTE ON FUNCTION
-	cloudflux.wake_movers(), cloudflux.forget_old_jobs()
+	cloudflux.wake_movers(), cloudflux.forget_old_jobs(), cloudflux.timeline()
 	TO cloudflux_worker;
 
 -- ---------------------------------------------------------------- what each thing is
@@ -355,6 +361,8 @@ COMMENT ON FUNCTION cloudflux.check_destination(text, text, name) IS
 	'Raises unless p_role may write p_key at a place (an empty key: may use the place): 02000 no such place, 42501 no USAGE, 55000 the place was altered and not adopted, 22023 the key cannot be written there.';
 COMMENT ON FUNCTION cloudflux.refused_key(text, text) IS
 	'Why a place could not hold an object of a key: it cannot be told from another one there, is too long, or the place does not refuse to overwrite. NULL = it could, or the place cannot be used just now.';
+COMMENT ON COLUMN cloudflux.job_queue.timeline IS 'Timeline of the server when the job was queued. On another one nothing that may be the last copy of an object is removed.';
+COMMENT ON FUNCTION cloudflux.timeline() IS 'The server''s present timeline; it changes when a standby is promoted, and when a backup is restored.';
 COMMENT ON FUNCTION cloudflux.wake_movers() IS 'Wakes the movers of this database once the transaction has committed.';
 COMMENT ON FUNCTION cloudflux.job_event(cloudflux.migration_jobs) IS 'What an event of a job carries: who, what, from where to where, and the error if there is one.';
 COMMENT ON VIEW cloudflux.migration_progress IS 'Live jobs: how far they are, how fast, and when they may be done.';

@@ -158,7 +158,8 @@ END;
 -- may just begin an upload there, and what lies at an address of the catalog is never taken for a remain; unless the upload was to
 -- change that very object: then it is looked for all the same, and nothing else is touched.
 CREATE FUNCTION cloudflux.claim_uploads(p_limit int)
-RETURNS TABLE (file_id text, owner_tag text, place text, object_key text, handle text, begun_us bigint, source_place text, source_key text)
+RETURNS TABLE (file_id text, owner_tag text, place text, object_key text, handle text, begun_us bigint, source_place text, source_key text,
+			  source_version text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -183,7 +184,7 @@ BEGIN
 	 WHERE u.file_id = due.file_id AND u.owner_tag = due.owner_tag
 	RETURNING u.file_id, u.owner_tag, u.place, u.object_key, COALESCE(u.handle, ''),
 		CASE WHEN u.in_parts THEN (extract(epoch FROM u.begun_at) * 1000000)::bigint ELSE 0 END,
-		j.source_place, j.source_key;
+		j.source_place, j.source_key, j.source_version;
 END;
 $$;
 

@@ -122,6 +122,7 @@ begin_copy(CfRound *round, CfLane *lane)
 		.source = job->source, .dest = job->dest, .source_key = job->source_key, .dest_key = job->dest_key,
 		.dest_class = job->dest_class, .content_type = job->content_type, .metadata = metadata_of(job),
 		.owner_tag = job->upload_tag, .handle = job->upload_handle, .begun_us = job->begun_us, .resume = !job->new_tag,
+		.promoted = job->promoted, .known_version = job->source_version,
 		.server_side = job->attempt == 0,	/* whatever went wrong then, the next attempt sees the bytes itself */
 		.parts = job->parts, .part_count = job->part_count, .parts_version = job->parts_version,
 	};

@@ -172,7 +172,7 @@ name_upload(CfJob *job)
 	job->part_count = 0;
 }
 
-/* load_uploads tells jobs that are not taken for the first time what was begun for them. */
+/* load_uploads tells jobs that are not taken for the first time what was begun for them, and whether by this very server. */
 static void
 load_uploads(CfRound *round)
 {
@@ -180,8 +180,10 @@ load_uploads(CfRound *round)
 	{
 		CfJob	   *job = &round->jobs.jobs[i];
 
-		if (job->upload_tag[0] != '\0' && (!job->new_tag || job->took_over) && job->phase != CF_PHASE_DELETING_SOURCE)
-			cf_queue_load_uploads(job);
+		if (job->upload_tag[0] == '\0' || (job->new_tag && !job->took_over) || job->phase == CF_PHASE_DELETING_SOURCE)
+			continue;
+		cf_queue_load_uploads(job);
+		cf_queue_load_timeline(job);
 	}
 }
 

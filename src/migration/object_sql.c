@@ -76,14 +76,14 @@ cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char vers
 }
 
 /*
- * cf_round_source_gone tells whether an object is not where it was to be copied from; false = that cannot be known now, err. Then what lies at
- * its destination may be all that there is: a server that was promoted or restored can know less than it has done, and takes
- * an object that had arrived for remains.
+ * cf_round_source_gone tells whether an object is not where it was to be copied from, or not as this version (NULL = any one will do); false =
+ * that cannot be known now, err. Then what lies at its destination may be all that there is: a server that was promoted or restored
+ * can know less than it has done, and takes an object that had arrived for remains.
  */
 bool
-cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, bool *gone, CfError *err)
+cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, const char *version, bool *gone, CfError *err)
 {
-	char		version[CF_STORAGE_VERSION_MAX + 1];
+	char		present[CF_STORAGE_VERSION_MAX + 1];
 
 	*gone = false;
 	if (source == NULL)
@@ -92,9 +92,9 @@ cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, bool *gon
 			cf_error_set(err, CF_ERR_STATE, "cannot look whether object \"%s\" is still where it was copied from", key);
 		return false;
 	}
-	if (!cf_round_stat_version(round, source, key, version, err))
+	if (!cf_round_stat_version(round, source, key, present, err))
 		return false;
-	*gone = version[0] == '\0';
+	*gone = present[0] == '\0' || (version != NULL && !cf_storage_version_same(source, present, version));
 	return true;
 }
 
@@ -113,7 +113,7 @@ cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err)
 	round->driven = job;
 	if (cf_job_in_place(job))
 		return cf_round_abort_own(round, job, err) && cf_round_abort_left(round, job, err);
-	if (!cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
+	if (!cf_round_source_gone(round, job->source, job->source_key, cf_job_pin(job), &last_copy, err))
 		return false;
 	if (last_copy)
 		return true;

@@ -33,6 +33,7 @@ typedef struct CfLeftUpload
 	int64		begun_us;		/* when it was noted that it would begin in parts; 0 = it was never going to */
 	char	   *source_place;	/* what was copied there, for the sweep; "" = unknown */
 	char	   *source_key;
+	char	   *source_version;
 } CfLeftUpload;
 
 typedef struct CfJob
@@ -82,6 +83,7 @@ typedef struct CfJob
 	CfError		err;
 	int64		outage_ms;		/* it failed because a place does not answer: it waits so long, which is no attempt; 0 = for another reason */
 	CfJobRequest request;
+	bool		promoted;		/* it was queued by a server that may have done more than this one knows of */
 	bool		new_tag;		/* its upload is begun in this round: nothing of an earlier attempt lies under this tag */
 	bool		renamed;		/* not as the claim named it: another name, or none */
 	int64		begun_us;		/* when it was noted that an upload in parts would begin; 0 = none */
@@ -137,6 +139,7 @@ extern bool cf_queue_record_rolled_back(CfJob *job);	/* kept = why it is not as 
 
 /* uploads_sql.c */
 extern void cf_queue_load_uploads(CfJob *job);
+extern void cf_queue_load_timeline(CfJob *job);
 extern bool cf_queue_record_begun(CfJob *job);
 extern bool cf_queue_record_handle(CfJob *job);
 extern void cf_queue_record_aborted(const CfJob *job, const char *tag);

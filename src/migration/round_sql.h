@@ -122,7 +122,7 @@ extern bool cf_lane_paid(const CfLane *lane, int64 now_us);
 /* object_sql.c */
 extern bool cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, int64 begun_us,
 								  bool keep_object, CfError *err);
-extern bool cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, bool *gone, CfError *err);
+extern bool cf_round_source_gone(CfRound *round, CfPlace *source, const char *key, const char *version, bool *gone, CfError *err);
 extern bool cf_round_remove_object(CfRound *round, CfPlace *place, const char *key, const char *version, const char *tag, CfRemoved *removed, CfError *err);
 extern bool cf_round_stat_version(CfRound *round, CfPlace *place, const char *key, char version[CF_STORAGE_VERSION_MAX + 1], CfError *err);
 extern bool cf_round_undo_copy(CfRound *round, CfJob *job, CfError *err);
@@ -163,6 +163,13 @@ static inline bool
 cf_job_in_place(const CfJob *job)
 {
 	return strcmp(job->kind, "change") == 0;
+}
+
+/* cf_job_pin gives the version that must be at the source before anything of a job is removed at its destination; NULL = any. */
+static inline const char *
+cf_job_pin(const CfJob *job)
+{
+	return job->promoted ? job->source_version : NULL;
 }
 
 /* cf_job_held: the job is this mover's, whatever became of it. */

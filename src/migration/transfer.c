@@ -203,13 +203,53 @@ upload_args(const CfTransfer *t)
 	};
 }
 
+/*
+ * look_again asks for the source once more before an object is removed that carries our tag: a server that was promoted or restored may
+ * have been here before, have deleted the source, and that object is all that there is. DONE = the source is as it was pinned, and
+ * is the one that the job is about.
+ */
+static CfStep
+look_again(CfTransfer *t, CfError *err)
+{
+	CfPort	   *port = &t->lines[0].source;
+	CfObjectStat stat;
+	CfStep		step;
+
+	if (t->looked)
+		return CF_STEP_DONE;
+	step = cf_port_took(port, cf_storage_stat(&port->op, t->args.source_key, &stat));
+	if (step == CF_STEP_ERROR)
+		return cf_transfer_failed(port, err);
+	if (step != CF_STEP_DONE)
+		return step;
+	cf_storage_op_end(&port->op);
+	t->looked = true;
+	if (!cf_storage_version_same(t->args.source, stat.version, t->source_stat.version))
+	{
+		cf_error_set(err, CF_ERR_CHANGED, "object \"%s\" in place \"%s\" changed while it was copied", t->args.source_key,
+					 t->args.source->name);
+		return CF_STEP_ERROR;
+	}
+	if (!t->args.promoted || (t->args.known_version[0] != '\0' &&
+							  cf_storage_version_same(t->args.source, stat.version, t->args.known_version)))
+		return CF_STEP_DONE;
+	cf_error_set(err, CF_ERR_EXISTS, "object \"%s\" in place \"%s\" may be the last copy of what this job was to move", t->args.dest_key,
+				 t->args.dest->name);
+	cf_error_detail(err, "It was made for this job before this server was promoted or restored, and another version is at the source by now.");
+	cf_error_hint(err, "CALL cloudflux.import_inventory(%s) takes it into the catalog; the object at the source can go to another key.",
+				  t->args.dest->name);
+	return CF_STEP_ERROR;
+}
+
 /* undo_by_store removes what an earlier attempt under this tag made, of which nothing was recorded; nobody else's object. */
 static CfStep
 undo_by_store(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].dest;
-	CfStep		step;
+	CfStep		step = look_again(t, err);
 
+	if (step != CF_STEP_DONE)
+		return step;
 	t->upload.args = upload_args(t);
 	step = cf_port_took(port, cf_storage_upload_abort(&port->op, &t->upload));
 	if (step == CF_STEP_ERROR)
@@ -494,8 +534,10 @@ copy_stopped(CfTransfer *t, const CfPort *port, CfError *err)
 {
 	if (port->op.err.kind != CF_ERR_EXISTS || !t->args.resume || t->reclaimed)
 		return cf_transfer_failed(port, err);
+	cf_storage_op_end(&t->lines[0].source.op);
 	cf_storage_op_end(&t->lines[0].dest.op);
 	t->reclaimed = true;
+	t->looked = false;
 	t->state = COPY_RECLAIM;
 	return CF_STEP_AGAIN;
 }
@@ -505,8 +547,10 @@ static CfStep
 copy_reclaim(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].dest;
-	CfStep		step;
+	CfStep		step = look_again(t, err);
 
+	if (step != CF_STEP_DONE)
+		return step;
 	t->upload.args = upload_args(t);
 	t->upload.handle[0] = t->upload.sealed_version[0] = '\0';
 	step = cf_port_took(port, cf_storage_upload_abort(&port->op, &t->upload));

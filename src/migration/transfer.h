@@ -49,6 +49,8 @@ typedef struct CfTransferArgs
 	const char *handle;			/* of the upload that an earlier attempt began; "" = none is known */
 	int64_t		begun_us;		/* when it was noted that one would begin; 0 = never */
 	bool		resume;			/* an earlier attempt used this owner_tag */
+	bool		promoted;		/* by a server that may have done more than this one knows of: it was promoted or restored since */
+	const char *known_version;	/* of the source, as the job has it; "" = unknown */
 	bool		server_side;	/* let the store copy by itself, where it can and the outcome can be proven */
 	const CfTransferPart *parts;	/* checkpoints of an earlier attempt under the same owner_tag, by number */
 	int			part_count;
@@ -120,6 +122,7 @@ typedef struct CfTransfer
 	bool		noted;			/* private */
 	bool		undoing;		/* private */
 	bool		reclaimed;		/* private: what an earlier attempt had made visible was removed */
+	bool		looked;			/* private: whether the source is still there, before that */
 	bool		archived;		/* with CF_ERR_STATE: the source must be restored first */
 	bool		copied_by_store;	/* a server-side copy: there is no upload to commit */
 	bool		settling;		/* the source was written a moment ago: ask again in some milliseconds */

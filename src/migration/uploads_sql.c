@@ -64,6 +64,21 @@ cf_queue_load_uploads(CfJob *job)
 	cf_spi_end();
 }
 
+/* cf_queue_load_timeline tells a job whether this server was promoted or restored since it was queued. */
+void
+cf_queue_load_timeline(CfJob *job)
+{
+	static CfSpiPlan plan = {
+		"SELECT 1 FROM cloudflux.job_queue WHERE file_id OPERATOR(pg_catalog.=) $1 AND timeline OPERATOR(pg_catalog.<>) cloudflux.timeline()",
+		1, {TEXTOID}
+	};
+	Datum		value = CStringGetTextDatum(job->file_id);
+
+	cf_spi_begin();
+	job->promoted = cf_spi_run(&plan, &value, NULL) > 0;
+	cf_spi_end();
+}
+
 /* cf_queue_record_begun notes that the next request begins an upload in parts; false = the job is lost: it must not be sent. */
 bool
 cf_queue_record_begun(CfJob *job)
@@ -109,7 +124,7 @@ CfLeftUpload *
 cf_queue_claim_uploads(int limit, int *count)
 {
 	static CfSpiPlan plan = {
-		"SELECT file_id, owner_tag, place, object_key, handle, begun_us, source_place, source_key FROM cloudflux.claim_uploads($1)"
+		"SELECT file_id, owner_tag, place, object_key, handle, begun_us, source_place, source_key, source_version FROM cloudflux.claim_uploads($1)"
 		" ORDER BY place", 1, {INT4OID}
 	};
 	Datum		value = Int32GetDatum(limit);
@@ -120,7 +135,8 @@ cf_queue_claim_uploads(int limit, int *count)
 	uploads = SPI_palloc(sizeof(CfLeftUpload) * (*count + 1));
 	for (int i = 0; i < *count; i++)
 		uploads[i] = (CfLeftUpload) {cf_spi_text(i, 1), cf_spi_text(i, 2), cf_spi_text(i, 3), cf_spi_text(i, 4),
-			cf_queue_text(i, 5), cf_spi_int64(i, 6, NULL), cf_queue_text(i, 7), cf_queue_text(i, 8)};
+			cf_queue_text(i, 5), cf_spi_int64(i, 6, NULL), cf_queue_text(i, 7), cf_queue_text(i, 8),
+			cf_queue_text(i, 9)};
 	cf_spi_end();
 	return uploads;
 }
@@ -184,7 +200,8 @@ cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 {
 	bool		last_copy = cf_job_in_place(job);
 
-	if (job->unfinished_count > 0 && !last_copy && !cf_round_source_gone(round, job->source, job->source_key, &last_copy, err))
+	if (job->unfinished_count > 0 && !last_copy &&
+		!cf_round_source_gone(round, job->source, job->source_key, cf_job_pin(job), &last_copy, err))
 	{
 		err->retryable = true;
 		return false;
@@ -225,8 +242,8 @@ open_place(CfRound *round, const char *name, bool for_write, CfError *err)
 }
 
 /*
- * sweep_one removes one upload and says so. An object stays where what was copied is gone, or cannot be asked for, or is that very
- * object, whose class was to be changed.
+ * sweep_one removes one upload and says so. An object stays where what was copied is gone or has changed, or cannot be asked for, or is
+ * that very object, whose class was to be changed.
  */
 static void
 sweep_one(CfRound *round, const CfLeftUpload *upload, const CfSweptPlaces *places)
@@ -240,7 +257,8 @@ sweep_one(CfRound *round, const CfLeftUpload *upload, const CfSweptPlaces *place
 	bool		gone;
 
 	round->driven = NULL;
-	known = last_copy || cf_round_source_gone(round, places->source, upload->source_key, &last_copy, &source_err);
+	known = last_copy ||
+		cf_round_source_gone(round, places->source, upload->source_key, upload->source_version, &last_copy, &source_err);
 	gone = places->dest != NULL && cf_round_abort_upload(round, places->dest, upload->key, upload->owner_tag, upload->handle,
 														 upload->begun_us, last_copy || !known, &err);
 	if (!gone ? err.kind == CF_ERR_CANCELLED : !known && source_err.kind == CF_ERR_CANCELLED)

@@ -100,9 +100,9 @@ sub judge
 }
 
 # 2. The standby knows of a copy in the middle; the primary has finished, deleted the source, and died.
-foreach my $way ([ 'finished', 24 * $MiB, 'copying' ], [ 'finished small', 3000, '' ])
+foreach my $way ([ 'finished', 24 * $MiB, 'copying' ], [ 'finished small', 3000, '' ], [ 'finished, source written anew', 3000, '', 'something new' ])
 {
-	my ($key, $bytes, $phase) = ($way->[0], bytes($way->[1]), $way->[2]);
+	my ($key, $bytes, $phase, $anew) = ($way->[0], bytes($way->[1]), @$way[2, 3]);
 	my ($c, $s) = pair($key, $bytes);
 	$c->set('cloudflux.migration_bandwidth' => '1MB') if $phase eq 'copying';
 	# Held in the middle: the standby hears of the copy, and of nothing later.
@@ -119,13 +119,14 @@ foreach my $way ([ 'finished', 24 * $MiB, 'copying' ], [ 'finished small', 3000,
 	ok($c->poll("SELECT count(*) = 0 FROM cloudflux.job_queue", 60), "$key: the primary finishes, and deletes the source") or diag($c->log_tail);
 	is($c->value("SELECT status FROM cloudflux.migration_jobs WHERE job_id = '$job'"), 'completed', "$key: it says so");
 	$c->kill9;
+	$server{s3}->write($key, $anew) if defined $anew;
 	promote($s, $key);
 	# What was not replicated is forgotten, and a job that does not find its source fails. But what it finds at its destination
 	# may be all that there is: nobody removes it.
 	ok($s->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', 120), "$key: no job is stranded") or diag($s->sql('SELECT * FROM cloudflux.migration_progress'), $s->log_tail);
-	is($server{s3}->digest($key), undef, "$key: the source is gone, as the old primary had it");
+	is($server{s3}->digest($key), defined $anew ? sha256_hex($anew) : undef, defined $anew ? "$key: what somebody has put there since stays" : "$key: the source is gone, as the old primary had it");
 	is($server{azure}->digest($key), sha256_hex($bytes), "$key: the copy is not taken for remains, and stays");
-	like($s->sql("SELECT status, error_sqlstate, error_hint FROM cloudflux.migration_jobs WHERE job_id = '$job'"), qr/^failed\|02000\|.*promoted.*inventory of place "azure"/, "$key: the job says what to do");
+	like($s->sql("SELECT status, error_sqlstate, error_hint FROM cloudflux.migration_jobs WHERE job_id = '$job'"), defined $anew ? qr/^failed\|42710\|.*import_inventory\(azure\)/ : qr/^failed\|02000\|.*promoted.*inventory of place "azure"/, "$key: the job says what to do");
 	$s->sql("CALL cloudflux.import_inventory('azure')");
 	is($s->value("SELECT count(*) FROM cloudflux.data_objects WHERE place = 'azure' AND object_key = '$key'"), 1, "$key: an inventory finds it");
 }

@@ -50,6 +50,7 @@ static int	steps;				/* of the last copy or verification */
 static int	stop_after;			/* the mover dies after so many steps; 0 = never */
 static bool stopped;
 static bool server_side;
+static bool promoted;			/* the row is of a server that may have done more */
 static void (*answer) (CfOp *op);	/* what a peer answers to a request */
 static void (*between) (int step);	/* what somebody else does between two steps */
 
@@ -105,7 +106,7 @@ move_open(size_t length)
 	stop_after = 0;
 	between = NULL;
 	answer = NULL;
-	server_side = readback = false;
+	server_side = readback = promoted = false;
 	upload_complete = true;
 	lines = 1;
 	cf_arena_init(&move_arena, &cf_arena_malloc, 4096, 0);
@@ -136,6 +137,7 @@ transfer_args(bool resume)
 	return (CfTransferArgs) {
 		.source = &source, .dest = &dest, .source_key = KEY, .dest_key = KEY, .dest_class = "", .content_type = "",
 		.metadata = "file_id=F\n", .owner_tag = tag, .handle = resume ? handle : "", .resume = resume, .server_side = server_side,
+		.promoted = promoted, .known_version = source_version,
 		.parts = parts, .part_count = part_count, .parts_version = parts_version
 	};
 }

@@ -278,6 +278,62 @@ rewrite(size_t length)
 	strcpy(o->version, "s2");
 }
 
+/* vanish removes the source when the copy has met an object of our own. */
+static void
+vanish(int step)
+{
+	(void) step;
+	if (transfer.reclaimed || transfer.undoing)
+		stores[0].object.there = false;
+}
+
+/* overwrite writes over it then. */
+static void
+overwrite(int step)
+{
+	(void) step;
+	if (transfer.reclaimed || transfer.undoing)
+		strcpy(stores[0].object.version, "s3");
+}
+
+/* A server that was promoted does not know that the one before it had finished, and has removed the source, maybe. */
+static void
+test_last_copy(void)
+{
+	static const char *const ways[] = {"in one request", "in parts", "by the store"};
+
+	for (int way = 0; way < 3; way++)
+	{
+		for (int what = 0; what < 5; what++)
+		{
+			bool		good;
+
+			store_open(true, true, way == 1 ? 3 * PART_BYTES + 7 : PART_BYTES / 2);
+			server_side = way == 2;
+			copy(false);
+			prove();
+			sealed_version[0] = handle[0] = '\0';
+			part_count = 0;
+			if (what != 4)
+				rewrite(size - 1);
+			promoted = what >= 2;
+			if (what == 3)
+				source_version[0] = '\0';
+			between = what == 0 ? vanish : what == 1 ? overwrite : NULL;
+			good = copy(true);
+			if (what == 4)
+				ok(good && prove() && arrived(), "%s, promoted: with the source as the job knows it, it is copied again", ways[way]);
+			else
+				ok(!good && stores[1].object.there && err.kind == (what == 0 ? CF_ERR_NOT_FOUND : what == 1 ? CF_ERR_CHANGED : CF_ERR_EXISTS) &&
+				   (what < 2 || err.hint[0] != '\0'),
+				   "%s: our own object stays when %s", ways[way], what == 0 ? "the source is gone by then" :
+				   what == 1 ? "the source changes by then" : what == 2 ? "a promoted server finds another version at the source" :
+				   "it does not know which one was there");
+			move_close();
+		}
+	}
+}
+
 static void
 test_own_in_the_way(void)
 {
@@ -346,6 +402,7 @@ main(void)
 	test_upload_taken_up();
 	test_by_store();
 	test_own_in_the_way();
+	test_last_copy();
 	test_texts();
 	return done_testing();
 }
