@@ -3,8 +3,8 @@
  *		Judging what travels with an object by the rows that the destination's driver declares.
  *
  * Texts are "name=value\n…" as in CfAttributes. What does not fit is left out line by line: the first lines of what is too
- * much together stay, so that two looks at one object say the same. Names cf_… are what cloudflux noted on an earlier
- * copy, not the user's, and are neither counted nor told.
+ * much together stay, so that two looks at one object say the same. What cloudflux noted on an earlier copy is not the user's, and is
+ * neither counted nor told; a user's own cf_… is lost, and told. So is the second of two names that a store takes for one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,9 @@ typedef struct Line
 } Line;
 
 static bool line_next(const char **lines, Line *line);
-static bool line_is_ours(const Line *line);
+static bool line_is_reserved(const Line *line);
+static bool folds(const CfAttributeRule *rule);
+static bool has_name(const CfAttributeRule *rule, const char *lines, const Line *line);
 static bool line_fits(const CfAttributeRule *rule, const Line *line);
 static bool charset_holds(CfCharset charset, const char *text, size_t bytes);
 static bool in_set(const char *set, unsigned char c);
@@ -68,7 +70,8 @@ cf_charset_name(CfCharset charset)
 		[CF_CHARSET_UTF8] = "UTF-8",
 		[CF_CHARSET_ASCII] = "printable ASCII",
 		[CF_CHARSET_TOKEN] = "a header's name, in lower case",
-		[CF_CHARSET_WORD] = "letters, digits and _, no digit first",
+		[CF_CHARSET_NAME] = "a header's name",
+		[CF_CHARSET_WORD] = "letters, digits and _, no digit first, case does not count",
 		[CF_CHARSET_TAG] = "letters, digits, space and + - . / : = _ @",
 		[CF_CHARSET_AZURE_TAG] = "A-Z a-z 0-9, space and + - . / : = _",
 		[CF_CHARSET_SECONDS] = "seconds since 1970",
@@ -201,10 +204,67 @@ line_next(const char **lines, Line *line)
 	return false;
 }
 
-static bool
-line_is_ours(const Line *line)
+bool
+cf_attributes_ours(const char *name, size_t bytes)
 {
-	return line->name_bytes > 3 && memcmp(line->name, "cf_", 3) == 0;
+	static const char *const ours[] = {"cf_file_id", "cf_owner_tag", "cf_crc64nvme", "cf_class"};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+	{
+		if (bytes == strlen(ours[i]) && memcmp(name, ours[i], bytes) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+cf_attributes_names_check(const CfPlace *place, const char *lines, CfError *err)
+{
+	const CfAttributeRule *rule = &cf_attributes_rules(place)[CF_ATTRIBUTE_METADATA];
+	const char *all = lines;
+	Line		line;
+
+	while (line_next(&lines, &line))
+	{
+		bool		reserved = line_is_reserved(&line);
+
+		if (!reserved && !has_name(rule, all, &line))
+			continue;
+		cf_error_set(err, CF_ERR_INPUT, "metadata \"%.*s\" cannot be given to an object of place \"%s\"",
+					 (int) (line.name_bytes < 60 ? line.name_bytes : 60), line.name, place->name);
+		return cf_error_hint(err, "%s", reserved ? "Names that begin with cf_ are cloudflux's own." :
+							 "Its store takes names that differ in case alone for one.");
+	}
+	return true;
+}
+
+/* line_is_reserved tells whether drivers write a line of such a name only for cloudflux itself. */
+static bool
+line_is_reserved(const Line *line)
+{
+	return line->name_bytes > 3 && strncasecmp(line->name, "cf_", 3) == 0;
+}
+
+/* folds tells whether a store takes names that differ in case alone for one. */
+static bool
+folds(const CfAttributeRule *rule)
+{
+	return rule->names == CF_CHARSET_TOKEN || rule->names == CF_CHARSET_WORD;
+}
+
+/* has_name tells whether one of lines, up to the line itself, has a name that the store takes for that line's. */
+static bool
+has_name(const CfAttributeRule *rule, const char *lines, const Line *line)
+{
+	Line		other;
+
+	while (line_next(&lines, &other) && other.name != line->name)
+	{
+		if (other.name_bytes == line->name_bytes &&
+			(folds(rule) ? strncasecmp(other.name, line->name, line->name_bytes) : memcmp(other.name, line->name, line->name_bytes)) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -232,6 +292,7 @@ charset_holds(CfCharset charset, const char *text, size_t bytes)
 				held = word && (i > 0 || c < '0' || c > '9');
 				break;
 			case CF_CHARSET_TOKEN:
+			case CF_CHARSET_NAME:
 				held = word || in_set("!#$%&'*+-.^`|~", c);
 				break;
 			case CF_CHARSET_TAG:
@@ -272,7 +333,7 @@ characters(const char *text, size_t bytes)
 
 /*
  * keep_lines copies the lines that the store can hold, behind a line of ours ("" = none) that replaces the user's of that name.
- * The first that cannot be held is in *lost.
+ * The first that cannot be held is in *lost. Of two names that the store takes for one the first stays.
  */
 static bool
 keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfArena *arena, const char **kept, Line *lost,
@@ -280,6 +341,7 @@ keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfAr
 {
 	size_t		own_bytes = strlen(own);
 	size_t		own_name = strcspn(own, "=");
+	const char *all = lines;
 	char	   *text;
 	char	   *end;
 	Line		line;
@@ -299,10 +361,11 @@ keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfAr
 	while (line_next(&lines, &line))
 	{
 		bool		replaced = own_bytes > 0 && line.name_bytes == own_name && memcmp(line.name, own, own_name) == 0;
+		bool		met = own_bytes > 0 && folds(rule) && line.name_bytes == own_name && strncasecmp(line.name, own, own_name) == 0;
 
-		if (line_is_ours(&line) || replaced)
+		if (cf_attributes_ours(line.name, line.name_bytes) || replaced)
 			continue;
-		if (!line_fits(rule, &line) || (rule->count_max > 0 && count >= rule->count_max) ||
+		if (met || line_is_reserved(&line) || !line_fits(rule, &line) || has_name(rule, all, &line) || (rule->count_max > 0 && count >= rule->count_max) ||
 			bytes + line.name_bytes + line.value_bytes > (size_t) bytes_max)
 		{
 			if ((*lost_count)++ == 0)

@@ -31,8 +31,9 @@ typedef enum CfCharset
 {
 	CF_CHARSET_UTF8,			/* any text without line breaks */
 	CF_CHARSET_ASCII,			/* printable */
-	CF_CHARSET_TOKEN,			/* what the name of a header may have */
-	CF_CHARSET_WORD,			/* letters, digits and _, no digit first */
+	CF_CHARSET_TOKEN,			/* what the name of a header may have; kept in lower case */
+	CF_CHARSET_NAME,			/* the same, upper and lower case apart */
+	CF_CHARSET_WORD,			/* letters, digits and _, no digit first; two that differ in case alone are one */
 	CF_CHARSET_TAG,				/* letters, digits, space and + - . / : = _ @ */
 	CF_CHARSET_AZURE_TAG,		/* the same in ASCII, without @ */
 	CF_CHARSET_SECONDS,			/* of mtime: seconds since 1970 with decimals */
@@ -61,9 +62,19 @@ extern const CfAttributeRule *cf_attributes_rules(const CfPlace *place);
 
 /*
  * cf_attributes_safe tells whether dest holds whatever source can hold, so that objects need not be looked at: both have the
- * same rows. Metadata that fill the store's limit to the brim are the exception, which the mover finds.
+ * same rows. Metadata that fill the store's limit to the brim, or have names of ours that are not ours, are the exception, which the
+ * mover finds.
  */
 extern bool cf_attributes_safe(const CfPlace *source, const CfPlace *dest);
+
+/*
+ * cf_attributes_ours tells whether metadata of such a name is what cloudflux notes on an object itself. Every other name that begins with
+ * cf_ is a user's, but no driver writes it: it would be lost, and is told so.
+ */
+extern bool cf_attributes_ours(const char *name, size_t bytes);
+
+/* cf_attributes_names_check refuses metadata ("name=value\n…") of somebody whose names the place cannot hold: cf_…, or one name twice. */
+extern bool cf_attributes_names_check(const CfPlace *place, const char *lines, CfError *err);
 
 /* cf_attributes_loss_check judges a value of the option accept_loss: names of attributes with commas between them, or all. */
 extern bool cf_attributes_loss_check(const char *value, CfError *err);

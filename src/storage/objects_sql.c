@@ -20,6 +20,7 @@
 
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "storage/attributes.h"
 #include "storage/session_sql.h"
 
 #define LIST_PAGE 1000
@@ -218,6 +219,7 @@ cloudflux_write_object(PG_FUNCTION_ARGS)
 	CfUploadArgs args = {.key = text_arg(fcinfo, 1, "key")};
 	CfStorageSession *session;
 	CfObjectStat stat;
+	CfError		err = {0};
 	Datum		row;
 
 	CF_ABI_CHECK();
@@ -233,6 +235,8 @@ cloudflux_write_object(PG_FUNCTION_ARGS)
 	args.owner_tag = text_arg(fcinfo, 5, "owner_tag");
 	args.storage_class = PG_ARGISNULL(6) ? "" : text_arg(fcinfo, 6, "storage_class");
 	session = cf_storage_session_open(CurrentMemoryContext, text_arg(fcinfo, 0, "place"), GetUserId(), true);
+	if (!cf_attributes_names_check(session->place, args.metadata, &err))
+		cf_error_raise(&err);
 	while (cf_storage_step(session, cf_storage_put(&session->op, &args, VARDATA_ANY(data), args.size_bytes,
 												   &stat)))
 		;

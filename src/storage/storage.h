@@ -170,7 +170,7 @@ typedef struct CfAttributes
 	const char *content_disposition;
 	const char *content_encoding;
 	const char *content_language;
-	const char *metadata;		/* user metadata, "name=value\n…"; names in lower case */
+	const char *metadata;		/* user metadata, "name=value\n…"; names as the store has them: in lower case where they are headers */
 	const char *tags;			/* "name=value\n…"; only read where the answer said that there are some */
 } CfAttributes;
 

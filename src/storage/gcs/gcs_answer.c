@@ -175,7 +175,7 @@ metadata_read(CfOp *op, const json_t *metadata, bool *good)
 		if (!json_is_string(value) || name[0] == '\0' || strpbrk(name, "=\r\n") != NULL)
 			continue;
 		for (const char *s = name; *s != '\0'; s++)
-			*end++ = *s >= 'A' && *s <= 'Z' ? *s + ('a' - 'A') : *s;
+			*end++ = *s;
 		*end++ = '=';
 		for (const char *s = json_string_value(value); *s != '\0'; s++)
 			*end++ = *s == '\n' || *s == '\r' ? ' ' : *s;

@@ -375,7 +375,7 @@ attributes_fill(CfOp *op, CfObjectStat *stat)
 	return true;
 }
 
-/* metadata_of collects the metadata as lines; names of ours get their "_" back. */
+/* metadata_of collects the metadata as lines; what cloudflux noted gets the "_" of its name back. */
 static char *
 metadata_of(CfOp *op)
 {
@@ -387,14 +387,18 @@ metadata_of(CfOp *op)
 	{
 		const CfHeader *at = &op->response.headers[i];
 		char		name[128];
+		char		plain[128];
 		char	   *value;
 
 		if (strncmp(at->name, header, header_bytes) != 0 || strncmp(at->name + header_bytes, "meta-", 5) != 0 ||
 			strlen(at->name + header_bytes + 5) >= sizeof(name) || at->name[header_bytes + 5] == '\0')
 			continue;
 		snprintf(name, sizeof(name), "%s", at->name + header_bytes + 5);
-		for (char *c = name; strncmp(name, "cf", 2) == 0 && (name[2] == '-' || name[2] == '_') && *c != '\0'; c++)
+		memcpy(plain, name, sizeof(plain));
+		for (char *c = plain; *c != '\0'; c++)
 			*c = *c == '-' ? '_' : *c;
+		if (cf_attributes_ours(plain, strlen(plain)))
+			memcpy(name, plain, sizeof(name));
 		if ((value = cf_s3_word_decode(op->arena, at->value)) == NULL)
 			return NULL;
 		cf_remote_text_add(&text, name);

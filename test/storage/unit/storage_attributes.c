@@ -51,9 +51,29 @@ test_what_fits(void)
 	is_str(keeps(&s3, &r2, "", "project=one\n"), "tags (1, as \"project\")", "nor has a store of the S3 kind that is known not to");
 	is_str(keeps(&azure, &s3, "cf_owner_tag=x\ncf_file_id=y\n", ""), "", "what cloudflux noted on an earlier copy is not the user's");
 	is_str(kept.attributes.metadata, "mtime=1709208000.500000\n", "and stays behind");
+	is_str(keeps(&azure, &s3, "cf_tier=x\nCF_Mine=z\ncolour=blue\n", ""), "metadata (2, as \"cf_tier\")", "a user's own name that begins with cf_ is told");
+	is_str(kept.attributes.metadata, "colour=blue\nmtime=1709208000.500000\n", "and stays behind");
+	is_str(keeps(&azure, &s3, "cf-ray=x\n", ""), "", "one with a hyphen is like any other");
+	is_str(keeps(&gcs, &s3, "Colour=red\ncolour=blue\nCOLOUR=green\n", ""), "metadata (2, as \"colour\")", "of names that S3 takes for one the first is held, and the others are told");
+	is_str(kept.attributes.metadata, "Colour=red\nmtime=1709208000.500000\n", "which one goes along is the first");
+	is_str(keeps(&gcs, &azure, "Colour=red\ncolour=blue\n", ""), "metadata (1, as \"colour\")", "so it is in Azure");
+	is_str(keeps(&gcs, &s3, "Mtime=red\n", ""), "metadata (1, as \"Mtime\")", "the time has its name for itself");
+	is_str(keeps(&gcs, &gcs, "Colour=red\ncolour=blue\nMtime=1\n", ""), "", "GCS tells them apart");
+	is_str(keeps(&gcs, &here, "Colour=red\ncolour=blue\n", ""), "", "and a directory");
 	is_str(keeps(&s3, &here, "x-colour=blue\n", "p@q=\xc3\xa4\n"), "", "a directory holds all of it");
 	is_str(kept.attributes.metadata, "x-colour=blue\n", "without a time in the metadata: a file has one");
 	is_int(kept.mtime_us, INT64_C(1709208000500000), "which is that of the object");
+}
+
+static void
+test_names(void)
+{
+	CfError		err = {0};
+
+	ok(cf_attributes_names_check(&s3, "a=1\nb=2\n", &err) && cf_attributes_names_check(&gcs, "a=1\nA=2\n", &err) &&
+	   cf_attributes_names_check(&here, "", &err), "what somebody gives an object is written");
+	ok(!cf_attributes_names_check(&s3, "a=1\nA=2\n", &err) && err.kind == CF_ERR_INPUT && err.hint[0] != '\0', "two names that the store takes for one are refused: %s", err.message);
+	ok(!cf_attributes_names_check(&gcs, "cf_file_id=2\n", &err) && err.kind == CF_ERR_INPUT && strstr(err.hint, "cloudflux") != NULL, "so are ours: %s", err.message);
 }
 
 static void
@@ -210,6 +230,7 @@ main(void)
 	r2.options = preset;
 	r2.option_count = 2;
 	test_what_fits();
+	test_names();
 	test_limits();
 	test_times();
 	test_acceptance();

@@ -97,7 +97,7 @@ statting(void)
 	ok(stat.digests.known == (CF_DIGEST_CRC32C | CF_DIGEST_MD5) && stat.digests.crc32c == 0x364b3fb7, "and digests");
 	is_str(stat.storage_class, "NEARLINE", "a class");
 	is_str(stat.attributes.cache_control, "no-store", "headers");
-	is_str(stat.attributes.metadata, "colour=bl ue\ncf_file_id=f\n", "and metadata, as far as a header could hold them");
+	is_str(stat.attributes.metadata, "Colour=bl ue\ncf_file_id=f\n", "and metadata, as far as a header could hold them");
 	ok(play(&bare[1], cf_storage_stat(&op, "k", &stat)) == CF_STEP_DONE && stat.digests.known == 0 && stat.mtime_us == 0 &&
 	   stat.content_type[0] == '\0', "what is no digest, time or text is left out");
 	fails_as(CF_ERR_IO, bare, cf_storage_stat(&op, "k", &stat), "an answer that says two things is not read");
