@@ -23,6 +23,7 @@
 #define CF_STORAGE_S3_H
 
 #include "storage/remote/remote_object.h"
+#include "storage/remote/remote_upload.h"
 #include "storage/xml.h"
 
 #define CF_S3_PUT_MAX (INT64_C(16) * 1024 * 1024)	/* default of the option put_max_mb */
@@ -176,13 +177,9 @@ typedef struct CfS3State
 	int64_t		at;				/* read: next byte; copy: first byte of the next part */
 	int64_t		end;			/* read: one after the last, -1 = not known yet */
 	char		version[CF_STORAGE_VERSION_MAX + 1];	/* read: the pin, once it is known */
-	char	   *buffer;			/* bytes of a part, or of a whole small object, until they are sent */
-	int64_t		buffer_bytes;
-	int64_t		filled;
-	int			part_number;	/* whose bytes are in the buffer; 0 = the whole object's */
-	char		owner_tag[65];	/* of the upload that the buffer or the seal belongs to */
+	CfRemoteBuffer buffer;
 	CfDigests	digests;		/* of the bytes that the present request sends */
-	bool		sealed;			/* stat is of what upload_seal made */
+	CfObjectStat sealed;		/* what upload_seal made; its texts are not valid, its version is "" when it made nothing */
 	CfObjectStat stat;			/* its texts are not valid between two operations */
 	CfS3Part   *parts;			/* commit: as listed so far */
 	int			part_count;
@@ -205,7 +202,6 @@ extern const CfAttributeRule *cf_s3_attributes(const CfPlace *place);	/* s3_attr
 extern CfS3Checksum cf_s3_checksum(const CfPlace *place);
 extern int64_t cf_s3_put_max(const CfPlace *place);
 extern bool cf_s3_accepts(const CfPlace *place, const char *option);
-extern void cf_s3_buffer_free(CfOp *op);
 extern CfRequest *cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query);
 extern bool cf_s3_amz_header(CfOp *op, const char *name, const char *value);
 extern bool cf_s3_body(CfOp *op, const void *body, size_t length);
@@ -225,6 +221,7 @@ extern char *cf_s3_word_decode(CfArena *arena, const char *text);
 extern void cf_s3_pin_write(const CfS3Pin *pin, char version[CF_STORAGE_VERSION_MAX + 1]);
 extern bool cf_s3_pin_read(const char *version, CfS3Pin *pin);
 extern void cf_s3_pin_value(char *to, size_t room, const char *value);
+extern void cf_s3_etag_pin(const char *etag, CfS3Pin *pin);
 extern bool cf_s3_pin_same(const CfS3Pin *a, const CfS3Pin *b);
 extern bool cf_s3_version_same(const char *a, const char *b);
 extern bool cf_s3_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
@@ -272,7 +269,8 @@ extern CfStep cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase);
 extern bool cf_s3_upload_created(CfOp *op, CfUpload *upload);
-extern char *cf_s3_upload_query(CfOp *op, const char *handle, int number);
+extern bool cf_s3_upload_request(CfOp *op, const char *method, const char *verb, const CfUpload *upload, int number, const char *more);
+extern CfStep cf_s3_upload_give_up(CfOp *op, const CfUpload *upload, int phase);
 extern bool cf_s3_joinable(CfOp *op);
 extern const char *cf_s3_upload_id(const char *handle);
 extern int64_t cf_s3_part_bytes(int64_t size_bytes, int64_t least);
@@ -288,7 +286,7 @@ extern CfStep cf_s3_unknown_next(CfOp *op, const CfUpload *upload);
 
 /* s3_parts.c */
 extern CfStep cf_s3_parts_ask(CfOp *op, const CfUpload *upload, int phase);
-extern CfStep cf_s3_parts_take(CfOp *op, const CfUpload *upload, bool *more, int phase);
+extern CfStep cf_s3_parts_take(CfOp *op, const CfUpload *upload, int phase);
 extern CfStep cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 
 /* s3_list.c */

@@ -271,7 +271,6 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 	const char *etag = cf_net_answer(&op->response, "etag");
 	const char *version = cf_s3_answer(op, "version-id");
 	const char *owner = cf_s3_answer(op, "meta-cf-owner-tag");
-	char		bare[256];
 	int64_t		modified_us;
 	int64_t		tags;
 
@@ -285,13 +284,7 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 		return false;
 	}
 	snprintf(head->etag, sizeof(head->etag), "%s", etag);
-	snprintf(bare, sizeof(bare), "%s", etag);
-	if (bare[0] == '"' && strlen(bare) > 2 && bare[strlen(bare) - 1] == '"')
-	{
-		bare[strlen(bare) - 1] = '\0';
-		memmove(bare, bare + 1, strlen(bare));
-	}
-	cf_s3_pin_value(head->pin.etag, sizeof(head->pin.etag), bare);
+	cf_s3_etag_pin(etag, &head->pin);
 	if (strcmp(version, "null") != 0 && version[0] != '\0')
 	{
 		snprintf(head->version_id, sizeof(head->version_id), "%s", version);

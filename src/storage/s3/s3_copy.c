@@ -292,11 +292,10 @@ copy_part_send(CfOp *op, const CfPlace *source, const char *source_key)
 	const CfS3State *state = op->state;
 	int64_t		left = state->copying.args.size_bytes - state->at;
 	int64_t		length = left < state->copy_part_bytes ? left : state->copy_part_bytes;
-	char	   *query = cf_s3_upload_query(op, state->copying.handle, (int) (state->at / state->copy_part_bytes) + 1);
 	char		range[64];
 
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) state->at, (long long) (state->at + length - 1));
-	if (query == NULL || cf_s3_request(op, "PUT", "UploadPartCopy", state->copying.args.key, query) == NULL ||
+	if (!cf_s3_upload_request(op, "PUT", "UploadPartCopy", &state->copying, (int) (state->at / state->copy_part_bytes) + 1, "") ||
 		!copy_source(op, source, source_key) || !cf_s3_amz_header(op, "copy-source-range", range))
 		return cf_remote_error(op);
 	op->request.net_class = CF_NET_SLOW;
@@ -333,14 +332,11 @@ static CfStep
 copy_abort(CfOp *op, char *token)
 {
 	CfS3State  *state = op->state;
-	char	   *query = cf_s3_upload_query(op, state->copying.handle, 0);
 
 	state->told = op->err;
 	if (token != NULL)
 		token[0] = '\0';
-	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", state->copying.args.key, query) == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, S3_COPY_ABORTED);
+	return cf_s3_upload_give_up(op, &state->copying, S3_COPY_ABORTED);
 }
 
 /* same_store tells whether one request can name both places: the same endpoint, or regions of one partition of AWS. */

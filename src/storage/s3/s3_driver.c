@@ -400,18 +400,6 @@ cf_s3_state(CfOp *op)
 	return cf_remote_state(op, sizeof(CfS3State));
 }
 
-/* cf_s3_buffer_free gives the bytes back that wait to be sent. */
-void
-cf_s3_buffer_free(CfOp *op)
-{
-	CfS3State  *state = op->state;
-
-	if (state->buffer != NULL)
-		op->arena->allocator.free(op->arena->allocator.ctx, state->buffer);
-	state->buffer = NULL;
-	state->buffer_bytes = state->filled = 0;
-}
-
 static void
 s3_end(CfOp *op)
 {
@@ -419,7 +407,7 @@ s3_end(CfOp *op)
 
 	if (state == NULL)
 		return;
-	cf_s3_buffer_free(op);
+	cf_remote_buffer_free(op, &state->buffer);
 	if (state->parts != NULL)
 		op->arena->allocator.free(op->arena->allocator.ctx, state->parts);
 	op->arena->allocator.free(op->arena->allocator.ctx, state);

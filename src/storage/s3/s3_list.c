@@ -5,31 +5,29 @@
  * Keys are asked for encoded, since XML cannot hold every byte; whether they are is known only from an element of the
  * answer that may come last, so they are decoded when the page is read.
  */
-#include <stdio.h>
 #include <string.h>
 
+#include "storage/remote/remote_page.h"
 #include "storage/s3/s3.h"
 
 #define LIST_MAX 1000
 
-typedef struct ListVisit
+typedef struct ListRead
 {
 	CfOp	   *op;
 	CfListPage *page;
 	int			room;
-	bool		encoded;
-	bool		truncated;
-	bool		failed;
 	bool		bad;
-	CfListEntry entry;			/* that is being read */
-	CfS3Pin		pin;
-	const char *next;
-} ListVisit;
+	char		key[CF_REMOTE_NAME_ROOM];
+	char		size[24];
+	char		etag[256];
+	char		modified[40];
+	char		storage_class[64];
+	char		restoring[8];
+} ListRead;
 
 static CfStep list_answer(CfOp *op, CfListPage *page, int max_entries);
-static bool list_visit(void *ctx, const char *path, const char *text, size_t length);
-static bool entry_visit(ListVisit *visit, const char *path, const char *text, size_t length);
-static bool entry_keep(ListVisit *visit);
+static bool take_object(void *ctx);
 
 CfStep
 cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page)
@@ -39,22 +37,13 @@ cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfL
 	if (cf_s3_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase != S3_START)
-		return list_answer(op, page, max_entries);
-	cf_remote_text_add(&query, "list-type=2&encoding-type=url&max-keys=");
-	cf_remote_text_number(&query, max_entries < LIST_MAX ? max_entries : LIST_MAX);
-	cf_remote_text_add(&query, "&prefix=");
+		return list_answer(op, page, max_entries < LIST_MAX ? max_entries : LIST_MAX);
+	if (!cf_remote_page_token(op, token, ""))
+		return CF_STEP_ERROR;
+	cf_remote_text_format(&query, "list-type=2&encoding-type=url&max-keys=%d&prefix=", max_entries < LIST_MAX ? max_entries : LIST_MAX);
 	cf_remote_text_encode(&query, op->place->prefix);
 	cf_remote_text_encode(&query, prefix);
-	if (token != NULL)
-	{
-		cf_remote_text_add(&query, "&continuation-token=");
-		cf_remote_text_add(&query, token);
-		if (strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%-._~") != strlen(token))
-		{
-			cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of a listing");
-			return cf_remote_error(op);
-		}
-	}
+	cf_remote_text_format(&query, "%s%s", token == NULL ? "" : "&continuation-token=", token == NULL ? "" : token);
 	if (query.failed)
 		return cf_remote_memory(op);
 	if (cf_s3_request(op, "GET", "ListObjectsV2", NULL, query.data) == NULL)
@@ -63,136 +52,65 @@ cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfL
 	return cf_remote_send(op, S3_ASKED);
 }
 
-/* list_answer reads one page; keys come without the place's prefix, and a key outside of it is the store's mistake. */
 static CfStep
 list_answer(CfOp *op, CfListPage *page, int max_entries)
 {
-	const char *prefix = op->place->prefix;
-	ListVisit	visit = {.op = op, .page = page, .pin = {.modified = -1}};
-	CfRemoteText next = {.arena = op->arena};
-	int			kept = 0;
+	static const char what[] = "list the objects";
+	ListRead	read = {.op = op, .page = page};
+	char		encoding[8];
+	char		truncated[8];
+	char		next[CF_REMOTE_NAME_ROOM];
+	CfRemoteField fields[] = {
+		CF_REMOTE_FIELD("Contents/Key", read.key), CF_REMOTE_FIELD("Contents/Size", read.size),
+		CF_REMOTE_FIELD("Contents/ETag", read.etag), CF_REMOTE_FIELD("Contents/LastModified", read.modified),
+		CF_REMOTE_FIELD("Contents/StorageClass", read.storage_class),
+		CF_REMOTE_FIELD("Contents/RestoreStatus/IsRestoreInProgress", read.restoring), CF_REMOTE_FIELD("EncodingType", encoding),
+		CF_REMOTE_FIELD("IsTruncated", truncated), CF_REMOTE_FIELD("NextContinuationToken", next)
+	};
+	CfRemoteRecords records = {"ListBucketResult", "Contents", fields, sizeof(fields) / sizeof(fields[0]), take_object, &read, false};
+	bool		more;
 
 	memset(page, 0, sizeof(*page));
-	if (op->response.status == 404)
+	if (!cf_remote_success(op))
 	{
-		cf_s3_fail(op, "list the objects", NULL);
-		op->err.kind = CF_ERR_STATE;	/* a bucket that is not there must not look like objects that are gone */
+		cf_s3_fail(op, what, NULL);
+		if (op->response.status == 404)
+			op->err.kind = CF_ERR_STATE;	/* a bucket that is not there must not look like objects that are gone */
 		return CF_STEP_ERROR;
 	}
-	if (!cf_remote_success(op))
-		return cf_s3_fail(op, "list the objects", NULL);
-	if (!cf_xml_parse(op->response.body, op->response.body_bytes, list_visit, &visit, &op->err))
-		return visit.failed ? cf_remote_memory(op) : cf_remote_error(op);
-	if (visit.bad || page->count > (max_entries < LIST_MAX ? max_entries : LIST_MAX) ||
-		(visit.truncated && (visit.next == NULL || visit.next[0] == '\0')))
-		return cf_remote_unexpected(op, "list the objects", NULL, "the answer makes no sense");
-	for (int i = 0; i < page->count; i++)
-	{
-		CfListEntry entry = page->entries[i];
-		char	   *key = (char *) entry.key;
-
-		if ((visit.encoded && !cf_url_decode(op->arena, entry.key, strlen(entry.key), true, &key)) ||
-			strncmp(key, prefix, strlen(prefix)) != 0)
-		{
-			page->unreadable++;
-			continue;
-		}
-		entry.key = key + strlen(prefix);
-		if (entry.key[0] != '\0')
-			page->entries[kept++] = entry;
-	}
-	page->count = kept;
-	if (visit.truncated)
-	{
-		cf_remote_text_encode(&next, visit.next);
-		page->next = next.data;
-	}
-	return next.failed ? cf_remote_memory(op) : cf_remote_done(op);
+	if (cf_remote_records(op, what, NULL, &records) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	more = strcmp(truncated, "true") == 0;
+	if (read.bad || page->count > max_entries || (more && next[0] == '\0'))
+		return cf_remote_unexpected(op, what, NULL, "the answer makes no sense");
+	cf_remote_page_end(op, page, strcmp(encoding, "url") == 0);
+	if (more && (page->next = cf_url_encode(op->arena, next, strlen(next), false)) == NULL)
+		return cf_remote_memory(op);
+	return cf_remote_done(op);
 }
 
+/* take_object adds an object to the page; one without key or ETag could not be pinned. */
 static bool
-list_visit(void *ctx, const char *path, const char *text, size_t length)
+take_object(void *ctx)
 {
-	static const char root[] = "ListBucketResult/";
-	ListVisit  *visit = ctx;
+	ListRead   *read = ctx;
+	CfOp	   *op = read->op;
+	CfObjectStat stat = {.content_type = "", .storage_class = cf_s3_store(op->place)->classes ? "STANDARD" : ""};
+	CfS3Pin		pin = {.modified = -1};
 
-	if (strncmp(path, root, sizeof(root) - 1) != 0)
+	cf_s3_etag_pin(read->etag, &pin);
+	if (read->key[0] == '\0' || pin.etag[0] == '\0')
+	{
+		read->page->unreadable++;
 		return true;
-	path += sizeof(root) - 1;
-	if (strncmp(path, "Contents", 8) == 0)
-		return entry_visit(visit, path + 8, text, length);
-	visit->encoded |= strcmp(path, "EncodingType") == 0 && strcmp(text, "url") == 0;
-	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
-	if (strcmp(path, "NextContinuationToken") == 0)
-	{
-		visit->next = cf_arena_strndup(visit->op->arena, text, length);
-		visit->failed |= visit->next == NULL;
 	}
-	return !visit->failed;
-}
-
-/* entry_visit collects one object; its end is the element itself. */
-static bool
-entry_visit(ListVisit *visit, const char *path, const char *text, size_t length)
-{
-	CfObjectStat *stat = &visit->entry.stat;
-	char		bare[256];
-
-	if (path[0] == '\0')
-		return entry_keep(visit);
-	if (strcmp(path, "/Key") == 0)
-		visit->failed |= (visit->entry.key = cf_arena_strndup(visit->op->arena, text, length)) == NULL;
-	else if (strcmp(path, "/StorageClass") == 0)
-		visit->failed |= (stat->storage_class = cf_arena_strndup(visit->op->arena, text, length)) == NULL;
-	else if (strcmp(path, "/Size") == 0)
-		visit->bad |= !cf_remote_number(text, INT64_MAX, &stat->size_bytes);
-	else if (strcmp(path, "/ETag") == 0 && snprintf(bare, sizeof(bare), "%s", text) < (int) sizeof(bare))
-	{
-		size_t		end = strlen(bare);
-
-		if (end > 2 && bare[0] == '"' && bare[end - 1] == '"')
-			bare[--end] = '\0';
-		cf_s3_pin_value(visit->pin.etag, sizeof(visit->pin.etag), bare[0] == '"' && end > 1 ? bare + 1 : bare);
-	}
-	else if (strcmp(path, "/LastModified") == 0 && cf_remote_time(text, &stat->mtime_us))
-		visit->pin.modified = stat->mtime_us / 1000000;
-	else if (strcmp(path, "/RestoreStatus/IsRestoreInProgress") == 0)
-		stat->restoring = strcmp(text, "true") == 0;
-	return !visit->failed;
-}
-
-/* entry_keep adds the object that was read to the page. */
-static bool
-entry_keep(ListVisit *visit)
-{
-	CfListPage *page = visit->page;
-	CfListEntry *entry = &visit->entry;
-
-	if (page->count == visit->room)
-	{
-		int			room = visit->room == 0 ? 64 : visit->room * 4;
-		CfListEntry *grown = cf_arena_alloc(visit->op->arena, sizeof(*grown) * (size_t) room);
-
-		if (grown == NULL)
-			return !(visit->failed = true);
-		if (page->count > 0)
-			memcpy(grown, page->entries, sizeof(*grown) * (size_t) page->count);
-		page->entries = grown;
-		visit->room = room;
-	}
-	if (entry->key == NULL || visit->pin.etag[0] == '\0')
-		page->unreadable++;
-	else
-	{
-		cf_s3_pin_write(&visit->pin, entry->stat.version);
-		if (entry->stat.storage_class == NULL)
-			entry->stat.storage_class = cf_s3_store(visit->op->place)->classes ? "STANDARD" : "";
-		entry->stat.must_restore = cf_s3_class_archived(entry->stat.storage_class);
-		entry->stat.content_type = "";
-		page->entries[page->count++] = *entry;
-	}
-	memset(entry, 0, sizeof(*entry));
-	memset(&visit->pin, 0, sizeof(visit->pin));
-	visit->pin.modified = -1;
-	return true;
+	read->bad |= read->size[0] != '\0' && !cf_remote_number(read->size, INT64_MAX, &stat.size_bytes);
+	if (cf_remote_time(read->modified, &stat.mtime_us))
+		pin.modified = stat.mtime_us / 1000000;
+	if (read->storage_class[0] != '\0' && (stat.storage_class = cf_arena_strdup(op->arena, read->storage_class)) == NULL)
+		return cf_remote_memory(op) == CF_STEP_DONE;
+	stat.must_restore = cf_s3_class_archived(stat.storage_class);
+	stat.restoring = strcmp(read->restoring, "true") == 0;
+	cf_s3_pin_write(&pin, stat.version);
+	return cf_remote_page_add(op, read->page, &read->room, read->key, &stat);
 }

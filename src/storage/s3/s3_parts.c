@@ -9,127 +9,91 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "storage/remote/remote_page.h"
 #include "storage/s3/s3.h"
 
-typedef struct PartsVisit
+typedef struct PartsRead
 {
 	CfOp	   *op;
-	CfS3Part	part;
 	bool		bad;
-	bool		failed;
-	bool		truncated;
-	int			next;
-} PartsVisit;
+	char		number[24];
+	char		size[24];
+	char		etag[sizeof(((CfS3Part *) 0)->etag)];
+	char		crc64nvme[sizeof(((CfS3Part *) 0)->checksum)];
+	char		crc32c[sizeof(((CfS3Part *) 0)->checksum)];
+} PartsRead;
 
-static bool parts_visit(void *ctx, const char *path, const char *text, size_t length);
-static bool part_keep(CfOp *op, const CfS3Part *part);
+static bool take_part(void *ctx);
 static CfStep join_listed(CfOp *op, const CfUpload *upload);
 static CfStep join_send(CfOp *op, const CfUpload *upload);
 static CfStep join_answer(CfOp *op, const CfUpload *upload);
 static CfStep join_settle(CfOp *op, const CfUpload *upload, CfErrorKind kind, const char *why);
-static bool digests_differ(const CfDigests *a, const CfDigests *b);
 
 /* cf_s3_parts_ask asks which parts the store has, after those that are known already. */
 CfStep
 cf_s3_parts_ask(CfOp *op, const CfUpload *upload, int phase)
 {
 	const CfS3State *state = op->state;
-	CfRemoteText query = {.arena = op->arena};
-	char	   *id = cf_s3_upload_query(op, upload->handle, 0);
+	char		more[64] = "&max-parts=1000";
 
-	if (id == NULL)
-		return CF_STEP_ERROR;
-	cf_remote_text_add(&query, id);
-	cf_remote_text_add(&query, "&max-parts=1000");
 	if (state->part_count > 0)
-	{
-		cf_remote_text_add(&query, "&part-number-marker=");
-		cf_remote_text_number(&query, state->parts[state->part_count - 1].number);
-	}
-	if (query.failed)
-		return cf_remote_memory(op);
-	if (cf_s3_request(op, "GET", "ListParts", upload->args.key, query.data) == NULL)
+		snprintf(more, sizeof(more), "&max-parts=1000&part-number-marker=%d", state->parts[state->part_count - 1].number);
+	if (!cf_s3_upload_request(op, "GET", "ListParts", upload, 0, more))
 		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
 	return cf_remote_send(op, phase);
 }
 
-/* cf_s3_parts_take reads one page of parts; DONE with more = false when it was the last, else it asks for the next. */
+/* cf_s3_parts_take reads one page of parts and asks for the next; DONE = it was the last. */
 CfStep
-cf_s3_parts_take(CfOp *op, const CfUpload *upload, bool *more, int phase)
+cf_s3_parts_take(CfOp *op, const CfUpload *upload, int phase)
 {
-	CfS3State  *state = op->state;
-	PartsVisit	visit = {.op = op};
+	static const char what[] = "list the parts of object";
+	const CfS3State *state = op->state;
+	PartsRead	read = {.op = op};
+	char		truncated[8];
+	CfRemoteField fields[] = {
+		CF_REMOTE_FIELD("Part/PartNumber", read.number), CF_REMOTE_FIELD("Part/Size", read.size), CF_REMOTE_FIELD("Part/ETag", read.etag),
+		CF_REMOTE_FIELD("Part/ChecksumCRC64NVME", read.crc64nvme), CF_REMOTE_FIELD("Part/ChecksumCRC32C", read.crc32c),
+		CF_REMOTE_FIELD("IsTruncated", truncated)
+	};
+	CfRemoteRecords records = {"ListPartsResult", "Part", fields, sizeof(fields) / sizeof(fields[0]), take_part, &read, false};
 	int			before = state->part_count;
 
-	*more = false;
 	if (!cf_remote_success(op))
-		return cf_s3_fail(op, "list the parts of object", upload->args.key);
-	if (!cf_xml_parse(op->response.body, op->response.body_bytes, parts_visit, &visit, &op->err))
-		return visit.failed ? cf_remote_memory(op) : cf_remote_error(op);
-	if (visit.bad || (visit.truncated && state->part_count == before))
-		return cf_remote_unexpected(op, "list the parts of object", upload->args.key, "the answer makes no sense");
-	*more = visit.truncated;
-	return visit.truncated ? cf_s3_parts_ask(op, upload, phase) : CF_STEP_DONE;
+		return cf_s3_fail(op, what, upload->args.key);
+	if (cf_remote_records(op, what, upload->args.key, &records) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	if (read.bad || (truncated[0] == 't' && state->part_count == before))
+		return cf_remote_unexpected(op, what, upload->args.key, "the answer makes no sense");
+	return truncated[0] == 't' ? cf_s3_parts_ask(op, upload, phase) : CF_STEP_DONE;
 }
 
+/* take_part remembers a part that follows the last one; others a store would repeat, not tell. */
 static bool
-parts_visit(void *ctx, const char *path, const char *text, size_t length)
+take_part(void *ctx)
 {
-	static const char root[] = "ListPartsResult/";
-	PartsVisit *visit = ctx;
-	CfS3Part   *part = &visit->part;
+	PartsRead  *read = ctx;
+	CfS3State  *state = read->op->state;
+	void	   *parts = state->parts;
+	CfS3Part	part = {.number = 0};
 	int64_t		number;
 
-	(void) length;
-	if (strncmp(path, root, sizeof(root) - 1) != 0)
+	if (!cf_remote_number(read->number, CF_S3_PARTS_MAX, &number) || number < 1 || read->etag[0] == '\0' ||
+		!cf_remote_number(read->size, CF_S3_PART_MAX, &part.size_bytes))
+	{
+		read->bad = true;
 		return true;
-	path += sizeof(root) - 1;
-	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
-	if (strcmp(path, "Part/PartNumber") == 0)
-	{
-		visit->bad |= !cf_remote_number(text, CF_S3_PARTS_MAX, &number) || number < 1;
-		part->number = visit->bad ? 0 : (int) number;
 	}
-	else if (strcmp(path, "Part/Size") == 0)
-		visit->bad |= !cf_remote_number(text, CF_S3_PART_MAX, &part->size_bytes);
-	else if (strcmp(path, "Part/ETag") == 0)
-		visit->bad |= snprintf(part->etag, sizeof(part->etag), "%s", text) >= (int) sizeof(part->etag);
-	else if (strcmp(path, "Part/ChecksumCRC64NVME") == 0 || strcmp(path, "Part/ChecksumCRC32C") == 0)
-		visit->bad |= snprintf(part->checksum, sizeof(part->checksum), "%s", text) >= (int) sizeof(part->checksum);
-	else if (strcmp(path, "Part") == 0)
-	{
-		visit->failed = !visit->bad && part->number > 0 && part->etag[0] != '\0' && !part_keep(visit->op, part);
-		memset(part, 0, sizeof(*part));
-	}
-	return !visit->failed;
-}
-
-/* part_keep remembers a part that follows the last one; others a store would repeat, not tell. */
-static bool
-part_keep(CfOp *op, const CfS3Part *part)
-{
-	const CfAllocator *allocator = &op->arena->allocator;
-	CfS3State  *state = op->state;
-
-	if (state->part_count > 0 && part->number <= state->parts[state->part_count - 1].number)
+	part.number = (int) number;
+	if (state->part_count > 0 && part.number <= state->parts[state->part_count - 1].number)
 		return true;
-	if (state->part_count == state->part_room)
-	{
-		int			room = state->part_room == 0 ? 64 : state->part_room * 4;
-		CfS3Part   *grown = allocator->alloc(allocator->ctx, sizeof(*grown) * (size_t) room);
-
-		if (grown == NULL)
-			return false;
-		if (state->parts != NULL)
-		{
-			memcpy(grown, state->parts, sizeof(*grown) * (size_t) state->part_count);
-			allocator->free(allocator->ctx, state->parts);
-		}
-		state->parts = grown;
-		state->part_room = room;
-	}
-	state->parts[state->part_count++] = *part;
+	if (!cf_remote_room(read->op, &parts, state->part_count, &state->part_room, sizeof(part), true))
+		return false;
+	memcpy(part.etag, read->etag, sizeof(part.etag));
+	memcpy(part.checksum, read->crc64nvme[0] != '\0' ? read->crc64nvme : read->crc32c, sizeof(part.checksum));
+	state->parts = parts;
+	state->parts[state->part_count++] = part;
 	return true;
 }
 
@@ -138,6 +102,7 @@ CfStep
 cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
+	CfDigests	sent = upload->digests;
 
 	if (op->phase == S3_PARTS_LISTED)
 		return join_listed(op, upload);
@@ -160,7 +125,8 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	}
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0)
 		return cf_remote_exists(op, upload->args.key);
-	if (stat->size_bytes != upload->args.size_bytes || digests_differ(&stat->digests, &upload->digests))
+	sent.known &= CF_DIGEST_CRC64NVME | CF_DIGEST_CRC32C;	/* an MD5 of parts is none of the object */
+	if (stat->size_bytes != upload->args.size_bytes || !cf_remote_digests_agree(&stat->digests, &sent))
 		return cf_remote_unexpected(op, "commit object", upload->args.key, "the store made another object of what was sent");
 	return cf_remote_done(op);
 }
@@ -171,13 +137,11 @@ join_listed(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
 	int64_t		size_bytes = 0;
-	bool		more;
 	CfStep		step;
 
 	if (op->response.status == 404)
 		return join_settle(op, upload, CF_ERR_STATE, "the upload is not there any more");
-	step = cf_s3_parts_take(op, upload, &more, S3_PARTS_LISTED);
-	if (step != CF_STEP_DONE || more)
+	if ((step = cf_s3_parts_take(op, upload, S3_PARTS_LISTED)) != CF_STEP_DONE)
 		return step;
 	for (int i = 0; i < state->part_count; i++)
 		size_bytes += state->parts[i].number == i + 1 ? state->parts[i].size_bytes : -CF_S3_PARTS_MAX * CF_S3_PART_MAX;
@@ -195,13 +159,10 @@ join_send(CfOp *op, const CfUpload *upload)
 	const CfS3State *state = op->state;
 	CfS3Checksum checksum = cf_s3_checksum(op->place);
 	const char *element = checksum == CF_S3_CHECKSUM_CRC64NVME ? "ChecksumCRC64NVME" : "ChecksumCRC32C";
-	char	   *query = cf_s3_upload_query(op, upload->handle, 0);
 	CfRemoteText body = {.arena = op->arena};
 	char		text[24];
 	bool		good;
 
-	if (query == NULL)
-		return CF_STEP_ERROR;
 	cf_remote_text_add(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	for (int i = 0; i < state->part_count; i++)
 	{
@@ -209,28 +170,17 @@ join_send(CfOp *op, const CfUpload *upload)
 		char	   *etag = cf_xml_escape(op->arena, part->etag);
 		char	   *sum = cf_xml_escape(op->arena, part->checksum);
 
+		if (etag == NULL || sum == NULL)
+			return cf_remote_memory(op);
 		cf_remote_text_add(&body, "<Part>");
-		if (part->checksum[0] != '\0' && checksum >= CF_S3_CHECKSUM_CRC32C && sum != NULL)
-		{
-			cf_remote_text_add(&body, "<");
-			cf_remote_text_add(&body, element);
-			cf_remote_text_add(&body, ">");
-			cf_remote_text_add(&body, sum);
-			cf_remote_text_add(&body, "</");
-			cf_remote_text_add(&body, element);
-			cf_remote_text_add(&body, ">");
-		}
-		cf_remote_text_add(&body, "<ETag>");
-		cf_remote_text_add(&body, etag == NULL ? "" : etag);
-		cf_remote_text_add(&body, "</ETag><PartNumber>");
-		cf_remote_text_number(&body, part->number);
-		cf_remote_text_add(&body, "</PartNumber></Part>");
-		body.failed |= etag == NULL || sum == NULL;
+		if (sum[0] != '\0' && checksum >= CF_S3_CHECKSUM_CRC32C)
+			cf_remote_text_format(&body, "<%s>%s</%s>", element, sum, element);
+		cf_remote_text_format(&body, "<ETag>%s</ETag><PartNumber>%d</PartNumber></Part>", etag, part->number);
 	}
 	cf_remote_text_add(&body, "</CompleteMultipartUpload>");
 	if (body.failed)
 		return cf_remote_memory(op);
-	good = cf_s3_request(op, "POST", "CompleteMultipartUpload", upload->args.key, query) != NULL &&
+	good = cf_s3_upload_request(op, "POST", "CompleteMultipartUpload", upload, 0, "") &&
 		cf_s3_body(op, body.data, body.length) && cf_remote_header(op, "Content-Type", "application/xml");
 	if (good && checksum >= CF_S3_CHECKSUM_CRC32C)
 		good = cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT") && cf_s3_checksum_header(op, &upload->digests);
@@ -280,14 +230,4 @@ join_settle(CfOp *op, const CfUpload *upload, CfErrorKind kind, const char *why)
 	op->err.retryable = kind == CF_ERR_IO;
 	state->told = op->err;
 	return cf_s3_look(op, upload->args.key, S3_SETTLING);
-}
-
-/* digests_differ compares the CRCs that both know; an MD5 of parts is none of the object. */
-static bool
-digests_differ(const CfDigests *a, const CfDigests *b)
-{
-	int			both = a->known & b->known;
-
-	return ((both & CF_DIGEST_CRC64NVME) && a->crc64nvme != b->crc64nvme) ||
-		((both & CF_DIGEST_CRC32C) && a->crc32c != b->crc32c);
 }

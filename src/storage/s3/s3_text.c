@@ -167,6 +167,21 @@ cf_s3_pin_value(char *to, size_t room, const char *value)
 		snprintf(to, room, "~%016llx%08x", (unsigned long long) cf_crc64nvme(0, value, length), cf_crc32c(0, value, length));
 }
 
+/* cf_s3_etag_pin puts an ETag into a pin, without its quotes; one that is far too long is none. */
+void
+cf_s3_etag_pin(const char *etag, CfS3Pin *pin)
+{
+	char		bare[256];
+	size_t		length = strlen(etag);
+	bool		quoted = length > 2 && etag[0] == '"' && etag[length - 1] == '"';
+
+	if (length < sizeof(bare))
+	{
+		snprintf(bare, sizeof(bare), "%.*s", (int) (length - 2 * quoted), etag + quoted);
+		cf_s3_pin_value(pin->etag, sizeof(pin->etag), bare);
+	}
+}
+
 /* cf_s3_pin_write makes the text of a pin of the fields that identify a version best. */
 void
 cf_s3_pin_write(const CfS3Pin *pin, char version[CF_STORAGE_VERSION_MAX + 1])

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "storage/remote/remote_page.h"
 #include "storage/s3/s3.h"
 
 #define ABORT_ROUNDS 10
@@ -24,25 +25,21 @@ static CfStep abort_put(CfOp *op, const CfUpload *upload);
 static CfStep abort_version(CfOp *op, const CfUpload *upload);
 static CfStep abort_unknown(CfOp *op, const CfUpload *upload);
 static CfStep unknown_listed(CfOp *op, const CfUpload *upload);
-static CfStep unknown_abort(CfOp *op, const CfUpload *upload);
 static CfStep find_send(CfOp *op, const char *key, const char *token, int phase);
 static CfStep find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page);
 static const char *handle_with_key(CfOp *op, const CfStaleUpload *upload);
-static bool find_visit(void *ctx, const char *path, const char *text, size_t length);
-static bool token_valid(const char *token);
+static bool take_upload(void *ctx);
 
 /* cf_s3_copy_left gives back the parts of a copy by parts that an earlier attempt has begun; DONE = there was none. */
 CfStep
 cf_s3_copy_left(CfOp *op, const CfUploadArgs *args)
 {
-	char	   *query;
+	CfUpload	left = {.args = *args};
 
 	if (!args->resume || args->handle == NULL || strncmp(args->handle, CF_S3_HANDLE_COPY, strlen(CF_S3_HANDLE_COPY)) != 0)
 		return CF_STEP_DONE;
-	query = cf_s3_upload_query(op, args->handle, 0);
-	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", args->key, query) == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, S3_COPY_CLEARED);
+	snprintf(left.handle, sizeof(left.handle), "%s", args->handle);
+	return cf_s3_upload_give_up(op, &left, S3_COPY_CLEARED);
 }
 
 /* cf_s3_copy_cleared tells whether they are gone; false = the operation is over. */
@@ -86,11 +83,8 @@ static CfStep
 abort_parts(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
-	char	   *query = cf_s3_upload_query(op, upload->handle, 0);
 	int			phase = op->phase;
 
-	if (query == NULL)
-		return CF_STEP_ERROR;
 	if (phase == S3_START)
 		state->rounds = 0;
 	if (phase == S3_ASKED_MORE && op->response.status == 404)
@@ -105,9 +99,7 @@ abort_parts(CfOp *op, const CfUpload *upload)
 	}
 	if (phase == S3_ASKED)
 		return cf_s3_parts_ask(op, upload, S3_ASKED_MORE);
-	if (cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, S3_ASKED);
+	return cf_s3_upload_give_up(op, upload, S3_ASKED);
 }
 
 /* abort_put removes what the seal made under this owner tag, nothing of anybody else; and an upload whose handle was lost. */
@@ -183,7 +175,6 @@ CfStep
 cf_s3_unknown_next(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
-	bool		more;
 	CfStep		step;
 
 	if (op->phase == S3_UNKNOWN_LISTED)
@@ -192,11 +183,10 @@ cf_s3_unknown_next(CfOp *op, const CfUpload *upload)
 		return cf_s3_fail(op, "abort the upload of object", upload->args.key);
 	if (op->phase == S3_UNKNOWN_ASKED && op->response.status != 404)
 	{
-		step = cf_s3_parts_take(op, &state->copying, &more, S3_UNKNOWN_ASKED);
-		if (step != CF_STEP_DONE || more)
+		if ((step = cf_s3_parts_take(op, &state->copying, S3_UNKNOWN_ASKED)) != CF_STEP_DONE)
 			return step;
 		if (state->part_count == 0)
-			return unknown_abort(op, upload);
+			return cf_s3_upload_give_up(op, &state->copying, S3_UNKNOWN_ABORTED);
 		state->at++;			/* somebody else's: it stays */
 	}
 	if (++state->rounds == ABORT_ROUNDS)
@@ -240,16 +230,6 @@ unknown_listed(CfOp *op, const CfUpload *upload)
 	return CF_STEP_DONE;
 }
 
-static CfStep
-unknown_abort(CfOp *op, const CfUpload *upload)
-{
-	char	   *query = cf_s3_upload_query(op, ((CfS3State *) op->state)->copying.handle, 0);
-
-	if (query == NULL || cf_s3_request(op, "DELETE", "AbortMultipartUpload", upload->args.key, query) == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, S3_UNKNOWN_ABORTED);
-}
-
 /*
  * abort_version removes exactly the version that the seal made. Nothing was visible before it, since it was created only
  * where nothing was; so no older version comes to light.
@@ -277,10 +257,7 @@ cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePa
 	memset(page, 0, sizeof(*page));
 	if (!cf_s3_store(op->place)->multipart)
 		return cf_remote_done(op);
-	if (token == NULL || token_valid(token))
-		return find_send(op, "", token, S3_ASKED);
-	cf_error_set(&op->err, CF_ERR_INPUT, "invalid token of a page of uploads");
-	return cf_remote_error(op);
+	return cf_remote_page_token(op, token, "=&") ? find_send(op, "", token, S3_ASKED) : CF_STEP_ERROR;
 }
 
 /* find_send asks for the unfinished uploads of keys that begin with key. */
@@ -292,8 +269,7 @@ find_send(CfOp *op, const char *key, const char *token, int phase)
 	cf_remote_text_add(&query, "uploads=&encoding-type=url&max-uploads=1000&prefix=");
 	cf_remote_text_encode(&query, op->place->prefix);
 	cf_remote_text_encode(&query, key);
-	cf_remote_text_add(&query, token == NULL ? "" : "&");
-	cf_remote_text_add(&query, token == NULL ? "" : token);
+	cf_remote_text_format(&query, "%s%s", token == NULL ? "" : "&", token == NULL ? "" : token);
 	if (query.failed)
 		return cf_remote_memory(op);
 	if (cf_s3_request(op, "GET", "ListMultipartUploads", NULL, query.data) == NULL)
@@ -302,69 +278,91 @@ find_send(CfOp *op, const char *key, const char *token, int phase)
 	return cf_remote_send(op, phase);
 }
 
-/* token_valid accepts what find_answer gave: two parameters of a query, encoded. */
-static bool
-token_valid(const char *token)
-{
-	return strncmp(token, "key-marker=", 11) == 0 &&
-		strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%-._~=&") == strlen(token);
-}
-
-typedef struct FindVisit
+typedef struct FindRead
 {
 	CfOp	   *op;
 	CfStalePage *page;
 	int			room;
-	bool		encoded;
-	bool		truncated;
-	bool		failed;
-	const char *key;			/* of the upload that is being read */
-	const char *id;
-	int64_t		started_us;
-	const char *next_key;
-	const char *next_id;
-} FindVisit;
+	char		key[CF_REMOTE_NAME_ROOM];
+	char		id[CF_S3_UPLOAD_ID_MAX + 1];
+	char		started[40];
+} FindRead;
 
 static CfStep
 find_answer(CfOp *op, int64_t older_than_us, CfStalePage *page)
 {
+	static const char what[] = "list the uploads";
 	const char *prefix = op->place->prefix;
-	FindVisit	visit = {.op = op, .page = page, .key = "", .id = "", .next_key = "", .next_id = ""};
+	FindRead	read = {.op = op, .page = page};
+	char		encoding[8];
+	char		truncated[8];
+	char		next_key[CF_REMOTE_NAME_ROOM];
+	char		next_id[CF_REMOTE_NAME_ROOM];
+	CfRemoteField fields[] = {
+		CF_REMOTE_FIELD("Upload/Key", read.key), CF_REMOTE_FIELD("Upload/UploadId", read.id),
+		CF_REMOTE_FIELD("Upload/Initiated", read.started), CF_REMOTE_FIELD("EncodingType", encoding),
+		CF_REMOTE_FIELD("IsTruncated", truncated), CF_REMOTE_FIELD("NextKeyMarker", next_key),
+		CF_REMOTE_FIELD("NextUploadIdMarker", next_id)
+	};
+	CfRemoteRecords records = {"ListMultipartUploadsResult", "Upload", fields, sizeof(fields) / sizeof(fields[0]), take_upload, &read, false};
 	CfRemoteText next = {.arena = op->arena};
+	bool		encoded;
+	char	   *key = next_key;
 	int			kept = 0;
 
 	memset(page, 0, sizeof(*page));
 	if (!cf_remote_success(op))
-		return cf_s3_fail(op, "list the uploads", NULL);
-	if (!cf_xml_parse(op->response.body, op->response.body_bytes, find_visit, &visit, &op->err))
-		return visit.failed ? cf_remote_memory(op) : cf_remote_error(op);
+		return cf_s3_fail(op, what, NULL);
+	if (cf_remote_records(op, what, NULL, &records) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	encoded = strcmp(encoding, "url") == 0;
+	if (strcmp(truncated, "true") == 0)
+	{
+		if (next_key[0] == '\0' || (encoded && !cf_url_decode(op->arena, next_key, strlen(next_key), true, &key)))
+			return cf_remote_unexpected(op, what, NULL, "the answer does not tell where it goes on");
+		cf_remote_text_add(&next, "key-marker=");
+		cf_remote_text_encode(&next, key);
+		cf_remote_text_add(&next, "&upload-id-marker=");
+		cf_remote_text_encode(&next, next_id);
+		page->next = next.data;
+	}
 	for (int i = 0; i < page->count; i++)
 	{
-		CfStaleUpload *upload = &page->uploads[i];
-		char	   *key = (char *) upload->key;
+		CfStaleUpload upload = page->uploads[i];
 
-		if (visit.encoded && !cf_url_decode(op->arena, upload->key, strlen(upload->key), true, &key))
+		key = (char *) upload.key;
+		if ((encoded && !cf_url_decode(op->arena, upload.key, strlen(upload.key), true, &key)) ||
+			upload.started_us >= older_than_us || strncmp(key, prefix, strlen(prefix)) != 0)
 			continue;
-		if (upload->started_us >= older_than_us || strncmp(key, prefix, strlen(prefix)) != 0)
-			continue;
-		upload->key = key + strlen(prefix);
-		if ((upload->handle = handle_with_key(op, upload)) == NULL)
-			return cf_remote_memory(op);
-		page->uploads[kept++] = *upload;
+		upload.key = key + strlen(prefix);
+		upload.handle = handle_with_key(op, &upload);
+		next.failed |= upload.handle == NULL;
+		page->uploads[kept++] = upload;
 	}
 	page->count = kept;
-	if (!visit.truncated)
-		return cf_remote_done(op);
-	if (visit.next_key[0] == '\0')
-		return cf_remote_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
-	if (visit.encoded && !cf_url_decode(op->arena, visit.next_key, strlen(visit.next_key), true, (char **) &visit.next_key))
-		return cf_remote_unexpected(op, "list the uploads", NULL, "the answer does not tell where it goes on");
-	cf_remote_text_add(&next, "key-marker=");
-	cf_remote_text_encode(&next, visit.next_key);
-	cf_remote_text_add(&next, "&upload-id-marker=");
-	cf_remote_text_encode(&next, visit.next_id);
-	page->next = next.data;
 	return next.failed ? cf_remote_memory(op) : cf_remote_done(op);
+}
+
+/* take_upload adds one upload; what has no key or no id that could be kept is nobody's. */
+static bool
+take_upload(void *ctx)
+{
+	FindRead   *read = ctx;
+	CfOp	   *op = read->op;
+	void	   *uploads = read->page->uploads;
+	CfStaleUpload upload = {.owner_tag = ""};
+
+	if (read->key[0] == '\0' || read->id[0] == '\0')
+		return true;
+	if (!cf_remote_room(op, &uploads, read->page->count, &read->room, sizeof(upload), false))
+		return false;
+	if (!cf_remote_time(read->started, &upload.started_us))
+		upload.started_us = 0;
+	upload.handle = cf_remote_format(op->arena, CF_S3_HANDLE_PARTS "%s", read->id);
+	upload.key = cf_arena_strdup(op->arena, read->key);
+	read->page->uploads = uploads;
+	read->page->uploads[read->page->count++] = upload;
+	return (upload.handle != NULL && upload.key != NULL) || cf_remote_memory(op) == CF_STEP_DONE;
 }
 
 /* handle_with_key puts the key behind the id, so that the handle is enough to abort it; not one too long to be kept. */
@@ -373,65 +371,7 @@ handle_with_key(CfOp *op, const CfStaleUpload *upload)
 {
 	CfRemoteText text = {.arena = op->arena};
 
-	cf_remote_text_add(&text, upload->handle);
-	cf_remote_text_add(&text, " ");
+	cf_remote_text_format(&text, "%s ", upload->handle);
 	cf_remote_text_encode(&text, upload->key);
 	return text.failed ? NULL : text.length < sizeof(((CfUpload *) 0)->handle) ? text.data : upload->handle;
-}
-
-static bool
-find_visit(void *ctx, const char *path, const char *text, size_t length)
-{
-	static const char root[] = "ListMultipartUploadsResult/";
-	FindVisit  *visit = ctx;
-	CfStalePage *page = visit->page;
-	char	   *copy;
-
-	if (strncmp(path, root, sizeof(root) - 1) != 0)
-		return true;
-	path += sizeof(root) - 1;
-	visit->encoded |= strcmp(path, "EncodingType") == 0 && strcmp(text, "url") == 0;
-	visit->truncated |= strcmp(path, "IsTruncated") == 0 && strcmp(text, "true") == 0;
-	if (strcmp(path, "Upload/Initiated") == 0 && !cf_remote_time(text, &visit->started_us))
-		visit->started_us = 0;
-	if (strcmp(path, "Upload") == 0 && visit->key[0] != '\0' && visit->id[0] != '\0' &&
-		strlen(visit->id) <= CF_S3_UPLOAD_ID_MAX + strlen(CF_S3_HANDLE_PARTS))
-	{
-		if (page->count == visit->room)
-		{
-			CfStaleUpload *grown = cf_arena_alloc(visit->op->arena, sizeof(*grown) * (size_t) (visit->room * 2 + 64));
-
-			if (grown == NULL)
-				return !(visit->failed = true);
-			if (page->count > 0)
-				memcpy(grown, page->uploads, sizeof(*grown) * (size_t) page->count);
-			page->uploads = grown;
-			visit->room = visit->room * 2 + 64;
-		}
-		page->uploads[page->count++] = (CfStaleUpload) {
-			.handle = visit->id, .key = visit->key, .owner_tag = "", .started_us = visit->started_us
-		};
-		visit->key = visit->id = "";
-	}
-	if (strcmp(path, "Upload/UploadId") == 0)
-	{
-		CfRemoteText handle = {.arena = visit->op->arena};
-
-		cf_remote_text_add(&handle, CF_S3_HANDLE_PARTS);
-		cf_remote_text_add(&handle, text);
-		visit->id = handle.failed ? "" : handle.data;
-		visit->failed |= handle.failed;
-		return !visit->failed;
-	}
-	if (strcmp(path, "Upload/Key") != 0 && strcmp(path, "NextKeyMarker") != 0 && strcmp(path, "NextUploadIdMarker") != 0)
-		return true;
-	if ((copy = cf_arena_strndup(visit->op->arena, text, length)) == NULL)
-		return !(visit->failed = true);
-	if (strcmp(path, "Upload/Key") == 0)
-		visit->key = copy;
-	else if (strcmp(path, "NextKeyMarker") == 0)
-		visit->next_key = copy;
-	else
-		visit->next_id = copy;
-	return true;
 }

@@ -16,11 +16,9 @@ static CfStep begin_unknown(CfOp *op, const CfUploadArgs *args, const CfUpload *
 static CfStep begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 static bool resumes(const CfUploadArgs *args);
 static bool parts_sized(CfOp *op, CfUpload *upload);
-static bool gather(CfOp *op, CfUpload *upload, const CfPart *part, const void *data, size_t length, bool *whole);
 static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data);
 static CfStep part_answer(CfOp *op, const CfUpload *upload, CfPart *part);
 static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
-static CfStep upload_gone(CfOp *op, const char *key);
 
 /* cf_s3_upload_id finds the id of an upload in its handle, or in the token of a copy; NULL = it has no parts. */
 const char *
@@ -52,10 +50,11 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return cf_remote_error(op);
 	if (op->phase == S3_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
 		return step;
-	cf_s3_buffer_free(op);
-	state->sealed = state->replacing = false;
+	cf_remote_buffer_free(op, &state->buffer);
+	state->sealed.version[0] = '\0';
+	state->replacing = false;
 	state->told.kind = CF_ERR_NONE;
-	state->part_number = state->part_count = 0;
+	state->part_count = 0;
 	if (args->size_bytes <= cf_s3_put_max(op->place))
 	{
 		memcpy(upload->handle, "put", sizeof("put"));
@@ -125,14 +124,12 @@ static CfStep
 begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
 	CfS3State  *state = op->state;
-	bool		more;
 	CfStep		step;
 
 	if (op->response.status == 404)
 		return begin_unknown(op, args, upload);
 	snprintf(upload->handle, sizeof(upload->handle), "%s", args->handle);
-	step = cf_s3_parts_take(op, upload, &more, S3_ASKED);
-	if (step != CF_STEP_DONE || more)
+	if ((step = cf_s3_parts_take(op, upload, S3_ASKED)) != CF_STEP_DONE)
 		return step;
 	for (int i = 0; i < state->part_count && state->parts[i].number == i + 1; i++)
 	{
@@ -204,134 +201,82 @@ cf_s3_upload_created(CfOp *op, CfUpload *upload)
 	CfS3Field	field = {"InitiateMultipartUploadResult/UploadId", id, sizeof(id)};
 
 	if (!cf_remote_success(op))
-	{
-		cf_s3_fail(op, "begin the upload of object", upload->args.key);
-		return false;
-	}
+		return cf_s3_fail(op, "begin the upload of object", upload->args.key) == CF_STEP_DONE;
 	if (!cf_s3_encryption_kept(op, upload->args.key))
 		return false;
 	if (!cf_s3_fields(&op->response, &field, 1, &op->err))
-	{
-		cf_remote_error(op);
-		return false;
-	}
+		return cf_remote_error(op) == CF_STEP_DONE;
 	for (const char *c = id; *c != '\0'; c++)
 		id[0] = *c <= 0x20 || *c >= 0x7f ? '\0' : id[0];
 	if (id[0] == '\0' || strlen(id) > CF_S3_UPLOAD_ID_MAX)
-	{
-		cf_remote_unexpected(op, "begin the upload of object", upload->args.key, "the answer has no id of an upload");
-		return false;
-	}
+		return cf_remote_unexpected(op, "begin the upload of object", upload->args.key, "the answer has no id of an upload") == CF_STEP_DONE;
 	snprintf(upload->handle, sizeof(upload->handle), CF_S3_HANDLE_PARTS "%s", id);
 	return true;
 }
 
-/* cf_s3_upload_query makes the query that names an upload, and a part of it (number 0 = none); NULL = op->err. */
-char *
-cf_s3_upload_query(CfOp *op, const char *handle, int number)
+/*
+ * cf_s3_upload_request begins a request about an upload, or a part of it (number 0 = none), with more in its query. false = op->err
+ * tells why.
+ */
+bool
+cf_s3_upload_request(CfOp *op, const char *method, const char *verb, const CfUpload *upload, int number, const char *more)
 {
-	CfRemoteText text = {.arena = op->arena};
-	const char *id = cf_s3_upload_id(handle);
+	CfRemoteText query = {.arena = op->arena};
+	const char *id = cf_s3_upload_id(upload->handle);
 
-	if (number > 0)
-	{
-		cf_remote_text_add(&text, "partNumber=");
-		cf_remote_text_number(&text, number);
-		cf_remote_text_add(&text, "&");
-	}
 	/* An id has no blank; uploads_find puts the key behind one. */
-	if (id != NULL && (id = cf_arena_strndup(op->arena, id, strcspn(id, " "))) == NULL)
-		text.failed = true;
-	cf_remote_text_add(&text, "uploadId=");
-	cf_remote_text_encode(&text, id == NULL ? "" : id);
-	if (text.failed)
-		cf_remote_memory(op);
-	return text.failed ? NULL : text.data;
+	if (id == NULL || (id = cf_arena_strndup(op->arena, id, strcspn(id, " "))) == NULL)
+		return cf_remote_memory(op) == CF_STEP_DONE;
+	if (number > 0)
+		cf_remote_text_format(&query, "partNumber=%d&", number);
+	cf_remote_text_add(&query, "uploadId=");
+	cf_remote_text_encode(&query, id);
+	cf_remote_text_add(&query, more);
+	if (query.failed)
+		return cf_remote_memory(op) == CF_STEP_DONE;
+	return cf_s3_request(op, method, verb, upload->args.key, query.data) != NULL;
+}
+
+/* cf_s3_upload_give_up asks the store to forget an upload and its parts. */
+CfStep
+cf_s3_upload_give_up(CfOp *op, const CfUpload *upload, int phase)
+{
+	return cf_s3_upload_request(op, "DELETE", "AbortMultipartUpload", upload, 0, "") ? cf_remote_send(op, phase) : cf_remote_error(op);
 }
 
 CfStep
 cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
 {
+	CfS3State  *state = cf_s3_state(op);
 	bool		parts = cf_s3_upload_id(upload->handle) != NULL;
-	bool		whole = false;
+	CfStep		step;
 
-	if (cf_s3_state(op) == NULL)
+	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase == S3_ASKED)
 		return part_answer(op, upload, part);
 	if (parts && (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX))
-	{
-		cf_error_set(&op->err, CF_ERR_RANGE, "part %d of object \"%.200s\" cannot be one of S3", part->number, upload->args.key);
-		return cf_remote_error(op);
-	}
+		return cf_remote_fails(op, CF_ERR_RANGE, "part %d of object \"%s\" cannot be one of S3", part->number, upload->args.key);
 	if (parts && cf_s3_store(op->place)->equal_parts && part->length != upload->args.part_bytes &&
 		part->offset + part->length != upload->args.size_bytes)
-	{
-		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" has another size than those before it", part->number, upload->args.key);
-		return cf_remote_error(op);
-	}
+		return cf_remote_fails(op, CF_ERR_INPUT, "part %d of object \"%s\" has another size than those before it", part->number,
+							   upload->args.key);
 	if (parts && (int64_t) length == part->length)
 		return part_send(op, upload, part, data);
-	if (!gather(op, upload, part, data, length, &whole))
-		return cf_remote_error(op);
-	if (!whole)
-		return CF_STEP_AGAIN;
+	if ((step = cf_remote_gather(op, &state->buffer, upload, part, parts, data, length)) != CF_STEP_DONE)
+		return step;
 	if (parts)
-		return part_send(op, upload, part, ((CfS3State *) op->state)->buffer);
+		return part_send(op, upload, part, state->buffer.data);
 	part->token[0] = '\0';
-	memset(&part->digests, 0, sizeof(part->digests));
-	part->digests.crc64nvme = cf_crc64nvme(0, ((CfS3State *) op->state)->buffer + part->offset, (size_t) part->length);
-	part->digests.known = CF_DIGEST_CRC64NVME;
+	part->digests = (CfDigests) {.known = CF_DIGEST_CRC64NVME};
+	part->digests.crc64nvme = cf_crc64nvme(0, state->buffer.data + part->offset, (size_t) part->length);
 	return cf_remote_done(op);
-}
-
-/*
- * gather adds bytes to the buffer, which holds one part, or a whole small object; whole = the part is complete. An object
- * must come in order, on one op; a part that begins again (an error came between) starts from its first byte.
- */
-static bool
-gather(CfOp *op, CfUpload *upload, const CfPart *part, const void *data, size_t length, bool *whole)
-{
-	CfS3State  *state = op->state;
-	bool		parts = cf_s3_upload_id(upload->handle) != NULL;
-	int64_t		room = parts ? part->length : upload->args.size_bytes;
-	int64_t		base = parts ? 0 : part->offset;
-
-	if (state->buffer == NULL || state->buffer_bytes != room || strcmp(state->owner_tag, upload->args.owner_tag) != 0)
-	{
-		cf_s3_buffer_free(op);
-		state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, (size_t) room);
-		if (state->buffer == NULL)
-		{
-			cf_remote_memory(op);
-			return false;
-		}
-		state->buffer_bytes = room;
-		state->part_number = 0;
-		snprintf(state->owner_tag, sizeof(state->owner_tag), "%s", upload->args.owner_tag);
-	}
-	if (state->part_number != part->number)
-	{
-		state->part_number = part->number;
-		if (parts || part->offset < state->filled)
-			state->filled = base;
-	}
-	if (state->filled < base || (int64_t) length > base + part->length - state->filled || length == 0)
-		return cf_error_set(&op->err, CF_ERR_STATE, "bytes of object \"%.200s\" do not come in order", upload->args.key);
-	memcpy(state->buffer + state->filled, data, length);
-	state->filled += (int64_t) length;
-	*whole = state->filled == base + part->length;
-	if (*whole)
-		state->part_number = 0;
-	return true;
 }
 
 static CfStep
 part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data)
 {
-	char	   *query = cf_s3_upload_query(op, upload->handle, part->number);
-
-	if (query == NULL || cf_s3_request(op, "PUT", "UploadPart", upload->args.key, query) == NULL ||
+	if (!cf_s3_upload_request(op, "PUT", "UploadPart", upload, part->number, "") ||
 		!cf_s3_body(op, data, (size_t) part->length) || !cf_s3_checksum_add(op, data, (size_t) part->length))
 		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
@@ -345,7 +290,7 @@ part_answer(CfOp *op, const CfUpload *upload, CfPart *part)
 	const char *etag = cf_net_answer(&op->response, "etag");
 
 	if (op->response.status == 404)
-		return upload_gone(op, upload->args.key);
+		return cf_remote_upload_gone(op, upload->args.key);
 	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "store a part of object", upload->args.key);
 	if (etag[0] == '\0' || strlen(etag) >= sizeof(part->token))
@@ -354,7 +299,7 @@ part_answer(CfOp *op, const CfUpload *upload, CfPart *part)
 		return CF_STEP_ERROR;
 	snprintf(part->token, sizeof(part->token), "%s", etag);
 	part->digests = state->digests;
-	cf_s3_buffer_free(op);
+	cf_remote_buffer_free(op, &state->buffer);
 	return cf_remote_done(op);
 }
 
@@ -367,32 +312,17 @@ cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (strcmp(upload->handle, "put") != 0)
-	{
-		/* Parts are durable when they are stored; the version is not known before the commit. */
-		memset(stat, 0, sizeof(*stat));
-		stat->size_bytes = upload->args.size_bytes;
-		stat->storage_class = stat->content_type = "";
-		return cf_remote_done(op);
-	}
-	if (op->phase == S3_START && upload->args.size_bytes > 0 &&
-		(state->buffer == NULL || state->filled != upload->args.size_bytes || state->buffer_bytes != upload->args.size_bytes))
-	{
-		cf_error_set(&op->err, CF_ERR_STATE, "object \"%.200s\" cannot be sealed: some of its bytes are missing", upload->args.key);
-		return cf_remote_error(op);
-	}
+		return cf_remote_seal_parts(op, upload, stat);
 	if (op->phase == S3_ASKED || op->phase == S3_SETTLING)
 	{
-		step = cf_s3_put_answer(op, &upload->args, stat);
-		if (step != CF_STEP_DONE)
+		if ((step = cf_s3_put_answer(op, &upload->args, stat)) != CF_STEP_DONE)
 			return step;
-		cf_s3_buffer_free(op);
-		state->sealed = true;
-		state->stat = *stat;
-		snprintf(state->owner_tag, sizeof(state->owner_tag), "%s", upload->args.owner_tag);
-		memcpy(upload->sealed_version, stat->version, sizeof(upload->sealed_version));
-		return CF_STEP_DONE;
+		cf_remote_buffer_free(op, &state->buffer);
+		return cf_remote_sealed(op, &state->sealed, upload, stat);
 	}
-	return cf_s3_put_send(op, &upload->args, state->buffer, (size_t) upload->args.size_bytes, S3_ASKED);
+	if (op->phase == S3_START && !cf_remote_gathered(op, &state->buffer, upload))
+		return CF_STEP_ERROR;
+	return cf_s3_put_send(op, &upload->args, state->buffer.data, (size_t) upload->args.size_bytes, S3_ASKED);
 }
 
 CfStep
@@ -429,24 +359,19 @@ static CfStep
 commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
+	const char *storage_class = upload->args.storage_class;
 
-	if (op->phase == S3_START)
+	if (cf_remote_commit_known(op, &state->sealed, upload, storage_class[0] != '\0' ? storage_class : op->place->storage_class, stat))
 	{
-		if (!state->sealed || strcmp(upload->handle, "put") != 0 || strcmp(state->owner_tag, upload->args.owner_tag) != 0 ||
-			strcmp(state->stat.version, upload->sealed_version) != 0)
-			return cf_s3_look(op, upload->args.key, S3_ASKED);
-		*stat = state->stat;
-		stat->storage_class = upload->args.storage_class[0] != '\0' ? upload->args.storage_class : op->place->storage_class;
-		stat->content_type = upload->args.content_type;
-		stat->attributes = upload->args.attributes;
-		state->sealed = false;
 		memcpy(upload->handle, "done", sizeof("done"));
 		return cf_remote_done(op);
 	}
+	if (op->phase == S3_START)
+		return cf_s3_look(op, upload->args.key, S3_ASKED);
 	switch (cf_s3_looked(op, upload->args.key, stat))
 	{
 		case CF_S3_MISSING:
-			return upload_gone(op, upload->args.key);
+			return cf_remote_upload_gone(op, upload->args.key);
 		case CF_S3_FAILED:
 			return CF_STEP_ERROR;
 		default:
@@ -457,12 +382,4 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		return cf_remote_exists(op, upload->args.key);
 	memcpy(upload->handle, "done", sizeof("done"));
 	return cf_remote_done(op);
-}
-
-static CfStep
-upload_gone(CfOp *op, const char *key)
-{
-
-	cf_error_set(&op->err, CF_ERR_STATE, "the upload of object \"%s\" is not in place \"%s\" any more", cf_remote_shown(op, key), op->place->name);
-	return cf_remote_error(op);
 }

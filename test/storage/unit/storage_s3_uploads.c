@@ -147,7 +147,21 @@ run_small_out_of_order(void)
 	if (begin(5, false, NULL) != CF_STEP_DONE)
 		return CF_STEP_ERROR;
 	part = (CfPart) {.number = 2, .offset = 3, .length = 2};
-	return drive_(cf_storage_upload_part(&op, &upload, &part, "lo", 2));
+	if (drive_(cf_storage_upload_part(&op, &upload, &part, "lo", 2)) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	part = (CfPart) {.number = 1, .offset = 0, .length = 3};
+	if (drive_(cf_storage_upload_part(&op, &upload, &part, "hel", 3)) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	return drive_(cf_storage_upload_seal(&op, &upload, &stat_));
+}
+
+static CfStep
+run_small_outside(void)
+{
+	if (begin(5, false, NULL) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	part = (CfPart) {.number = 2, .offset = 3, .length = 3};
+	return drive_(cf_storage_upload_part(&op, &upload, &part, "lo!", 3));
 }
 
 static CfStep
@@ -388,8 +402,9 @@ static const Scene all[] = {
 	{"a small upload, committed twice, aborted", run_small_again, EXCHANGES({"PUT /k", NULL, 200, "etag: \"e1\"\n"},
 	{"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE, NULL, NULL, after_small},
 	{"a small upload where somebody is", run_small, EXCHANGES({"PUT /k", NULL, 412}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_EXISTS},
-	{"a small upload, sealed too early", run_small_not_all, EXCHANGES({NULL}), CF_ERR_STATE, "missing"},
-	{"a small upload out of order", run_small_out_of_order, EXCHANGES({NULL}), CF_ERR_STATE, "in order"},
+	{"a small upload, sealed too early", run_small_not_all, EXCHANGES({NULL}), CF_ERR_STATE, "not complete"},
+	{"a small upload out of order", run_small_out_of_order, EXCHANGES({"PUT /k", NULL, 200, "etag: \"e1\"\n", .sent = "hello"})},
+	{"a part beyond the end of a small upload", run_small_outside, EXCHANGES({NULL}), CF_ERR_INPUT, "does not lie inside"},
 	{"commit after a crash", run_commit_small, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-1")}), CF_ERR_NONE, NULL, NULL, after_small},
 	{"commit after a crash, nothing there", run_commit_small, EXCHANGES({"HEAD /k", NULL, 404}), CF_ERR_STATE},
 	{"commit after a crash, somebody else", run_commit_small, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_EXISTS},
@@ -404,7 +419,7 @@ static const Scene all[] = {
 	{"a part of an upload that is gone", run_part, EXCHANGES({"PUT /k?partNumber=2&uploadId=u%2F1", NULL, 404, NULL, ERROR("NoSuchUpload")}), CF_ERR_STATE},
 	{"a part, too slow", run_part, EXCHANGES({"PUT /k?partNumber=2&uploadId=u%2F1", NULL, 503, NULL, ERROR("SlowDown")}), CF_ERR_IO, "503 SlowDown"},
 	{"a part beyond the last number", run_part_too_many, EXCHANGES({NULL}), CF_ERR_RANGE},
-	{"a part with too many bytes", run_part_too_long, EXCHANGES({NULL}), CF_ERR_STATE},
+	{"a part with too many bytes", run_part_too_long, EXCHANGES({NULL}), CF_ERR_INPUT},
 	{"seal parts", run_seal_parts, EXCHANGES({NULL}), CF_ERR_NONE, NULL, NULL, after_seal_parts},
 
 	{"commit", run_commit, EXCHANGES({LIST_PARTS, NULL, 200, NULL, PARTS("false", BOTH_PARTS)},
