@@ -768,10 +768,11 @@ BEGIN
 END
 $$;
 
--- Bytes per second that finished jobs of the last thousand reached, per pair of places.
+-- Bytes per second that finished jobs of the last thousand reached, per pair of places: from the index's end, however small the history was
+-- when the plan was made.
 CREATE FUNCTION cloudflux.measured_throughput()
 RETURNS TABLE (source_place text, dest_place text, jobs bigint, bytes_per_second numeric)
-LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
 	RETURN QUERY
@@ -819,6 +820,55 @@ RETURN CASE WHEN (p_source).place = (p_dest).place THEN CASE WHEN (p_dest).provi
                  AND COALESCE(((p_dest).capabilities ->> 'conditional copy')::boolean, (p_dest).checked_at IS NULL) THEN 'by the store'
             ELSE 'through the server' END;
 
+-- The route, whether an older version of the object stays at its source, and whether of two stores they copy by themselves.
+CREATE FUNCTION cloudflux.move_manner(p_source cloudflux.places, p_dest cloudflux.places, p_delete_source boolean)
+RETURNS TABLE (route text, stays boolean, by_store boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT r.route, COALESCE(((p_source).capabilities ->> 'versions')::boolean, false)
+	       AND CASE WHEN r.route = 'in place' THEN (p_source).provider IN ('AWS', 'S3') ELSE p_delete_source END,
+	       CASE WHEN (p_source).provider <> 'LOCAL' AND (p_dest).provider <> 'LOCAL' THEN r.route <> 'through the server' END
+	  FROM (SELECT cloudflux.move_route(p_source, p_dest) AS route) AS r;
+END;
+
+-- What the moves from one place to a class of another cost and take, apart from what the object itself tells: the rest of the arguments of quote_object().
+CREATE FUNCTION cloudflux.move_terms(p_source text, p_dest text, p_tier text, p_delete_source boolean)
+RETURNS TABLE (price_provider text, price_region text, price_class text, dest_cloud text, route text, stays boolean, by_store boolean,
+	source_looks int, bytes_per_second numeric)
+LANGUAGE sql STABLE ROWS 1
+BEGIN ATOMIC
+	SELECT d.price_provider, d.price_region, cloudflux.price_class_at(p_dest, p_tier), dp.provider, w.route, w.stays, w.by_store,
+	       cloudflux.source_looks(sp.provider, w.route, p_delete_source), t.bytes_per_second
+	  FROM cloudflux.place_price(p_dest) AS d
+	  LEFT JOIN cloudflux.places AS sp ON sp.place = p_source
+	  LEFT JOIN cloudflux.places AS dp ON dp.place = p_dest
+	  LEFT JOIN cloudflux.measured_throughput() AS t ON t.source_place = p_source AND t.dest_place = p_dest
+	 CROSS JOIN LATERAL cloudflux.move_manner(sp, dp, p_delete_source) AS w;
+END;
+
+-- One object on such terms; the first seven arguments are its row of object_prices.
+CREATE FUNCTION cloudflux.quote_object(p_source_provider text, p_source_region text, p_source_class text, p_size_bytes bigint,
+	p_stored_since timestamptz, p_reads_month bigint, p_restore_option text,
+	p_dest_provider text, p_dest_region text, p_dest_class text, p_route text, p_stays boolean, p_by_store boolean,
+	p_source_looks int, p_dest_looks int, p_bytes_per_second numeric, p_same_place boolean, p_delete_source boolean, p_on date DEFAULT CURRENT_DATE)
+RETURNS TABLE (requests bigint, request_cost numeric, transition_cost numeric, retrieval_cost numeric,
+	restore_cost numeric, egress_cost numeric, early_deletion_cost numeric, upload_cost numeric, move_cost numeric,
+	monthly_before numeric, monthly_after numeric, payback_days numeric, estimated_seconds numeric,
+	risks text[], price_ids bigint[], restore_seconds int)
+LANGUAGE sql STABLE ROWS 1
+BEGIN ATOMIC
+	SELECT q.requests, q.request_cost, q.transition_cost, q.retrieval_cost, q.restore_cost, q.egress_cost,
+	       q.early_deletion_cost, q.upload_cost, q.move_cost, q.monthly_before, q.monthly_after, q.payback_days,
+	       round(q.restore_seconds + 0.1 + COALESCE(p_size_bytes, 0) / COALESCE(p_bytes_per_second, 52428800), 1),
+	       q.risks || CASE WHEN p_stays THEN ARRAY['the older version stays and is billed'] ELSE '{}'::text[] END, q.price_ids, q.restore_seconds
+	  FROM cloudflux.quote_move(p_source_provider, p_source_region, p_source_class, p_dest_provider, p_dest_region, p_dest_class,
+	       COALESCE(p_size_bytes, 0),
+	       GREATEST(0, floor(extract(epoch FROM now() - p_stored_since) / 86400)::int),
+	       p_reads_month, p_same_place,
+	       p_stays OR (NOT p_delete_source AND p_route IS DISTINCT FROM 'in place'), NULL::bigint, p_restore_option, p_on,
+	       p_by_store, COALESCE(p_source_looks, 0), COALESCE(p_dest_looks, 0)) AS q;
+END;
+
 -- One SELECT without settings, so that the planner puts it into the calling query: 200,000 objects are one join.
 CREATE FUNCTION cloudflux.estimate_migration(file_id text, dest_place text, dest_tier text DEFAULT NULL, delete_source boolean DEFAULT true,
 	p_on date DEFAULT CURRENT_DATE)
@@ -832,18 +882,14 @@ BEGIN ATOMIC
 	       q.early_deletion_cost, q.upload_cost, q.move_cost, q.monthly_before, q.monthly_after, q.payback_days,
 	       CASE WHEN q.move_cost IS NOT NULL AND q.monthly_before IS NOT NULL AND q.monthly_after IS NOT NULL
 	            THEN q.payback_days IS NOT NULL END,
-	       round(q.restore_seconds + 0.1 + COALESCE(o.size_bytes, 0) / COALESCE(t.bytes_per_second, 52428800), 1),
-	       q.risks || CASE WHEN w.stays THEN ARRAY['the older version stays and is billed'] ELSE '{}'::text[] END, q.price_ids, w.route, q.restore_seconds
+	       q.estimated_seconds, q.risks, q.price_ids, w.route, q.restore_seconds
 	  FROM (SELECT estimate_migration.file_id AS file_id) AS f
 	  LEFT JOIN cloudflux.object_prices AS o ON o.file_id = f.file_id
 	  LEFT JOIN LATERAL cloudflux.place_price(estimate_migration.dest_place) AS d ON true
 	  LEFT JOIN cloudflux.places AS sp ON sp.place = o.place
 	  LEFT JOIN cloudflux.places AS dp ON dp.place = estimate_migration.dest_place
 	  LEFT JOIN cloudflux.measured_throughput() AS t ON t.source_place = o.place AND t.dest_place = estimate_migration.dest_place
-	 CROSS JOIN LATERAL (
-	       SELECT r.route, COALESCE((sp.capabilities ->> 'versions')::boolean, false)
-	              AND CASE WHEN r.route = 'in place' THEN sp.provider IN ('AWS', 'S3') ELSE estimate_migration.delete_source END AS stays
-	         FROM (SELECT cloudflux.move_route(sp, dp) AS route) AS r) AS w
+	 CROSS JOIN LATERAL cloudflux.move_manner(sp, dp, estimate_migration.delete_source) AS w
 	 CROSS JOIN LATERAL (
 	       SELECT CASE WHEN d.cloud IS NULL THEN cloudflux.raise_unknown('place', estimate_migration.dest_place)
 	                   WHEN o.file_id IS NULL THEN cloudflux.raise_unknown('object', f.file_id)
@@ -851,14 +897,10 @@ BEGIN ATOMIC
 	                   WHEN d.price_provider = o.price_provider THEN o.price_class
 	                   WHEN o.current_tier IS NOT NULL AND d.cloud <> 'LOCAL' THEN cloudflux.price_class_at(estimate_migration.dest_place, o.current_tier)
 	              END AS dest_class) AS c
-	 CROSS JOIN LATERAL cloudflux.quote_move(o.price_provider, o.price_region, o.price_class, d.price_provider, d.price_region, c.dest_class,
-	       COALESCE(o.size_bytes, 0),
-	       GREATEST(0, floor(extract(epoch FROM now() - o.stored_since) / 86400)::int),
-	       o.reads_month, o.place = estimate_migration.dest_place,
-	       w.stays OR (NOT estimate_migration.delete_source AND w.route IS DISTINCT FROM 'in place'), NULL::bigint, o.restore_option, p_on,
-	       CASE WHEN sp.provider <> 'LOCAL' AND dp.provider <> 'LOCAL' THEN w.route <> 'through the server' END,
-	       COALESCE(cloudflux.source_looks(sp.provider, w.route, estimate_migration.delete_source), 0),
-	       COALESCE(cloudflux.dest_looks(dp.provider, w.route, o.size_bytes), 0)) AS q;
+	 CROSS JOIN LATERAL cloudflux.quote_object(o.price_provider, o.price_region, o.price_class, o.size_bytes, o.stored_since, o.reads_month,
+	       o.restore_option, d.price_provider, d.price_region, c.dest_class, w.route, w.stays, w.by_store,
+	       cloudflux.source_looks(sp.provider, w.route, estimate_migration.delete_source), cloudflux.dest_looks(dp.provider, w.route, o.size_bytes),
+	       t.bytes_per_second, o.place = estimate_migration.dest_place, estimate_migration.delete_source, p_on) AS q;
 END;
 
 /*
@@ -1158,7 +1200,9 @@ REVOKE ALL ON FUNCTION cloudflux.price_class_at(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.billed_class(text, text, text), cloudflux.source_looks(text, text, boolean),
 	cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.measured_throughput() FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date),
+	cloudflux.move_manner(cloudflux.places, cloudflux.places, boolean), cloudflux.move_terms(text, text, text, boolean),
+	cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.refresh_monthly_costs() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.cost_day(date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.roll_up_costs() FROM PUBLIC;
@@ -1183,7 +1227,10 @@ GRANT EXECUTE ON FUNCTION cloudflux.price_conflicts(text), cloudflux.price_colum
 	cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.place_price(text), cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.billed_class(text, text, text), cloudflux.measured_throughput(),
 	cloudflux.source_looks(text, text, boolean), cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places),
-	cloudflux.estimate_migration(text, text, text, boolean, date), cloudflux.cost_day(date), cloudflux.cost_breakdown(date, date),
+	cloudflux.estimate_migration(text, text, text, boolean, date),
+	cloudflux.move_manner(cloudflux.places, cloudflux.places, boolean), cloudflux.move_terms(text, text, text, boolean),
+	cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date),
+	cloudflux.cost_day(date), cloudflux.cost_breakdown(date, date),
 	cloudflux.potential_savings(int, boolean), cloudflux.check_pricing() TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.load_prices(text, jsonb, date, date), cloudflux.load_prices(text, text, date, date) TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.refresh_monthly_costs(), cloudflux.roll_up_costs() TO cloudflux_admin, cloudflux_worker;
@@ -1334,6 +1381,9 @@ COMMENT ON FUNCTION cloudflux.dest_looks(text, text, bigint) IS 'Requests by whi
 COMMENT ON FUNCTION cloudflux.move_route(cloudflux.places, cloudflux.places) IS 'How an object is brought from one place to another: in place, by the store, or through the server';
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';
 COMMENT ON FUNCTION cloudflux.measured_throughput() IS 'Bytes per second per pair of places, over the last 1,000 completed jobs';
+COMMENT ON FUNCTION cloudflux.move_manner(cloudflux.places, cloudflux.places, boolean) IS 'How a move goes (see estimate_migration), whether an older version stays at the source, and (NULL where an end is LOCAL) whether the stores copy by themselves.';
+COMMENT ON FUNCTION cloudflux.move_terms(text, text, text, boolean) IS 'What moves from one place to a tier (or class) of another cost and take, whatever the object: whose prices, which class, the route, the measured throughput. Arguments of quote_object(). 22023 for a tier that the destination does not have.';
+COMMENT ON FUNCTION cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date) IS 'What moving one object costs and takes, from its row of object_prices and the terms of move_terms(). Whoever prices many objects looks up the terms once.';
 COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore (restore_seconds). route: in place (another class where it lies), by the store (which copies by itself) or through the server. Where check_storage() saw that versions are kept, what is deleted or replaced goes on being billed, and risks says so. To be joined LATERAL over many objects. Unknown object or place: error 02000';
 COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 250,000 rows per run';
 COMMENT ON FUNCTION cloudflux.cost_day(date) IS 'The bill of one UTC day per cloud and tier, from the catalog as it is now (objects created later are left out, replicas are billed too) and the accesses and moves of that day. Each day pays its share of the month, with the bands of the whole catalog';

@@ -142,7 +142,7 @@ BEGIN
 									   WHERE a.place = j.source_place AND a.object_key = j.source_key AND a.file_id = j.file_id), j.source_version)
 	 WHERE j.job_id = v_id
 	RETURNING * INTO v_job;
-	PERFORM cloudflux.enqueue_jobs(ARRAY[v_job]);
+	PERFORM cloudflux.enqueue_jobs(ARRAY[v_job.file_id], ARRAY[v_job.job_id]);
 	PERFORM cloudflux.emit_events('migration-events', 'migration.submitted', ARRAY[v_job.file_id], ARRAY[cloudflux.job_event(v_job)]);
 	PERFORM cloudflux.wake_movers();
 	RETURN 'pending';

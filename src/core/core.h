@@ -16,6 +16,9 @@
 
 extern void cf_core_init(void);
 
+/* cf_core_new_id writes the next identifier of this session, with a closing NUL: what new_id() gives (CF_ID_LEN, core/id.h). */
+extern void cf_core_new_id(char *out);
+
 /*
  * CF_ABI_CHECK() begins every SQL-callable C function (validators excepted): it fails with 55000 when the
  * SQL is newer than the library. The answer is cached until a function of the database changes.

@@ -125,27 +125,34 @@ cf_abi_check(void)
 	(void) cf_abi_serves(ERROR);
 }
 
-/* new_id() makes a time-ordered identifier; ids of one session strictly grow. */
-PG_FUNCTION_INFO_V1(cloudflux_new_id);
-Datum
-cloudflux_new_id(PG_FUNCTION_ARGS)
+void
+cf_core_new_id(char *out)
 {
 	static CfIdGenerator generator;
 	static uint8_t random[CF_ID_RANDOM_BYTES];
 	static bool fresh;			/* random was not used yet: ids of one millisecond count up, and getting it is most of the price */
 	int64		last_ms = generator.last_ms;
-	char		id[CF_ID_LEN + 1];
 	CfError		err;
 
-	CF_ABI_CHECK();
 	if (!fresh && !pg_strong_random(random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random bytes for an id")));
 	fresh = true;
-	if (!cf_id_make(&generator, cf_clock_now_us() / 1000, random, id, &err))
+	if (!cf_id_make(&generator, cf_clock_now_us() / 1000, random, out, &err))
 		cf_error_raise(&err);
 	fresh = generator.last_ms == last_ms;
+}
+
+/* new_id() makes a time-ordered identifier; ids of one session strictly grow. */
+PG_FUNCTION_INFO_V1(cloudflux_new_id);
+Datum
+cloudflux_new_id(PG_FUNCTION_ARGS)
+{
+	char		id[CF_ID_LEN + 1];
+
+	CF_ABI_CHECK();
+	cf_core_new_id(id);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(id, CF_ID_LEN));
 }
 

@@ -25,7 +25,9 @@ typedef struct CfSpiPlan
 	const char *sql;
 	int			nargs;
 	Oid			types[CF_SPI_ARGS];
+	bool		by_key;			/* finds single rows by their keys: one plan for all values, by index however small the tables are yet */
 	SPIPlanPtr	plan;			/* made at the first run, kept for the life of the process */
+	bool		ran;
 } CfSpiPlan;
 
 /* cf_spi_begin connects; nested use is allowed. An ERROR disconnects by itself. */

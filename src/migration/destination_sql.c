@@ -21,6 +21,7 @@
 
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "migration/destination_sql.h"
 #include "storage/storage.h"
 
 PG_FUNCTION_INFO_V1(cloudflux_check_destination);
@@ -122,9 +123,8 @@ may_create(const CfPlace *place, const char *key, CfError *err)
 	return cf_storage_create_allowed(place, err) && cf_storage_key_check(place, key, err);
 }
 
-/* allowed tells whether role may use the place and, unless key is empty, create that key there; false = err. */
-static bool
-allowed(const char *name, const char *key, Oid role, CfError *err)
+bool
+cf_destination_allowed(const char *name, const char *key, Oid role, CfError *err)
 {
 	CfPlace    *place;
 	bool		fresh;
@@ -150,7 +150,7 @@ cloudflux_check_destination(PG_FUNCTION_ARGS)
 	CfError		err;
 
 	CF_ABI_CHECK();
-	if (!allowed(name, key, role, &err))
+	if (!cf_destination_allowed(name, key, role, &err))
 		cf_error_raise(&err);
 	PG_RETURN_VOID();
 }
@@ -167,7 +167,7 @@ cloudflux_refused_key(PG_FUNCTION_ARGS)
 	CF_ABI_CHECK();
 	/* A place that cannot be used just now can be planned for. */
 	if (!ask(name, GetUserId(), true, &place, &fresh, &err) || place->driver == NULL ||
-		allowed(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), GetUserId(), &err))
+		cf_destination_allowed(name, text_to_cstring(PG_GETARG_TEXT_PP(1)), GetUserId(), &err))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(err.message));
 }

@@ -47,7 +47,7 @@ SELECT split_part(outcome(q), E'\n', 1) AS outcome, q AS statement FROM unnest(A
 	$$SELECT cloudflux.relocate_back(NULL)$$,
 	$$SELECT cloudflux.release_sources(NULL)$$,
 	$$SELECT cloudflux.end_jobs(NULL)$$,
-	$$SELECT cloudflux.enqueue_jobs(NULL)$$,
+	$$SELECT cloudflux.enqueue_jobs(NULL, NULL)$$,
 	$$SELECT cloudflux.lock_job('x')$$,
 	$$SELECT cloudflux.wake_movers()$$,
 	$$SELECT cloudflux.forget_old_jobs()$$]) WITH ORDINALITY u(q, n) ORDER BY n;
