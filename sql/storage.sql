@@ -174,6 +174,73 @@ $$;
 CREATE FUNCTION cloudflux.database_home() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cloudflux_database_home';
 
+/*
+ * What movers believe of a place comes from its foreign server and from checks of the store alone: the functions below write it (see
+ * adoption_sql.c), nobody else.
+ */
+CREATE FUNCTION cloudflux.guard_places() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF (SELECT NOT r.rolsuper AND r.oid <> c.relowner FROM pg_roles AS r, pg_class AS c WHERE r.rolname = CURRENT_USER AND c.oid = TG_RELID) THEN
+		RAISE EXCEPTION 'permission denied to write cloudflux.places'
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'Movers rely on what its rows say of a store.',
+				HINT = 'Use cloudflux.add_storage(), adopt_storage(), check_storage() and drop_storage().';
+	END IF;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER places_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cloudflux.places
+	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.guard_places();
+
+-- Called by write_place(), as the owner of the table: takes in what a foreign server says now.
+CREATE FUNCTION cloudflux.record_place(p_place text, p_owner text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- What a rename or a lost server left behind, unless objects are still catalogued there.
+	DELETE FROM cloudflux.places AS p
+	 WHERE NOT EXISTS (SELECT FROM cloudflux.storage_places AS s WHERE s.place = p.place)
+	   AND NOT EXISTS (SELECT FROM cloudflux.addresses AS a WHERE a.place = p.place);
+	INSERT INTO cloudflux.places AS p (place, provider, endpoint, bucket, prefix, region, url, home, owner)
+	SELECT s.place, s.provider, COALESCE(s.endpoint, ''), s.bucket, COALESCE(s.prefix, ''), COALESCE(s.region, ''), s.url,
+	       cloudflux.database_home(), p_owner
+	  FROM cloudflux.storage_places AS s WHERE s.place = p_place
+	ON CONFLICT (place) DO UPDATE
+	   SET provider = EXCLUDED.provider, endpoint = EXCLUDED.endpoint, bucket = EXCLUDED.bucket,
+	       prefix = EXCLUDED.prefix, region = EXCLUDED.region, url = EXCLUDED.url, home = EXCLUDED.home,
+	       capabilities = '{}', checked_at = NULL, adopted_at = now();
+END
+$$;
+
+CREATE FUNCTION cloudflux.write_place(p_place text) RETURNS void
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'cloudflux_write_place';
+
+-- Called by probe_place(), as the owner of the table. What a check could neither prove nor disprove is null, and counts as missing
+-- where it matters; an error takes away nothing that was proven of the same store before: jobs that wait for the end of an outage
+-- rely on it.
+CREATE FUNCTION cloudflux.record_checks(p_place text, p_names text[], p_found int[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_found jsonb;
+BEGIN
+	SELECT jsonb_object_agg(f.name, CASE WHEN f.name IN ('digests', 'key folds') THEN to_jsonb(f.found) ELSE to_jsonb(f.found = 1) END)
+	  INTO v_found
+	  FROM ROWS FROM (unnest(p_names), unnest(p_found)) AS f(name, found);
+	UPDATE cloudflux.places AS p SET checked_at = clock_timestamp(),
+		   capabilities = v_found || COALESCE((
+			SELECT jsonb_object_agg(k.key, k.value) FROM jsonb_each(p.capabilities) AS k
+			 WHERE COALESCE(v_found -> k.key, 'null') = 'null' AND k.key NOT IN ('reachable', 'authenticated', 'list', 'clock')), '{}')
+	 WHERE p.place = p_place;
+END
+$$;
+
 CREATE FUNCTION cloudflux.adopt_storage(place text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -200,17 +267,7 @@ BEGIN
 				DETAIL = format('Both are %s.', v_server.url),
 				HINT = 'Use the one that is there, or give this one a bucket or prefix of its own.';
 	END IF;
-	-- What a rename or a lost server left behind, unless objects are still catalogued there.
-	DELETE FROM cloudflux.places AS p
-	 WHERE NOT EXISTS (SELECT FROM cloudflux.storage_places AS s WHERE s.place = p.place)
-	   AND NOT EXISTS (SELECT FROM cloudflux.addresses AS a WHERE a.place = p.place);
-	INSERT INTO cloudflux.places AS p (place, provider, endpoint, bucket, prefix, region, url, home)
-	VALUES (v_server.place, v_server.provider, COALESCE(v_server.endpoint, ''), v_server.bucket,
-	        COALESCE(v_server.prefix, ''), COALESCE(v_server.region, ''), v_server.url, cloudflux.database_home())
-	ON CONFLICT (place) DO UPDATE
-	   SET provider = EXCLUDED.provider, endpoint = EXCLUDED.endpoint, bucket = EXCLUDED.bucket,
-	       prefix = EXCLUDED.prefix, region = EXCLUDED.region, url = EXCLUDED.url, home = EXCLUDED.home,
-	       capabilities = '{}', checked_at = NULL, adopted_at = now();
+	PERFORM cloudflux.write_place(v_server.place);
 	RETURN v_server.place;
 END
 $$;
@@ -337,8 +394,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	v_row record;
-	v_found jsonb := '{}';
 	v_class text;
 BEGIN
 	PERFORM cloudflux.require_place(check_storage.place);
@@ -348,39 +403,28 @@ BEGIN
 	 WHERE s.place = check_storage.place AND s.provider <> 'LOCAL'
 	   AND t.tier = 'WARM' AND t.preferred AND (t.place = s.place OR t.place IS NULL)
 	 ORDER BY t.place IS NULL, t.builtin, t.id LIMIT 1;
-	FOR v_row IN SELECT p.* FROM cloudflux.probe_place(check_storage.place, cloudflux.new_id(), COALESCE(v_class, '')) AS p LOOP
-		-- What a check could neither prove nor disprove is null, and counts as missing where it matters.
-		v_found := v_found || jsonb_build_object(v_row.check_name,
-			CASE WHEN v_row.check_name IN ('digests', 'key folds') THEN to_jsonb(v_row.found) ELSE to_jsonb(v_row.found = 1) END);
-		CONTINUE WHEN v_row.check_name IN ('digests', 'key folds');
-		check_name := v_row.check_name;
-		ok := v_row.ok;
-		detail := v_row.detail;
-		hint := v_row.hint;
-		RETURN NEXT;
-	END LOOP;
-	-- An error takes away nothing that was proven of the same store before: jobs that wait for the end of an outage rely on it.
-	UPDATE cloudflux.places AS p SET checked_at = clock_timestamp(),
-		   capabilities = v_found || COALESCE((
-			SELECT jsonb_object_agg(k.key, k.value) FROM jsonb_each(p.capabilities) AS k
-			 WHERE COALESCE(v_found -> k.key, 'null') = 'null' AND k.key NOT IN ('reachable', 'authenticated', 'list', 'clock')), '{}')
-	 WHERE p.place = check_storage.place;
+	RETURN QUERY
+	SELECT p.check_name, p.ok, p.detail, p.hint
+	  FROM cloudflux.probe_place(check_storage.place, cloudflux.new_id(), COALESCE(v_class, '')) AS p
+	 WHERE p.check_name NOT IN ('digests', 'key folds');
 END
 $$;
 
+-- The first three places that cannot be used are named, the others counted.
 CREATE FUNCTION cloudflux.places_health(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
 RETURNS record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT CASE WHEN count(b.place) = 0 THEN 'ok' WHEN count(b.place) < count(*) THEN 'degraded' ELSE 'failed' END,
+	SELECT CASE WHEN count(b.message) = 0 THEN 'ok' WHEN count(b.message) < count(*) THEN 'degraded' ELSE 'failed' END,
 	       NULL::timestamptz,
-	       CASE WHEN count(b.place) = 0 THEN count(*) || ' places, all usable'
-	            ELSE string_agg(b.message, '; ' ORDER BY b.place) END,
-	       min(b.hint)
-	  FROM cloudflux.storage_places AS s
-	  LEFT JOIN LATERAL (
-		SELECT s.place, p.message, p.hint FROM cloudflux.place_problem(s.place, false) AS p
-		 WHERE p.sqlstate IS NOT NULL) AS b ON true;
+	       CASE WHEN count(b.message) = 0 THEN count(*) || ' places, all usable'
+	            ELSE format('%s of %s places cannot be used: ', count(b.message), count(*))
+	                 || string_agg(b.message, '; ' ORDER BY b.place) FILTER (WHERE b.nth <= 3)
+	                 || CASE WHEN count(b.message) > 3 THEN format('; and %s more', count(b.message) - 3) ELSE '' END END,
+	       min(b.hint) FILTER (WHERE b.message IS NOT NULL AND b.nth = 1)
+	  FROM (SELECT s.place, p.message, p.hint, row_number() OVER (PARTITION BY p.message IS NULL ORDER BY s.place) AS nth
+	          FROM cloudflux.storage_places AS s
+	          LEFT JOIN LATERAL cloudflux.place_problem(s.place, false) AS p ON true) AS b;
 END;
 
 INSERT INTO cloudflux.health_checks (component, room, function_name, builtin)
@@ -640,9 +684,11 @@ SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('cl
 
 GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
 GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places, cloudflux.credentials, cloudflux.attribute_mappings TO cloudflux_viewer, cloudflux_worker;
+-- (On places for the sake of its trigger's hint.)
 GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
 
-REVOKE ALL ON FUNCTION cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
+REVOKE ALL ON FUNCTION cloudflux.guard_places(), cloudflux.record_place(text, text), cloudflux.write_place(text),
+	cloudflux.record_checks(text, text[], int[]), cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
 	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
 	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
 	cloudflux.set_credentials(text, jsonb, text), cloudflux.forget_credentials(text, text), cloudflux.rotate_credentials(),
@@ -663,7 +709,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux
 GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text, text),
 	cloudflux.store_object(text, text, bytea, text, jsonb, text), cloudflux.set_credentials(text, jsonb, text),
 	cloudflux.forget_credentials(text, text) TO cloudflux_user;
-GRANT EXECUTE ON FUNCTION cloudflux.rotate_credentials(), cloudflux.database_home(), cloudflux.adopt_storage(text),
+GRANT EXECUTE ON FUNCTION cloudflux.rotate_credentials(), cloudflux.database_home(), cloudflux.write_place(text), cloudflux.adopt_storage(text),
 	cloudflux.add_storage(text, text, text, jsonb),
 	cloudflux.drop_storage(text), cloudflux.probe_place(text, text, text), cloudflux.check_storage(text) TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval),
@@ -726,6 +772,11 @@ COMMENT ON FUNCTION cloudflux.place_problem(text, boolean) IS
 	'What keeps a place from being used (p_for_write: from being written) on the authority of its owner: SQLSTATE, message, detail and hint. All NULL = nothing. Changes nothing and touches no object.';
 COMMENT ON FUNCTION cloudflux.require_place(text) IS 'Raises 02000, with the known places as hint, when there is no place of that name.';
 COMMENT ON FUNCTION cloudflux.database_home() IS 'Which database this is: system identifier of the server / oid.';
+COMMENT ON FUNCTION cloudflux.guard_places() IS 'Trigger function: only the functions of the storage room write cloudflux.places (42501).';
+COMMENT ON TRIGGER places_guard ON cloudflux.places IS 'Refuses direct writes: movers rely on what the rows say of a store.';
+COMMENT ON FUNCTION cloudflux.record_place(text, text) IS 'What write_place() does as the owner of cloudflux.places: takes in what a foreign server says now.';
+COMMENT ON FUNCTION cloudflux.write_place(text) IS 'Second half of adopt_storage(): records what a foreign server says now, if it belongs to the caller (42501).';
+COMMENT ON FUNCTION cloudflux.record_checks(text, text[], int[]) IS 'What probe_place() does as the owner of cloudflux.places: keeps what it found.';
 COMMENT ON FUNCTION cloudflux.adopt_storage(text) IS
 	'Confirms what a foreign server says now as the place to be used, after CREATE SERVER, ALTER SERVER or a rename, and returns its name. Only for who owns the server (42501). A place at the address of another one is refused with 42710.';
 COMMENT ON FUNCTION cloudflux.add_storage(text, text, text, jsonb) IS
@@ -744,11 +795,11 @@ COMMENT ON COLUMN cloudflux.credentials.place IS 'Name of the place.';
 COMMENT ON COLUMN cloudflux.credentials.role_name IS 'Role whose credentials they are; public = all roles that have none of their own.';
 COMMENT ON COLUMN cloudflux.credentials.credential IS 'Name of the credential.';
 COMMENT ON COLUMN cloudflux.credentials.key_id IS 'Key that it is sealed under, of cloudflux.credential_keys().';
-COMMENT ON FUNCTION cloudflux.probe_place(text, text, text) IS 'The checks of check_storage(); p_tag names the throw-away objects, p_other_class is a storage class to be tried. found is 1 (proven), 0 (disproven) or NULL; of the row digests it holds bits.';
+COMMENT ON FUNCTION cloudflux.probe_place(text, text, text) IS 'The checks of check_storage(); p_tag names the throw-away objects, p_other_class is a storage class to be tried. found is 1 (proven), 0 (disproven) or NULL; of the row digests it holds bits. What is found is kept in places.capabilities.';
 COMMENT ON FUNCTION cloudflux.check_storage(text) IS
 	'Proves what a place can do, with throw-away objects that it removes again, a row per check: reachable, authenticated, list, write, conditional write, checksums, conditional read, conditional delete, copy, conditional copy, keys (is one taken for another), tiers, clock. What it proves is kept in places.capabilities and limits what moves do: a place that was not seen to honour conditional deletes keeps its sources. The objects are named cloudflux-check/…; they cost a few requests.';
 COMMENT ON FUNCTION cloudflux.places_health() IS
-	'Health check of the component storage: ok when every place can be read, degraded or failed with the reasons otherwise.';
+	'Health check of the component storage: ok when every place can be read, degraded or failed with the reasons of the first three otherwise.';
 COMMENT ON FUNCTION cloudflux.list_objects(text, text) IS
 	'Objects of a place whose keys begin with prefix, in no particular order, as they lie there now (not as the catalog has them). A key that is no valid text comes as key_bytes with object_key NULL. accessed_at is NULL where the store does not know it. Entries that cannot be read are counted in a warning.';
 COMMENT ON FUNCTION cloudflux.stat_object(text, text) IS

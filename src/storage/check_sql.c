@@ -3,14 +3,16 @@
  *		Does a place work, and what can it do: one row per check.
  *
  * probe_place() is what check_storage() calls: it opens the place and runs the checks (probe_sql.c), to their end whatever
- * fails, so that one call shows all that is wrong. place_problem() only looks, and is what health() asks.
+ * fails, so that one call shows all that is wrong; what it proves is kept. place_problem() only looks, and is what health() asks.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -21,6 +23,15 @@
 
 PG_FUNCTION_INFO_V1(cloudflux_probe_place);
 PG_FUNCTION_INFO_V1(cloudflux_place_problem);
+
+/* What a probe tells of: rows for the caller, and what is kept of them. */
+typedef struct Told
+{
+	ReturnSetInfo *rsinfo;
+	MemoryContext context;
+	ArrayBuildState *names;
+	ArrayBuildState *found;
+} Told;
 
 static void probe_told(CfProbe *probe, const char *name, CfProbeFound found, bool good, const char *detail, const char *hint);
 static void probe_released(void *arg);
@@ -37,13 +48,15 @@ cloudflux_probe_place(PG_FUNCTION_ARGS)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cloudflux probe", ALLOCSET_SMALL_SIZES);
 	CfAllocator allocator = cf_arena_context(context);
 	CfProbe    *probe = MemoryContextAllocZero(context, sizeof(CfProbe));
+	Told		told = {.context = CurrentMemoryContext};
 
 	CF_ABI_CHECK();
 	PreventCommandIfReadOnly("check_storage()");
 	InitMaterializedSRF(fcinfo, 0);
+	told.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	probe->context = context;
 	probe->told = probe_told;
-	probe->told_arg = fcinfo->resultinfo;
+	probe->told_arg = &told;
 	probe->tag = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	probe->other_class = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	cf_arena_init(&probe->arena, &allocator, 8192, 0);
@@ -64,6 +77,8 @@ cloudflux_probe_place(PG_FUNCTION_ARGS)
 		cf_probe_run(probe);
 	}
 	MemoryContextDelete(context);
+	if (told.names != NULL)
+		cf_places_record_checks(name, makeArrayResult(told.names, told.context), makeArrayResult(told.found, told.context));
 	return (Datum) 0;
 }
 
@@ -78,7 +93,7 @@ probe_released(void *arg)
 static void
 probe_told(CfProbe *probe, const char *name, CfProbeFound found, bool good, const char *detail, const char *hint)
 {
-	ReturnSetInfo *rsinfo = probe->told_arg;
+	Told	   *told = probe->told_arg;
 	Datum		values[5];
 	bool		nulls[5] = {false};
 
@@ -90,7 +105,9 @@ probe_told(CfProbe *probe, const char *name, CfProbeFound found, bool good, cons
 	values[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(hint);
 	nulls[4] = found == CF_PROBE_NOTHING;
 	values[4] = Int32GetDatum(found);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	tuplestore_putvalues(told->rsinfo->setResult, told->rsinfo->setDesc, values, nulls);
+	told->names = accumArrayResult(told->names, values[0], false, TEXTOID, told->context);
+	told->found = accumArrayResult(told->found, values[4], nulls[4], INT4OID, told->context);
 }
 
 /*

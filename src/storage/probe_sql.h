@@ -62,6 +62,9 @@ extern void cf_probe_failed(CfProbe *probe, const char *name);
 extern CfStep cf_probe_put(CfProbe *probe, const char *key, const char *text, const char *class, const char *suffix, CfObjectStat *stat);
 extern void cf_probe_not_tried(CfProbe *probe, const char *name);
 
+/* adoption_sql.c: keeps what the checks of a place have found, arrays of text and of int4 (1, 0, NULL; bits for digests and key folds). */
+extern void cf_places_record_checks(const char *place, Datum names, Datum found);
+
 /* probe_delete_sql.c */
 extern void cf_probe_conditional_delete(CfProbe *probe);
 extern void cf_probe_versioned_delete(CfProbe *probe);

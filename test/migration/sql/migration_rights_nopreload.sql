@@ -63,6 +63,18 @@ SELECT split_part(outcome($$SELECT cloudflux.migrate('a', 'archive')$$), E'\n', 
 SELECT split_part(outcome(format('SELECT cloudflux.cancel_migration(%L)', :'job')), E'\n', 1);
 SET ROLE regress_admin;
 SELECT cloudflux.pause_migration(:'job'), cloudflux.resume_migration(:'job');
+-- nor does an administrator write what movers believe
+SELECT split_part(outcome(q), E'\n', 1) AS outcome, q AS statement FROM unnest(ARRAY[
+	$$UPDATE cloudflux.places SET capabilities = '{"conditional delete": true}'$$,
+	$$DELETE FROM cloudflux.places$$,
+	$$UPDATE cloudflux.job_queue SET phase = 'deleting_source'$$,
+	$$DELETE FROM cloudflux.job_queue$$,
+	$$UPDATE cloudflux.migration_jobs SET source_version = 'x'$$,
+	$$UPDATE cloudflux.job_uploads SET handle = 'x'$$,
+	$$INSERT INTO cloudflux.job_parts VALUES ('a', 'x', 1, 0, 1, '', '')$$,
+	$$INSERT INTO cloudflux.addresses (place, object_key, file_id, state) VALUES ('archive', 'x', 'a', 'replica')$$,
+	$$DELETE FROM cloudflux.addresses$$,
+	$$UPDATE cloudflux.object_versions SET version = 'x'$$]) WITH ORDINALITY u(q, n) ORDER BY n;
 
 -- rights are checked again when the job is taken
 RESET ROLE;

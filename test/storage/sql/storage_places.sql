@@ -60,6 +60,11 @@ SELECT check_name, ok, detail, hint FROM cloudflux.check_storage('elsewhere');
 SELECT status, detail, hint FROM cloudflux.places_health();
 SELECT cloudflux.drop_storage('elsewhere');
 
+-- of many places that cannot be used the first are named, the others counted
+SELECT count(cloudflux.add_storage('many' || n, 'S3', 'bucket' || n, '{"region": "eu-west-1", "endpoint": "https://store.invalid"}')) FROM generate_series(1, 5) AS n;
+DO $$ BEGIN FOR n IN 1 .. 5 LOOP EXECUTE format('ALTER SERVER many%s OPTIONS (SET bucket %L)', n, 'other' || n); END LOOP; END $$;
+SELECT status, detail, hint FROM cloudflux.places_health();
+SELECT count(cloudflux.drop_storage('many' || n)) FROM generate_series(1, 5) AS n;
 -- names and arguments of add_storage()
 SELECT cloudflux.add_storage(NULL, 'LOCAL', '/a');
 SELECT cloudflux.add_storage(repeat('x', 64), 'LOCAL', '/a');
@@ -122,6 +127,19 @@ SELECT * FROM attempt('SELECT cloudflux.list_objects(''a'')', 'ROOT');
 SELECT * FROM attempt('SELECT cloudflux.store_object(''a'', ''k'', ''x'')', 'ROOT');
 SELECT * FROM attempt('SELECT cloudflux.add_storage(''s'', ''LOCAL'', ''/a'')', 'ROOT');
 SELECT * FROM attempt('INSERT INTO cloudflux.places (place, provider, bucket, url) VALUES (''x'', ''AWS'', ''b'', ''s3://b/'')', 'ROOT');
+RESET ROLE;
+-- an administrator may do what the functions do, and not write what movers believe
+SET ROLE regress_admin;
+SELECT * FROM attempt('UPDATE cloudflux.places SET capabilities = ''{"conditional delete": true}'' WHERE place = ''a''', 'ROOT');
+SELECT * FROM attempt('INSERT INTO cloudflux.places (place, provider, bucket, url) VALUES (''x'', ''AWS'', ''b'', ''s3://b/'')', 'ROOT');
+SELECT * FROM attempt('DELETE FROM cloudflux.places', 'ROOT');
+SELECT * FROM attempt('TRUNCATE cloudflux.places', 'ROOT');
+SELECT * FROM attempt('SELECT cloudflux.record_checks(''a'', ''{conditional delete}'', ''{1}'')', 'ROOT');
+SELECT * FROM attempt('SELECT cloudflux.record_place(''a'', ''regress_admin'')', 'ROOT');
+SELECT * FROM attempt('SELECT cloudflux.write_place(''a'')', 'ROOT');
+SELECT cloudflux.add_storage('hers', 'S3', 'bucket', '{"region": "eu-west-1", "endpoint": "https://store.invalid"}');
+SELECT place, owner FROM cloudflux.places WHERE place = 'hers';
+SELECT cloudflux.adopt_storage('hers'), cloudflux.drop_storage('hers');
 RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER a TO regress_user;
 SET ROLE regress_user;
