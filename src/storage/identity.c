@@ -113,11 +113,7 @@ cf_identity_token(const CfPlace *place, const char *path, CfArena *arena, char *
 bool
 cf_identity_endpoint(const CfPlace *place, const char *endpoint, CfError *err)
 {
-	CfError		ignored;
-	CfUrl		url;
-
-	if (strlen(endpoint) <= 255 && cf_url_split(endpoint, &url, &ignored) && url.query[0] == '\0' &&
-		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
+	if (strlen(endpoint) <= 255 && cf_remote_host(endpoint))
 		return true;
 	cf_error_set(err, CF_ERR_INPUT, "credentials of place \"%s\" cannot be asked for: \"%.100s\" is no address", place->name,
 				 endpoint);

@@ -76,6 +76,8 @@ typedef struct CfAzureState
 	bool		copied_known;
 } CfAzureState;
 
+extern const CfAttributeRule *cf_azure_attributes(const CfPlace *place);	/* azure_attributes.c */
+
 /* azure_driver.c */
 extern CfAzureState *cf_azure_state(CfOp *op);
 extern bool cf_azure_key_check(const CfPlace *place, const char *key, CfError *err);

@@ -75,13 +75,10 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 	(void) ctx;
 	if (response->status >= 400 && refuses_range_digest(request, response))
 		return CF_NET_FINAL;
-	if (response->status == 429 || (response->status == 503 && strcmp(code, "ServerBusy") == 0))
+	if (response->status == 503 && strcmp(code, "ServerBusy") == 0)
 		return CF_NET_SLOW_DOWN;
-	if (response->status == 408 || (response->status >= 500 && response->status != 501 && response->status != 505) ||
-		response->truncated)
-		return CF_NET_RETRY;
-	if (response->status == 401)
-		return CF_NET_REAUTHENTICATE;
+	if (cf_remote_verdict(response) != CF_NET_FINAL)
+		return cf_remote_verdict(response);
 	if (response->status != 403 || strcmp(code, "AuthenticationFailed") != 0 ||
 		!cf_remote_time(cf_net_answer(response, "date"), &theirs))
 		return CF_NET_FINAL;
@@ -154,7 +151,6 @@ error_texts(const CfResponse *response, CfRemoteTold *texts)
 	size_t		length;
 	char	   *line;
 
-	memset(texts, 0, sizeof(*texts));
 	if (response->body != NULL && response->body_bytes > 0)
 		(void) cf_xml_parse(response->body, response->body_bytes, take_error_text, texts, &ignored);
 	if (code[0] != '\0')
@@ -200,11 +196,11 @@ CfStep
 cf_azure_fail(CfOp *op, const char *what, const char *key)
 {
 	int			status = op->response.status;
-	CfRemoteTold told;
+	CfRemoteTold told = cf_remote_told(&op->response);
 
 	error_texts(&op->response, &told);
-	told.kind = status == 409 ? CF_ERR_STATE : cf_remote_kind(status);
-	told.retryable = status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505);
+	if (status == 409)
+		told.kind = CF_ERR_STATE;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 	{
 		if (strcmp(codes[i].code, told.code) != 0)

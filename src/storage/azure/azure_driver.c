@@ -14,7 +14,6 @@
 
 #include "storage/azure/azure.h"
 #include "storage/identity.h"
-#include "storage/utf8.h"
 
 #define SEGMENT_MAX 254
 #define SEGMENTS_MAX 254
@@ -22,7 +21,6 @@
 
 static bool azure_validate(const CfPlace *place, CfError *err);
 static void azure_caps(const CfPlace *place, CfCaps *caps);
-static const CfAttributeRule *azure_attributes(const CfPlace *place);
 static void azure_end(CfOp *op);
 
 static const char *const azure_options[] = {
@@ -30,6 +28,10 @@ static const char *const azure_options[] = {
 };
 static const char *const azure_credentials[] = {
 	"account_key", "sas_token", "tenant_id", "client_id", "client_secret", "federated_token", NULL
+};
+
+static const CfRemoteChoice priorities = {
+	"restore_priority", {"Standard", "High"}, "Azure knows Standard (up to 15 hours) and High (often under one hour, dearer)."
 };
 
 static const char *const azure_sources[] = {"environment", "web_identity", "managed_identity", NULL};
@@ -50,7 +52,7 @@ const CfDriver cf_storage_azure_driver = {
 	.uploads_find = cf_azure_uploads_find,
 	.remove = cf_azure_remove,
 	.list = cf_azure_list,
-	.attributes = azure_attributes,
+	.attributes = cf_azure_attributes,
 	.end = azure_end,
 	.options = azure_options,
 	.credentials = azure_credentials,
@@ -81,7 +83,6 @@ static bool
 azure_validate(const CfPlace *place, CfError *err)
 {
 	const char *authority = cf_storage_option(place, "authority");
-	const char *priority = cf_storage_option(place, "restore_priority");
 	size_t		prefix_bytes = strlen(place->prefix);
 	char		account[64];
 	CfUrl		url;
@@ -110,12 +111,7 @@ azure_validate(const CfPlace *place, CfError *err)
 		cf_error_set(err, CF_ERR_INPUT, "storage class \"%s\" is none of Azure's", place->storage_class);
 		return cf_error_hint(err, "Classes are Hot, Cool, Cold, Archive, or as in the price book (HOT_LRS, COOL_ZRS, …).");
 	}
-	if (priority[0] != '\0' && strcmp(priority, "Standard") != 0 && strcmp(priority, "High") != 0)
-	{
-		cf_error_set(err, CF_ERR_INPUT, "invalid value \"%s\" for option \"restore_priority\" of place \"%s\"", priority, place->name);
-		return cf_error_hint(err, "Azure knows Standard (up to 15 hours) and High (often under one hour, dearer).");
-	}
-	return true;
+	return cf_remote_choices_check(place, &priorities, 1, err);
 }
 
 /*
@@ -145,25 +141,6 @@ azure_caps(const CfPlace *place, CfCaps *caps)
 	caps->part_min_bytes = CF_AZURE_PART_MIN;
 	caps->part_max_bytes = CF_AZURE_BLOCK_MAX;
 	caps->parts_max = CF_AZURE_BLOCKS_MAX;
-}
-
-/* azure_attributes tells what a blob holds besides bytes. */
-static const CfAttributeRule *
-azure_attributes(const CfPlace *place)
-{
-	static const CfAttributeRule rules[CF_ATTRIBUTES] = {
-		[CF_ATTRIBUTE_CONTENT_TYPE] = {.held_as = "x-ms-blob-content-type", .values = CF_CHARSET_ASCII},
-		[CF_ATTRIBUTE_CONTENT_ENCODING] = {.held_as = "x-ms-blob-content-encoding", .values = CF_CHARSET_ASCII},
-		[CF_ATTRIBUTE_CONTENT_LANGUAGE] = {.held_as = "x-ms-blob-content-language", .values = CF_CHARSET_ASCII},
-		[CF_ATTRIBUTE_CONTENT_DISPOSITION] = {.held_as = "x-ms-blob-content-disposition", .values = CF_CHARSET_ASCII},
-		[CF_ATTRIBUTE_CACHE_CONTROL] = {.held_as = "x-ms-blob-cache-control", .values = CF_CHARSET_ASCII},
-		[CF_ATTRIBUTE_METADATA] = {.held_as = "x-ms-meta-*", .names = CF_CHARSET_WORD, .values = CF_CHARSET_ASCII, .bytes_max = CF_AZURE_METADATA_MAX, .own_bytes = 256 + 64},
-		[CF_ATTRIBUTE_TAGS] = {.held_as = "x-ms-tags", .names = CF_CHARSET_AZURE_TAG, .values = CF_CHARSET_AZURE_TAG, .count_max = 10, .name_max = 128, .value_max = 256},
-		[CF_ATTRIBUTE_MODIFIED_AT] = {.held_as = "x-ms-meta-mtime", .values = CF_CHARSET_RFC3339},
-	};
-
-	(void) place;
-	return rules;
 }
 
 /* cf_azure_tier translates a class, in Azure's words or the price book's (HOT_LRS), to the word of x-ms-access-tier. */
@@ -222,32 +199,20 @@ cf_azure_account(const CfPlace *place, char account[64])
 bool
 cf_azure_key_check(const CfPlace *place, const char *key, CfError *err)
 {
-	size_t		bytes = strlen(place->prefix) + strnlen(key, CF_STORAGE_KEY_MAX + 1);
 	const char *segment = key;
 	int			segments = 1;
 	char		shown[CF_REMOTE_SHOWN];
 
-	if (key[0] == '\0')
-		return cf_error_set(err, CF_ERR_INPUT, "a key cannot be empty");
-	cf_utf8_shown(shown, sizeof(shown), key);
-	if (bytes > CF_STORAGE_KEY_MAX)
-		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: at most %d bytes with the prefix", shown, CF_STORAGE_KEY_MAX);
-	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
+	if (!cf_remote_key_check(place, key, shown, err))
+		return false;
+	if (strchr(key, '\\') != NULL)
 	{
-		size_t		length = cf_utf8_length(s);
-
-		if (*s < 0x20 || *s == 0x7f)
-			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
-		if (*s == '\\')
-		{
-			cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a backslash", shown);
-			return cf_error_hint(err, "Azure takes it for a slash, and two keys would become one.");
-		}
-		/* A listing is XML, which has no U+FFFE and U+FFFF. */
-		if (length == 0 || (length == 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
-			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
-		s += length;
+		cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a backslash", shown);
+		return cf_error_hint(err, "Azure takes it for a slash, and two keys would become one.");
 	}
+	/* A listing is XML, which has no U+FFFE and U+FFFF. */
+	if (strstr(key, "\xef\xbf\xbe") != NULL || strstr(key, "\xef\xbf\xbf") != NULL)
+		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
 	for (;;)
 	{
 		size_t		length = strcspn(segment, "/");
@@ -281,42 +246,24 @@ cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *
 	char		account[64];
 	size_t		endpoint_bytes = strlen(place->endpoint);
 
+	while (endpoint_bytes > 0 && place->endpoint[endpoint_bytes - 1] == '/')
+		endpoint_bytes--;
 	if (endpoint_bytes > 0)
-	{
-		while (endpoint_bytes > 0 && place->endpoint[endpoint_bytes - 1] == '/')
-			endpoint_bytes--;
 		cf_remote_text_add_bytes(&text, place->endpoint, endpoint_bytes);
-	}
 	else if (cf_azure_account(place, account))
-	{
-		cf_remote_text_add(&text, "https://");
-		cf_remote_text_add(&text, account);
-		cf_remote_text_add(&text, ".blob.core.windows.net");
-	}
-	cf_remote_text_add(&text, "/");
-	cf_remote_text_add(&text, place->bucket);
+		cf_remote_text_format(&text, "https://%s.blob.core.windows.net", account);
+	cf_remote_text_format(&text, "/%s", place->bucket);
 	if (key != NULL)
 	{
-		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
-		char	   *encoded = cf_url_encode(arena, key, strlen(key), true);
-
-		if (prefix == NULL || encoded == NULL)
-			return NULL;
 		cf_remote_text_add(&text, "/");
-		cf_remote_text_add(&text, prefix);
-		cf_remote_text_add(&text, encoded);
+		cf_remote_text_path(&text, place->prefix);
+		cf_remote_text_path(&text, key);
 	}
 	if (query != NULL && query[0] != '\0')
-	{
-		cf_remote_text_add(&text, "?");
-		cf_remote_text_add(&text, query);
-	}
+		cf_remote_text_format(&text, "?%s", query);
 	if (sas != NULL && sas[0] != '\0')
-	{
-		cf_remote_text_add(&text, query != NULL && query[0] != '\0' ? "&" : "?");
-		cf_remote_text_add(&text, sas[0] == '?' ? sas + 1 : sas);
-	}
-	return text.failed ? NULL : text.data;
+		cf_remote_text_format(&text, "%s%s", query != NULL && query[0] != '\0' ? "&" : "?", sas[0] == '?' ? sas + 1 : sas);
+	return cf_remote_text_end(&text);
 }
 
 /* cf_azure_state gives what the op remembers; NULL = out of memory, told in op->err. */

@@ -120,6 +120,8 @@ cf_gcs_number(const char *text, int64_t *number)
 	return cf_remote_number(text, CF_GCS_NUMBER_MAX, number);
 }
 
+extern const CfAttributeRule *cf_gcs_attributes(const CfPlace *place);	/* gcs_attributes.c */
+
 /* gcs_driver.c */
 extern CfGcsState *cf_gcs_state(CfOp *op);
 extern bool cf_gcs_keep_text(CfOp *op, char **kept, const char *text);

@@ -19,34 +19,18 @@ static const char *metadata_read(CfOp *op, const json_t *metadata, bool *good);
 CfNetVerdict
 cf_gcs_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 {
+	json_t	   *error;
+	bool		limited;
+
 	(void) request;
 	(void) ctx;
-	if (response->truncated)
-		return CF_NET_RETRY;
-	switch (response->status)
-	{
-		case 401:
-			return CF_NET_REAUTHENTICATE;
-		case 408:
-		case 500:
-		case 502:
-		case 503:
-		case 504:
-			return CF_NET_RETRY;
-		case 429:
-			return CF_NET_SLOW_DOWN;
-		case 403:
-			{
-				/* What the older error table calls rateLimitExceeded came as a 403. */
-				json_t	   *error = body_read(response);
-				bool		limited = strstr(error_reason(error), "ateLimitExceeded") != NULL;
-
-				json_decref(error);
-				return limited ? CF_NET_SLOW_DOWN : CF_NET_FINAL;
-			}
-		default:
-			return cf_gcs_error_inside(response) ? CF_NET_RETRY : CF_NET_FINAL;
-	}
+	if (response->status != 403)
+		return cf_gcs_error_inside(response) ? CF_NET_RETRY : cf_remote_verdict(response);
+	/* What the older error table calls rateLimitExceeded came as a 403. */
+	error = body_read(response);
+	limited = strstr(error_reason(error), "ateLimitExceeded") != NULL;
+	json_decref(error);
+	return limited ? CF_NET_SLOW_DOWN : CF_NET_FINAL;
 }
 
 /* cf_gcs_error_inside tells whether an answer of success holds an error: read as a listing, it would say that nothing is there. */
@@ -268,10 +252,12 @@ cf_gcs_fail(CfOp *op, const char *what, const char *key)
 {
 	const CfPlace *place = op->place;
 	int			status = op->response.status;
-	CfRemoteTold told = {.kind = status == 429 ? CF_ERR_BUSY : cf_remote_kind(status)};
+	CfRemoteTold told = cf_remote_told(&op->response);
 	json_t	   *error = body_read(&op->response);
 
-	told.retryable = status == 408 || status == 409 || status == 429 || (status >= 500 && status != 501 && status != 505);
+	if (status == 429)
+		told.kind = CF_ERR_BUSY;
+	told.retryable |= status == 409;
 	if (told.kind == CF_ERR_IO && !told.retryable)
 		told.kind = CF_ERR_UNSUPPORTED;
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)

@@ -18,9 +18,9 @@
 static bool gcs_stranger(const CfOp *op);
 static bool gcs_validate(const CfPlace *place, CfError *err);
 static void gcs_caps(const CfPlace *place, CfCaps *caps);
-static const CfAttributeRule *gcs_attributes(const CfPlace *place);
 static bool gcs_key_check(const CfPlace *place, const char *key, CfError *err);
 static void gcs_end(CfOp *op);
+static CfStep send_to(CfOp *op, int phase, const char *path, const char *query, va_list args);
 static bool bucket_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool class_check(const CfPlace *place, CfError *err);
@@ -28,6 +28,9 @@ static bool class_check(const CfPlace *place, CfError *err);
 static const char *const gcs_options[] = {"user_project", "metadata_endpoint", "uploads", NULL};
 static const char *const gcs_credentials[] = {"service_account_key", "access_token", NULL};
 static const char *const gcs_sources[] = {"environment", "web_identity", "metadata_server", NULL};
+static const CfRemoteChoice uploads = {
+	"uploads", {"session", "compose"}, "It is compose (parts side by side, the default) or session (one stream)."
+};
 static const char *const gcs_classes[] = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", NULL};
 
 const CfDriver cf_storage_gcs_driver = {
@@ -46,7 +49,7 @@ const CfDriver cf_storage_gcs_driver = {
 	.uploads_find = cf_gcs_uploads_find,
 	.remove = cf_gcs_remove,
 	.list = cf_gcs_list,
-	.attributes = gcs_attributes,
+	.attributes = cf_gcs_attributes,
 	.end = gcs_end,
 	.options = gcs_options,
 	.credentials = gcs_credentials,
@@ -64,15 +67,11 @@ static bool
 gcs_validate(const CfPlace *place, CfError *err)
 {
 	const char *project = cf_storage_option(place, "user_project");
-	const char *uploads = cf_storage_option(place, "uploads");
 
 	if (!bucket_check(place, err) || !endpoint_check(place, err) || !class_check(place, err) || !cf_identity_options_check(place, err))
 		return false;
-	if (uploads[0] != '\0' && strcmp(uploads, "session") != 0 && strcmp(uploads, "compose") != 0)
-	{
-		cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"uploads\" of place \"%s\"", place->name);
-		return cf_error_hint(err, "It is compose (parts side by side, the default) or session (one stream).");
-	}
+	if (!cf_remote_choices_check(place, &uploads, 1, err))
+		return false;
 	if (strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != strlen(project))
 		return cf_error_set(err, CF_ERR_INPUT, "invalid value for option \"user_project\" of place \"%s\"", place->name);
 	if (strlen(place->prefix) > CF_STORAGE_KEY_MAX - sizeof(CF_GCS_PARTS) - 128)
@@ -98,14 +97,7 @@ bucket_check(const CfPlace *place, CfError *err)
 static bool
 endpoint_check(const CfPlace *place, CfError *err)
 {
-	CfUrl		url;
-
-	if (place->endpoint[0] == '\0')
-		return true;
-	if (!cf_url_split(place->endpoint, &url, err))
-		return false;
-	if (strlen(place->endpoint) <= 512 && url.query[0] == '\0' &&
-		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
+	if (place->endpoint[0] == '\0' || cf_remote_host(place->endpoint))
 		return true;
 	cf_error_set(err, CF_ERR_INPUT, "invalid endpoint of place \"%s\"", place->name);
 	return cf_error_hint(err, "It is a scheme, a host and perhaps a port: https://storage.googleapis.com");
@@ -153,46 +145,13 @@ gcs_caps(const CfPlace *place, CfCaps *caps)
 	};
 }
 
-/* gcs_attributes tells what an object holds besides bytes. There is nothing like tags. */
-static const CfAttributeRule *
-gcs_attributes(const CfPlace *place)
-{
-	static const CfAttributeRule rules[CF_ATTRIBUTES] = {
-		[CF_ATTRIBUTE_CONTENT_TYPE] = {.held_as = "contentType", .values = CF_CHARSET_UTF8},
-		[CF_ATTRIBUTE_CONTENT_ENCODING] = {.held_as = "contentEncoding", .values = CF_CHARSET_UTF8},
-		[CF_ATTRIBUTE_CONTENT_LANGUAGE] = {.held_as = "contentLanguage", .values = CF_CHARSET_UTF8},
-		[CF_ATTRIBUTE_CONTENT_DISPOSITION] = {.held_as = "contentDisposition", .values = CF_CHARSET_UTF8},
-		[CF_ATTRIBUTE_CACHE_CONTROL] = {.held_as = "cacheControl", .values = CF_CHARSET_UTF8},
-		[CF_ATTRIBUTE_METADATA] = {.held_as = "metadata.*", .names = CF_CHARSET_NAME, .values = CF_CHARSET_UTF8, .bytes_max = 8192, .own_bytes = 192},
-		[CF_ATTRIBUTE_MODIFIED_AT] = {.held_as = "metadata.mtime", .values = CF_CHARSET_RFC3339},
-	};
-
-	(void) place;
-	return rules;
-}
-
 static bool
 gcs_key_check(const CfPlace *place, const char *key, CfError *err)
 {
-	size_t		length = strnlen(key, CF_STORAGE_KEY_MAX + 1) + strlen(place->prefix);
-	char		shown[256];
+	char		shown[CF_REMOTE_SHOWN];
 
-	cf_utf8_shown(shown, sizeof(shown), key);
-	if (key[0] == '\0')
-		return cf_error_set(err, CF_ERR_INPUT, "a key cannot be empty");
-	if (length > CF_STORAGE_KEY_MAX)
-		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: at most %d bytes with the prefix", shown,
-							CF_STORAGE_KEY_MAX);
-	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
-	{
-		size_t		sequence = cf_utf8_length(s);
-
-		if (*s < 0x20 || *s == 0x7f)
-			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
-		if (sequence == 0)
-			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
-		s += sequence;
-	}
+	if (!cf_remote_key_check(place, key, shown, err))
+		return false;
 	for (const char *segment = key;; segment++)
 	{
 		size_t		bytes = strcspn(segment, "/");
@@ -296,16 +255,24 @@ cf_gcs_name(CfOp *op, const char *key)
 CfStep
 cf_gcs_send(CfOp *op, int phase, const char *path, const char *query, ...)
 {
+	va_list		args;
+	CfStep		step;
+
+	va_start(args, query);
+	step = send_to(op, phase, path, query, args);
+	va_end(args);
+	return step;
+}
+
+static CfStep
+send_to(CfOp *op, int phase, const char *path, const char *query, va_list args)
+{
 	const char *endpoint = cf_gcs_endpoint(op->place);
 	const char *project = cf_storage_option(op->place, "user_project");
 	size_t		endpoint_bytes = strlen(endpoint);
 	char		asked[4 * CF_GCS_NAME_MAX];
-	va_list		args;
-	int			length;
+	int			length = vsnprintf(asked, sizeof(asked), query, args);
 
-	va_start(args, query);
-	length = vsnprintf(asked, sizeof(asked), query, args);
-	va_end(args);
 	if (path == NULL)
 		return cf_remote_memory(op);
 	if (length < 0 || (size_t) length >= sizeof(asked))
@@ -313,14 +280,13 @@ cf_gcs_send(CfOp *op, int phase, const char *path, const char *query, ...)
 	if (endpoint[endpoint_bytes - 1] == '/')
 		endpoint_bytes--;
 	op->request.url = cf_remote_format(&op->request_arena, "%.*s%s%s%s%s%s", (int) endpoint_bytes, endpoint, path,
-									length > 0 || project[0] != '\0' ? "?" : "", asked,
-									project[0] == '\0' ? "" : length > 0 ? "&userProject=" : "userProject=", project);
+									   length > 0 || project[0] != '\0' ? "?" : "", asked,
+									   project[0] == '\0' ? "" : length > 0 ? "&userProject=" : "userProject=", project);
 	if (op->request.url == NULL)
 		return cf_remote_memory(op);
 	op->request.sign = cf_gcs_sign;
 	op->request.classify = cf_gcs_classify;
-	op->phase = phase;
-	return CF_STEP_SEND;
+	return cf_remote_send(op, phase);
 }
 
 /* cf_gcs_send_json is cf_gcs_send with a JSON body, which it takes over; NULL = there was no memory for it. */
@@ -329,22 +295,19 @@ cf_gcs_send_json(CfOp *op, int phase, json_t *body, const char *path, const char
 {
 	char	   *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 	char	   *kept = text == NULL ? NULL : cf_arena_strdup(&op->request_arena, text);
-	char		asked[4 * CF_GCS_NAME_MAX];
 	va_list		args;
-	int			length;
+	CfStep		step;
 
-	va_start(args, query);
-	length = vsnprintf(asked, sizeof(asked), query, args);
-	va_end(args);
 	json_decref(body);
 	free(text);
 	if (kept == NULL)
 		return cf_remote_memory(op);
-	if (length < 0 || (size_t) length >= sizeof(asked))
-		return cf_remote_fails(op, CF_ERR_INPUT, "request to place \"%s\" is too long", op->place->name);
 	op->request.body = kept;
 	op->request.body_bytes = strlen(kept);
 	if (!cf_net_header(&op->request, "Content-Type", "application/json; charset=UTF-8", &op->err))
-		return CF_STEP_ERROR;
-	return cf_gcs_send(op, phase, path, "%s", asked);
+		return cf_remote_error(op);
+	va_start(args, query);
+	step = send_to(op, phase, path, query, args);
+	va_end(args);
+	return step;
 }

@@ -58,6 +58,7 @@ extern void cf_remote_text_add_bytes(CfRemoteText *text, const char *bytes, size
 extern void cf_remote_text_number(CfRemoteText *text, int64_t number);
 extern void cf_remote_text_format(CfRemoteText *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern void cf_remote_text_encode(CfRemoteText *text, const char *piece);	/* percent-encoded, slashes too */
+extern void cf_remote_text_path(CfRemoteText *text, const char *piece);	/* percent-encoded, slashes as they are */
 extern char *cf_remote_text_end(CfRemoteText *text);	/* the text, "" when nothing was added; NULL = memory was short */
 
 /* cf_remote_format formats into an arena; NULL = out of memory. */
@@ -103,7 +104,36 @@ extern bool cf_remote_success(const CfOp *op);	/* the answer is a 2xx, and whole
 extern CfStep cf_remote_done(CfOp *op);
 extern CfStep cf_remote_error(CfOp *op);
 
-/* remote_error.c: each ends the operation */
+/* remote_place.c: each is for validate or key_check; false = err tells why */
+
+/* An option with few values; the first that is unset ends them. */
+typedef struct CfRemoteChoice
+{
+	const char *name;
+	const char *values[6];
+	const char *hint;			/* NULL = one that lists the values */
+} CfRemoteChoice;
+
+extern bool cf_remote_choices_check(const CfPlace *place, const CfRemoteChoice *choices, size_t count, CfError *err);
+
+/* cf_remote_host tells whether a text is http(s)://HOST[:PORT], nothing behind it but perhaps a slash. */
+extern bool cf_remote_host(const char *url);
+
+/*
+ * cf_remote_key_check refuses keys that no store would give back as they are: empty or too long ones, control characters, what
+ * is no UTF-8. `shown` gets the key as further messages may show it.
+ */
+extern bool cf_remote_key_check(const CfPlace *place, const char *key, char shown[CF_REMOTE_SHOWN], CfError *err);
+
+/* remote_error.c */
+
+/* cf_remote_verdict tells the engine what a status means without more words. */
+extern CfNetVerdict cf_remote_verdict(const CfResponse *response);
+
+/* cf_remote_told begins what a driver reads in an answer: what the status says of it. */
+extern CfRemoteTold cf_remote_told(const CfResponse *response);
+
+/* Each of these ends the operation. */
 
 /* cf_remote_fails ends it with an error of our own, which is retryable by its kind; the message is made printable. */
 extern CfStep cf_remote_fails(CfOp *op, CfErrorKind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -125,8 +155,5 @@ extern CfStep cf_remote_unexpected(CfOp *op, const char *what, const char *key, 
 
 /* cf_remote_refused turns the answer at hand into an error, with what the driver read in it; where there is none, with the engine's. */
 extern CfStep cf_remote_refused(CfOp *op, const char *what, const char *key, const char *request_id, const CfRemoteTold *told);
-
-/* cf_remote_kind gives the kind of error that an HTTP status is without more words. */
-extern CfErrorKind cf_remote_kind(int status);
 
 #endif							/* CF_STORAGE_REMOTE_H */

@@ -25,15 +25,29 @@ static const struct
 static const char *subject(CfOp *op, const char *what, const char *key);
 static CfStep unanswered(CfOp *op, const char *subject);
 
-CfErrorKind
-cf_remote_kind(int status)
+CfNetVerdict
+cf_remote_verdict(const CfResponse *response)
 {
+	int			status = response->status;
+
+	if (response->truncated || status == 408)
+		return CF_NET_RETRY;
+	if (status == 429)
+		return CF_NET_SLOW_DOWN;
+	if (status == 401)
+		return CF_NET_REAUTHENTICATE;
+	return status >= 500 && status != 501 && status != 505 && status != 507 ? CF_NET_RETRY : CF_NET_FINAL;
+}
+
+CfRemoteTold
+cf_remote_told(const CfResponse *response)
+{
+	CfNetVerdict verdict = cf_remote_verdict(response);
+	CfRemoteTold told = {.kind = CF_ERR_IO, .retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN};
+
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-	{
-		if (statuses[i].status == status)
-			return statuses[i].kind;
-	}
-	return CF_ERR_IO;
+		told.kind = statuses[i].status == response->status ? statuses[i].kind : told.kind;
+	return told;
 }
 
 CfStep

@@ -88,16 +88,30 @@ cf_remote_text_format(CfRemoteText *text, const char *format, ...)
 	text->length += (size_t) length;
 }
 
-/* cf_remote_text_encode appends a piece with every byte encoded that the value of a query cannot hold. */
-void
-cf_remote_text_encode(CfRemoteText *text, const char *piece)
+/* text_encode appends a piece with every byte encoded that is not plain in a URL. */
+static void
+text_encode(CfRemoteText *text, const char *piece, bool slashes)
 {
-	char	   *encoded = text->failed ? NULL : cf_url_encode(text->arena, piece, strlen(piece), false);
+	char	   *encoded = text->failed ? NULL : cf_url_encode(text->arena, piece, strlen(piece), slashes);
 
 	if (encoded == NULL)
 		text->failed = true;
 	else
 		cf_remote_text_add(text, encoded);
+}
+
+/* cf_remote_text_encode appends what the value of a query can hold. */
+void
+cf_remote_text_encode(CfRemoteText *text, const char *piece)
+{
+	text_encode(text, piece, false);
+}
+
+/* cf_remote_text_path appends what a path can hold. */
+void
+cf_remote_text_path(CfRemoteText *text, const char *piece)
+{
+	text_encode(text, piece, true);
 }
 
 char *

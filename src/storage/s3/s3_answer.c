@@ -240,7 +240,7 @@ CfStep
 cf_s3_fail(CfOp *op, const char *what, const char *key)
 {
 	CfNetVerdict verdict = cf_s3_classify(&op->request, &op->response, op);
-	CfRemoteTold told = {.kind = cf_remote_kind(op->response.status)};
+	CfRemoteTold told = cf_remote_told(&op->response);
 	char		region[CF_S3_REGION_MAX + 1];
 	char		hint[256];
 

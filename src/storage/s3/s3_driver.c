@@ -12,7 +12,6 @@
 
 #include "storage/identity.h"
 #include "storage/s3/s3.h"
-#include "storage/utf8.h"
 
 #define SIGNED_BODY_MAX (1024 * 1024)	/* over https a larger body is left to TLS and to its checksum */
 
@@ -102,20 +101,15 @@ static const char *const credential_names[] = {
 
 static const char *const source_names[] = {"environment", "file", "web_identity", "imds", "pod_identity", NULL};
 
-/* Options with few values. */
-static const struct
-{
-	const char *name;
-	const char *values[6];
-}			choices[] = {
-	{"addressing", {"auto", "path", "virtual"}},
-	{"payload_signing", {"auto", "always"}},
-	{"checksum", {"none", "md5", "crc32c", "crc64nvme"}},
-	{"sse", {"AES256", "aws:kms", "aws:kms:dsse"}},
-	{"request_payer", {"requester"}},
-	{"restore_priority", {"Standard", "Bulk", "Expedited"}},
-	{"accept_unconditional_create", {"false", "true"}},
-	{"accept_unconditional_delete", {"false", "true"}},
+static const CfRemoteChoice choices[] = {
+	{"addressing", {"auto", "path", "virtual"}, NULL},
+	{"payload_signing", {"auto", "always"}, NULL},
+	{"checksum", {"none", "md5", "crc32c", "crc64nvme"}, NULL},
+	{"sse", {"AES256", "aws:kms", "aws:kms:dsse"}, NULL},
+	{"request_payer", {"requester"}, NULL},
+	{"restore_priority", {"Standard", "Bulk", "Expedited"}, NULL},
+	{"accept_unconditional_create", {"false", "true"}, NULL},
+	{"accept_unconditional_delete", {"false", "true"}, NULL},
 };
 
 const CfDriver cf_storage_s3_driver = {
@@ -197,21 +191,8 @@ option_check(const CfPlace *place, CfError *err)
 		cf_error_set(err, CF_ERR_INPUT, "invalid value \"%s\" for option \"preset\" of place \"%s\"", preset, place->name);
 		return cf_error_hint(err, "It is aws, minio, ceph, r2, b2, oracle, ibm, alibaba, wasabi, seaweedfs, versitygw, garage, gcs or generic.");
 	}
-	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
-	{
-		const char *value = cf_storage_option(place, choices[i].name);
-
-		found = value[0] == '\0';
-		for (const char *const *choice = choices[i].values; *choice != NULL; choice++)
-			found |= strcmp(*choice, value) == 0;
-		if (found)
-			continue;
-		cf_error_set(err, CF_ERR_INPUT, "invalid value \"%s\" for option \"%s\" of place \"%s\"", value, choices[i].name,
-					 place->name);
-		return cf_error_hint(err, "It is %s%s%s%s%s.", choices[i].values[0], choices[i].values[1] ? " or " : "",
-							 choices[i].values[1] ? choices[i].values[1] : "", choices[i].values[2] ? " or " : "",
-							 choices[i].values[2] ? choices[i].values[2] : "");
-	}
+	if (!cf_remote_choices_check(place, choices, sizeof(choices) / sizeof(choices[0]), err))
+		return false;
 	if (put_max[0] != '\0' && (!cf_remote_number(put_max, 1024, &number) || number < 1))
 		return cf_error_set(err, CF_ERR_INPUT, "option \"put_max_mb\" of place \"%s\" is a number from 1 to 1024", place->name);
 	if (owner[0] != '\0' && (strlen(owner) != 12 || strspn(owner, "0123456789") != 12))
@@ -245,9 +226,6 @@ bucket_check(const CfPlace *place, CfError *err)
 static bool
 endpoint_check(const CfPlace *place, CfError *err)
 {
-	CfError		ignored;
-	CfUrl		url;
-
 	if (place->endpoint[0] == '\0')
 	{
 		if (cf_s3_store(place)->endpoint != NULL)
@@ -255,8 +233,7 @@ endpoint_check(const CfPlace *place, CfError *err)
 		cf_error_set(err, CF_ERR_INPUT, "place \"%s\" has no endpoint", place->name);
 		return cf_error_hint(err, "Set the option endpoint to %s, or a preset that knows it.", cf_s3_store(place)->endpoint_form);
 	}
-	if (cf_url_split(place->endpoint, &url, &ignored) && url.query[0] == '\0' &&
-		(url.path_bytes == 0 || (url.path_bytes == 1 && url.path[0] == '/')))
+	if (cf_remote_host(place->endpoint))
 		return true;
 	cf_error_set(err, CF_ERR_INPUT, "endpoint \"%s\" of place \"%s\" cannot be used", place->endpoint, place->name);
 	return cf_error_hint(err, "It is https://HOST or https://HOST:PORT, without a path; the bucket has an option of its own.");
@@ -303,25 +280,12 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 static bool
 s3_key_check(const CfPlace *place, const char *key, CfError *err)
 {
-	size_t		length = strlen(place->prefix) + strlen(key);
 	int			segment_max = cf_s3_store(place)->segment_max;
 	char		shown[CF_REMOTE_SHOWN];
 
-	cf_utf8_shown(shown, sizeof(shown), key);
-	if (length > CF_STORAGE_KEY_MAX)
-		return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is too long: %zu bytes with the prefix, at most %d", shown, length,
-							CF_STORAGE_KEY_MAX);
-	for (const unsigned char *s = (const unsigned char *) key; *s != '\0';)
-	{
-		size_t		sequence = cf_utf8_length(s);
-
-		if (*s < 0x20 || *s == 0x7f)
-			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" contains a control character", shown);
-		if (sequence == 0)
-			return cf_error_set(err, CF_ERR_INPUT, "key \"%s\" is not valid UTF-8", shown);
-		s += sequence;
-	}
-	if (key[0] != '\0' && key[strlen(key) - 1] != '/' && segments_check(key, cf_s3_store(place)))
+	if (!cf_remote_key_check(place, key, shown, err))
+		return false;
+	if (key[strlen(key) - 1] != '/' && segments_check(key, cf_s3_store(place)))
 		return true;
 	cf_error_set(err, CF_ERR_INPUT, "key \"%s\" cannot be written to place \"%s\"", shown, place->name);
 	if (segment_max > 0)

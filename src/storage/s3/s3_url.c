@@ -191,18 +191,10 @@ cf_s3_url(const CfPlace *place, CfArena *arena, const char *key, const char *que
 		cf_remote_text_add(&text, "/");
 	if (key != NULL)
 	{
-		char	   *prefix = cf_url_encode(arena, place->prefix, strlen(place->prefix), true);
-		char	   *name = cf_url_encode(arena, key, strlen(key), true);
-
-		if (prefix == NULL || name == NULL)
-			return NULL;
-		cf_remote_text_add(&text, prefix);
-		cf_remote_text_add(&text, name);
+		cf_remote_text_path(&text, place->prefix);
+		cf_remote_text_path(&text, key);
 	}
 	if (query[0] != '\0')
-	{
-		cf_remote_text_add(&text, "?");
-		cf_remote_text_add(&text, query);
-	}
-	return text.failed ? NULL : text.data;
+		cf_remote_text_format(&text, "?%s", query);
+	return cf_remote_text_end(&text);
 }

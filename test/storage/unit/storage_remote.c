@@ -138,8 +138,9 @@ ends(CfOp *op)
 	memset(key, 'k', sizeof(key) - 1);
 	key[sizeof(key) - 1] = '\0';
 	is_int(strlen(cf_remote_shown(op, key)), CF_REMOTE_SHOWN - 1, "a long key is cut in a message");
-	is_int(cf_remote_kind(404), CF_ERR_NOT_FOUND, "a status has a kind");
-	is_int(cf_remote_kind(418), CF_ERR_IO, "or none of its own");
+	is_int(cf_remote_told(&(CfResponse) {.status = 404}).kind, CF_ERR_NOT_FOUND, "a status has a kind");
+	is_int(cf_remote_told(&(CfResponse) {.status = 418}).kind, CF_ERR_IO, "or none of its own");
+	ok(cf_remote_told(&(CfResponse) {.status = 503}).retryable && !cf_remote_told(&(CfResponse) {.status = 418}).retryable, "and may pass or not");
 	cf_remote_free(op, NULL);
 }
 
