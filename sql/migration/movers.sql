@@ -312,8 +312,8 @@ BEGIN
 END;
 $$;
 
--- After the source was removed (p_kept NULL) or kept for a reason: the job is done. If all that it had to do was to delete, it failed.
-CREATE FUNCTION cloudflux.record_removed(p_file_ids text[], p_fences bigint[], p_kept text[])
+-- After the source was removed (p_kept NULL) or kept for a reason: the job is done. p_forgotten: jobs of kind delete. If all that it had to do was to delete, it failed.
+CREATE FUNCTION cloudflux.record_removed(p_file_ids text[], p_fences bigint[], p_kept text[], p_forgotten boolean[])
 RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -322,10 +322,7 @@ DECLARE
 	v_busy text[];
 BEGIN
 	-- Deleted objects whose row somebody has locked end with a later attempt.
-	SELECT array_agg(j.file_id) INTO v_busy
-	  FROM unnest(p_file_ids) u(file_id)
-	  JOIN cloudflux.job_queue q ON q.file_id = u.file_id
-	  JOIN cloudflux.migration_jobs j ON j.file_id = q.file_id AND j.job_id = q.job_id AND j.kind = 'delete';
+	SELECT array_agg(u.file_id) INTO v_busy FROM ROWS FROM (unnest(p_file_ids), unnest(p_forgotten)) AS u(file_id, forgotten) WHERE u.forgotten;
 	IF v_busy IS NOT NULL THEN
 		v_busy := ARRAY(SELECT o.file_id FROM cloudflux.data_objects o WHERE o.file_id = ANY (v_busy)
 						EXCEPT
@@ -485,7 +482,7 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
-	cloudflux.record_removed(text[], bigint[], text[]), cloudflux.record_digests(text, bigint, bytea, text),
+	cloudflux.record_removed(text[], bigint[], text[], boolean[]), cloudflux.record_digests(text, bigint, bytea, text),
 	cloudflux.record_changed(text[], bigint[], text[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[], boolean[]),
 	cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
@@ -498,7 +495,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.record_part(text, bigint, int, bigint, bigint, bytea, text, text),
 	cloudflux.record_copied(text[], bigint[], text[], text[], bytea[], bigint[], text[], bigint[], timestamptz[], text[], bigint[], text[]),
 	cloudflux.record_switched(text[], bigint[], text[], text[]), cloudflux.end_jobs(cloudflux.migration_jobs[]),
-	cloudflux.record_removed(text[], bigint[], text[]), cloudflux.record_digests(text, bigint, bytea, text),
+	cloudflux.record_removed(text[], bigint[], text[], boolean[]), cloudflux.record_digests(text, bigint, bytea, text),
 	cloudflux.record_changed(text[], bigint[], text[], text[]),
 	cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[], boolean[]),
 	cloudflux.record_pinned(text, bigint, text, text, text), cloudflux.record_rolling_back(text, bigint),
@@ -523,8 +520,8 @@ COMMENT ON FUNCTION cloudflux.record_digests(text, bigint, bytea, text) IS
 	'Records what a store said of an object before it is asked for another class of it. Returns the object if the caller still has its job.';
 COMMENT ON FUNCTION cloudflux.record_changed(text[], bigint[], text[], text[]) IS
 	'Ends jobs that changed the class of objects where they lie, and tells the catalog. Returns the jobs that the caller still had.';
-COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[]) IS
-	'Ends jobs whose source is gone, or was kept for the reason in p_kept. A job that only deletes fails with that reason. Returns the jobs that the caller still had.';
+COMMENT ON FUNCTION cloudflux.record_removed(text[], bigint[], text[], boolean[]) IS
+	'Ends jobs whose source is gone, or was kept for the reason in p_kept. p_forgotten: with it goes the row of its object. A job that only deletes fails with that reason. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_failed(text[], bigint[], text[], text[], bigint[], text[], text[], text[], text[], bigint[], boolean[]) IS
 	'Gives jobs back that are not finished: to which phase, after how many milliseconds, and why. A request to cancel that nobody has heard yet wins. Returns the jobs that the caller still had.';
 COMMENT ON FUNCTION cloudflux.record_pinned(text, bigint, text, text, text) IS

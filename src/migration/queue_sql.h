@@ -22,6 +22,15 @@ typedef enum CfJobRequest
 	CF_REQUEST_CANCEL
 } CfJobRequest;
 
+/* What record_failed() needs per job: where it goes, when it may be claimed again, and whether it used up an attempt. */
+typedef struct CfJobVerdict
+{
+	CfPhase		next;
+	const char *outcome;		/* NULL = none */
+	int64		delay_ms;
+	bool		counts;			/* among the attempts, if it failed */
+} CfJobVerdict;
+
 /* An upload that somebody has begun and nobody has finished: a row of job_uploads. */
 typedef struct CfLeftUpload
 {
@@ -85,6 +94,7 @@ typedef struct CfJob
 	CfJobRequest request;
 	bool		promoted;		/* it was queued by a server that may have done more than this one knows of */
 	bool		new_tag;		/* its upload is begun in this round: nothing of an earlier attempt lies under this tag */
+	CfJobVerdict verdict;		/* where it goes, when this round could not finish it */
 	bool		renamed;		/* not as the claim named it: another name, or none */
 	int64		begun_us;		/* when it was noted that an upload in parts would begin; 0 = none */
 	CfLeftUpload *unfinished;	/* by movers that lost the job, under other tags; to be removed first */
@@ -145,15 +155,6 @@ extern bool cf_queue_record_handle(CfJob *job);
 extern void cf_queue_record_aborted(const CfJob *job, const char *tag);
 extern CfLeftUpload *cf_queue_claim_uploads(int limit, int *count);
 extern void cf_queue_record_swept(const CfLeftUpload *upload, const char *error);
-
-/* What record_failed() needs per job: where it goes, when it may be claimed again, and whether it used up an attempt. */
-typedef struct CfJobVerdict
-{
-	CfPhase		next;
-	const char *outcome;		/* NULL = none */
-	int64		delay_ms;
-	bool		counts;			/* among the attempts, if it failed */
-} CfJobVerdict;
 
 extern void cf_queue_record_failed(CfJobs *jobs, CfJobFilter filter,
 								   CfJobVerdict (*judge) (const CfJob *job));
