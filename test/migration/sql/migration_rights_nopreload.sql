@@ -38,7 +38,7 @@ SELECT split_part(outcome(q), E'\n', 1) AS outcome, q AS statement FROM unnest(A
 	$$SELECT cloudflux.record_part('a', 1, 1, 0, 1, '', '')$$,
 	$$SELECT cloudflux.record_copied('{a}', '{1}', '{x}', '{x}', '{x}', '{1}', '{x}', '{1}', '{now}')$$,
 	$$SELECT cloudflux.record_switched('{a}', '{1}', '{x}', '{readback}')$$,
-	$$SELECT cloudflux.record_removed('{a}', '{1}', '{NULL}')$$,
+	$$SELECT cloudflux.record_removed('{a}', '{1}', '{NULL}', '{f}')$$,
 	$$SELECT cloudflux.record_failed('{a}', '{1}', '{x}', '{x}', '{0}', '{x}', '{x}', '{x}', '{x}', '{0}')$$,
 	$$SELECT cloudflux.record_cleaned('{a}', '{1}')$$,
 	$$SELECT cloudflux.record_rolling_back('a', 1)$$,
