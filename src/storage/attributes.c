@@ -17,27 +17,16 @@
 #define MTIME "mtime"
 #define YEAR_MAX_US (INT64_C(253402300800) * 1000000)	/* year 10000 */
 
-/* A line of metadata or tags. */
-typedef struct Line
-{
-	const char *name;
-	const char *value;
-	size_t		name_bytes;
-	size_t		value_bytes;
-} Line;
-
-static bool line_next(const char **lines, Line *line);
-static bool line_is_reserved(const Line *line);
 static bool folds(const CfAttributeRule *rule);
-static bool has_name(const CfAttributeRule *rule, const char *lines, const Line *line);
-static bool line_fits(const CfAttributeRule *rule, const Line *line);
+static bool has_name(const CfAttributeRule *rule, const char *lines, const CfAttributeLine *line);
+static bool line_fits(const CfAttributeRule *rule, const CfAttributeLine *line);
 static bool charset_holds(CfCharset charset, const char *text, size_t bytes);
 static bool in_set(const char *set, unsigned char c);
 static size_t characters(const char *text, size_t bytes);
-static bool keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfArena *arena, const char **kept, Line *lost,
-					   int *lost_count);
+static bool keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfArena *arena, const char **kept,
+					   CfAttributeLine *lost, int *lost_count);
 static const char *keep_text(CfKept *kept, const CfAttributeRule *rules, CfAttribute attribute, const char *text);
-static void tell(CfKept *kept, CfAttribute attribute, int count, const Line *first);
+static void tell(CfKept *kept, CfAttribute attribute, int count, const CfAttributeLine *first);
 static int64_t source_mtime(const CfPlace *source, const CfObjectStat *stat);
 static bool mtime_read(const char *text, size_t bytes, int64_t *us);
 static bool seconds_read(const char *text, int64_t *us);
@@ -102,7 +91,7 @@ cf_storage_keep(const CfPlace *source, const CfPlace *dest, const CfObjectStat *
 	const CfAttributeRule *metadata = &rules[CF_ATTRIBUTE_METADATA];
 	const CfAttributes *from = &stat->attributes;
 	char		mtime[60] = "";
-	Line		lost;
+	CfAttributeLine lost;
 	int			count;
 
 	memset(kept, 0, sizeof(*kept));
@@ -184,9 +173,8 @@ cf_attributes_loss_check(const char *value, CfError *err)
 	return true;
 }
 
-/* line_next takes the next line that has a name. */
-static bool
-line_next(const char **lines, Line *line)
+bool
+cf_attribute_line_next(const char **lines, CfAttributeLine *line)
 {
 	while (*lines != NULL && **lines != '\0')
 	{
@@ -222,11 +210,11 @@ cf_attributes_names_check(const CfPlace *place, const char *lines, CfError *err)
 {
 	const CfAttributeRule *rule = &cf_attributes_rules(place)[CF_ATTRIBUTE_METADATA];
 	const char *all = lines;
-	Line		line;
+	CfAttributeLine line;
 
-	while (line_next(&lines, &line))
+	while (cf_attribute_line_next(&lines, &line))
 	{
-		bool		reserved = line_is_reserved(&line);
+		bool		reserved = cf_attribute_line_reserved(&line);
 
 		if (!reserved && !has_name(rule, all, &line))
 			continue;
@@ -238,9 +226,8 @@ cf_attributes_names_check(const CfPlace *place, const char *lines, CfError *err)
 	return true;
 }
 
-/* line_is_reserved tells whether drivers write a line of such a name only for cloudflux itself. */
-static bool
-line_is_reserved(const Line *line)
+bool
+cf_attribute_line_reserved(const CfAttributeLine *line)
 {
 	return line->name_bytes > 3 && strncasecmp(line->name, "cf_", 3) == 0;
 }
@@ -254,11 +241,11 @@ folds(const CfAttributeRule *rule)
 
 /* has_name tells whether one of lines, up to the line itself, has a name that the store takes for that line's. */
 static bool
-has_name(const CfAttributeRule *rule, const char *lines, const Line *line)
+has_name(const CfAttributeRule *rule, const char *lines, const CfAttributeLine *line)
 {
-	Line		other;
+	CfAttributeLine other;
 
-	while (line_next(&lines, &other) && other.name != line->name)
+	while (cf_attribute_line_next(&lines, &other) && other.name != line->name)
 	{
 		if (other.name_bytes == line->name_bytes &&
 			(folds(rule) ? strncasecmp(other.name, line->name, line->name_bytes) : memcmp(other.name, line->name, line->name_bytes)) == 0)
@@ -268,7 +255,7 @@ has_name(const CfAttributeRule *rule, const char *lines, const Line *line)
 }
 
 static bool
-line_fits(const CfAttributeRule *rule, const Line *line)
+line_fits(const CfAttributeRule *rule, const CfAttributeLine *line)
 {
 	return rule->held_as != NULL && charset_holds(rule->names, line->name, line->name_bytes) &&
 		charset_holds(rule->values, line->value, line->value_bytes) &&
@@ -336,15 +323,15 @@ characters(const char *text, size_t bytes)
  * The first that cannot be held is in *lost. Of two names that the store takes for one the first stays.
  */
 static bool
-keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfArena *arena, const char **kept, Line *lost,
-		   int *lost_count)
+keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfArena *arena, const char **kept,
+		   CfAttributeLine *lost, int *lost_count)
 {
 	size_t		own_bytes = strlen(own);
 	size_t		own_name = strcspn(own, "=");
 	const char *all = lines;
 	char	   *text;
 	char	   *end;
-	Line		line;
+	CfAttributeLine line;
 	int			count = 0;
 	int			bytes = 0;
 	int			bytes_max = rule->bytes_max == 0 ? INT32_MAX : rule->bytes_max - rule->own_bytes;
@@ -358,14 +345,14 @@ keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfAr
 	end = text = cf_arena_alloc(arena, strlen(lines) + own_bytes + 3);
 	if (text == NULL)
 		return false;
-	while (line_next(&lines, &line))
+	while (cf_attribute_line_next(&lines, &line))
 	{
 		bool		replaced = own_bytes > 0 && line.name_bytes == own_name && memcmp(line.name, own, own_name) == 0;
 		bool		met = own_bytes > 0 && folds(rule) && line.name_bytes == own_name && strncasecmp(line.name, own, own_name) == 0;
 
 		if (cf_attributes_ours(line.name, line.name_bytes) || replaced)
 			continue;
-		if (met || line_is_reserved(&line) || !line_fits(rule, &line) || has_name(rule, all, &line) || (rule->count_max > 0 && count >= rule->count_max) ||
+		if (met || cf_attribute_line_reserved(&line) || !line_fits(rule, &line) || has_name(rule, all, &line) || (rule->count_max > 0 && count >= rule->count_max) ||
 			bytes + line.name_bytes + line.value_bytes > (size_t) bytes_max)
 		{
 			if ((*lost_count)++ == 0)
@@ -394,7 +381,7 @@ static const char *
 keep_text(CfKept *kept, const CfAttributeRule *rules, CfAttribute attribute, const char *text)
 {
 	const CfAttributeRule *rule = &rules[attribute];
-	Line		line = {"", "", 0, 0};
+	CfAttributeLine line = {.name = "", .value = ""};
 
 	if (text == NULL || text[0] == '\0')
 		return "";
@@ -408,7 +395,7 @@ keep_text(CfKept *kept, const CfAttributeRule *rules, CfAttribute attribute, con
 
 /* tell notes for people what is lost: "tags (2, as project), cache_control". */
 static void
-tell(CfKept *kept, CfAttribute attribute, int count, const Line *first)
+tell(CfKept *kept, CfAttribute attribute, int count, const CfAttributeLine *first)
 {
 	size_t		used = strlen(kept->told);
 	char	   *at = kept->told + used;
@@ -445,11 +432,11 @@ source_mtime(const CfPlace *source, const CfObjectStat *stat)
 {
 	const char *lines = stat->attributes.metadata;
 	CfCaps		caps;
-	Line		line;
+	CfAttributeLine line;
 	int64_t		us;
 
 	cf_storage_caps(source, &caps);
-	while (!caps.keeps_mtime && line_next(&lines, &line))
+	while (!caps.keeps_mtime && cf_attribute_line_next(&lines, &line))
 	{
 		if (line.name_bytes == strlen(MTIME) && memcmp(line.name, MTIME, line.name_bytes) == 0 &&
 			mtime_read(line.value, line.value_bytes, &us))

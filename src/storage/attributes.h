@@ -53,6 +53,21 @@ typedef struct CfAttributeRule
 	int			value_max;
 } CfAttributeRule;
 
+/* One line "name=value" of metadata or tags, as it lies in a longer text. */
+typedef struct CfAttributeLine
+{
+	const char *name;
+	size_t		name_bytes;
+	const char *value;
+	size_t		value_bytes;
+} CfAttributeLine;
+
+/* cf_attribute_line_next takes the next line off lines; what has no name is passed over, NULL has none. */
+extern bool cf_attribute_line_next(const char **lines, CfAttributeLine *line);
+
+/* cf_attribute_line_reserved tells whether drivers write a line of such a name, cf_…, only for cloudflux itself. */
+extern bool cf_attribute_line_reserved(const CfAttributeLine *line);
+
 /* cf_attribute_name gives the word by which the option accept_loss and the view know an attribute. */
 extern const char *cf_attribute_name(CfAttribute attribute);
 extern const char *cf_charset_name(CfCharset charset);

@@ -41,6 +41,8 @@ typedef struct CfDriver
 	const char *const *credentials; /* names of secrets that set_credentials() takes for it, NULL-terminated */
 	const char *const *sources; /* values of credential_source that it knows, NULL-terminated */
 
+	const struct CfRemote *remote;	/* what remote/ asks a driver of a cloud about one object */
+
 	/*
 	 * credential_next obtains place->token (OAuth, JWT, STS, metadata services) as a step machine on op, and leaves op->phase 0
 	 * and op->state NULL, as it found them. DONE at once when these credentials need no token. renewal.c runs it before an operation

@@ -35,15 +35,10 @@
 #define CF_AZURE_METADATA_MAX 8192	/* names and values of one blob */
 #define CF_AZURE_RANGE_CRC "x-ms-range-get-content-crc64"
 
-/* op->phase of every operation; a create ends in the common ones. 0 = not started. */
+/* op->phase of operations that take more steps than those of one object. */
 enum
 {
-	AZURE_START,
-	AZURE_ASKED,				/* the operation's own first request was sent */
-	AZURE_ASKED_MORE,			/* its second */
-	AZURE_ASKED_LAST,
-	AZURE_SETTLING,				/* a create met somebody, or nobody knows: HEAD tells whether it is ours */
-	AZURE_COMMIT_LISTING,		/* azure_upload.c: what blocks are there? */
+	AZURE_COMMIT_LISTING = CF_REMOTE_OWN,		/* azure_upload.c: what blocks are there? */
 	AZURE_COMMIT_SENT
 };
 
@@ -51,9 +46,7 @@ enum
 typedef struct CfAzureState
 {
 	CfRemoteState remote;
-	char		version[CF_STORAGE_VERSION_MAX + 1];	/* read: the pin, once it is known */
-	bool		reading;		/* a read has begun; its op->phase is AZURE_START between two ranges, so that a token may be renewed */
-	int64_t		done;			/* read: bytes delivered */
+	char		version[CF_STORAGE_VERSION_MAX + 1];	/* of the object that was just created */
 	char	   *buffer;			/* bytes of a part or of a whole small object until they are sent */
 	int64_t		buffer_bytes;
 	int64_t		filled;
@@ -65,7 +58,6 @@ typedef struct CfAzureState
 	uint64_t	crc;			/* of the object, or of the block that is sent */
 	bool		crc_known;
 	bool		body_is_object;	/* what the service tells of the body it got is about the object */
-	bool		conflicted;		/* settling: somebody was there, else the outcome is unknown */
 	CfError		told;			/* settling: what to say when it is not ours */
 	CfDigests	digests;		/* of the object that was just created, from its answer */
 	int64_t		mtime_us;
@@ -89,9 +81,6 @@ extern CfRequest *cf_azure_request(CfOp *op, const char *method, const char *ver
 extern bool cf_azure_header(CfOp *op, const char *name, const char *value);
 extern bool cf_azure_pin(CfOp *op, const char *name, const char *version);
 
-/* azure_text.c */
-extern bool cf_azure_line_next(const char **lines, const char **name, size_t *name_bytes, const char **value, size_t *value_bytes);
-
 /* azure_sign.c */
 extern bool cf_azure_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err);
 extern bool cf_azure_sas(const CfPlace *place, CfArena *arena, const char *key, const char *permissions, int64_t now_us,
@@ -104,8 +93,7 @@ extern bool cf_azure_token_wanted(const CfPlace *place);
 extern CfStep cf_azure_credential_next(CfOp *op);
 
 /* azure_object.c */
-extern CfStep cf_azure_stat(CfOp *op, const char *key, CfObjectStat *stat);
-extern CfStep cf_azure_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+extern const CfRemote cf_azure_remote;
 extern CfStep cf_azure_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
 extern CfStep cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length);
 extern bool cf_azure_put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);

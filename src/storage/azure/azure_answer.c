@@ -63,7 +63,6 @@ static bool take_error_text(void *ctx, const char *path, const char *text, size_
 static void error_texts(const CfResponse *response, CfRemoteTold *texts);
 static bool refuses_range_digest(const CfRequest *request, const CfResponse *response);
 static int	range_digest_of(const CfRequest *request);
-static bool take_metadata(CfOp *op, CfObjectStat *stat);
 
 CfNetVerdict
 cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ctx)
@@ -293,14 +292,6 @@ cf_azure_class_note(CfObjectStat *stat, const char *archive_status)
 	stat->must_restore = stat->restoring || strcmp(stat->storage_class, "Archive") == 0;
 }
 
-/* keep copies a text into the arena of the op's results. */
-static bool
-keep(CfOp *op, const char *text, const char **kept)
-{
-	*kept = text[0] == '\0' ? "" : cf_arena_strdup(op->arena, text);
-	return *kept != NULL;
-}
-
 /* cf_azure_stat_fill reads the headers of HEAD; false = they are not what they must be, told in op->err. */
 bool
 cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
@@ -308,7 +299,6 @@ cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 	const CfResponse *response = &op->response;
 
 	memset(stat, 0, sizeof(*stat));
-	stat->attributes.tags = "";
 	stat->versioned = cf_net_answer(response, "x-ms-version-id")[0] != '\0';
 	if (!cf_azure_etag(cf_net_answer(response, "etag"), stat->version) ||
 		!cf_remote_number(cf_net_answer(response, "content-length"), INT64_MAX, &stat->size_bytes) ||
@@ -318,35 +308,8 @@ cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 		return cf_error_detail(&op->err, "It lacks ETag, Content-Length or Last-Modified.");
 	}
 	(void) cf_remote_time(cf_net_answer(response, "x-ms-last-access-time"), &stat->atime_us);
-	if (!keep(op, cf_net_answer(response, "x-ms-access-tier"), &stat->storage_class) ||
-		!keep(op, cf_net_answer(response, "content-type"), &stat->content_type) ||
-		!keep(op, cf_net_answer(response, "cache-control"), &stat->attributes.cache_control) ||
-		!keep(op, cf_net_answer(response, "content-disposition"), &stat->attributes.content_disposition) ||
-		!keep(op, cf_net_answer(response, "content-encoding"), &stat->attributes.content_encoding) ||
-		!keep(op, cf_net_answer(response, "content-language"), &stat->attributes.content_language) ||
-		!take_metadata(op, stat))
-		return cf_remote_memory(op), false;
+	if (!cf_remote_keep(op, "x-ms-access-tier", &stat->storage_class) || !cf_remote_properties_read(op, "x-ms-meta-", NULL, stat))
+		return cf_remote_memory(op) == CF_STEP_DONE;
 	cf_azure_class_note(stat, cf_net_answer(response, "x-ms-archive-status"));
 	return true;
-}
-
-/* take_metadata makes "name=value\n…" of the headers of user metadata. */
-static bool
-take_metadata(CfOp *op, CfObjectStat *stat)
-{
-	CfRemoteText text = {.arena = op->arena};
-
-	for (int i = 0; i < op->response.header_count; i++)
-	{
-		const CfHeader *header = &op->response.headers[i];
-
-		if (strncmp(header->name, "x-ms-meta-", 10) != 0 || header->name[10] == '\0' || strchr(header->value, '\n') != NULL)
-			continue;
-		cf_remote_text_add(&text, header->name + 10);
-		cf_remote_text_add(&text, "=");
-		cf_remote_text_add(&text, header->value);
-		cf_remote_text_add(&text, "\n");
-	}
-	stat->attributes.metadata = text.data == NULL ? "" : text.data;
-	return !text.failed;
 }

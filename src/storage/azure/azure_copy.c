@@ -59,9 +59,9 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 		return cf_remote_error(op);
 	switch (op->phase)
 	{
-		case AZURE_START:
+		case CF_REMOTE_START:
 			return copy_begin(op, source, source_key, source_version, args, mark);
-		case AZURE_ASKED:
+		case CF_REMOTE_ASKED:
 			if (op->response.status == 501)	/* no Put Blob From URL here */
 				return copy_block(op, source, source_key, source_version, args, mark, stat);
 			if (op->response.status >= 400 && op->response.status < 500 && !cf_azure_taken(op))
@@ -70,9 +70,8 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 			if (step != CF_STEP_DONE)
 				return step;
 			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after it was copied", args->key);
-			state->conflicted = false;
-			return cf_azure_look(op, args->key, AZURE_SETTLING);
-		case AZURE_ASKED_MORE:
+					return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
+		case CF_REMOTE_ASKED_MORE:
 			if (op->response.status != 201)
 				return copy_fail(op, source, source_key);
 			bytes = args->size_bytes - (int64_t) (state->block - 1) * state->block_bytes;
@@ -82,7 +81,7 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 				state->copied_crc = cf_crc64nvme_combine(state->copied_crc, crc, bytes);
 			state->block++;
 			return copy_block(op, source, source_key, source_version, args, mark, stat);
-		case AZURE_SETTLING:
+		case CF_REMOTE_SETTLING:
 			step = cf_azure_settled(op, args, stat);
 			break;
 		default:
@@ -130,7 +129,7 @@ copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	state->body_is_object = true;
 	request->net_class = CF_NET_SLOW;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_remote_send(op, AZURE_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
 /* copy_block has the next range copied into a block; after the last one the blocks are committed. */
@@ -150,7 +149,7 @@ copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	from = (int64_t) (state->block - 1) * state->block_bytes;
 	if (from >= args->size_bytes)
 	{
-		op->phase = AZURE_START;
+		op->phase = CF_REMOTE_START;
 		return cf_azure_blocks_commit(op, args, NULL, mark, stat);
 	}
 	if (!cf_azure_block_id(args->owner_tag, mark, state->block, 0, id, &op->err))
@@ -162,7 +161,7 @@ copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	if (request == NULL || !cf_azure_header(op, "x-ms-source-range", range) || !copy_source(op, source, source_key, source_version))
 		return cf_remote_error(op);
 	request->net_class = CF_NET_SLOW;
-	return cf_remote_send(op, AZURE_ASKED_MORE);
+	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
 }
 
 /* copy_source adds from where the service reads, on whose authority, and which version. */
@@ -229,19 +228,19 @@ cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *s
 	const char *tier = cf_azure_tier(storage_class);
 
 	(void) token;
-	if (op->phase == AZURE_START)
+	if (op->phase == CF_REMOTE_START)
 	{
 		if (tier != NULL && tier[0] != '\0')
-			return cf_azure_look(op, key, AZURE_ASKED);
+			return cf_azure_look(op, key, CF_REMOTE_ASKED);
 		cf_error_set(&op->err, CF_ERR_INPUT, "objects of place \"%s\" cannot get storage class \"%.60s\"", op->place->name, storage_class);
 		cf_error_hint(&op->err, "Classes are Hot, Cool, Cold, Archive, or as in the price book (HOT_LRS, COOL_ZRS, …).");
 		return cf_remote_error(op);
 	}
-	if (op->phase == AZURE_ASKED_MORE)
+	if (op->phase == CF_REMOTE_ASKED_MORE)
 	{
 		if (op->response.status != 200 && op->response.status != 202)
 			return cf_azure_fail(op, "change the class of object", key);
-		return cf_azure_look(op, key, AZURE_ASKED_LAST);
+		return cf_azure_look(op, key, CF_REMOTE_ASKED_LAST);
 	}
 	if (op->response.status != 200)
 		return cf_azure_fail(op, "look at object", key);
@@ -249,7 +248,7 @@ cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *s
 		return cf_remote_error(op);
 	if (strcmp(stat->version, version) != 0)
 		return class_changed(op, key);
-	if (op->phase == AZURE_ASKED_LAST || strcmp(stat->storage_class, tier) == 0)
+	if (op->phase == CF_REMOTE_ASKED_LAST || strcmp(stat->storage_class, tier) == 0)
 		return cf_remote_done(op);
 	return class_send(op, key, tier, "");
 }
@@ -263,15 +262,15 @@ cf_azure_restore(CfOp *op, const char *key, const char *version, int days, const
 	CfObjectStat stat;
 
 	(void) days;
-	if (op->phase == AZURE_START)
+	if (op->phase == CF_REMOTE_START)
 	{
 		if (high || priority[0] == '\0' || strcasecmp(priority, "Standard") == 0)
-			return cf_azure_look(op, key, AZURE_ASKED);
+			return cf_azure_look(op, key, CF_REMOTE_ASKED);
 		cf_error_set(&op->err, CF_ERR_INPUT, "objects of place \"%s\" cannot be restored with priority \"%.60s\"", op->place->name, priority);
 		cf_error_hint(&op->err, "Azure knows Standard (up to 15 hours) and High (often under one hour, dearer).");
 		return cf_remote_error(op);
 	}
-	if (op->phase == AZURE_ASKED_MORE)
+	if (op->phase == CF_REMOTE_ASKED_MORE)
 	{
 		if (op->response.status == 200 || op->response.status == 202 || cf_azure_code_is(op, "BlobBeingRehydrated"))
 			return cf_remote_done(op);
@@ -296,7 +295,7 @@ class_send(CfOp *op, const char *key, const char *tier, const char *priority)
 	if (cf_azure_request(op, "PUT", "SetBlobTier", key, "comp=tier") == NULL || !cf_azure_header(op, "x-ms-access-tier", tier) ||
 		!cf_azure_header(op, "x-ms-rehydrate-priority", priority))
 		return cf_remote_error(op);
-	return cf_remote_send(op, AZURE_ASKED_MORE);
+	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
 }
 
 static CfStep

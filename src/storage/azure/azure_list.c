@@ -49,7 +49,7 @@ cf_azure_list(CfOp *op, const char *prefix, const char *token, int max_entries, 
 	char	   *place_prefix;
 	CfRequest  *request;
 
-	if (op->phase != AZURE_START)
+	if (op->phase != CF_REMOTE_START)
 		return list_answer(op, wanted, page);
 	if (token != NULL && (strlen(token) > TOKEN_MAX ||
 						  token[strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%")] != '\0'))
@@ -80,7 +80,7 @@ cf_azure_list(CfOp *op, const char *prefix, const char *token, int max_entries, 
 	if (request == NULL)
 		return cf_remote_error(op);
 	request->answer_max = (size_t) wanted * ENTRY_BYTES_MAX + CF_NET_ANSWER_BYTES;
-	return cf_remote_send(op, AZURE_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
 static CfStep

@@ -76,7 +76,7 @@ ask(CfOp *op)
 	cf_remote_text_encode(&body, credential(place, "client_id"));
 	cf_remote_text_add(&body, parameter);
 	cf_remote_text_encode(&body, secret);
-	return cf_identity_post(op, CF_IDENTITY_FORM, cf_remote_text_end(&body), AZURE_ASKED);
+	return cf_identity_post(op, CF_IDENTITY_FORM, cf_remote_text_end(&body), CF_REMOTE_ASKED);
 }
 
 /* secret_of gives what proves who we are, and the parameters that it is sent as; NULL = op->err tells why not. */
@@ -122,7 +122,7 @@ ask_metadata(CfOp *op)
 	request = cf_identity_metadata(op, "GET", "GetMetadataToken", cf_remote_text_end(&path));
 	if (request == NULL || !cf_net_header(request, "Metadata", "true", &op->err))
 		return cf_remote_error(op);
-	return cf_remote_send(op, AZURE_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
 /* refused tells why there is no token: the codes of the service, and nothing else of its answer. */
@@ -155,7 +155,7 @@ cf_azure_credential_next(CfOp *op)
 {
 	if (!cf_azure_token_wanted(op->place) || op->place->token == NULL)
 		return cf_remote_done(op);
-	if (op->phase == AZURE_START)
+	if (op->phase == CF_REMOTE_START)
 		return ask(op);
 	return op->response.status == 200 ? cf_identity_oauth(op, WHO, CF_IDENTITY_LIFE_MAX_S) : refused(op);
 }

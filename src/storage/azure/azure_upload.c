@@ -92,7 +92,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (!cf_azure_mark(seed, mark, &op->err))
 		return cf_remote_error(op);
 	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);	/* *upload is made anew at each step */
-	if (op->phase != AZURE_START)
+	if (op->phase != CF_REMOTE_START)
 		return begin_answer(op, args, upload);
 	cf_azure_buffer_free(op);
 	if (!cf_azure_attributes_check(args, &op->err))
@@ -105,7 +105,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 						CF_AZURE_BLOCKS_MAX, (long long) CF_AZURE_BLOCK_MAX);
 		return cf_remote_error(op);
 	}
-	return cf_azure_look(op, args->key, AZURE_ASKED);
+	return cf_azure_look(op, args->key, CF_REMOTE_ASKED);
 }
 
 /* begin_answer finds an occupied destination before the bytes are sent, and what an earlier attempt left. */
@@ -115,7 +115,7 @@ begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	BlockList	list;
 	int			count;
 
-	if (op->phase == AZURE_ASKED)
+	if (op->phase == CF_REMOTE_ASKED)
 	{
 		if (op->response.status == 200 && !(args->resume && cf_azure_ours(op, args->owner_tag)))
 		{
@@ -124,7 +124,7 @@ begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		}
 		if (op->response.status != 200 && !cf_azure_missing(op))
 			return cf_azure_fail(op, "look for object", args->key);
-		return args->resume ? list_ask(op, args->key, AZURE_ASKED_MORE) : cf_remote_done(op);
+		return args->resume ? list_ask(op, args->key, CF_REMOTE_ASKED_MORE) : cf_remote_done(op);
 	}
 	if (op->response.status != 200 && !cf_azure_missing(op))
 		return cf_azure_fail(op, "look for the blocks of object", args->key);
@@ -142,7 +142,7 @@ cf_azure_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data,
 {
 	if (cf_azure_state(op) == NULL)
 		return CF_STEP_ERROR;
-	if (op->phase != AZURE_START)
+	if (op->phase != CF_REMOTE_START)
 		return part_answer(op, upload, part);
 	if (!handle_check(op, upload))
 		return cf_remote_error(op);
@@ -242,7 +242,7 @@ part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data)
 	request->body = data;
 	request->body_bytes = (size_t) part->length;
 	request->net_class = CF_NET_BODY;
-	return cf_remote_send(op, AZURE_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
 static CfStep
@@ -288,7 +288,7 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		stat->storage_class = stat->content_type = "";
 		return cf_remote_done(op);
 	}
-	if (op->phase == AZURE_START)
+	if (op->phase == CF_REMOTE_START)
 	{
 		if (args->size_bytes > CF_AZURE_PUT_MAX || (args->size_bytes > 0 && strcmp(state->owner_tag, args->owner_tag) != 0) ||
 			state->taken != args->size_bytes)
@@ -299,7 +299,7 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		}
 		return cf_azure_put_send(op, args, &upload->digests, state->buffer, (size_t) args->size_bytes);
 	}
-	if (op->phase == AZURE_SETTLING)
+	if (op->phase == CF_REMOTE_SETTLING)
 		step = cf_azure_settled(op, args, stat);
 	else
 	{
@@ -335,15 +335,15 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfAzureState *state = op->state;
 
-	if (op->phase == AZURE_START && state->sealed && upload->sealed_version[0] != '\0' && strcmp(state->version, upload->sealed_version) == 0)
+	if (op->phase == CF_REMOTE_START && state->sealed && upload->sealed_version[0] != '\0' && strcmp(state->version, upload->sealed_version) == 0)
 	{
 		if (!cf_azure_put_stat(op, &upload->args, stat))
 			return cf_remote_memory(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
 		return cf_remote_done(op);
 	}
-	if (op->phase == AZURE_START)
-		return cf_azure_look(op, upload->args.key, AZURE_ASKED);
+	if (op->phase == CF_REMOTE_START)
+		return cf_azure_look(op, upload->args.key, CF_REMOTE_ASKED);
 	if (cf_azure_missing(op))
 	{
 		cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%s\" is gone", cf_remote_shown(op, upload->args.key));
@@ -399,9 +399,8 @@ cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *dige
 			state->digests = state->committing;
 			state->digests.known &= CF_DIGEST_CRC64NVME;	/* of an MD5 the service has our word alone */
 			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after its commit", args->key);
-			state->conflicted = false;
-			return cf_azure_look(op, args->key, AZURE_SETTLING);
-		case AZURE_SETTLING:
+					return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
+		case CF_REMOTE_SETTLING:
 			return cf_azure_settled(op, args, stat);
 		default:
 			return list_ask(op, args->key, AZURE_COMMIT_LISTING);
@@ -449,13 +448,12 @@ commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail)
 {
 	CfAzureState *state = op->state;
 
-	state->conflicted = false;
 	state->crc_known = (state->committing.known & CF_DIGEST_CRC64NVME) != 0;
 	state->crc = state->committing.crc64nvme;
 	memset(&state->digests, 0, sizeof(state->digests));
 	cf_error_set(&state->told, CF_ERR_STATE, "upload of object \"%.200s\" is gone or not complete", args->key);
 	cf_error_detail(&state->told, "%s", detail);
-	return cf_azure_look(op, args->key, AZURE_SETTLING);
+	return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 }
 
 /* commit_body writes the list of blocks into the op's buffer: the arena of the request is emptied before it is sent. */
@@ -514,7 +512,7 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 	int64_t		size_bytes;
 	CfRequest  *request;
 
-	if (op->phase == AZURE_START)
+	if (op->phase == CF_REMOTE_START)
 	{
 		cf_azure_buffer_free(op);
 		if (upload->handle[0] != '\0' && !handle_check(op, upload))
@@ -522,9 +520,9 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 		if (key == NULL || upload->args.owner_tag == NULL || upload->args.keep_object ||
 			(upload->handle[0] != '\0' && strcmp(upload->handle, HANDLE_PUT) != 0))
 			return cf_remote_done(op);
-		return cf_azure_look(op, key, AZURE_ASKED);
+		return cf_azure_look(op, key, CF_REMOTE_ASKED);
 	}
-	if (op->phase == AZURE_ASKED)
+	if (op->phase == CF_REMOTE_ASKED)
 	{
 		if (cf_azure_missing(op))
 			return cf_remote_done(op);
@@ -537,7 +535,7 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 		if (request == NULL || !cf_azure_pin(op, "If-Match", version))
 			return cf_remote_error(op);
 		request->repeat = CF_NET_REPEAT_CONDITIONAL;
-		return cf_remote_send(op, AZURE_ASKED_MORE);
+		return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
 	}
 	if ((op->response.status >= 200 && op->response.status < 300) || cf_azure_missing(op) ||
 		(op->response.status == 412 && cf_azure_code_is(op, "ConditionNotMet")))

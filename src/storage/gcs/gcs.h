@@ -24,7 +24,6 @@
 #define CF_GCS_SCOPE "https://www.googleapis.com/auth/devstorage.read_write"
 #define CF_GCS_PRIVATE ".cloudflux/"	/* below the place's prefix; never listed, never written by a user */
 #define CF_GCS_PARTS CF_GCS_PRIVATE "parts/"
-#define CF_GCS_TAG "cf_owner_tag"	/* metadata by which an object is known as ours */
 #define CF_GCS_CLASS "cf_class"	/* metadata of a first part: the class that the object is to have */
 #define CF_GCS_PUT_MAX (16 * 1024 * 1024)	/* larger objects are composed of parts */
 #define CF_GCS_COMPOSE_MAX 32	/* sources of one compose */
@@ -53,12 +52,7 @@ typedef struct CfGcsPiece
 typedef struct CfGcsState
 {
 	CfRemoteState remote;
-	/* read */
-	bool		reading;
-	int64_t		at;				/* next byte */
-	int64_t		end;			/* one after the last; -1 = not known yet */
-	uint32_t	crc32c;			/* of what was read, when it began at the object's first byte */
-	char		version[CF_STORAGE_VERSION_MAX + 1];
+	uint32_t	crc32c;			/* read: of what was read, when it began at the object's first byte */
 	/* the body of a multipart/related upload: room for the head, the bytes, room for the tail */
 	char	   *body;
 	size_t		body_bytes;		/* room for bytes */
@@ -147,12 +141,10 @@ extern bool cf_gcs_service_allowed(const CfPlace *place, const char *url);
 extern CfStep cf_gcs_federation(CfOp *op);
 
 /* gcs_object.c */
-extern CfStep cf_gcs_stat(CfOp *op, const char *key, CfObjectStat *stat);
-extern CfStep cf_gcs_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+extern const CfRemote cf_gcs_remote;
 extern CfStep cf_gcs_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
 extern CfStep cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
-extern CfStep cf_gcs_look(CfOp *op, int phase, const char *key);
-extern bool cf_gcs_range(const CfOp *op, int64_t *first, int64_t *last, int64_t *total);
+extern CfStep cf_gcs_look(CfOp *op, const char *key, int phase);
 extern CfStep cf_gcs_create(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 extern json_t *cf_gcs_resource(CfOp *op, const CfUploadArgs *args, const char *storage_class);
 extern json_t *cf_gcs_description(const json_t *resource, const char *class);
@@ -205,7 +197,6 @@ extern json_t *cf_gcs_answer(CfOp *op);
 extern bool cf_gcs_version_told(const CfToldVersion *told, char version[CF_STORAGE_VERSION_MAX + 1]);
 extern bool cf_gcs_object(CfOp *op, const json_t *resource, CfObjectStat *stat);
 extern bool cf_gcs_answer_object(CfOp *op, CfObjectStat *stat);
-extern bool cf_gcs_ours(const CfObjectStat *stat, const char *owner_tag);
 extern bool cf_gcs_no_bucket(const CfOp *op);
 extern bool cf_gcs_held(const CfOp *op, char *reason, size_t room);
 extern CfStep cf_gcs_fail(CfOp *op, const char *what, const char *key);

@@ -169,25 +169,6 @@ metadata_read(CfOp *op, const json_t *metadata, bool *good)
 	return text;
 }
 
-/* cf_gcs_ours tells whether an object carries our owner tag. */
-bool
-cf_gcs_ours(const CfObjectStat *stat, const char *owner_tag)
-{
-	const char *line = stat->attributes.metadata;
-	size_t		tag = owner_tag == NULL ? 0 : strlen(owner_tag);
-
-	while (tag > 0 && line != NULL && *line != '\0')
-	{
-		size_t		length = strcspn(line, "\n");
-
-		if (length == sizeof(CF_GCS_TAG) + tag && strncmp(line, CF_GCS_TAG "=", sizeof(CF_GCS_TAG)) == 0 &&
-			strncmp(line + sizeof(CF_GCS_TAG), owner_tag, tag) == 0)
-			return true;
-		line += length + (line[length] == '\n');
-	}
-	return false;
-}
-
 /* body_read takes a body apart; NULL when it is not what Google documents (errors of media answers are plain text), or far too much. */
 static json_t *
 body_read(const CfResponse *response)

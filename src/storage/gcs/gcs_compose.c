@@ -101,7 +101,7 @@ listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 		(handle->size_bytes - 1) / handle->part_bytes + 1 != parts)
 	{
 		state->row_count = 0;
-		return cf_gcs_look(op, LOOKED, upload->args.key);
+		return cf_gcs_look(op, upload->args.key, LOOKED);
 	}
 	state->row_count = parts;
 	state->row_next = state->made_count = 0;
@@ -187,7 +187,7 @@ compose_group(CfOp *op, const CfGcsHandle *handle, CfGcsPiece *made, int count)
 	CfRequest  *request = cf_storage_op_request(op, "POST", "storage.objects.compose");
 	json_t	   *body = json_pack("{s:o, s:{s:s, s:{s:s}}}", "sourceObjects",
 								 sources(op, handle, state->row + state->row_next, count), "destination", "contentType",
-								 "application/octet-stream", "metadata", CF_GCS_TAG, handle->tag);
+								 "application/octet-stream", "metadata", CF_REMOTE_OWNER_TAG, handle->tag);
 
 	if (made->level > LEVEL_MAX)
 	{
@@ -274,7 +274,7 @@ created(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *sta
 	bool		done = true;
 
 	if (op->response.status == 412)
-		return cf_gcs_look(op, LOOKED, upload->args.key);
+		return cf_gcs_look(op, upload->args.key, LOOKED);
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "compose object", upload->args.key);
 	if (op->phase == REWRITTEN ? !cf_gcs_rewritten(op, &done, stat) : !cf_gcs_answer_object(op, stat))
@@ -307,7 +307,7 @@ looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat
 		return cf_gcs_fail(op, "look at object", upload->args.key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
-	if (cf_gcs_ours(stat, handle->tag) && stat->size_bytes == handle->size_bytes &&
+	if (cf_remote_ours(stat, handle->tag) && stat->size_bytes == handle->size_bytes &&
 		(state->row_count == 0 || stat->digests.crc32c == state->whole_crc32c))
 		return clean(op, handle);
 	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);

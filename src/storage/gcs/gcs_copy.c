@@ -95,7 +95,7 @@ cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char 
 		return cf_gcs_keep_text(op, &state->rewrite_token, NULL) ? copy_send(op, source, source_key, source_version, args) : CF_STEP_ERROR;
 	op->phase = BEGIN;
 	if (op->response.status == 412)
-		return cf_gcs_look(op, LOOKED, args->key);
+		return cf_gcs_look(op, args->key, LOOKED);
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
 		return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" is not there in the version to copy",
 							cf_remote_shown(op, source_key), source->name);
@@ -140,7 +140,7 @@ copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 		return cf_gcs_fail(op, "look at object", args->key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
-	if (cf_gcs_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes)
+	if (cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes)
 		return CF_STEP_DONE;
 	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, args->key), op->place->name);
 }
@@ -160,7 +160,7 @@ cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *sto
 		case BEGIN:
 			if (!cf_gcs_keep_text(op, &state->rewrite_token, NULL))
 				return CF_STEP_ERROR;
-			return cf_gcs_look(op, DESCRIBED, key);
+			return cf_gcs_look(op, key, DESCRIBED);
 		case DESCRIBED:
 			return class_described(op, key, version, storage_class, stat);
 		case LOOKED:
@@ -172,7 +172,7 @@ cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *sto
 	if (op->response.status == 412 || (op->response.status == 404 && !cf_gcs_no_bucket(op)))
 	{
 		state->lost_answer |= op->response.sends > 1;
-		return cf_gcs_look(op, LOOKED, key);
+		return cf_gcs_look(op, key, LOOKED);
 	}
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "change the class of object", key);

@@ -116,7 +116,7 @@ started(CfOp *op, const CfUploadArgs *args)
 	CfGcsState *state = op->state;
 
 	if (op->response.status == 412)
-		return cf_gcs_look(op, SESSION_TAKEN, args->key);
+		return cf_gcs_look(op, args->key, SESSION_TAKEN);
 	if (op->response.status != 200 && op->response.status != 201)
 		return cf_gcs_fail(op, "write object", args->key);
 	if (!uri_keep(op, cf_net_answer(&op->response, "location")))
@@ -144,7 +144,7 @@ taken(CfOp *op, const CfUploadArgs *args)
 		return cf_gcs_fail(op, "look at object", args->key);
 	if (!cf_gcs_answer_object(op, &stat))
 		return CF_STEP_ERROR;
-	if (!args->resume || !cf_gcs_ours(&stat, args->owner_tag) || state->rounds++ >= ROUNDS_MAX)
+	if (!args->resume || !cf_remote_ours(&stat, args->owner_tag) || state->rounds++ >= ROUNDS_MAX)
 		return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already",
 							cf_remote_shown(op, args->key), op->place->name);
 	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
@@ -397,7 +397,7 @@ gone(CfOp *op, const CfUpload *upload, bool last)
 	if (cf_gcs_no_bucket(op))
 		return cf_gcs_fail(op, "write object", upload->args.key);
 	if (last)
-		return cf_gcs_look(op, SESSION_LOOKED, upload->args.key);
+		return cf_gcs_look(op, upload->args.key, SESSION_LOOKED);
 	return lost(op, upload, "It has forgotten the session.");
 }
 
@@ -415,7 +415,7 @@ made(CfOp *op, const CfUpload *upload, CfObjectStat *stat)
 		return cf_gcs_fail(op, "look at object", upload->args.key);
 	if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
-	if (looked && !cf_gcs_ours(stat, upload->args.owner_tag))
+	if (looked && !cf_remote_ours(stat, upload->args.owner_tag))
 		return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
 	if (stat->size_bytes == upload->args.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == state->session_crc32c)

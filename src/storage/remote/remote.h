@@ -22,6 +22,13 @@ typedef struct CfRemoteState
 {
 	const CfPlace *asked;		/* the place that the present request goes to and is signed for; NULL = op->place */
 	int			mended;			/* how often a request of the present operation was changed and sent again */
+
+	/* remote_read.c */
+	CfObjectStat looked;		/* what is to be told when the tags are there */
+	bool		reading;		/* a read has begun */
+	int64_t		at;				/* its next byte */
+	int64_t		end;			/* one after its last; -1 = not known yet */
+	char		version[CF_STORAGE_VERSION_MAX + 1];	/* its pin, once it is known */
 } CfRemoteState;
 
 /* Text that grows in an arena, which keeps what it grew out of; whoever added the last piece asks cf_remote_text_end(). */

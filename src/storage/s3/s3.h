@@ -124,14 +124,6 @@ typedef struct CfS3Head
 	int			tags;			/* how many there are */
 } CfS3Head;
 
-/* What a HEAD came to. */
-typedef enum CfS3Found
-{
-	CF_S3_FOUND,
-	CF_S3_MISSING,
-	CF_S3_FAILED				/* op->err tells why, and the operation is over */
-} CfS3Found;
-
 /* One part that the store has, for Complete. */
 typedef struct CfS3Part
 {
@@ -141,15 +133,10 @@ typedef struct CfS3Part
 	char		checksum[16];	/* base64; "" = none */
 } CfS3Part;
 
-/* op->phase of every operation; 0 = not started. */
+/* op->phase of operations that take more steps than those of one object. */
 enum
 {
-	S3_START,
-	S3_ASKED,					/* the operation's own first request was sent */
-	S3_ASKED_MORE,				/* its second */
-	S3_ASKED_LAST,
-	S3_SETTLING,				/* a create met somebody, or nobody knows: HEAD tells whether it is ours */
-	S3_PARTS_LISTED,			/* s3_upload.c, commit: what parts are there? */
+	S3_PARTS_LISTED = CF_REMOTE_OWN,			/* s3_upload.c, commit: what parts are there? */
 	S3_PARTS_JOINED,
 	S3_UNKNOWN_LISTED,			/* s3_unfinished.c: which uploads can be ours? */
 	S3_UNKNOWN_ASKED,			/* does this one hold parts? */
@@ -163,8 +150,7 @@ enum
 	S3_COPY_PART,
 	S3_COPY_NEXT,
 	S3_COPY_ABORTED,
-	S3_COPY_CLEARED,			/* what an earlier copy by parts has left is given back */
-	S3_READ_MORE				/* nothing was sent; a range goes on */
+	S3_COPY_CLEARED				/* what an earlier copy by parts has left is given back */
 };
 
 #define CF_S3_HANDLE_PARTS "parts:"	/* how the handle of an upload in parts begins */
@@ -174,9 +160,7 @@ enum
 typedef struct CfS3State
 {
 	CfRemoteState remote;		/* mended: it went to another region */
-	int64_t		at;				/* read: next byte; copy: first byte of the next part */
-	int64_t		end;			/* read: one after the last, -1 = not known yet */
-	char		version[CF_STORAGE_VERSION_MAX + 1];	/* read: the pin, once it is known */
+	int64_t		at;				/* copy: first byte of the next part */
 	CfRemoteBuffer buffer;
 	CfDigests	digests;		/* of the bytes that the present request sends */
 	CfObjectStat sealed;		/* what upload_seal made; its texts are not valid, its version is "" when it made nothing */
@@ -215,7 +199,6 @@ extern bool cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1])
 extern bool cf_s3_again(CfOp *op);
 
 /* s3_text.c */
-extern bool cf_s3_line_next(const char **lines, char name[128], const char **value, size_t *value_bytes);
 extern char *cf_s3_word_encode(CfArena *arena, const char *text);
 extern char *cf_s3_word_decode(CfArena *arena, const char *text);
 extern void cf_s3_pin_write(const CfS3Pin *pin, char version[CF_STORAGE_VERSION_MAX + 1]);
@@ -239,11 +222,10 @@ extern bool cf_s3_keys(const CfPlace *place, CfArena *arena, CfS3Keys *keys, CfE
 extern CfStep cf_s3_credential_next(CfOp *op);
 
 /* s3_object.c */
-extern CfStep cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat);
-extern CfStep cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+extern const CfRemote cf_s3_remote;
 extern CfStep cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
 extern CfStep cf_s3_look(CfOp *op, const char *key, int phase);
-extern CfS3Found cf_s3_looked(CfOp *op, const char *key, CfObjectStat *stat);
+extern bool cf_s3_missing(CfOp *op);
 extern bool cf_s3_pinned(const CfOp *op, const char *version);
 extern CfStep cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase);
 extern CfStep cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
@@ -314,7 +296,7 @@ extern void cf_s3_code(const CfResponse *response, char code[64]);
 extern bool cf_s3_stranger(const CfOp *op);
 extern const char *cf_s3_answer(const CfOp *op, const char *name);
 extern bool cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head);
-extern bool cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head);
+extern bool cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat);
 extern void cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests);
 extern bool cf_s3_class_archived(const char *storage_class);
 

@@ -81,9 +81,7 @@ static CfNetVerdict verdict_of_code(const char *code, CfNetVerdict otherwise);
 static bool clock_is_wrong(const CfResponse *response);
 static bool has_session(const CfOp *op);
 static bool attributes_fill(CfOp *op, CfObjectStat *stat);
-static char *metadata_of(CfOp *op);
 static void archive_fill(const CfOp *op, CfObjectStat *stat);
-static char *keep(CfOp *op, const char *text);
 
 /* cf_s3_classify tells the engine what an answer means. */
 CfNetVerdict
@@ -304,10 +302,11 @@ cf_s3_head_fill(CfOp *op, const char *key, CfS3Head *head)
 	return true;
 }
 
-/* cf_s3_stat_fill reads all that a HEAD tells; texts live in op->arena. */
+/* cf_s3_stat_fill reads all that a HEAD tells, and what identifies the version into state->head; texts live in op->arena. */
 bool
-cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head)
+cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 {
+	CfS3Head   *head = &((CfS3State *) op->state)->head;
 	const char *length = cf_s3_answer(op, "stored-content-length");
 	const char *storage_class = cf_s3_answer(op, "storage-class");
 
@@ -325,13 +324,10 @@ cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head)
 	stat->versioned = cf_s3_answer(op, "version-id")[0] != '\0' && strcmp(cf_s3_answer(op, "version-id"), "null") != 0;
 	if (head->pin.modified >= 0)
 		stat->mtime_us = head->pin.modified * 1000000;
-	stat->storage_class = storage_class[0] != '\0' ? keep(op, storage_class) : cf_s3_store(cf_remote_asked(op))->classes ? "STANDARD" : "";
-	stat->content_type = keep(op, cf_net_answer(&op->response, "content-type"));
-	if (!attributes_fill(op, stat) || stat->storage_class == NULL || stat->content_type == NULL)
-	{
-		cf_remote_memory(op);
-		return false;
-	}
+	stat->storage_class = storage_class[0] != '\0' ? cf_arena_strdup(op->arena, storage_class) :
+		cf_s3_store(cf_remote_asked(op))->classes ? "STANDARD" : "";
+	if (!attributes_fill(op, stat) || stat->storage_class == NULL)
+		return cf_remote_memory(op) == CF_STEP_DONE;
 	cf_s3_digests_fill(op, head->etag, &stat->digests);
 	archive_fill(op, stat);
 	return true;
@@ -341,22 +337,16 @@ cf_s3_stat_fill(CfOp *op, const char *key, CfObjectStat *stat, CfS3Head *head)
 static bool
 attributes_fill(CfOp *op, CfObjectStat *stat)
 {
-	const CfResponse *response = &op->response;
-	CfAttributes *attributes = &stat->attributes;
-	char	   *encoding = keep(op, cf_net_answer(response, "content-encoding"));
+	char		prefix[32];
 	char	   *chunked;
 
-	attributes->cache_control = keep(op, cf_net_answer(response, "cache-control"));
-	attributes->content_disposition = keep(op, cf_net_answer(response, "content-disposition"));
-	attributes->content_language = keep(op, cf_net_answer(response, "content-language"));
-	attributes->metadata = metadata_of(op);
-	attributes->tags = "";
-	if (encoding == NULL || attributes->cache_control == NULL || attributes->content_disposition == NULL ||
-		attributes->content_language == NULL || attributes->metadata == NULL)
+	snprintf(prefix, sizeof(prefix), "%smeta-", cf_s3_store(cf_remote_asked(op))->dialect->header);
+	if (!cf_remote_properties_read(op, prefix, cf_s3_word_decode, stat))
 		return false;
 	/* Some stores keep how an upload was framed as if it were a property of the bytes. */
-	if ((chunked = strstr(encoding, "aws-chunked")) != NULL)
+	if ((chunked = strstr(stat->attributes.content_encoding, "aws-chunked")) != NULL)
 	{
+		char	   *encoding = (char *) stat->attributes.content_encoding;
 		char	   *rest = chunked + strlen("aws-chunked");
 
 		rest += strspn(rest, ", ");
@@ -364,43 +354,7 @@ attributes_fill(CfOp *op, CfObjectStat *stat)
 		for (size_t end = strlen(encoding); end > 0 && strchr(", ", encoding[end - 1]) != NULL; end--)
 			encoding[end - 1] = '\0';
 	}
-	attributes->content_encoding = encoding;
 	return true;
-}
-
-/* metadata_of collects the metadata as lines; what cloudflux noted gets the "_" of its name back. */
-static char *
-metadata_of(CfOp *op)
-{
-	const char *header = cf_s3_store(cf_remote_asked(op))->dialect->header;
-	size_t		header_bytes = strlen(header);
-	CfRemoteText text = {.arena = op->arena};
-
-	for (int i = 0; i < op->response.header_count; i++)
-	{
-		const CfHeader *at = &op->response.headers[i];
-		char		name[128];
-		char		plain[128];
-		char	   *value;
-
-		if (strncmp(at->name, header, header_bytes) != 0 || strncmp(at->name + header_bytes, "meta-", 5) != 0 ||
-			strlen(at->name + header_bytes + 5) >= sizeof(name) || at->name[header_bytes + 5] == '\0')
-			continue;
-		snprintf(name, sizeof(name), "%s", at->name + header_bytes + 5);
-		memcpy(plain, name, sizeof(plain));
-		for (char *c = plain; *c != '\0'; c++)
-			*c = *c == '-' ? '_' : *c;
-		if (cf_attributes_ours(plain, strlen(plain)))
-			memcpy(name, plain, sizeof(name));
-		if ((value = cf_s3_word_decode(op->arena, at->value)) == NULL)
-			return NULL;
-		cf_remote_text_add(&text, name);
-		cf_remote_text_add(&text, "=");
-		cf_remote_text_add(&text, value);
-		cf_remote_text_add(&text, "\n");
-	}
-	cf_remote_text_add(&text, "");
-	return text.failed ? NULL : text.data;
 }
 
 /* cf_s3_class_archived tells whether objects of a class cannot be read at once. */
@@ -467,11 +421,4 @@ cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests)
 		return;
 	if (hex_read(bare, digests->md5))
 		digests->known |= CF_DIGEST_MD5;
-}
-
-/* keep copies a text of an answer to where results live; NULL = out of memory. */
-static char *
-keep(CfOp *op, const char *text)
-{
-	return cf_arena_strdup(op->arena, text);
 }

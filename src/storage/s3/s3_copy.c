@@ -43,17 +43,17 @@ cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *
 		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
-		case S3_START:
+		case CF_REMOTE_START:
 			return copy_begin(op, source, source_key, source_version, args);
-		case S3_ASKED:
+		case CF_REMOTE_ASKED:
 			return copy_looked(op, source_key, source_version, args, source);
-		case S3_ASKED_MORE:
-			return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
-		case S3_ASKED_LAST:
+		case CF_REMOTE_ASKED_MORE:
+			return cf_s3_put_send(op, args, "", 0, CF_REMOTE_ASKED_LAST);
+		case CF_REMOTE_ASKED_LAST:
 			return cf_s3_put_answer(op, args, stat);
 		case S3_COPY_ONE:
 			return copy_one_answer(op, source, source_key, args, stat);
-		case S3_SETTLING:
+		case CF_REMOTE_SETTLING:
 			if (state->copying.handle[0] == '\0')
 				return cf_s3_settled(op, args, stat);
 			break;
@@ -96,7 +96,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 		return copy_one(op, source, source_key, args);
 	}
 	state->remote.asked = source;
-	return cf_s3_look(op, source_key, S3_ASKED);
+	return cf_s3_look(op, source_key, CF_REMOTE_ASKED);
 }
 
 /* copy_looked compares the source with its pin and chooses the way. */
@@ -106,11 +106,11 @@ copy_looked(CfOp *op, const char *source_key, const char *source_version, const 
 	CfS3State  *state = op->state;
 	CfObjectStat stat;
 
-	switch (cf_s3_looked(op, source_key, &stat))
+	switch (cf_remote_looked(op, source_key, &stat))
 	{
-		case CF_S3_MISSING:
+		case CF_REMOTE_MISSING:
 			return cf_remote_missing(op, source_key);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
@@ -128,7 +128,7 @@ copy_looked(CfOp *op, const char *source_key, const char *source_version, const 
 	state->remote.asked = NULL;
 	state->copying.args = *args;
 	if (stat.size_bytes == 0)
-		return cf_s3_put_send(op, args, "", 0, S3_ASKED_LAST);
+		return cf_s3_put_send(op, args, "", 0, CF_REMOTE_ASKED_LAST);
 	return in_one(op->place, stat.size_bytes) ? copy_one(op, source, source_key, args) : parts_begin(op, args);
 }
 
@@ -188,7 +188,7 @@ copy_one_answer(CfOp *op, const CfPlace *source, const char *source_key, const C
 	{
 		cf_remote_changed(op, source_key);
 		state->told = op->err;
-		return cf_s3_look(op, args->key, S3_SETTLING);
+		return cf_s3_look(op, args->key, CF_REMOTE_SETTLING);
 	}
 	if (op->response.status == 404 && strcmp(code, "NoSuchKey") == 0)
 	{
@@ -197,7 +197,7 @@ copy_one_answer(CfOp *op, const CfPlace *source, const char *source_key, const C
 	}
 	if (!cf_remote_success(op) || code[0] != '\0')
 		return cf_s3_fail(op, "copy object", args->key);
-	return copy_told(op) ? cf_s3_put_answer(op, args, stat) : cf_s3_look(op, args->key, S3_SETTLING);
+	return copy_told(op) ? cf_s3_put_answer(op, args, stat) : cf_s3_look(op, args->key, CF_REMOTE_SETTLING);
 }
 
 /*
@@ -273,7 +273,7 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 		op->err = state->told;
 		return cf_remote_error(op);
 	}
-	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == S3_SETTLING)
+	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == CF_REMOTE_SETTLING)
 	{
 		step = cf_s3_parts_join(op, &state->copying, stat);
 		/* Nobody else knows of these parts. */
@@ -361,17 +361,17 @@ cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *stor
 		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
-		case S3_START:
+		case CF_REMOTE_START:
 			state->told.kind = CF_ERR_NONE;
 			memset(&state->copying, 0, sizeof(state->copying));
-			return cf_s3_stat(op, key, stat);
-		case S3_ASKED:
-		case S3_ASKED_MORE:
-			step = cf_s3_stat(op, key, stat);
+			return cf_remote_stat(op, key, stat);
+		case CF_REMOTE_ASKED:
+		case CF_REMOTE_ASKED_MORE:
+			step = cf_remote_stat(op, key, stat);
 			return step == CF_STEP_DONE ? class_looked(op, key, version, storage_class, stat) : step;
 		case S3_COPY_ONE:
 			return class_answer(op, key);
-		case S3_SETTLING:
+		case CF_REMOTE_SETTLING:
 			if (state->copying.handle[0] == '\0')
 				return class_changed(op, key, storage_class, stat);
 			break;
@@ -458,18 +458,18 @@ class_answer(CfOp *op, const char *key)
 		return cf_remote_changed(op, key);
 	if (!cf_remote_success(op) || code[0] != '\0')
 		return cf_s3_fail(op, "copy object", key);
-	return cf_s3_look(op, key, S3_SETTLING);
+	return cf_s3_look(op, key, CF_REMOTE_SETTLING);
 }
 
 /* class_changed ends a change of the class: the object has its size and the class that was asked for. */
 static CfStep
 class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat)
 {
-	switch (cf_s3_looked(op, key, stat))
+	switch (cf_remote_looked(op, key, stat))
 	{
-		case CF_S3_MISSING:
+		case CF_REMOTE_MISSING:
 			return cf_remote_missing(op, key);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
@@ -486,15 +486,15 @@ cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const ch
 	CfObjectStat stat;
 	char	   *tier;
 
-	if (op->phase == S3_START)
-		return cf_s3_look(op, key, S3_ASKED);
-	if (op->phase == S3_ASKED_MORE)
+	if (op->phase == CF_REMOTE_START)
+		return cf_s3_look(op, key, CF_REMOTE_ASKED);
+	if (op->phase == CF_REMOTE_ASKED_MORE)
 		return cf_remote_success(op) || op->response.status == 409 ? cf_remote_done(op) : cf_s3_fail(op, "restore object", key);
-	switch (cf_s3_looked(op, key, &stat))
+	switch (cf_remote_looked(op, key, &stat))
 	{
-		case CF_S3_MISSING:
+		case CF_REMOTE_MISSING:
 			return cf_remote_missing(op, key);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
@@ -514,5 +514,5 @@ cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const ch
 	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length) ||
 		!cf_remote_header(op, "Content-Type", "application/xml"))
 		return cf_remote_error(op);
-	return cf_remote_send(op, S3_ASKED_MORE);
+	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
 }

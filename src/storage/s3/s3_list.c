@@ -36,7 +36,7 @@ cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfL
 
 	if (cf_s3_state(op) == NULL)
 		return CF_STEP_ERROR;
-	if (op->phase != S3_START)
+	if (op->phase != CF_REMOTE_START)
 		return list_answer(op, page, max_entries < LIST_MAX ? max_entries : LIST_MAX);
 	if (!cf_remote_page_token(op, token, ""))
 		return CF_STEP_ERROR;
@@ -49,7 +49,7 @@ cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfL
 	if (cf_s3_request(op, "GET", "ListObjectsV2", NULL, query.data) == NULL)
 		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_remote_send(op, S3_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
 static CfStep

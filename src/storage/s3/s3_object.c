@@ -1,9 +1,9 @@
 /*
  * s3_object.c
- *		One object: look, read, create in one request.
+ *		One object: how it is looked at, read, created in one request, and described.
  *
  * A create whose answer was lost meets its own object at the next attempt. So a 412 never means "somebody else" before a HEAD
- * has said whose object is there: ours has our owner tag, the size and, where both are known, the digest of what was sent.
+ * has said whose object is there.
  *
  * A range is read with If-Match, and the answer is compared with the pin all the same: some stores ignore the condition.
  */
@@ -13,16 +13,26 @@
 #include "core/clock.h"
 #include "storage/s3/s3.h"
 
-static CfStep stat_tags(CfOp *op, const char *key, CfObjectStat *stat);
-static bool tag_visit(void *ctx, const char *path, const char *text, size_t length);
-static CfStep read_send(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
-static CfStep read_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
-static CfStep read_nothing(CfOp *op, const CfReadArgs *args);
-static bool range_told(const CfOp *op, int64_t *first, int64_t *last, int64_t *size_bytes);
-static bool metadata_add(CfOp *op, const CfUploadArgs *args, const char *lines, bool own, size_t *bytes, CfError *err);
-static bool metadata_name(const char *name, char wire[128]);
-static bool line_known(const char *lines, const char *name);
-static bool tags_add(CfOp *op, const char *tags);
+static bool pinned(const CfOp *op, const char *told, const char *version);
+static CfStep range_ask(CfOp *op, const char *key, const char *version, int64_t first, int64_t last);
+static bool range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1]);
+static CfStep tags_ask(CfOp *op, const char *key, int phase);
+static bool sent(const CfOp *op, const CfObjectStat *stat);
+static bool name_legal(const CfAttributeLine *line);
+static bool describe_metadata(CfOp *op, const CfUploadArgs *args);
+
+const CfRemote cf_s3_remote = {
+	.state_bytes = sizeof(CfS3State),
+	.look = cf_s3_look,
+	.missing = cf_s3_missing,
+	.stat_fill = cf_s3_stat_fill,
+	.fail = cf_s3_fail,
+	.pinned = pinned,
+	.range_ask = range_ask,
+	.range_version = range_version,
+	.sent = sent,
+	.tags_ask = tags_ask,
+};
 
 /* cf_s3_look asks for all that a HEAD tells of an object; the answer is awaited in phase. */
 CfStep
@@ -35,20 +45,10 @@ cf_s3_look(CfOp *op, const char *key, int phase)
 	return cf_remote_send(op, phase);
 }
 
-/* cf_s3_looked reads the answer to cf_s3_look; what identifies the version is in state->head then. */
-CfS3Found
-cf_s3_looked(CfOp *op, const char *key, CfObjectStat *stat)
+bool
+cf_s3_missing(CfOp *op)
 {
-	CfS3State  *state = op->state;
-
-	if (op->response.status == 404 || (op->response.status == 405 && cf_s3_answer(op, "delete-marker")[0] != '\0'))
-		return CF_S3_MISSING;
-	if (!cf_remote_success(op))
-	{
-		cf_s3_fail(op, "look at object", key);
-		return CF_S3_FAILED;
-	}
-	return cf_s3_stat_fill(op, key, stat, &state->head) ? CF_S3_FOUND : CF_S3_FAILED;
+	return op->response.status == 404 || (op->response.status == 405 && cf_s3_answer(op, "delete-marker")[0] != '\0');
 }
 
 /* cf_s3_pinned compares the object that was looked at with a pin; "" is every version. */
@@ -61,228 +61,56 @@ cf_s3_pinned(const CfOp *op, const char *version)
 	return version[0] == '\0' || (cf_s3_pin_read(version, &pin) && cf_s3_pin_same(&pin, &state->head.pin));
 }
 
-CfStep
-cf_s3_stat(CfOp *op, const char *key, CfObjectStat *stat)
+/* pinned goes by all that the answer told: a pin as a text has not all of it. */
+static bool
+pinned(const CfOp *op, const char *told, const char *version)
 {
-	CfS3State  *state = op->state;
+	(void) told;
+	return cf_s3_pinned(op, version);
+}
 
-	if (op->phase == S3_START)
-		return cf_s3_look(op, key, S3_ASKED);
-	if (op->phase == S3_ASKED_MORE)
-		return stat_tags(op, key, stat);
-	switch (cf_s3_looked(op, key, stat))
-	{
-		case CF_S3_MISSING:
-			return cf_remote_missing(op, key);
-		case CF_S3_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (state->head.tags == 0)
-		return cf_remote_done(op);
-	state->stat = *stat;
+static CfStep
+tags_ask(CfOp *op, const char *key, int phase)
+{
+	if (((const CfS3State *) op->state)->head.tags == 0)
+		return CF_STEP_DONE;
 	if (cf_s3_request(op, "GET", "GetObjectTagging", key, "tagging=") == NULL)
 		return cf_remote_error(op);
-	return cf_remote_send(op, S3_ASKED_MORE);
+	return cf_remote_send(op, phase);
 }
 
-typedef struct TagVisit
-{
-	CfRemoteText text;
-	char		name[513];		/* 128 characters */
-} TagVisit;
-
-/* stat_tags adds the tags to what the HEAD told. */
 static CfStep
-stat_tags(CfOp *op, const char *key, CfObjectStat *stat)
+range_ask(CfOp *op, const char *key, const char *version, int64_t first, int64_t last)
 {
-	CfS3State  *state = op->state;
-	TagVisit	visit = {.text = {.arena = op->arena}};
-
-	if (!cf_remote_success(op))
-		return cf_s3_fail(op, "read the tags of object", key);
-	if (!cf_xml_parse(op->response.body, op->response.body_bytes, tag_visit, &visit, &op->err))
-		return cf_remote_error(op);
-	cf_remote_text_add(&visit.text, "");
-	if (visit.text.failed)
-		return cf_remote_memory(op);
-	*stat = state->stat;
-	stat->attributes.tags = visit.text.data;
-	return cf_remote_done(op);
-}
-
-static bool
-tag_visit(void *ctx, const char *path, const char *text, size_t length)
-{
-	TagVisit   *visit = ctx;
-
-	(void) length;
-	if (strcmp(path, "Tagging/TagSet/Tag/Key") == 0)
-		snprintf(visit->name, sizeof(visit->name), "%s", text);
-	else if (strcmp(path, "Tagging/TagSet/Tag/Value") == 0 && strchr(text, '\n') == NULL && strchr(visit->name, '\n') == NULL)
-	{
-		cf_remote_text_add(&visit->text, visit->name);
-		cf_remote_text_add(&visit->text, "=");
-		cf_remote_text_add(&visit->text, text);
-		cf_remote_text_add(&visit->text, "\n");
-	}
-	return true;
-}
-
-CfStep
-cf_s3_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
-{
-	CfS3State  *state = cf_s3_state(op);
-	CfS3Pin		pin;
-
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (op->phase == S3_START)
-	{
-		state->at = args->offset;
-		state->end = -1;
-		snprintf(state->version, sizeof(state->version), "%s", args->version);
-		if (state->version[0] != '\0' && !cf_s3_pin_read(state->version, &pin))
-			return cf_remote_changed(op, args->key);
-		if (args->length == 0)
-			return cf_s3_look(op, args->key, S3_ASKED_MORE);
-	}
-	if (op->phase == S3_ASKED)
-		return read_answer(op, args, chunk);
-	if (op->phase == S3_ASKED_MORE)
-		return read_nothing(op, args);
-	return read_send(op, args, chunk);
-}
-
-/* read_send asks for the next range, straight into the caller's buffer. */
-static CfStep
-read_send(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
-{
-	CfS3State  *state = op->state;
-	int64_t		room = chunk->capacity > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t) chunk->capacity;
-	int64_t		left = state->end >= 0 ? state->end - state->at : args->length >= 0 ? args->length : INT64_MAX - args->offset;
-	CfRequest  *request = cf_s3_request(op, "GET", "GetObject", args->key, "");
-	CfS3Pin		pin;
+	CfS3Pin		pin = {.etag = "~"};
 	char		text[64];
 	char		etag[CF_S3_ETAG_MAX + 3];
 
-	if (request == NULL)
+	if (version[0] != '\0' && !cf_s3_pin_read(version, &pin))
+		return cf_remote_changed(op, key);
+	snprintf(text, sizeof(text), "bytes=%lld-%lld", (long long) first, (long long) last);
+	snprintf(etag, sizeof(etag), "\"%s\"", pin.etag);
+	if (cf_s3_request(op, "GET", "GetObject", key, "") == NULL || !cf_remote_header(op, "Range", text) ||
+		(pin.etag[0] != '~' && !cf_remote_header(op, "If-Match", etag)))
 		return cf_remote_error(op);
-	if (room > left)
-		room = left;
-	snprintf(text, sizeof(text), "bytes=%lld-%lld", (long long) state->at, (long long) (state->at + room - 1));
-	if (!cf_remote_header(op, "Range", text))
-		return cf_remote_error(op);
-	if (cf_s3_pin_read(state->version, &pin) && pin.etag[0] != '~')
-	{
-		snprintf(etag, sizeof(etag), "\"%s\"", pin.etag);
-		if (!cf_remote_header(op, "If-Match", etag))
-			return cf_remote_error(op);
-	}
-	request->sink = chunk->data;
-	request->sink_bytes = (size_t) room;
-	request->net_class = CF_NET_BODY;
-	return cf_remote_send(op, S3_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
-/* read_answer takes the bytes of one range, when they are of the pinned version and as many as was told. */
-static CfStep
-read_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
-{
-	CfS3State  *state = op->state;
-	const CfResponse *response = &op->response;
-	int64_t		got = (int64_t) response->sink_bytes;
-	int64_t		size_bytes;
-	int64_t		first;
-	int64_t		last;
-
-	if (response->status == 412)
-		return cf_remote_changed(op, args->key);
-	if (response->status == 404)
-		return cf_remote_missing(op, args->key);
-	if (response->status == 416)
-		return cf_s3_look(op, args->key, S3_ASKED_MORE);
-	if (!cf_remote_success(op))
-		return cf_s3_fail(op, "read object", args->key);
-	if (!cf_s3_head_fill(op, args->key, &state->head))
-		return CF_STEP_ERROR;
-	if (!cf_s3_pinned(op, state->version))
-		return cf_remote_changed(op, args->key);
-	if (!range_told(op, &first, &last, &size_bytes) || first != state->at || last - first + 1 != got ||
-		got > (int64_t) op->request.sink_bytes || got > (int64_t) chunk->capacity)
-		return cf_remote_unexpected(op, "read object", args->key, "the answer has another range than was asked for");
-	if (state->end < 0)
-	{
-		if (args->length >= 0 && args->length > size_bytes - args->offset)
-			return cf_remote_outside(op, args->key, size_bytes);
-		state->end = args->length >= 0 ? args->offset + args->length : size_bytes;
-		cf_s3_pin_write(&state->head.pin, state->version);
-	}
-	else if (args->length < 0 && size_bytes != state->end)
-		return cf_remote_changed(op, args->key);
-	if (got > state->end - state->at)
-		return cf_remote_unexpected(op, "read object", args->key, "the answer has more than was asked for");
-	chunk->length = (size_t) got;
-	state->at += got;
-	if (state->at == state->end)
-		return cf_remote_done(op);
-	op->phase = S3_READ_MORE;
-	return CF_STEP_AGAIN;
-}
-
-/* range_told reads which bytes of how many an answer has; a 200 has all of them. */
 static bool
-range_told(const CfOp *op, int64_t *first, int64_t *last, int64_t *size_bytes)
-{
-	const char *range = cf_net_answer(&op->response, "content-range");
-	char		numbers[3][24];
-	int			used = 0;
-
-	if (op->response.status == 200)
-	{
-		*first = 0;
-		*size_bytes = (int64_t) op->response.sink_bytes;
-		*last = *size_bytes - 1;
-		return cf_net_answer(&op->response, "content-length")[0] == '\0' ||
-			(cf_remote_number(cf_net_answer(&op->response, "content-length"), INT64_MAX, size_bytes) &&
-			 *size_bytes == (int64_t) op->response.sink_bytes);
-	}
-	return sscanf(range, "bytes %23[0-9]-%23[0-9]/%23[0-9]%n", numbers[0], numbers[1], numbers[2], &used) == 3 &&
-		range[used] == '\0' && cf_remote_number(numbers[0], INT64_MAX, first) && cf_remote_number(numbers[1], INT64_MAX - 1, last) &&
-		cf_remote_number(numbers[2], INT64_MAX, size_bytes) && *first <= *last && *last < *size_bytes;
-}
-
-/* read_nothing ends a read of no bytes: of an empty range, at the end of an object, or beyond. */
-static CfStep
-read_nothing(CfOp *op, const CfReadArgs *args)
+range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1])
 {
 	CfS3State  *state = op->state;
-	CfObjectStat stat;
 
-	switch (cf_s3_looked(op, args->key, &stat))
-	{
-		case CF_S3_MISSING:
-			return cf_remote_missing(op, args->key);
-		case CF_S3_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	/* A range that went on and is not there any more, or one that is: then the object changed between two answers. */
-	if (!cf_s3_pinned(op, state->version) || state->end >= 0)
-		return cf_remote_changed(op, args->key);
-	if (args->offset > stat.size_bytes || args->length > stat.size_bytes - args->offset)
-		return cf_remote_outside(op, args->key, stat.size_bytes);
-	if (args->offset < stat.size_bytes && args->length != 0)
-		return cf_remote_changed(op, args->key);
-	return cf_remote_done(op);
+	if (!cf_s3_head_fill(op, key, &state->head))
+		return false;
+	cf_s3_pin_write(&state->head.pin, version);
+	return true;
 }
 
 CfStep
 cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
 {
-	if (op->phase == S3_START)
+	if (op->phase == CF_REMOTE_START)
 	{
 		if (cf_s3_state(op) == NULL || !cf_s3_writable(op) || !cf_s3_describe_check(op, args))
 			return cf_remote_error(op);
@@ -290,27 +118,26 @@ cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, C
 		if ((int64_t) length > CF_S3_PART_MAX)
 			return cf_remote_unexpected(op, "create object", args->key, "it is too large for one request");
 	}
-	if (op->phase == S3_ASKED || op->phase == S3_SETTLING)
+	if (op->phase == CF_REMOTE_ASKED || op->phase == CF_REMOTE_SETTLING)
 		return cf_s3_put_answer(op, args, stat);
-	return cf_s3_put_send(op, args, data, length, S3_ASKED);
+	return cf_s3_put_send(op, args, data, length, CF_REMOTE_ASKED);
 }
 
 /*
  * cf_s3_put_send creates an object with one request. A store without the condition, whose risk a person has accepted, is
- * looked at first (S3_ASKED_MORE), and called again when the answer is there.
+ * looked at first (CF_REMOTE_ASKED_MORE), and called again when the answer is there.
  */
 CfStep
 cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase)
 {
 	CfCaps		caps;
 	CfObjectStat stat;
-	CfS3Found	found;
 
 	cf_storage_caps(op->place, &caps);
-	if (!caps.create_only && op->phase != S3_ASKED_MORE)
-		return cf_s3_look(op, args->key, S3_ASKED_MORE);
-	if (op->phase == S3_ASKED_MORE && (found = cf_s3_looked(op, args->key, &stat)) != CF_S3_MISSING)
-		return found == CF_S3_FOUND ? cf_s3_settled(op, args, &stat) : CF_STEP_ERROR;
+	if (!caps.create_only && op->phase != CF_REMOTE_ASKED_MORE)
+		return cf_s3_look(op, args->key, CF_REMOTE_ASKED_MORE);
+	if (op->phase == CF_REMOTE_ASKED_MORE && !cf_s3_missing(op))
+		return cf_s3_settled(op, args, &stat);
 	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length) ||
 		!cf_s3_checksum_add(op, data == NULL ? "" : data, length) || !cf_s3_describe(op, args) ||
 		(caps.create_only && !cf_s3_condition(op, NULL)))
@@ -325,12 +152,12 @@ CfStep
 cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
-	const char *place_class = op->place->storage_class;
+	const char *storage_class = cf_remote_class(op, args->storage_class);
 
-	if (op->phase == S3_SETTLING)
+	if (op->phase == CF_REMOTE_SETTLING)
 		return cf_s3_settled(op, args, stat);
 	if (op->response.status == 412)
-		return cf_s3_look(op, args->key, S3_SETTLING);
+		return cf_s3_look(op, args->key, CF_REMOTE_SETTLING);
 	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "create object", args->key);
 	if (!cf_s3_head_fill(op, args->key, &state->head) || !cf_s3_encryption_kept(op, args->key) ||
@@ -343,37 +170,24 @@ cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	cf_s3_pin_write(&state->head.pin, stat->version);
 	if (!cf_net_date(cf_net_answer(&op->response, "date"), &stat->mtime_us))
 		stat->mtime_us = cf_clock_now_us();
-	stat->storage_class = args->storage_class[0] != '\0' ? args->storage_class : place_class[0] != '\0' ? place_class :
-		cf_s3_store(op->place)->classes ? "STANDARD" : "";
+	stat->storage_class = storage_class[0] != '\0' || !cf_s3_store(op->place)->classes ? storage_class : "STANDARD";
 	stat->content_type = args->content_type;
 	stat->attributes = args->attributes;
 	cf_s3_digests_fill(op, state->head.etag, &stat->digests);
 	return cf_remote_done(op);
 }
 
-/* cf_s3_settled ends a create after a HEAD: ours is the object with our tag, the size and the digest of what was sent. */
+/* cf_s3_settled ends a create after a HEAD. */
 CfStep
 cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
-	CfS3State  *state = op->state;
+	return cf_remote_settled(op, args, &((CfS3State *) op->state)->told, stat);
+}
 
-	switch (cf_s3_looked(op, args->key, stat))
-	{
-		case CF_S3_MISSING:
-			cf_remote_unexpected(op, "create object", args->key, "another writer was there and is gone");
-			op->err.kind = CF_ERR_BUSY;
-			if (state->told.kind != CF_ERR_NONE)
-				op->err = state->told;
-			return CF_STEP_ERROR;
-		case CF_S3_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (strcmp(state->head.owner_tag, args->owner_tag) != 0 || stat->size_bytes != args->size_bytes ||
-		!cf_remote_digests_agree(&state->digests, &stat->digests))
-		return cf_remote_exists(op, args->key);
-	return cf_remote_done(op);
+static bool
+sent(const CfOp *op, const CfObjectStat *stat)
+{
+	return cf_remote_digests_agree(&((const CfS3State *) op->state)->digests, &stat->digests);
 }
 
 /* cf_s3_writable refuses a store that would overwrite, unless a person has accepted that. */
@@ -479,150 +293,82 @@ cf_s3_encryption_kept(CfOp *op, const char *key)
 bool
 cf_s3_describe_check(CfOp *op, const CfUploadArgs *args)
 {
-	const char *attributes = args->attributes.metadata == NULL ? "" : args->attributes.metadata;
+	CfRemoteMetadata metadata = {.args = args};
+	CfAttributeLine line;
 	size_t		bytes = strlen("cf-owner-tag") + strlen(args->owner_tag);
 
-	if (!metadata_add(NULL, args, args->metadata, true, &bytes, &op->err) ||
-		!metadata_add(NULL, args, attributes, false, &bytes, &op->err))
-		return false;
+	while (cf_remote_metadata_next(&metadata, &line))
+	{
+		bytes += line.name_bytes + line.value_bytes;
+		if (line.value_bytes > CF_S3_METADATA_MAX || !name_legal(&line))
+			return cf_error_set(&op->err, CF_ERR_INPUT, "metadata \"%.*s\" cannot be a header of S3",
+								(int) (line.name_bytes < 100 ? line.name_bytes : 100), line.name);
+	}
 	if (bytes <= CF_S3_METADATA_MAX)
 		return true;
 	cf_error_set(&op->err, CF_ERR_INPUT, "metadata of object \"%s\" are too long for place \"%s\"", cf_remote_shown(op, args->key), op->place->name);
 	return cf_error_detail(&op->err, "Names and values have %zu bytes, S3 takes %d.", bytes, CF_S3_METADATA_MAX);
 }
 
-/* cf_s3_describe adds what travels with a new object: type, attributes, metadata, tags, class, encryption. */
-bool
-cf_s3_describe(CfOp *op, const CfUploadArgs *args)
-{
-	const CfAttributes *a = &args->attributes;
-	const char *headers[][2] = {
-		{"Content-Type", args->content_type}, {"Cache-Control", a->cache_control},
-		{"Content-Disposition", a->content_disposition}, {"Content-Encoding", a->content_encoding},
-		{"Content-Language", a->content_language}
-	};
-	const char *storage_class = args->storage_class[0] != '\0' ? args->storage_class : op->place->storage_class;
-	const char *sse = cf_storage_option(op->place, "sse");
-	const char *kms = cf_storage_option(op->place, "sse_kms_key_id");
-	size_t		bytes = 0;
-
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-	{
-		if (headers[i][1] != NULL && headers[i][1][0] != '\0' && !cf_remote_header(op, headers[i][0], headers[i][1]))
-			return false;
-	}
-	return (args->owner_tag[0] == '\0' || cf_s3_amz_header(op, "meta-cf-owner-tag", args->owner_tag)) &&
-		metadata_add(op, args, args->metadata, true, &bytes, &op->err) &&
-		metadata_add(op, args, a->metadata == NULL ? "" : a->metadata, false, &bytes, &op->err) &&
-		tags_add(op, a->tags == NULL ? "" : a->tags) &&
-		(storage_class[0] == '\0' || cf_s3_amz_header(op, "storage-class", storage_class)) &&
-		(sse[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption", sse)) &&
-		(sse[0] != 'a' || kms[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", kms));
-}
-
-/*
- * metadata_add adds lines of metadata as headers (op), or only counts and checks them (op NULL). The user's lines (not own)
- * leave out what the object says of itself: an earlier move said that of its own copy.
- */
+/* name_legal tells whether a name can be part of a header's. */
 static bool
-metadata_add(CfOp *op, const CfUploadArgs *args, const char *lines, bool own, size_t *bytes, CfError *err)
+name_legal(const CfAttributeLine *line)
 {
-	char		name[128];
-	char		wire[128];
-	const char *value;
-	size_t		length;
-
-	while (cf_s3_line_next(&lines, name, &value, &length))
+	for (size_t i = 0; i < line->name_bytes; i++)
 	{
-		char		header[160];
-		char		text[CF_S3_METADATA_MAX + 1];
-		char	   *word;
-
-		if (strcmp(name, "cf_owner_tag") == 0 ||
-			(!own && (strncmp(name, "cf_", 3) == 0 || line_known(args->metadata, name))))
-			continue;
-		if (length > CF_S3_METADATA_MAX || !metadata_name(name, wire))
-			return cf_error_set(err, CF_ERR_INPUT, "metadata \"%.100s\" cannot be a header of S3", name);
-		memcpy(text, value, length);
-		text[length] = '\0';
-		*bytes += strlen(wire) + length;
-		if (op == NULL)
-			continue;
-		word = cf_s3_word_encode(&op->request_arena, text);
-		if (word == NULL)
-		{
-			cf_remote_memory(op);
-			return false;
-		}
-		snprintf(header, sizeof(header), "meta-%s", wire);
-		if (!cf_s3_amz_header(op, header, word))
+		if (line->name[i] <= 0x20 || line->name[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", line->name[i]) != NULL)
 			return false;
 	}
 	return true;
 }
 
-/* metadata_name writes a name as it travels: ours with "-" for "_". false = it cannot be part of a header's name. */
-static bool
-metadata_name(const char *name, char wire[128])
+/* cf_s3_describe adds what travels with a new object: type, attributes, metadata, tags, class, encryption. */
+bool
+cf_s3_describe(CfOp *op, const CfUploadArgs *args)
 {
-	bool		ours = strncmp(name, "cf_", 3) == 0;
-	size_t		i;
+	static const char *const names[CF_REMOTE_PROPERTIES] = {
+		"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language"
+	};
+	const char *values[CF_REMOTE_PROPERTIES];
+	const char *tags = cf_remote_tags(&op->request_arena, args->attributes.tags);
+	const char *storage_class = cf_remote_class(op, args->storage_class);
+	const char *sse = cf_storage_option(op->place, "sse");
+	const char *kms = cf_storage_option(op->place, "sse_kms_key_id");
 
-	for (i = 0; name[i] != '\0'; i++)
+	if (tags == NULL)
+		return cf_remote_memory(op) == CF_STEP_DONE;
+	cf_remote_properties(args, values);
+	for (int i = 0; i < CF_REMOTE_PROPERTIES; i++)
 	{
-		char		c = name[i];
-
-		wire[i] = c >= 'A' && c <= 'Z' ? (char) (c + 'a' - 'A') : ours && c == '_' ? '-' : c;
-		if (c <= 0x20 || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+		if (values[i][0] != '\0' && !cf_remote_header(op, names[i], values[i]))
 			return false;
 	}
-	wire[i] = '\0';
-	return i > 0;
+	return (args->owner_tag[0] == '\0' || cf_s3_amz_header(op, "meta-cf-owner-tag", args->owner_tag)) &&
+		describe_metadata(op, args) && (tags[0] == '\0' || cf_s3_amz_header(op, "tagging", tags)) &&
+		(storage_class[0] == '\0' || cf_s3_amz_header(op, "storage-class", storage_class)) &&
+		(sse[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption", sse)) &&
+		(sse[0] != 'a' || kms[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", kms));
 }
 
+/* describe_metadata adds one header per line. Our names are written with "-" for "_", which many proxies drop. */
 static bool
-line_known(const char *lines, const char *name)
+describe_metadata(CfOp *op, const CfUploadArgs *args)
 {
-	char		other[128];
-	const char *value;
-	size_t		length;
+	CfRemoteMetadata metadata = {.args = args};
+	CfAttributeLine line;
 
-	while (cf_s3_line_next(&lines, other, &value, &length))
+	while (cf_remote_metadata_next(&metadata, &line))
 	{
-		if (strcmp(other, name) == 0)
-			return true;
-	}
-	return false;
-}
+		char	   *name = cf_remote_format(&op->request_arena, "meta-%.*s", (int) line.name_bytes, line.name);
+		char	   *value = cf_arena_strndup(&op->request_arena, line.value, line.value_bytes);
+		char	   *word = value == NULL ? NULL : cf_s3_word_encode(&op->request_arena, value);
 
-/* tags_add writes the tags as a query: "a=b&c=d". A name of 128 characters has up to 512 bytes. */
-static bool
-tags_add(CfOp *op, const char *tags)
-{
-	CfRemoteText text = {.arena = &op->request_arena};
-
-	while (*tags != '\0')
-	{
-		size_t		length = strcspn(tags, "\n");
-		size_t		name = strcspn(tags, "=\n");
-		char	   *line = cf_arena_strndup(text.arena, tags, length);
-
-		tags += length + (tags[length] == '\n');
-		if (line == NULL || name == 0 || name == length)
-		{
-			text.failed |= line == NULL;
-			continue;
-		}
-		line[name] = '\0';
-		cf_remote_text_add(&text, text.length > 0 ? "&" : "");
-		cf_remote_text_encode(&text, line);
-		cf_remote_text_add(&text, "=");
-		cf_remote_text_encode(&text, line + name + 1);
+		if (name == NULL || word == NULL)
+			return cf_remote_memory(op) == CF_STEP_DONE;
+		for (char *c = name; *c != '\0'; c++)
+			*c = *c >= 'A' && *c <= 'Z' ? (char) (*c + 'a' - 'A') : *c == '_' && strncmp(line.name, "cf_", 3) == 0 ? '-' : *c;
+		if (!cf_s3_amz_header(op, name, word))
+			return false;
 	}
-	if (text.failed)
-	{
-		cf_remote_memory(op);
-		return false;
-	}
-	return text.length == 0 || cf_s3_amz_header(op, "tagging", text.data);
+	return true;
 }

@@ -108,12 +108,12 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		return join_listed(op, upload);
 	if (op->phase == S3_PARTS_JOINED)
 		return join_answer(op, upload);
-	switch (cf_s3_looked(op, upload->args.key, stat))
+	switch (cf_remote_looked(op, upload->args.key, stat))
 	{
-		case CF_S3_MISSING:
+		case CF_REMOTE_MISSING:
 			op->err = state->told;
 			return cf_remote_error(op);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
@@ -229,5 +229,5 @@ join_settle(CfOp *op, const CfUpload *upload, CfErrorKind kind, const char *why)
 	op->err.kind = kind;
 	op->err.retryable = kind == CF_ERR_IO;
 	state->told = op->err;
-	return cf_s3_look(op, upload->args.key, S3_SETTLING);
+	return cf_s3_look(op, upload->args.key, CF_REMOTE_SETTLING);
 }

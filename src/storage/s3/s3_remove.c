@@ -46,10 +46,10 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
-		case S3_START:
+		case CF_REMOTE_START:
 			state->told.kind = CF_ERR_NONE;
-			return hides(op) || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, S3_ASKED) : cf_remote_error(op);
-		case S3_ASKED_MORE:
+			return hides(op) || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, CF_REMOTE_ASKED) : cf_remote_error(op);
+		case CF_REMOTE_ASKED_MORE:
 			return remove_answer(op, key, removed);
 		case S3_HIDDEN:
 			return hidden(op, key, removed);
@@ -66,19 +66,19 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 		default:
 			break;
 	}
-	switch (cf_s3_looked(op, key, &stat))
+	switch (cf_remote_looked(op, key, &stat))
 	{
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
-		case CF_S3_MISSING:
-			if (op->phase == S3_ASKED && hides(op))
+		case CF_REMOTE_MISSING:
+			if (op->phase == CF_REMOTE_ASKED && hides(op))
 				return versions_ask(op, key, S3_MISSING_LISTED);
-			*removed = op->phase == S3_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
+			*removed = op->phase == CF_REMOTE_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
 			return cf_remote_done(op);
 		default:
 			break;
 	}
-	if (op->phase == S3_ASKED)
+	if (op->phase == CF_REMOTE_ASKED)
 		return remove_looked(op, key, version, &stat, removed);
 	*removed = CF_REMOVED_CHANGED;
 	return cf_remote_done(op);
@@ -104,7 +104,7 @@ remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat
 		/* Where generations are the condition, it is that one. */
 		if (pin.version[0] != '\0' && pin.version[0] != '~')
 			snprintf(state->head.version_id, sizeof(state->head.version_id), "%s", pin.version);
-		return cf_s3_delete(op, key, S3_ASKED_MORE);
+		return cf_s3_delete(op, key, CF_REMOTE_ASKED_MORE);
 	}
 	if (!pinned)
 	{
@@ -113,7 +113,7 @@ remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat
 	}
 	if (can_hide(op))
 		return hide(op, key);
-	return cf_s3_delete_allowed(op, key) ? cf_s3_delete(op, key, S3_ASKED_MORE) : cf_remote_error(op);
+	return cf_s3_delete_allowed(op, key) ? cf_s3_delete(op, key, CF_REMOTE_ASKED_MORE) : cf_remote_error(op);
 }
 
 /* remove_answer reads what came of the DELETE; a refused condition may be that of our own earlier attempt. */
@@ -131,7 +131,7 @@ remove_answer(CfOp *op, const char *key, CfRemoved *removed)
 		return cf_remote_done(op);
 	}
 	if (response->status == 412)
-		return cf_s3_look(op, key, S3_ASKED_LAST);
+		return cf_s3_look(op, key, CF_REMOTE_ASKED_LAST);
 	cf_s3_code(response, code);
 	kept = strcmp(code, "ObjectLocked") == 0 || strcmp(code, "ObjectUnderRetention") == 0 || strcmp(code, "WORMProtected") == 0 ||
 		(state->head.locked && response->status >= 400 && response->status < 500);

@@ -85,21 +85,21 @@ abort_parts(CfOp *op, const CfUpload *upload)
 	CfS3State  *state = op->state;
 	int			phase = op->phase;
 
-	if (phase == S3_START)
+	if (phase == CF_REMOTE_START)
 		state->rounds = 0;
-	if (phase == S3_ASKED_MORE && op->response.status == 404)
+	if (phase == CF_REMOTE_ASKED_MORE && op->response.status == 404)
 		return cf_remote_done(op);
-	if (phase != S3_START && !cf_remote_success(op) && op->response.status != 404)
+	if (phase != CF_REMOTE_START && !cf_remote_success(op) && op->response.status != 404)
 		return cf_s3_fail(op, "abort the upload of object", upload->args.key);
-	if (phase == S3_ASKED_MORE && ++state->rounds == ABORT_ROUNDS)
+	if (phase == CF_REMOTE_ASKED_MORE && ++state->rounds == ABORT_ROUNDS)
 	{
 		cf_remote_unexpected(op, "abort the upload of object", upload->args.key, "parts of it still arrive");
 		op->err.kind = CF_ERR_BUSY;
 		return CF_STEP_ERROR;
 	}
-	if (phase == S3_ASKED)
-		return cf_s3_parts_ask(op, upload, S3_ASKED_MORE);
-	return cf_s3_upload_give_up(op, upload, S3_ASKED);
+	if (phase == CF_REMOTE_ASKED)
+		return cf_s3_parts_ask(op, upload, CF_REMOTE_ASKED_MORE);
+	return cf_s3_upload_give_up(op, upload, CF_REMOTE_ASKED);
 }
 
 /* abort_put removes what the seal made under this owner tag, nothing of anybody else; and an upload whose handle was lost. */
@@ -109,23 +109,23 @@ abort_put(CfOp *op, const CfUpload *upload)
 	CfS3State  *state = op->state;
 	CfObjectStat stat;
 
-	if (op->phase == S3_START && !upload->args.keep_object)
-		return cf_s3_look(op, upload->args.key, S3_ASKED);
+	if (op->phase == CF_REMOTE_START && !upload->args.keep_object)
+		return cf_s3_look(op, upload->args.key, CF_REMOTE_ASKED);
 	if (upload->args.keep_object || cf_s3_unknown_phase(op))
 		return abort_unknown(op, upload);
-	if (op->phase != S3_ASKED)
+	if (op->phase != CF_REMOTE_ASKED)
 	{
 		/* Not allowed to remove versions: then a marker, as for every removal. */
-		if (op->phase == S3_ASKED_MORE && op->response.status == 403 && cf_s3_delete_allowed(op, upload->args.key))
-			return cf_s3_delete(op, upload->args.key, S3_ASKED_LAST);
+		if (op->phase == CF_REMOTE_ASKED_MORE && op->response.status == 403 && cf_s3_delete_allowed(op, upload->args.key))
+			return cf_s3_delete(op, upload->args.key, CF_REMOTE_ASKED_LAST);
 		return cf_remote_success(op) || op->response.status == 404 || op->response.status == 412 ? abort_unknown(op, upload) :
 			cf_s3_fail(op, "remove object", upload->args.key);
 	}
-	switch (cf_s3_looked(op, upload->args.key, &stat))
+	switch (cf_remote_looked(op, upload->args.key, &stat))
 	{
-		case CF_S3_MISSING:
+		case CF_REMOTE_MISSING:
 			return abort_unknown(op, upload);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;
@@ -134,7 +134,7 @@ abort_put(CfOp *op, const CfUpload *upload)
 		return abort_unknown(op, upload);
 	if (state->head.version_id[0] != '\0' && cf_s3_store(op->place)->dialect == &cf_s3_aws4)
 		return abort_version(op, upload);
-	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, S3_ASKED_LAST) : cf_remote_error(op);
+	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, CF_REMOTE_ASKED_LAST) : cf_remote_error(op);
 }
 
 /* abort_unknown ends an abort with what was begun and whose handle was lost, if anything can have been. */
@@ -246,18 +246,18 @@ abort_version(CfOp *op, const CfUpload *upload)
 		return cf_remote_memory(op);
 	if (cf_s3_request(op, "DELETE", "DeleteObject", upload->args.key, query.data) == NULL)
 		return cf_remote_error(op);
-	return cf_remote_send(op, S3_ASKED_MORE);
+	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
 }
 
 CfStep
 cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
 {
-	if (op->phase != S3_START)
+	if (op->phase != CF_REMOTE_START)
 		return find_answer(op, older_than_us, page);
 	memset(page, 0, sizeof(*page));
 	if (!cf_s3_store(op->place)->multipart)
 		return cf_remote_done(op);
-	return cf_remote_page_token(op, token, "=&") ? find_send(op, "", token, S3_ASKED) : CF_STEP_ERROR;
+	return cf_remote_page_token(op, token, "=&") ? find_send(op, "", token, CF_REMOTE_ASKED) : CF_STEP_ERROR;
 }
 
 /* find_send asks for the unfinished uploads of keys that begin with key. */

@@ -42,13 +42,13 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
-	if (op->phase != S3_START && op->phase != S3_COPY_CLEARED)
+	if (op->phase != CF_REMOTE_START && op->phase != S3_COPY_CLEARED)
 		return begin_parts(op, args, upload);
 	if (op->phase == S3_COPY_CLEARED && !cf_s3_copy_cleared(op, args->key))
 		return CF_STEP_ERROR;
 	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
 		return cf_remote_error(op);
-	if (op->phase == S3_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
+	if (op->phase == CF_REMOTE_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
 		return step;
 	cf_remote_buffer_free(op, &state->buffer);
 	state->sealed.version[0] = '\0';
@@ -65,7 +65,7 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (resumes(args))
 	{
 		snprintf(upload->handle, sizeof(upload->handle), "%s", args->handle);
-		return cf_s3_parts_ask(op, upload, S3_ASKED);
+		return cf_s3_parts_ask(op, upload, CF_REMOTE_ASKED);
 	}
 	return begin_unknown(op, args, upload);
 }
@@ -76,7 +76,7 @@ begin_unknown(CfOp *op, const CfUploadArgs *args, const CfUpload *upload)
 {
 	CfStep		step = args->resume ? cf_s3_unknown_ask(op, upload) : CF_STEP_DONE;
 
-	return step == CF_STEP_DONE ? cf_s3_look(op, args->key, S3_ASKED_MORE) : step;
+	return step == CF_STEP_DONE ? cf_s3_look(op, args->key, CF_REMOTE_ASKED_MORE) : step;
 }
 
 /* resumes tells whether args name an upload in parts that an earlier attempt made. */
@@ -98,24 +98,24 @@ begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 
 	if (!parts_sized(op, upload))
 		return cf_remote_error(op);
-	if (op->phase == S3_ASKED)
+	if (op->phase == CF_REMOTE_ASKED)
 		return begin_resumed(op, args, upload);
 	if (cf_s3_unknown_phase(op))
 	{
 		CfStep		step = cf_s3_unknown_next(op, upload);
 
-		return step == CF_STEP_DONE ? cf_s3_look(op, args->key, S3_ASKED_MORE) : step;
+		return step == CF_STEP_DONE ? cf_s3_look(op, args->key, CF_REMOTE_ASKED_MORE) : step;
 	}
-	if (op->phase == S3_ASKED_LAST)
+	if (op->phase == CF_REMOTE_ASKED_LAST)
 		return cf_s3_upload_created(op, upload) ? cf_remote_done(op) : CF_STEP_ERROR;
-	switch (cf_s3_looked(op, args->key, &stat))
+	switch (cf_remote_looked(op, args->key, &stat))
 	{
-		case CF_S3_FOUND:
+		case CF_REMOTE_FOUND:
 			return cf_remote_exists(op, args->key);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
-			return cf_s3_upload_create(op, args, S3_ASKED_LAST);
+			return cf_s3_upload_create(op, args, CF_REMOTE_ASKED_LAST);
 	}
 }
 
@@ -129,7 +129,7 @@ begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (op->response.status == 404)
 		return begin_unknown(op, args, upload);
 	snprintf(upload->handle, sizeof(upload->handle), "%s", args->handle);
-	if ((step = cf_s3_parts_take(op, upload, S3_ASKED)) != CF_STEP_DONE)
+	if ((step = cf_s3_parts_take(op, upload, CF_REMOTE_ASKED)) != CF_STEP_DONE)
 		return step;
 	for (int i = 0; i < state->part_count && state->parts[i].number == i + 1; i++)
 	{
@@ -253,7 +253,7 @@ cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, si
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
-	if (op->phase == S3_ASKED)
+	if (op->phase == CF_REMOTE_ASKED)
 		return part_answer(op, upload, part);
 	if (parts && (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX))
 		return cf_remote_fails(op, CF_ERR_RANGE, "part %d of object \"%s\" cannot be one of S3", part->number, upload->args.key);
@@ -280,7 +280,7 @@ part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data
 		!cf_s3_body(op, data, (size_t) part->length) || !cf_s3_checksum_add(op, data, (size_t) part->length))
 		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
-	return cf_remote_send(op, S3_ASKED);
+	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
 static CfStep
@@ -313,43 +313,43 @@ cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		return CF_STEP_ERROR;
 	if (strcmp(upload->handle, "put") != 0)
 		return cf_remote_seal_parts(op, upload, stat);
-	if (op->phase == S3_ASKED || op->phase == S3_SETTLING)
+	if (op->phase == CF_REMOTE_ASKED || op->phase == CF_REMOTE_SETTLING)
 	{
 		if ((step = cf_s3_put_answer(op, &upload->args, stat)) != CF_STEP_DONE)
 			return step;
 		cf_remote_buffer_free(op, &state->buffer);
 		return cf_remote_sealed(op, &state->sealed, upload, stat);
 	}
-	if (op->phase == S3_START && !cf_remote_gathered(op, &state->buffer, upload))
+	if (op->phase == CF_REMOTE_START && !cf_remote_gathered(op, &state->buffer, upload))
 		return CF_STEP_ERROR;
-	return cf_s3_put_send(op, &upload->args, state->buffer.data, (size_t) upload->args.size_bytes, S3_ASKED);
+	return cf_s3_put_send(op, &upload->args, state->buffer.data, (size_t) upload->args.size_bytes, CF_REMOTE_ASKED);
 }
 
 CfStep
 cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfS3State  *state = cf_s3_state(op);
-	CfS3Found	found;
+	CfRemoteFound	found;
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (cf_s3_upload_id(upload->handle) == NULL)
 		return commit_put(op, upload, stat);
-	if (op->phase == S3_START)
+	if (op->phase == CF_REMOTE_START)
 	{
 		state->replacing = false;
 		state->part_count = 0;
 		state->told.kind = CF_ERR_NONE;
 		/* Without the condition at the store, at least nobody is there when we ask. */
 		if (!cf_s3_store(op->place)->join_create_only)
-			return cf_s3_look(op, upload->args.key, S3_ASKED);
+			return cf_s3_look(op, upload->args.key, CF_REMOTE_ASKED);
 		return cf_s3_parts_ask(op, upload, S3_PARTS_LISTED);
 	}
-	if (op->phase == S3_ASKED)
+	if (op->phase == CF_REMOTE_ASKED)
 	{
-		if ((found = cf_s3_looked(op, upload->args.key, stat)) == CF_S3_FOUND)
+		if ((found = cf_remote_looked(op, upload->args.key, stat)) == CF_REMOTE_FOUND)
 			return cf_s3_settled(op, &upload->args, stat);
-		return found == CF_S3_FAILED ? CF_STEP_ERROR : cf_s3_parts_ask(op, upload, S3_PARTS_LISTED);
+		return found == CF_REMOTE_FAILED ? CF_STEP_ERROR : cf_s3_parts_ask(op, upload, S3_PARTS_LISTED);
 	}
 	return cf_s3_parts_join(op, upload, stat);
 }
@@ -366,13 +366,13 @@ commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		memcpy(upload->handle, "done", sizeof("done"));
 		return cf_remote_done(op);
 	}
-	if (op->phase == S3_START)
-		return cf_s3_look(op, upload->args.key, S3_ASKED);
-	switch (cf_s3_looked(op, upload->args.key, stat))
+	if (op->phase == CF_REMOTE_START)
+		return cf_s3_look(op, upload->args.key, CF_REMOTE_ASKED);
+	switch (cf_remote_looked(op, upload->args.key, stat))
 	{
-		case CF_S3_MISSING:
+		case CF_REMOTE_MISSING:
 			return cf_remote_upload_gone(op, upload->args.key);
-		case CF_S3_FAILED:
+		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
 		default:
 			break;

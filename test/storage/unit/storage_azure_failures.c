@@ -195,7 +195,7 @@ main(void)
 				note("%s, allocation %d: %s", cases[i].name, n, op.err.message);
 				wrong++;
 			}
-			if (!done && op.phase != AZURE_START)
+			if (!done && op.phase != CF_REMOTE_START)
 				wrong++;
 			if (done && allocations >= n)
 				done = false;	/* it did without */

@@ -90,7 +90,7 @@ not_looking(void)
 	}
 	script({404, "x-ms-request-id: 1234-\nx-ms-error-code: Blob\tNotFound\n", NULL});
 	fails(CF_ERR_NOT_FOUND, cf_storage_stat(&op, "a\nb", &stat), "hostile texts");
-	is_str(op.err.message, "could not find object \"a\\x0ab\" of place \"blue\": HTTP 404 Blob", "are made printable");
+	is_str(op.err.message, "could not look at object \"a\\x0ab\" of place \"blue\": HTTP 404 Blob", "are made printable");
 	is_str(op.err.detail, "The store's id of the request is 1234-.", "and the request is named");
 	script({400, "", "<Error><Code>InvalidInput</Code><Message>One of the inputs is not valid.\nRequestId:1\nTime:2</Message></Error>"});
 	fails(CF_ERR_INPUT, cf_storage_stat(&op, "k", &stat), "what the service says in its body");

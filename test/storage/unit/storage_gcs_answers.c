@@ -123,7 +123,7 @@ errors(void)
 		"HTTP 400 required|Bucket is a requester pays bucket. The store's id of the request is r-1."},
 		{{{NULL, 401, ERROR("401", "authError", "Invalid Credentials")}}, CF_ERR_DENIED, false, "401 authError"},
 		{{{NULL, 403, ERROR("403", "forbidden", "no \\u001b access")}}, CF_ERR_DENIED, false, "403 forbidden|no \\x1b access."},
-		{{{NULL, 404, ERROR("404", "notFound", "No such object")}}, CF_ERR_NOT_FOUND, false, "404 notFound"},
+		{{{NULL, 404, ERROR("404", "notFound", "No such object")}}, CF_ERR_NOT_FOUND, false, "is not in place \"here\"|No such object."},
 		{{{NULL, 404, NO_BUCKET}}, CF_ERR_NOT_FOUND, false, "bucket does not exist"},
 		{{{NULL, 404, "The specified bucket does not exist."}}, CF_ERR_NOT_FOUND, false, "HTTP 404"},
 		{{{NULL, 408, NULL}}, CF_ERR_IO, true, "408"},
@@ -273,7 +273,7 @@ putting(void)
 	CfUploadArgs args = {.key = "k", .owner_tag = "t-1", .size_bytes = 3, .content_type = "text/html", .storage_class = "COLDLINE",
 	.metadata = "cf_file_id=f\nbroken\n=x\n", .attributes = {.metadata = "a=b=c\ncf_x=1", .cache_control = "private"}};
 	static const char want[] = "--cloudflux-00000000\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
-		"{\"metadata\":{\"a\":\"b=c\",\"cf_file_id\":\"f\",\"cf_owner_tag\":\"t-1\"},\"contentType\":\"text/html\","
+		"{\"metadata\":{\"cf_file_id\":\"f\",\"a\":\"b=c\",\"cf_owner_tag\":\"t-1\"},\"contentType\":\"text/html\","
 		"\"cacheControl\":\"private\",\"storageClass\":\"COLDLINE\",\"crc32c\":\"Nks/tw==\"}\r\n--cloudflux-00000000\r\n"
 		"Content-Type: text/html\r\n\r\nabc\r\n--cloudflux-00000000--\r\n";
 	CfObjectStat stat;
