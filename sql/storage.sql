@@ -264,7 +264,7 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION 'place "%" lies where place "%" lies', adopt_storage.place, v_other
 			USING ERRCODE = 'duplicate_object',
-				DETAIL = format('Both are %s.', v_server.url),
+				DETAIL = format('Place "%s" is %s.', v_other, v_server.url),
 				HINT = 'Use the one that is there, or give this one a bucket or prefix of its own.';
 	END IF;
 	PERFORM cloudflux.write_place(v_server.place);
@@ -279,6 +279,8 @@ AS $$
 DECLARE
 	v_options text;
 	v_problem record;
+	v_detail text;
+	v_hint text;
 BEGIN
 	IF add_storage.name IS NULL OR octet_length(add_storage.name) NOT BETWEEN 1 AND 63 THEN
 		RAISE EXCEPTION 'invalid name of a place'
@@ -299,13 +301,19 @@ BEGIN
 	        UNION ALL SELECT 'bucket', add_storage.bucket
 	        UNION ALL SELECT e.key, e.value FROM jsonb_each_text(COALESCE(add_storage.options, '{}')) AS e) AS o;
 	EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER cloudflux OPTIONS (%s)', add_storage.name, v_options);
-	PERFORM cloudflux.adopt_storage(add_storage.name);
+	BEGIN
+		PERFORM cloudflux.adopt_storage(add_storage.name);
+	EXCEPTION WHEN duplicate_object THEN
+		GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL, v_hint = PG_EXCEPTION_HINT;
+		RAISE EXCEPTION 'could not add place "%": another place lies there', add_storage.name
+			USING ERRCODE = 'duplicate_object', DETAIL = v_detail, HINT = v_hint;
+	END;
 	SELECT p.* INTO v_problem FROM cloudflux.place_problem(add_storage.name, true) AS p;
 	IF v_problem.sqlstate = '42501' AND v_problem.hint LIKE 'A superuser can say: GRANT%' THEN
 		RAISE WARNING USING ERRCODE = v_problem.sqlstate, MESSAGE = v_problem.message,
 			DETAIL = COALESCE(v_problem.detail, ''), HINT = COALESCE(v_problem.hint, '');
 	ELSIF v_problem.sqlstate IS NOT NULL THEN
-		RAISE EXCEPTION USING ERRCODE = v_problem.sqlstate, MESSAGE = v_problem.message,
+		RAISE EXCEPTION USING ERRCODE = v_problem.sqlstate, MESSAGE = format('could not add place "%s": %s', add_storage.name, v_problem.message),
 			DETAIL = COALESCE(v_problem.detail, ''), HINT = COALESCE(v_problem.hint, '');
 	END IF;
 	RETURN add_storage.name;

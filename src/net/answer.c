@@ -23,19 +23,19 @@ static const struct
 }			codes[] = {
 	{CURLE_COULDNT_RESOLVE_HOST, CF_ERR_IO, true, "the host's name could not be resolved", "Check the endpoint of the place, and the server's DNS."},
 	{CURLE_COULDNT_RESOLVE_PROXY, CF_ERR_IO, true, "the proxy's name could not be resolved", "Check cloudflux.net_proxy."},
-	{CURLE_COULDNT_CONNECT, CF_ERR_IO, true, "could not connect", ""},
-	{CURLE_OPERATION_TIMEDOUT, CF_ERR_IO, true, "could not connect in time", ""},
+	{CURLE_COULDNT_CONNECT, CF_ERR_IO, true, "could not connect", "Check the endpoint of the place and its port; the store may be down, or a firewall in between."},
+	{CURLE_OPERATION_TIMEDOUT, CF_ERR_IO, true, "could not connect in time", "Check the endpoint of the place, its port, and whether it begins with http:// or https://; a firewall may be in between."},
 	{CURLE_PEER_FAILED_VERIFICATION, CF_ERR_DENIED, false, "the certificate of the peer is not trusted", "Name the authority that signed it in the option ca_file of the place or in cloudflux.net_ca_file."},
 	{CURLE_SSL_CACERT_BADFILE, CF_ERR_INPUT, false, "the file of trusted certificates cannot be read", "Check the option ca_file of the place and cloudflux.net_ca_file."},
 	{CURLE_SSL_CERTPROBLEM, CF_ERR_INPUT, false, "the client certificate cannot be used", "Check the options client_cert_file and client_key_file of the place."},
-	{CURLE_SSL_CONNECT_ERROR, CF_ERR_IO, true, "the TLS handshake failed", "TLS 1.2 is the oldest version that is spoken."},
-	{CURLE_GOT_NOTHING, CF_ERR_IO, true, "the connection ended before an answer", ""},
+	{CURLE_SSL_CONNECT_ERROR, CF_ERR_IO, true, "the TLS handshake failed", "TLS 1.2 is the oldest version that is spoken; a port that speaks no TLS takes an endpoint that begins with http://."},
+	{CURLE_GOT_NOTHING, CF_ERR_IO, true, "the connection ended before an answer", "If it always does, check the port of the endpoint, and whether it begins with http:// or https://."},
 	{CURLE_PARTIAL_FILE, CF_ERR_IO, true, "the connection ended in the middle of the answer", ""},
 	{CURLE_SEND_ERROR, CF_ERR_IO, true, "the connection broke while the request was sent", ""},
-	{CURLE_RECV_ERROR, CF_ERR_IO, true, "the connection broke before the answer was complete", ""},
+	{CURLE_RECV_ERROR, CF_ERR_IO, true, "the connection broke before the answer was complete", "If it always does, check the port of the endpoint, and whether it begins with http:// or https://."},
 	{CURLE_OUT_OF_MEMORY, CF_ERR_MEMORY, true, "out of memory", ""},
-	{CURLE_WEIRD_SERVER_REPLY, CF_ERR_IO, true, "the answer is no HTTP", ""},
-	{CURLE_UNSUPPORTED_PROTOCOL, CF_ERR_IO, true, "the answer is no HTTP", ""},
+	{CURLE_WEIRD_SERVER_REPLY, CF_ERR_IO, true, "the answer is no HTTP", "Check the endpoint of the place: its port, and whether it begins with http:// or https://."},
+	{CURLE_UNSUPPORTED_PROTOCOL, CF_ERR_IO, true, "the answer is no HTTP", "Check the endpoint of the place: its port, and whether it begins with http:// or https://."},
 };
 
 /* fail begins the error of an attempt: which call of which place failed, and how. */

@@ -124,6 +124,14 @@ is($c->value("SELECT size_bytes FROM cloudflux.store_object('$place', 'a', 'x', 
 my $rows = decode_json($c->value("SELECT jsonb_object_agg(check_name, ok) FROM cloudflux.check_storage('$place')"));
 ok($rows->{reachable} && $rows->{write}, 'check_storage() works through TLS');
 
+# Whoever has the scheme or the port wrong is told what to look at.
+my ($plain) = $s3->{endpoint} =~ m{^http://[^/]*:(\d+)};
+refused(trusting({ port => $plain }), '58030', qr{begins with http://}, 'TLS towards a port that speaks plain HTTP: the hint tells what to look at');
+$s3->place($c, 'bare', options => { endpoint => "http://localhost:$usual->{port}", prefix => 'bare/' });
+refused('bare', '58030', qr{https://}, 'plain HTTP towards a port that speaks TLS: so it does');
+$s3->place($c, 'nobody', options => { endpoint => 'http://localhost:1', prefix => 'nobody/' });
+refused('nobody', '58030', qr{could not connect.*endpoint}s, 'and where nobody listens');
+
 # The same in the words of check_storage(), and over the setting of the whole server.
 like($c->sql("SELECT check_name, detail, hint FROM cloudflux.check_storage('tls1') WHERE NOT ok"), qr/^reachable.*not trusted.*ca_file/s, 'check_storage() tells what is wrong');
 $c->set('cloudflux.net_ca_file' => $file{'ours.pem'});
