@@ -2,6 +2,7 @@
 use CloudFlux::Test;
 use FindBin;
 use HTTP::Tiny;
+use IO::Socket::INET;
 use IPC::Run ();
 use JSON::PP;
 use MIME::Base64;
@@ -40,6 +41,28 @@ is(scalar @{ requests() }, 0, 'nothing was sent');
 $c->set('cloudflux.net_allow' => "127.0.0.1:$port");
 ok($c->poll(q{SELECT size_bytes = 5 FROM cloudflux.store_object('s', 'a/b c', 'hello')}, 10), 'a superuser opens it by a reload');
 is($c->value(q{SELECT convert_from(cloudflux.fetch_object('s', 'a/b c'), 'UTF8')}), 'hello', 'what was stored is read');
+
+# No answer of a store, and no spelling of a name, leads to an address that the guard keeps: neither the link-local ones of machines'
+# metadata, nor another one of this machine. The peer's own address is open all the while.
+my $trap = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.2', Proto => 'tcp') or die "no trap: $!";
+foreach my $location ('http://169.254.169.254/latest/meta-data/', 'http://[fd00:ec2::254]/latest/', 'http://127.0.0.2:' . $trap->sockport . '/')
+{
+	control(rules => { rules => [ { match => { method => 'GET', path => 'a/b' }, fault => { kind => 'redirect', location => $location }, times => 0 } ] });
+	my $e = $c->error(q{SELECT cloudflux.fetch_object('s', 'a/b c')});
+	ok($e && $e->{sqlstate} ne '00000', "a redirect to $location is not followed") or diag(explain($e));
+	diag("$e->{sqlstate} $e->{message}");
+}
+control(rules => { rules => [] });
+my $names = 0;
+foreach my $host ('169.254.169.254', '2852039166', '0xa9fea9fe', '0251.0376.0251.0376', '[fe80::1]', '[::ffff:169.254.169.254]', '[fd00:ec2::254]')
+{
+	$names++;
+	$c->sql(qq{SELECT cloudflux.add_storage('n$names', 'S3', 'bucket', '{"endpoint": "http://$host", "region": "us-east-1"}')});
+	my $e = $c->error(qq{SELECT cloudflux.fetch_object('n$names', 'k')});
+	ok($e && $e->{sqlstate} eq '42501' && $e->{message} =~ /is (a link-local|a metadata|a private|an IPv4|.*address)/ && $e->{hint} =~ /net_allow/, "a place at $host is kept by the guard") or diag(explain($e));
+}
+$trap->blocking(0);
+ok(!$trap->accept, 'nobody has come to the trap');
 
 # Failures that pass are repeated; all of it is counted.
 control(rules => { rules => [ { match => { method => 'GET', path => 'a/b' }, fault => { kind => 'status', status => 500, code => 'InternalError' }, times => 2 } ] });
