@@ -149,6 +149,30 @@ BEGIN
 END;
 $$;
 
+-- Many jobs, in one order of objects, so that two who do this wait for each other in one direction only. Of several jobs of one object
+-- the newest is tried; a job that cannot be tried again keeps nobody else from it.
+CREATE FUNCTION cloudflux.retry_migrations(job_ids text[]) RETURNS TABLE (job_id text, phase text, problem text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	FOR job_id IN
+		SELECT u.id FROM (SELECT DISTINCT x.id FROM unnest(retry_migrations.job_ids) AS x(id)) AS u
+		  LEFT JOIN cloudflux.migration_jobs j ON j.job_id = u.id
+		 ORDER BY j.file_id COLLATE "C", j.id DESC, u.id
+	LOOP
+		BEGIN
+			phase := cloudflux.retry_migration(job_id);
+			problem := NULL;
+		EXCEPTION WHEN object_not_in_prerequisite_state OR object_in_use OR duplicate_object OR insufficient_privilege OR SQLSTATE '02000' THEN
+			phase := NULL;
+			problem := SQLERRM;
+		END;
+		RETURN NEXT;
+	END LOOP;
+END;
+$$;
+
 CREATE FUNCTION cloudflux.rollback_migration(job_id text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -244,7 +268,7 @@ AS 'MODULE_PATHNAME', 'cloudflux_run_migrations';
 
 REVOKE ALL ON FUNCTION
 	cloudflux.lock_job(text), cloudflux.refuse_steering(text, text, text), cloudflux.cancel_migration(text),
-	cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text),
+	cloudflux.pause_migration(text), cloudflux.resume_migration(text), cloudflux.retry_migration(text), cloudflux.retry_migrations(text[]),
 	cloudflux.rollback_migration(text), cloudflux.wait_for_migration(text, interval)
 	FROM PUBLIC;
 
@@ -254,7 +278,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.wait_for_migration(text, interval) TO cloudf
 
 GRANT EXECUTE ON FUNCTION
 	cloudflux.cancel_migration(text), cloudflux.pause_migration(text), cloudflux.resume_migration(text),
-	cloudflux.retry_migration(text), cloudflux.rollback_migration(text)
+	cloudflux.retry_migration(text), cloudflux.retry_migrations(text[]), cloudflux.rollback_migration(text)
 	TO cloudflux_user;
 
 GRANT EXECUTE ON PROCEDURE cloudflux.run_migrations(int) TO cloudflux_user;
@@ -272,6 +296,8 @@ COMMENT ON FUNCTION cloudflux.resume_migration(text) IS
 	'Lets a paused job go on, and returns its phase. 02000 no such job, 42501 another''s job, 55000 it is not paused.';
 COMMENT ON FUNCTION cloudflux.retry_migration(text) IS
 	'Submits a failed or cancelled job again, or lets a job that waits for its next attempt begin at once; returns its phase. 02000 no such job, 42501 another''s job, 55000 in any other state, 55006 the object is being worked on, 42710 the destination is occupied by now.';
+COMMENT ON FUNCTION cloudflux.retry_migrations(text[]) IS
+	'retry_migration() for many jobs, in an order in which two such calls do not block each other: a row per job with its phase, or with the problem that kept it from being tried again, which is no error and stops none of the others. Of several jobs of one object the newest is tried.';
 COMMENT ON FUNCTION cloudflux.rollback_migration(text) IS
 	'Brings the object of an arrived job back to where it was, and returns the job that does so: the same job where the source still is there (pointers change, the copy is removed), else a new one that copies back. 02000 no such job, 42501 another''s job or no USAGE, 55000 it has not arrived, its source is being deleted, or the object has moved on, 55006 the object is being worked on.';
 COMMENT ON FUNCTION cloudflux.wait_for_migration(text, interval) IS

@@ -58,7 +58,10 @@ BEGIN
 		RAISE EXCEPTION 'object "%" is already being worked on', v_clash.file_id
 			USING ERRCODE = 'object_in_use',
 				  DETAIL = format('Job %s is in phase "%s".', v_clash.job_id, v_clash.phase),
-				  HINT = 'Wait for it with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().';
+				  HINT = CASE WHEN v_clash.phase = 'grace'
+							  THEN 'The object has arrived, and its source is kept until the grace is over: wait for that, or take the move back with cloudflux.rollback_migration().'
+							  WHEN cloudflux.migration_next(v_clash.phase, 'cancel') IS NULL THEN 'Wait for it with cloudflux.wait_for_migration().'
+							  ELSE 'Wait for it with cloudflux.wait_for_migration(), or end it with cloudflux.cancel_migration().' END;
 	END IF;
 	-- In order of keys: two who submit the same objects wait for each other in one direction only.
 	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before, fence, remote)

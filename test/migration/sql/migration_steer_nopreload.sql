@@ -100,3 +100,25 @@ UPDATE cloudflux.job_queue SET phase = 'verifying';
 DELETE FROM cloudflux.data_objects WHERE file_id = 'gone';
 SELECT fence FROM cloudflux.job_queue \gset
 SELECT * FROM cloudflux.record_switched('{gone}', ARRAY[:fence]::bigint[], '{1:2:3}', '{readback}');
+
+-- thousands of jobs are tried again in one statement; with a few among them that cannot, retry_migrations() says why and goes on
+DELETE FROM cloudflux.job_queue;
+INSERT INTO cloudflux.data_objects (file_id, place, object_key, size_bytes, version) SELECT 'many' || n, 'fast', 'many/' || n, 1, '1:1:1' FROM generate_series(1, 1000) n;
+SELECT count(*) FROM cloudflux.migrate_bulk(ARRAY(SELECT file_id FROM cloudflux.data_objects WHERE file_id LIKE 'many%'), 'archive');
+SELECT cloudflux.cancel_migration(job_id), count(*) FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' GROUP BY 1;
+SELECT cloudflux.retry_migration(job_id), count(*) FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' GROUP BY 1;
+SELECT count(*) FROM cloudflux.job_queue;
+SELECT count(cloudflux.cancel_migration(job_id)) FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%';
+SELECT cloudflux.migrate('many1', 'archive', dest_key => 'other') IS NOT NULL;
+DELETE FROM cloudflux.data_objects WHERE file_id = 'many2';
+INSERT INTO cloudflux.data_objects (file_id, place, object_key, size_bytes, version) VALUES ('taker', 'archive', 'many/3', 1, '2:2:2');
+SELECT outcome($$SELECT count(cloudflux.retry_migration(job_id)) FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' AND status = 'cancelled'$$);
+SELECT phase, regexp_replace(problem, '[0-9A-Z]{26}', 'ID') AS problem, count(*) FROM cloudflux.retry_migrations(
+	ARRAY(SELECT job_id FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' AND status = 'cancelled') || '{nobody}'::text[]) GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(*) FROM cloudflux.job_queue;
+-- what to do instead depends on where the other job is
+UPDATE cloudflux.job_queue SET phase = 'grace' WHERE file_id = 'many5';
+SELECT outcome($$SELECT cloudflux.migrate('many5', 'archive', dest_key => 'other')$$);
+UPDATE cloudflux.job_queue SET phase = 'cleaning' WHERE file_id = 'many6';
+SELECT outcome($$SELECT cloudflux.migrate('many6', 'archive', dest_key => 'other')$$);
+SELECT outcome($$SELECT cloudflux.migrate('many7', 'archive', dest_key => 'other')$$);
