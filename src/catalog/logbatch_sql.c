@@ -78,6 +78,7 @@ static bool is_mine(const CfLogImport *log, const CfAccessLine *line);
 static void write_accesses(CfLogImport *log, Datum place);
 static void write_coverage(CfLogImport *log, Datum place);
 static void save_ledger(CfLogImport *log, Datum place, bool finished);
+static bool is_strange(const CfLogImport *log);
 
 void
 cf_catalog_log_batch_init(CfLogImport *log)
@@ -110,7 +111,10 @@ cf_catalog_log_take(CfLogImport *log, const char *text, size_t length, bool whol
 	log->batch.lines++;
 	fault = whole ? cf_catalog_accesslog_parse(log->format, text, length, line) : CF_ACCESS_LONG_LINE;
 	if (length == 0)
+	{
 		log->batch.skipped++;
+		log->batch.empty++;
+	}
 	else if (fault != CF_ACCESS_FINE)
 		cf_catalog_log_refuse(log, text, length, cf_catalog_accesslog_reason(fault));
 	else
@@ -303,6 +307,21 @@ save_ledger(CfLogImport *log, Datum place, bool finished)
 	cf_spi_run(&save_position, args, nulls);
 }
 
+/*
+ * is_strange tells whether nothing at all that was read of a log is of its format: not one of the first CF_LOG_BATCH_LINES lines; or it
+ * is no JSON object (a document of records that is one, but damaged, is told of in import_errors). Then somebody has named another format, and must not find the log counted as read afterwards.
+ */
+static bool
+is_strange(const CfLogImport *log)
+{
+	const CfLogCounts *batch = &log->batch;
+
+	if (log->first_line > 0 || log->skip_to > 0 || log->total.lines > log->before.lines || batch->bad == 0)
+		return false;
+	return log->format == CF_ACCESSLOG_CLOUDTRAIL ? log->first != 0 && log->first != '{' :
+		batch->lines > batch->empty && batch->bad >= batch->lines - batch->empty;
+}
+
 void
 cf_catalog_log_write(CfLogImport *log, bool finished)
 {
@@ -310,6 +329,11 @@ cf_catalog_log_write(CfLogImport *log, bool finished)
 	Datum		place = CStringGetTextDatum(log->import.place->name);
 	CfOwnerRights rights;
 
+	if ((log->strange = is_strange(log)))
+	{
+		MemoryContextSwitchTo(caller);
+		return;
+	}
 	cf_catalog_owner_begin(&rights);
 	cf_spi_begin();
 	write_accesses(log, place);

@@ -34,6 +34,7 @@ typedef struct CfLogCounts
 	int64		unknown_keys;
 	int64		skipped;
 	int64		bad;
+	int64		empty;
 } CfLogCounts;
 
 typedef struct CfLogImport
@@ -51,6 +52,8 @@ typedef struct CfLogImport
 	const char *version;		/* of an object; NULL = a file */
 	CfReading  *reading;
 	CfLogCounts before;			/* total when it began */
+	bool		strange;		/* nothing in it is of the format: it was not taken */
+	char		first;			/* its first byte that is no blank; 0 = none yet */
 	int64		first_line;		/* of its lines that were read before this call */
 	int64		skip_to;		/* records up to here were read before */
 	int64		read_to;		/* bytes of its content that were read */
@@ -78,7 +81,10 @@ typedef struct CfLogImport
 	CfAccessLine line;
 } CfLogImport;
 
-/* logread_sql.c: prepares for reading logs; reads the one that is named, opened, and not read yet as it is now. */
+/*
+ * logread_sql.c: prepares for reading logs; reads the one that is named, opened, and not read yet as it is now. A log of which nothing is of
+ * the format is strange: that is an error, which names formats that would fit, and the ledger does not have it.
+ */
 extern void cf_catalog_log_prepare(CfLogImport *log);
 extern bool cf_catalog_log_read(CfLogImport *log);	/* false = log->reading->err tells why it could not be read on */
 extern int64 cf_catalog_log_consumed(const CfLogImport *log);	/* bytes of content that were made of use */

@@ -24,6 +24,7 @@
 #include "storage/storage_sql.h"
 
 #define PAGE_ENTRIES 1000
+#define STRANGE_SHOWN 5
 #define SAVE_EVERY_MS 2000		/* how old what is shown of a run may be, but for the time that one log takes */
 
 typedef struct Run
@@ -34,6 +35,8 @@ typedef struct Run
 	int64		known;			/* of them, read before */
 	int64		taken;			/* read now, to their end */
 	int64		left;			/* not readable now */
+	int64		strange;		/* of them, of another format */
+	CfError		strange_err;	/* of the first one */
 	CfOp		list_op;
 	CfArena		list_arena;		/* reset per page */
 	CfOp		read_op;
@@ -106,6 +109,9 @@ cf_catalog_log_place(CfImport *import, void *arg)
 		MemoryContextReset(run->page_context);
 		cf_arena_reset(&run->list_arena);
 	} while (token != NULL);
+	/* A place may hold other things beside the logs; but where nothing is of the format, that was the wrong one. */
+	if (run->strange > 0 && run->taken == 0 && run->known == 0)
+		fail(run, &run->strange_err);
 	save(run, "completed", NULL);
 	cf_catalog_import_commit(import);
 	ereport(NOTICE,
@@ -240,6 +246,16 @@ mark_known(Run *run, const CfListPage *page, bool *known)
 	MemoryContextSwitchTo(caller);
 }
 
+/* tell_strange leaves out a log of another format; the first few are named. */
+static void
+tell_strange(Run *run, const CfError *err)
+{
+	if (run->strange == 0)
+		run->strange_err = *err;
+	if (run->strange++ < STRANGE_SHOWN)
+		ereport(NOTICE, (errmsg("%s, it is left out", err->message), errhint("%s", err->hint)));
+}
+
 /* read_object reads one log; what is not there as it was listed is left to the next call. */
 static void
 read_object(Run *run, const CfListEntry *entry)
@@ -263,7 +279,9 @@ read_object(Run *run, const CfListEntry *entry)
 	else
 	{
 		err = log->reading->err;
-		if (err.kind != CF_ERR_NOT_FOUND && err.kind != CF_ERR_CHANGED)
+		if (log->strange)
+			tell_strange(run, &err);
+		else if (err.kind != CF_ERR_NOT_FOUND && err.kind != CF_ERR_CHANGED)
 			fail(run, &err);
 		/* Lines that were not written yet come again with the next call. */
 		memset(&log->batch, 0, sizeof(log->batch));

@@ -64,6 +64,8 @@ static void set_aside(CfLogImport *log);
 static bool compare_parts(CfLogImport *log, Part *parts, int count, const Part **best);
 static void cut(CfLogImport *log, const char *chunk, size_t length);
 static void end_log(CfLogImport *log);
+static bool refuse_format(CfLogImport *log);
+static char *fitting_formats(CfLogImport *log);
 
 void
 cf_catalog_log_prepare(CfLogImport *log)
@@ -133,6 +135,8 @@ bool
 cf_catalog_log_read(CfLogImport *log)
 {
 	log->before = log->total;
+	log->strange = false;
+	log->first = 0;
 	if (!find_position(log))
 		return false;
 	for (;;)
@@ -148,15 +152,64 @@ cf_catalog_log_read(CfLogImport *log)
 				return false;
 			cf_catalog_log_refuse(log, NULL, 0, log->reading->err.message);
 			cf_catalog_log_write(log, true);
-			return true;
+			return !log->strange || refuse_format(log);
 		}
 		if (got == 0)
 			break;
 		cut(log, to, got);
+		if (log->strange)
+			return refuse_format(log);
 		CHECK_FOR_INTERRUPTS();
 	}
 	end_log(log);
-	return true;
+	return !log->strange || refuse_format(log);
+}
+
+/* refuse_format makes an error of a log that nothing could be made of. */
+static bool
+refuse_format(CfLogImport *log)
+{
+	CfError    *err = &log->reading->err;
+	char	   *fitting = fitting_formats(log);
+
+	cf_error_set(err, CF_ERR_INPUT, "access log \"%s\" is not of format %s", log->name, cf_catalog_accesslog_name(log->format));
+	cf_error_detail(err, "Nothing in it could be read as such; it does not count as read.");
+	if (fitting[0] == '\0')
+		return cf_error_hint(err, "Nor does it look like any of the other formats: s3, apache, cloudtrail, azure, gcs.");
+	return cf_error_hint(err, "It looks like %s.", fitting);
+}
+
+/* fitting_formats names the formats that one of the first lines of a log is of; "" = none. */
+static char *
+fitting_formats(CfLogImport *log)
+{
+	StringInfoData names;
+	size_t		got = 0;
+	char	   *line = log->buffer;
+
+	initStringInfo(&names);
+	if (!cf_catalog_reading_seek(log->reading, 0) || !cf_catalog_reading_next(log->reading, log->buffer, READ_BYTES, &got))
+		return names.data;
+	log->buffer[got] = '\0';
+	if (log->format != CF_ACCESSLOG_CLOUDTRAIL && strspn(line, " \r\n\t{") > 0 && strstr(line, "\"Records\"") != NULL)
+		appendStringInfoString(&names, cf_catalog_accesslog_name(CF_ACCESSLOG_CLOUDTRAIL));
+	for (int f = 0; f < CF_ACCESSLOG_FORMATS; f++)
+	{
+		int			tries = 10;
+
+		if (f == log->format || f == CF_ACCESSLOG_CLOUDTRAIL)
+			continue;
+		for (char *at = line; tries-- > 0 && *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
+		{
+			size_t		length = strcspn(at, "\n");
+
+			if (length == 0 || length > CF_ACCESSLOG_LINE_MAX || cf_catalog_accesslog_parse(f, at, length, &log->line) != CF_ACCESS_FINE)
+				continue;
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", or " : "", cf_catalog_accesslog_name(f));
+			break;
+		}
+	}
+	return names.data;
 }
 
 /* take takes a line or record, unless it was read before, and writes the batch when that is due. */
@@ -178,18 +231,20 @@ cut(CfLogImport *log, const char *chunk, size_t length)
 	bool		whole;
 	int64		consumed;
 
+	for (size_t i = 0; log->first == 0 && i < length; i++)
+		log->first = strchr(" \t\r\n", chunk[i]) == NULL ? chunk[i] : 0;
 	log->chunk = chunk;
 	log->read_to += (int64) length;
 	if (log->format == CF_ACCESSLOG_CLOUDTRAIL)
 	{
 		cf_catalog_records_fill(&log->records, length);
-		while (cf_catalog_records_next(&log->records, &text, &text_length, &whole))
+		while (!log->strange && cf_catalog_records_next(&log->records, &text, &text_length, &whole))
 			take(log, text, text_length, whole);
 	}
 	else
 	{
 		cf_catalog_lines_fill(&log->lines, length);
-		while (cf_catalog_lines_next(&log->lines, &text, &text_length, &whole))
+		while (!log->strange && cf_catalog_lines_next(&log->lines, &text, &text_length, &whole))
 			take(log, text, text_length, whole);
 	}
 	consumed = cf_catalog_log_consumed(log);

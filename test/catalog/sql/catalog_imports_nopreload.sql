@@ -116,12 +116,37 @@ CALL cloudflux.import_access_log('here', 'apache', :'log', 'static/');
 \set cmd 'printf "192.0.2.1 - - [19/May/2015:10:05:03 +0000] \\"GET /static/d/f1 HTTP/1.1\\" 200 4\n192.0.2.1 - - [19/May/2015:10:05:04 +0000] \\"GET /sta" >> ' :log
 COPY nothing FROM PROGRAM :'cmd';
 CALL cloudflux.import_access_log('here', 'apache', :'log', 'static/');
-\set cmd 'printf "tic/d/f1 HTTP/1.1\\" 200 4\n" >> ' :log ' && mv ' :log ' ' :moved ' && echo other > ' :log
+\set cmd 'printf "tic/d/f1 HTTP/1.1\\" 200 4\n" >> ' :log ' && mv ' :log ' ' :moved ' && printf "other\n192.0.2.1 - - [20/May/2015:10:05:03 +0000] \\"GET /elsewhere HTTP/1.1\\" 200 4\n" > ' :log
 COPY nothing FROM PROGRAM :'cmd';
 CALL cloudflux.import_access_log('here', 'apache', :'moved', 'static/');
 CALL cloudflux.import_access_log('here', 'apache', :'log', 'static/');
 SELECT count(*), sum(bytes) FROM cloudflux.access_logs;
 SELECT regexp_replace(source, '^.*/', '') AS source, lines, accepted, unknown_keys, skipped, bad, byte_offset = size_bytes AS whole FROM cloudflux.access_log_files ORDER BY started_at;
+
+-- a log of another format is an error that names those that fit, and does not count as read
+CREATE FUNCTION refused(format text, log text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_detail text;
+	v_hint   text;
+BEGIN
+	CALL cloudflux.import_access_log('here', format, log);
+	RETURN 'read';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL, v_hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLSTATE, regexp_replace(SQLERRM, '"/.*/', '"'), v_detail, v_hint);
+END
+$$;
+\set other :logs '/trail.json'
+COPY (SELECT '{"Records":[{"eventVersion":"1.08"}]}') TO :'other';
+\set web :logs '/fresh.log'
+COPY (SELECT '192.0.2.1 - - [20/May/2015:10:05:03 +0000] "GET /static/d/f1?fresh HTTP/1.1" 200 8 "-" "-"') TO :'web';
+\set none :logs '/none.log'
+COPY (SELECT 'nothing of the kind' FROM generate_series(1, 6000)) TO :'none';
+SELECT f AS format, refused(f, :'web') FROM unnest('{s3,cloudtrail,azure,gcs}'::text[]) f;
+SELECT refused('apache', :'other');
+SELECT refused('s3', :'none');
+SELECT count(*) FROM cloudflux.access_log_files WHERE source LIKE '%none.log' OR source LIKE '%trail.json';
 
 -- S3: other buckets are skipped, requests are encoded twice, who was there at that time counts
 INSERT INTO cloudflux.data_objects (file_id, place, object_key) VALUES ('blank', 'cloud', 'a b%.jpg'), ('old', 'cloud', 'k');
