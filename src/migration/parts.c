@@ -16,6 +16,7 @@ static CfStep line_step(CfTransfer *t, CfLine *line, CfError *err);
 static CfStep line_take(CfTransfer *t, CfLine *line);
 static CfStep line_read(CfTransfer *t, CfLine *line, CfError *err);
 static bool line_hash(CfTransfer *t, CfLine *line);
+static bool part_md5(CfTransfer *t, const CfLine *line);
 static CfStep line_write(CfTransfer *t, CfLine *line, CfError *err);
 static void finish_part(CfTransfer *t);
 
@@ -46,8 +47,7 @@ cf_transfer_parts(CfTransfer *t, CfError *err)
 static CfStep
 line_step(CfTransfer *t, CfLine *line, CfError *err)
 {
-	if (line->state != CF_LINE_FREE && line->filled == line->length && !line->hashed &&
-		line->offset == t->hashed_bytes && !line_hash(t, line))
+	if (line->state != CF_LINE_FREE && line->filled == line->length && !line->hashed && !line_hash(t, line))
 		return cf_transfer_hash_failed(err);
 	switch (line->state)
 	{
@@ -74,7 +74,7 @@ line_take(CfTransfer *t, CfLine *line)
 	line->offset = t->next_bytes;
 	line->length = left < t->plan.part_bytes ? left : t->plan.part_bytes;
 	line->filled = 0;
-	line->hashed = false;
+	line->hashed = line->digested = false;
 	line->store_part = (CfPart) {.number = (int) (line->offset / t->plan.part_bytes) + 1, .offset = line->offset,
 		.length = line->length};
 	line->state = CF_LINE_READING;
@@ -119,25 +119,42 @@ line_read(CfTransfer *t, CfLine *line, CfError *err)
 	return CF_STEP_AGAIN;
 }
 
-/* line_hash takes a part whose turn it is into the stream's digests. */
+/*
+ * line_hash takes a part whose turn it is into the stream's digests. What the store wants of the part itself is computed in the
+ * same pass; for a part whose turn has not come, before it is written.
+ */
 static bool
 line_hash(CfTransfer *t, CfLine *line)
 {
-	int			kinds = t->dest_caps.digests;
+	size_t		length = (size_t) line->length;
+	bool		in_turn = line->offset == t->hashed_bytes;
+	int			kinds = t->dest_caps.part_digests | (t->sums.now.known & (CF_DIGEST_CRC32C | CF_DIGEST_CRC64NVME));
 
-	if (!cf_sums_update(&t->sums, line->buffer, (size_t) line->length) || !cf_sums_peek(&t->sums, &line->digests))
+	if (!in_turn && (line->digested || t->dest_caps.part_digests == 0))
+		return true;
+	if (line->digested ? !cf_sums_append(&t->sums, &line->piece, line->buffer, length)
+		: !cf_sums_piece(in_turn ? &t->sums : NULL, kinds, line->buffer, length, &line->piece))
 		return false;
+	line->store_part.digests = line->piece;
+	line->digested = true;
+	if (!in_turn)
+		return true;
 	t->hashed_bytes += line->length;
 	line->hashed = true;
-	/* An object of one part, at a store that knows nothing better. */
-	if ((kinds & CF_DIGEST_MD5) && !(kinds & (CF_DIGEST_CRC32C | CF_DIGEST_CRC64NVME)) &&
-		line->length == t->source_stat.size_bytes)
-	{
-		if (!cf_md5(line->buffer, (size_t) line->length, t->digests.md5))
-			return false;
-		t->digests.known |= CF_DIGEST_MD5;
-	}
-	return true;
+	return cf_sums_peek(&t->sums, &line->digests) && part_md5(t, line);
+}
+
+/* part_md5 computes the MD5 of an object of one part, for a store that knows nothing better. */
+static bool
+part_md5(CfTransfer *t, const CfLine *line)
+{
+	int			kinds = t->dest_caps.digests;
+
+	if ((kinds & CF_DIGEST_MD5) == 0 || (kinds & (CF_DIGEST_CRC32C | CF_DIGEST_CRC64NVME)) != 0 ||
+		line->length != t->source_stat.size_bytes)
+		return true;
+	t->digests.known |= CF_DIGEST_MD5;
+	return cf_md5(line->buffer, (size_t) line->length, t->digests.md5);
 }
 
 static CfStep

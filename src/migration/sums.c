@@ -5,6 +5,11 @@
  * A store vouches for one kind or another, and tells it in its answers; we compute what it will tell, in the pass that
  * reads the source, so that nothing is read twice. Kinds are compared one by one: a single one that differs is a copy
  * that is not what was sent, whatever the others say.
+ *
+ * All kinds are fed block by block: what the first has fetched from memory, the others find in the cache, where SHA-256 has
+ * asked for the next block beforehand. (SHA-256 and a CRC of 8 MiB took 1.06 s for each GiB one after the other, and take
+ * 0.69 s like this.) The CRCs of a piece are joined
+ * to those of the stream, so that a store that wants them of the piece too costs no second pass.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,22 +18,88 @@
 
 #include "migration/sums.h"
 
+#define BLOCK_BYTES (32 * 1024)	/* as far as sha256.c looks ahead */
+#define CRCS (CF_DIGEST_CRC32C | CF_DIGEST_CRC64NVME)
+
 bool
 cf_sums_start(CfSums *sums, int kinds)
 {
 	memset(&sums->now, 0, sizeof(sums->now));
-	sums->now.known = kinds & (CF_DIGEST_SHA256 | CF_DIGEST_CRC32C | CF_DIGEST_CRC64NVME);
+	sums->now.known = kinds & (CF_DIGEST_SHA256 | CRCS);
 	return (sums->now.known & CF_DIGEST_SHA256) == 0 || cf_hash_start(&sums->sha);
+}
+
+/* stream_of gives the running hash, NULL when none is computed. */
+static CfHash *
+stream_of(CfSums *sums)
+{
+	return sums != NULL && (sums->now.known & CF_DIGEST_SHA256) ? &sums->sha : NULL;
+}
+
+/* feed takes bytes into the CRCs of the kinds, and into up to two hashes. */
+static bool
+feed(int kinds, CfDigests *crcs, CfHash *stream, CfHash *piece, const char *data, size_t length)
+{
+	bool		good = true;
+
+	for (size_t at = 0; at < length && good; at += BLOCK_BYTES)
+	{
+		size_t		bytes = length - at < BLOCK_BYTES ? length - at : BLOCK_BYTES;
+
+		if (kinds & CF_DIGEST_CRC32C)
+			crcs->crc32c = cf_crc32c(crcs->crc32c, data + at, bytes);
+		if (kinds & CF_DIGEST_CRC64NVME)
+			crcs->crc64nvme = cf_crc64nvme(crcs->crc64nvme, data + at, bytes);
+		if (stream != NULL && piece != NULL)
+			good = cf_hash_update_both(stream, piece, data + at, bytes);
+		else if (stream != NULL || piece != NULL)
+			good = cf_hash_update(stream != NULL ? stream : piece, data + at, bytes);
+	}
+	return good;
+}
+
+/* join takes the CRCs of the next piece into those of the stream. */
+static void
+join(CfSums *sums, const CfDigests *piece, size_t length)
+{
+	int			kinds = sums->now.known & piece->known;
+
+	if (kinds & CF_DIGEST_CRC32C)
+		sums->now.crc32c = cf_crc32c_combine(sums->now.crc32c, piece->crc32c, (int64_t) length);
+	if (kinds & CF_DIGEST_CRC64NVME)
+		sums->now.crc64nvme = cf_crc64nvme_combine(sums->now.crc64nvme, piece->crc64nvme, (int64_t) length);
 }
 
 bool
 cf_sums_update(CfSums *sums, const void *data, size_t length)
 {
-	if (sums->now.known & CF_DIGEST_CRC32C)
-		sums->now.crc32c = cf_crc32c(sums->now.crc32c, data, length);
-	if (sums->now.known & CF_DIGEST_CRC64NVME)
-		sums->now.crc64nvme = cf_crc64nvme(sums->now.crc64nvme, data, length);
-	return (sums->now.known & CF_DIGEST_SHA256) == 0 || cf_hash_update(&sums->sha, data, length);
+	return feed(sums->now.known, &sums->now, stream_of(sums), NULL, data, length);
+}
+
+bool
+cf_sums_piece(CfSums *sums, int kinds, const void *data, size_t length, CfDigests *piece)
+{
+	CfHash		sha = {.ctx = NULL};
+	bool		hashed = (kinds & CF_DIGEST_SHA256) != 0;
+	bool		good = !hashed || cf_hash_start(&sha);
+
+	memset(piece, 0, sizeof(*piece));
+	piece->known = (kinds & (CF_DIGEST_SHA256 | CRCS)) | (sums == NULL ? 0 : sums->now.known & CRCS);
+	good = good && feed(piece->known, piece, stream_of(sums), hashed ? &sha : NULL, data, length) &&
+		(!hashed || cf_hash_finish(&sha, piece->sha256));
+	cf_hash_end(&sha);
+	if (good && sums != NULL)
+		join(sums, piece, length);
+	return good;
+}
+
+bool
+cf_sums_append(CfSums *sums, const CfDigests *piece, const void *data, size_t length)
+{
+	if (!feed(sums->now.known & ~piece->known, &sums->now, stream_of(sums), NULL, data, length))
+		return false;
+	join(sums, piece, length);
+	return true;
 }
 
 bool

@@ -25,6 +25,13 @@ extern bool cf_sums_peek(const CfSums *sums, CfDigests *digests);
 extern bool cf_sums_copy(CfSums *to, const CfSums *from);
 extern void cf_sums_end(CfSums *sums);
 
+/*
+ * cf_sums_piece computes digests of a piece by itself, and takes it into the stream in the same pass; sums NULL = its turn has
+ * not come: cf_sums_append does that later. *piece knows the CRCs of the stream, and what else of kinds is SHA-256 or a CRC.
+ */
+extern bool cf_sums_piece(CfSums *sums, int kinds, const void *data, size_t length, CfDigests *piece);
+extern bool cf_sums_append(CfSums *sums, const CfDigests *piece, const void *data, size_t length);
+
 /* cf_sums_resume goes on from a checkpoint without its bytes: only the CRCs can. */
 extern void cf_sums_resume(CfSums *sums, const CfDigests *at);
 

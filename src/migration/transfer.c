@@ -446,9 +446,8 @@ write_part(CfTransfer *t, const char *data, size_t length, CfError *err)
 	int64_t		left = t->source_stat.size_bytes - (t->done_bytes - in_part);
 	CfStep		step;
 
-	line->store_part.number = (int) (t->done_bytes / t->plan.part_bytes) + 1;
-	line->store_part.offset = t->done_bytes - in_part;
-	line->store_part.length = left < t->plan.part_bytes ? left : t->plan.part_bytes;
+	line->store_part = (CfPart) {.number = (int) (t->done_bytes / t->plan.part_bytes) + 1, .offset = t->done_bytes - in_part,
+		.length = left < t->plan.part_bytes ? left : t->plan.part_bytes};
 	step = cf_storage_upload_part(&line->dest.op, &t->upload, &line->store_part, data, length);
 	if (step == CF_STEP_ERROR)
 		return cf_transfer_failed(&line->dest, err);

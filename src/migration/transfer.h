@@ -86,9 +86,11 @@ typedef struct CfLine
 	int64_t		offset;
 	int64_t		length;
 	int64_t		filled;
-	bool		hashed;
+	bool		hashed;			/* taken into the stream's digests */
+	bool		digested;		/* piece is known */
 	char		spare;			/* room for the byte that a part does not have */
 	CfPart		store_part;
+	CfDigests	piece;			/* of its bytes alone */
 	CfDigests	digests;		/* of the object up to its end, once hashed */
 } CfLine;
 

@@ -59,6 +59,7 @@ typedef struct CfCaps
 	bool		parts_gathered; /* the driver copies every part into memory of its own until it is sent; else only objects of one request */
 	bool		copy_uploads;	/* a copy above copy_max_bytes is an upload: its token is a handle for upload_abort */
 	int			digests;		/* CF_DIGEST_ bits that the store computes itself or checks, and tells at commit or stat */
+	int			part_digests;	/* CF_DIGEST_ bits that go along with a part, SHA-256 and CRCs: what its caller knows, see CfPart, is not computed again */
 	int64_t		put_max_bytes;	/* up to here an object goes in one request */
 	int64_t		copy_max_bytes; /* largest object of one server-side copy request; 0 = it always takes several */
 	int64_t		class_max_bytes;	/* a change of class above that is an upload: its token is a handle for upload_abort; 0 = it never is */
@@ -263,7 +264,7 @@ typedef struct CfPart
 	int64_t		offset;
 	int64_t		length;
 	char		token[128];
-	CfDigests	digests;		/* of the part, filled when it is complete */
+	CfDigests	digests;		/* of the part: what the caller knows when it has all of it at once; filled when it is complete */
 } CfPart;
 
 typedef enum CfRemoved

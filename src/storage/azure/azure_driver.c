@@ -133,7 +133,7 @@ azure_caps(const CfPlace *place, CfCaps *caps)
 	caps->remote = true;
 	caps->parallel_parts = true;
 	caps->list_utf8_safe = true;
-	caps->digests = CF_DIGEST_CRC64NVME;
+	caps->digests = caps->part_digests = CF_DIGEST_CRC64NVME;
 	caps->put_max_bytes = CF_AZURE_PUT_MAX;
 	caps->copy_max_bytes = CF_AZURE_COPY_MAX;
 	caps->max_object_bytes = CF_AZURE_BLOCK_MAX * CF_AZURE_BLOCKS_MAX;

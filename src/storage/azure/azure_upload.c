@@ -231,7 +231,7 @@ part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data)
 	char		query[CF_AZURE_BLOCK_QUERY];
 	CfRequest  *request;
 
-	state->crc = cf_crc64nvme(0, data, (size_t) part->length);
+	state->crc = part->digests.known & CF_DIGEST_CRC64NVME ? part->digests.crc64nvme : cf_crc64nvme(0, data, (size_t) part->length);
 	cf_azure_crc_write(state->crc, crc);
 	if (!cf_azure_block_id(upload->args.owner_tag, mark_of(upload->handle), part->number, state->crc, id, &op->err))
 		return cf_remote_error(op);

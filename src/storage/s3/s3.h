@@ -188,7 +188,7 @@ extern int64_t cf_s3_put_max(const CfPlace *place);
 extern bool cf_s3_accepts(const CfPlace *place, const char *option);
 extern CfRequest *cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query);
 extern bool cf_s3_amz_header(CfOp *op, const char *name, const char *value);
-extern bool cf_s3_body(CfOp *op, const void *body, size_t length);
+extern bool cf_s3_body(CfOp *op, const void *body, size_t length, const CfDigests *known);
 extern bool cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family);
 
 /* s3_url.c */
@@ -233,7 +233,7 @@ extern bool cf_s3_writable(CfOp *op);
 extern bool cf_s3_describe_check(CfOp *op, const CfUploadArgs *args);
 extern bool cf_s3_describe(CfOp *op, const CfUploadArgs *args);
 extern bool cf_s3_condition(CfOp *op, const CfS3Head *head);
-extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length);
+extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length, const CfDigests *known);
 extern bool cf_s3_checksum_header(CfOp *op, const CfDigests *digests);
 extern bool cf_s3_checksum_told(CfOp *op, const char *what, const char *key);
 extern bool cf_s3_encryption_kept(CfOp *op, const char *key);

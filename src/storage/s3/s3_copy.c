@@ -511,7 +511,7 @@ cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const ch
 	cf_remote_text_add(&body, "</Tier></GlacierJobParameters></RestoreRequest>");
 	if (body.failed || tier == NULL)
 		return cf_remote_memory(op);
-	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length) ||
+	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length, NULL) ||
 		!cf_remote_header(op, "Content-Type", "application/xml"))
 		return cf_remote_error(op);
 	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);

@@ -24,6 +24,7 @@ static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool bucket_check(const CfPlace *place, CfError *err);
 static bool segments_check(const char *text, const CfS3Store *store);
 static bool carries_key(const char *verb);
+static bool signs_bodies(const CfPlace *place, const char *url);
 
 /*
  * What stores honour. Unknown is claimed (true) and left to check_storage(); false is what was seen or is documented to be
@@ -261,6 +262,9 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 	caps->digests = (checksum == CF_S3_CHECKSUM_CRC64NVME ? CF_DIGEST_CRC64NVME : 0) |
 		(checksum == CF_S3_CHECKSUM_CRC32C ? CF_DIGEST_CRC32C : 0) |
 		(store->etag_md5 && cf_storage_option(place, "sse")[0] != 'a' ? CF_DIGEST_MD5 : 0);
+	caps->part_digests = caps->digests & ~CF_DIGEST_MD5;
+	if (signs_bodies(place, place->endpoint[0] == '\0' ? "https://" : place->endpoint))
+		caps->part_digests |= CF_DIGEST_SHA256;
 	caps->put_max_bytes = cf_s3_put_max(place);
 	caps->copy_max_bytes = store->copy_create_only ? CF_S3_COPY_MAX : 0;
 	caps->copy_uploads = true;
@@ -406,7 +410,7 @@ cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, c
 		 !cf_s3_amz_header(op, "request-payer", cf_storage_option(place, "request_payer"))) ||
 		(cf_storage_option(place, "expected_bucket_owner")[0] != '\0' &&
 		 !cf_s3_amz_header(op, "expected-bucket-owner", cf_storage_option(place, "expected_bucket_owner"))) ||
-		(carries_key(verb) && !cf_s3_customer_key(op, place, "")) || !cf_s3_body(op, NULL, 0))
+		(carries_key(verb) && !cf_s3_customer_key(op, place, "")) || !cf_s3_body(op, NULL, 0, NULL))
 		return NULL;
 	return request;
 }
@@ -474,19 +478,27 @@ cf_s3_amz_header(CfOp *op, const char *name, const char *value)
 	return cf_remote_header(op, text.data, value);
 }
 
-/* cf_s3_body gives the request its body and tells the digest that is signed. */
+/* signs_bodies tells whether the digests of large bodies are signed too: over http nothing else protects them on their way. */
+static bool
+signs_bodies(const CfPlace *place, const char *url)
+{
+	return strncmp(url, "https://", 8) != 0 || strcmp(cf_storage_option(place, "payload_signing"), "always") == 0;
+}
+
+/* cf_s3_body gives the request its body and tells the digest that is signed; known (NULL = nothing) is what the caller has computed. */
 bool
-cf_s3_body(CfOp *op, const void *body, size_t length)
+cf_s3_body(CfOp *op, const void *body, size_t length, const CfDigests *known)
 {
 	CfRequest  *request = &op->request;
 	const CfPlace *place = cf_remote_asked(op);
-	bool		sign = strncmp(request->url, "https://", 8) != 0 || length <= SIGNED_BODY_MAX ||
-		strcmp(cf_storage_option(place, "payload_signing"), "always") == 0;
+	bool		sign = length <= SIGNED_BODY_MAX || signs_bodies(place, request->url);
 	char		hex[CF_HEX_BYTES(32)] = "UNSIGNED-PAYLOAD";
 	uint8_t		digest[32];
 	CfRemoteText name = {.arena = &op->request_arena};
 
-	if (sign && !cf_sha256(body == NULL ? "" : body, length, digest))
+	if (known != NULL && (known->known & CF_DIGEST_SHA256))
+		memcpy(digest, known->sha256, sizeof(digest));
+	else if (sign && !cf_sha256(body == NULL ? "" : body, length, digest))
 	{
 		cf_remote_memory(op);
 		return false;

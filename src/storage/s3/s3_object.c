@@ -138,8 +138,8 @@ cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 		return cf_s3_look(op, args->key, CF_REMOTE_ASKED_MORE);
 	if (op->phase == CF_REMOTE_ASKED_MORE && !cf_s3_missing(op))
 		return cf_s3_settled(op, args, &stat);
-	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length) ||
-		!cf_s3_checksum_add(op, data == NULL ? "" : data, length) || !cf_s3_describe(op, args) ||
+	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length, NULL) ||
+		!cf_s3_checksum_add(op, data == NULL ? "" : data, length, NULL) || !cf_s3_describe(op, args) ||
 		(caps.create_only && !cf_s3_condition(op, NULL)))
 		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
@@ -214,18 +214,21 @@ cf_s3_condition(CfOp *op, const CfS3Head *head)
 	return head == NULL ? cf_remote_header(op, "If-None-Match", "*") : cf_remote_header(op, "If-Match", head->etag);
 }
 
-/* cf_s3_checksum_add lets the store check the bytes of the request, and remembers their digest. */
+/* cf_s3_checksum_add lets the store check the bytes of the request, and remembers their digest; known (NULL = nothing) is what the caller has computed. */
 bool
-cf_s3_checksum_add(CfOp *op, const void *data, size_t length)
+cf_s3_checksum_add(CfOp *op, const void *data, size_t length, const CfDigests *known)
 {
 	CfDigests  *digests = &((CfS3State *) op->state)->digests;
 	CfS3Checksum checksum = cf_s3_checksum(op->place);
+	int			kinds = known == NULL ? 0 : known->known;
 
 	memset(digests, 0, sizeof(*digests));
 	if (checksum == CF_S3_CHECKSUM_CRC64NVME)
-		*digests = (CfDigests) {.known = CF_DIGEST_CRC64NVME, .crc64nvme = cf_crc64nvme(0, data, length)};
+		*digests = (CfDigests) {.known = CF_DIGEST_CRC64NVME,
+			.crc64nvme = kinds & CF_DIGEST_CRC64NVME ? known->crc64nvme : cf_crc64nvme(0, data, length)};
 	else if (checksum == CF_S3_CHECKSUM_CRC32C)
-		*digests = (CfDigests) {.known = CF_DIGEST_CRC32C, .crc32c = cf_crc32c(0, data, length)};
+		*digests = (CfDigests) {.known = CF_DIGEST_CRC32C,
+			.crc32c = kinds & CF_DIGEST_CRC32C ? known->crc32c : cf_crc32c(0, data, length)};
 	else if (checksum == CF_S3_CHECKSUM_MD5 && cf_md5(data, length, digests->md5))
 		digests->known = CF_DIGEST_MD5;
 	else if (checksum == CF_S3_CHECKSUM_MD5)

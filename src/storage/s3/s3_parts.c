@@ -181,7 +181,7 @@ join_send(CfOp *op, const CfUpload *upload)
 	if (body.failed)
 		return cf_remote_memory(op);
 	good = cf_s3_upload_request(op, "POST", "CompleteMultipartUpload", upload, 0, "") &&
-		cf_s3_body(op, body.data, body.length) && cf_remote_header(op, "Content-Type", "application/xml");
+		cf_s3_body(op, body.data, body.length, NULL) && cf_remote_header(op, "Content-Type", "application/xml");
 	if (good && checksum >= CF_S3_CHECKSUM_CRC32C)
 		good = cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT") && cf_s3_checksum_header(op, &upload->digests);
 	snprintf(text, sizeof(text), "%lld", (long long) upload->args.size_bytes);

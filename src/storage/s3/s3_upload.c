@@ -277,7 +277,8 @@ static CfStep
 part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data)
 {
 	if (!cf_s3_upload_request(op, "PUT", "UploadPart", upload, part->number, "") ||
-		!cf_s3_body(op, data, (size_t) part->length) || !cf_s3_checksum_add(op, data, (size_t) part->length))
+		!cf_s3_body(op, data, (size_t) part->length, &part->digests) ||
+		!cf_s3_checksum_add(op, data, (size_t) part->length, &part->digests))
 		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
 	return cf_remote_send(op, CF_REMOTE_ASKED);

@@ -51,6 +51,7 @@ static int	stop_after;			/* the mover dies after so many steps; 0 = never */
 static bool stopped;
 static bool server_side;
 static bool promoted;			/* the row is of a server that may have done more */
+static bool last_first;			/* of all requests under way, the last one is answered first, and by itself */
 static void (*answer) (CfOp *op);	/* what a peer answers to a request */
 static void (*between) (int step);	/* what somebody else does between two steps */
 
@@ -106,7 +107,7 @@ move_open(size_t length)
 	stop_after = 0;
 	between = NULL;
 	answer = NULL;
-	server_side = readback = promoted = false;
+	server_side = readback = promoted = last_first = false;
 	upload_complete = true;
 	lines = 1;
 	cf_arena_init(&move_arena, &cf_arena_malloc, 4096, 0);
@@ -155,13 +156,16 @@ outfit(void)
 	return true;
 }
 
-/* send_wanted answers every request of a transfer at once. */
+/* send_wanted answers every request of a transfer at once, or one of them. */
 static void
 send_wanted(void)
 {
 	CfPort	   *port;
+	int			last = 0;
 
-	for (int i = 0; (port = cf_transfer_port(&transfer, i)) != NULL; i++)
+	for (int i = 0; last_first && (port = cf_transfer_port(&transfer, i)) != NULL; i++)
+		last = port->traffic == CF_PORT_WANTS ? i : last;
+	for (int i = last; (port = cf_transfer_port(&transfer, i)) != NULL; i++)
 	{
 		if (port->traffic != CF_PORT_WANTS)
 			continue;

@@ -50,6 +50,29 @@ test_lines(void)
 	move_close();
 }
 
+/* What a store wants to be told of each part, the mover knows, whenever the part comes; it is computed in the pass that is made anyway. */
+static void
+test_part_digests(void)
+{
+	const int	kinds[] = {0, CF_DIGEST_CRC64NVME, CF_DIGEST_SHA256, CF_DIGEST_CRC64NVME | CF_DIGEST_SHA256};
+
+	for (int pair = 2; pair < 4; pair++)
+	{
+		bool		good = true;
+
+		for (int i = 0; i < 8 && good; i++)
+		{
+			store_open(pair & 1, true, 7 * PART_BYTES + 123);
+			stores[1].caps.part_digests = kinds[i / 2];
+			lines = i % 2 == 0 ? 1 : CF_TRANSFER_LINES;
+			last_first = i % 2 == 1;
+			good = copy(false) && !stores[1].misinformed && prove() && arrived() && (digests.known & CF_DIGEST_SHA256);
+			move_close();
+		}
+		ok(good, "the digests of each part are known when it is sent %s", pair == 2 ? "from a folder" : "from a store");
+	}
+}
+
 static void
 test_digests(void)
 {
@@ -396,6 +419,7 @@ main(void)
 {
 	test_pairs();
 	test_lines();
+	test_part_digests();
 	test_digests();
 	test_dies_after_any_step();
 	test_requests_fail();

@@ -40,6 +40,7 @@ typedef struct Store
 	int			on_the_way;		/* parts that are sent at the moment */
 	int			most_on_the_way;
 	int			copies;
+	bool		misinformed;	/* the mover did not know, or not rightly, what part_digests says of a part */
 } Store;
 
 static Store stores[2];			/* 0 the source, 1 the destination */
@@ -208,6 +209,18 @@ m_begin(CfOp *o, const CfUploadArgs *args, CfUpload *upload)
 	return CF_STEP_DONE;
 }
 
+/* told_rightly tells whether the mover knows of a part what its store wants to be told. */
+static bool
+told_rightly(const CfCaps *caps, const CfPart *part, const void *data, size_t length)
+{
+	uint8_t		sha256[32];
+
+	return (part->digests.known & caps->part_digests) == caps->part_digests &&
+		(!(caps->part_digests & CF_DIGEST_CRC64NVME) || part->digests.crc64nvme == cf_crc64nvme(0, data, length)) &&
+		(!(caps->part_digests & CF_DIGEST_SHA256) ||
+		 (cf_sha256(data, length, sha256) && memcmp(part->digests.sha256, sha256, sizeof(sha256)) == 0));
+}
+
 static CfStep
 m_part(CfOp *o, CfUpload *upload, CfPart *part, const void *data, size_t length)
 {
@@ -221,6 +234,7 @@ m_part(CfOp *o, CfUpload *upload, CfPart *part, const void *data, size_t length)
 		memcpy(s->parts[0], data, length);
 		return CF_STEP_DONE;
 	}
+	s->misinformed |= first && !told_rightly(&s->caps, part, data, length);
 	if (first && ++s->on_the_way > s->most_on_the_way)
 		s->most_on_the_way = s->on_the_way;
 	if (!first)
