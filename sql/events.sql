@@ -105,10 +105,12 @@ COMMENT ON FUNCTION cloudflux.wal_identity() IS
 INSERT INTO cloudflux.event_positions (reader, last_xmin, system_identifier, timeline, lsn)
 SELECT 'notify', pg_catalog.pg_current_xact_id(), i.system_identifier, i.timeline, i.lsn FROM cloudflux.wal_identity() AS i;
 
+-- What is to be told is a few rows at the end of a large table: reached by its index on xid, whatever the planner believes of bounds that it
+-- cannot know when it plans.
 CREATE FUNCTION cloudflux.notify_events(OUT told bigint, OUT waiting boolean)
 RETURNS record
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
 	v_position cloudflux.event_positions;
