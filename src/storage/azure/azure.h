@@ -20,6 +20,7 @@
 #define CF_STORAGE_AZURE_H
 
 #include "storage/remote/remote_object.h"
+#include "storage/remote/remote_upload.h"
 
 #define CF_AZURE_VERSION "2023-11-03"
 #define CF_AZURE_PUT_MAX (INT64_C(16) * 1024 * 1024)
@@ -27,10 +28,8 @@
 #define CF_AZURE_BLOCK_MAX (INT64_C(4000) * 1024 * 1024)
 #define CF_AZURE_BLOCKS_MAX 50000
 #define CF_AZURE_PART_MIN (64 * 1024)
-#define CF_AZURE_PUT_PARTS 256	/* CF_AZURE_PUT_MAX / CF_AZURE_PART_MIN */
 #define CF_AZURE_ID_BYTES 48
 #define CF_AZURE_ID_TEXT CF_BASE64_BYTES(CF_AZURE_ID_BYTES)
-#define CF_AZURE_BLOCK_QUERY (20 + 3 * CF_AZURE_ID_TEXT)
 #define CF_AZURE_MARK_TEXT CF_HEX_BYTES(8)
 #define CF_AZURE_METADATA_MAX 8192	/* names and values of one blob */
 #define CF_AZURE_RANGE_CRC "x-ms-range-get-content-crc64"
@@ -47,14 +46,8 @@ typedef struct CfAzureState
 {
 	CfRemoteState remote;
 	char		version[CF_STORAGE_VERSION_MAX + 1];	/* of the object that was just created */
-	char	   *buffer;			/* bytes of a part or of a whole small object until they are sent */
-	int64_t		buffer_bytes;
-	int64_t		filled;
-	int			part_number;	/* whose bytes are in the buffer; 0 = the whole object's */
-	char		owner_tag[65];	/* of the upload that the buffer belongs to */
-	int64_t		taken;			/* bytes of the whole object in the buffer, of complete parts */
-	uint64_t	parts[CF_AZURE_PUT_PARTS / 64]; /* which parts those are */
-	bool		sealed;			/* version and mtime_us are of what upload_seal made in this op */
+	CfRemoteBuffer buffer;
+	CfObjectStat sealed;		/* what upload_seal made; its texts are not valid, its version is "" when it made nothing */
 	uint64_t	crc;			/* of the object, or of the block that is sent */
 	bool		crc_known;
 	bool		body_is_object;	/* what the service tells of the body it got is about the object */
@@ -76,7 +69,6 @@ extern bool cf_azure_key_check(const CfPlace *place, const char *key, CfError *e
 extern const char *cf_azure_tier(const char *storage_class);	/* Hot, Cool, Cold, Archive; "" = the account's; NULL = no class */
 extern bool cf_azure_account(const CfPlace *place, char account[64]);
 extern char *cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *query);
-extern void cf_azure_buffer_free(CfOp *op);
 extern CfRequest *cf_azure_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query);
 extern bool cf_azure_header(CfOp *op, const char *name, const char *value);
 extern bool cf_azure_pin(CfOp *op, const char *name, const char *version);
@@ -117,7 +109,7 @@ extern CfStep cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const C
 extern bool cf_azure_block_id(const char *owner_tag, const char *mark, int number, uint64_t crc, char id[CF_AZURE_ID_TEXT],
 							  CfError *err);
 extern bool cf_azure_mark(const char *seed, char mark[CF_AZURE_MARK_TEXT], CfError *err);
-extern void cf_azure_block_query(const char *id, char query[CF_AZURE_BLOCK_QUERY]);
+extern CfRequest *cf_azure_block_request(CfOp *op, const char *verb, const char *key, const char *id);
 
 /* azure_list.c */
 extern CfStep cf_azure_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page);

@@ -70,7 +70,7 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 			if (step != CF_STEP_DONE)
 				return step;
 			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after it was copied", args->key);
-					return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
+			return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 		case CF_REMOTE_ASKED_MORE:
 			if (op->response.status != 201)
 				return copy_fail(op, source, source_key);
@@ -139,7 +139,6 @@ copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *
 {
 	CfAzureState *state = op->state;
 	char		id[CF_AZURE_ID_TEXT];
-	char		query[CF_AZURE_BLOCK_QUERY];
 	char		range[64];
 	int64_t		from;
 	CfRequest  *request;
@@ -154,10 +153,9 @@ copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	}
 	if (!cf_azure_block_id(args->owner_tag, mark, state->block, 0, id, &op->err))
 		return cf_remote_error(op);
-	cf_azure_block_query(id, query);
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from,
 			 (long long) (args->size_bytes - from < state->block_bytes ? args->size_bytes : from + state->block_bytes) - 1);
-	request = cf_azure_request(op, "PUT", "PutBlockFromURL", args->key, query);
+	request = cf_azure_block_request(op, "PutBlockFromURL", args->key, id);
 	if (request == NULL || !cf_azure_header(op, "x-ms-source-range", range) || !copy_source(op, source, source_key, source_version))
 		return cf_remote_error(op);
 	request->net_class = CF_NET_SLOW;

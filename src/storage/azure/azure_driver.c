@@ -274,30 +274,12 @@ cf_azure_state(CfOp *op)
 	return cf_remote_state(op, sizeof(CfAzureState));
 }
 
-/* cf_azure_buffer_free forgets the bytes of an upload that the op held. */
-void
-cf_azure_buffer_free(CfOp *op)
-{
-	CfAzureState *state = op->state;
-
-	if (state == NULL)
-		return;
-	if (state->buffer != NULL)
-		op->arena->allocator.free(op->arena->allocator.ctx, state->buffer);
-	state->buffer = NULL;
-	state->buffer_bytes = state->filled = state->taken = 0;
-	memset(state->parts, 0, sizeof(state->parts));
-	state->sealed = false;
-	state->part_number = 0;
-	state->owner_tag[0] = '\0';
-}
-
 static void
 azure_end(CfOp *op)
 {
 	if (op->state == NULL)
 		return;
-	cf_azure_buffer_free(op);
+	cf_remote_buffer_free(op, &((CfAzureState *) op->state)->buffer);
 	op->arena->allocator.free(op->arena->allocator.ctx, op->state);
 	op->state = NULL;
 }

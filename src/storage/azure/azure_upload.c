@@ -15,7 +15,7 @@
 
 #include "storage/azure/azure.h"
 #include "storage/utf8.h"
-#include "storage/xml.h"
+#include "storage/remote/remote_page.h"
 
 #define BODY_BEGIN "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"
 #define BODY_END "</BlockList>"
@@ -29,26 +29,23 @@
 typedef struct BlockList
 {
 	uint8_t		prefix[CF_AZURE_ID_BYTES];
+	char		name[96];		/* of the block that is being read */
+	char		size[24];
 	int64_t    *sizes;			/* by number; 0 = not there */
 	uint64_t   *crcs;
-	int			present;		/* number of the block whose Name was read last; 0 = not ours */
-	uint64_t	crc;			/* of that block */
 	int			count;			/* ours */
 	bool		ambiguous;		/* two blocks have one number */
 } BlockList;
 
 static CfStep begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
-static CfStep part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t length);
-static CfStep part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data);
-static bool part_collect(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data, size_t length);
+static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data);
 static CfStep part_answer(CfOp *op, CfUpload *upload, CfPart *part);
 static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 static CfStep commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const BlockList *list);
-static bool commit_body(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list);
-static CfStep commit_send(CfOp *op, const CfUploadArgs *args);
+static CfStep commit_send(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list);
 static CfStep commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail);
 static CfStep list_ask(CfOp *op, const char *key, int phase);
-static bool list_read(CfOp *op, const char *owner_tag, const char *mark, BlockList *list);
+static CfStep list_read(CfOp *op, const char *key, const char *owner_tag, const char *mark, BlockList *list);
 static int64_t list_prefix(const BlockList *list, int *count);
 
 /* mark_of gives the mark inside a handle; NULL = the upload has no blocks. */
@@ -82,7 +79,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return CF_STEP_ERROR;
 	if (args->size_bytes <= CF_AZURE_PUT_MAX)
 	{
-		cf_azure_buffer_free(op);
+		cf_remote_buffer_free(op, &state->buffer);
 		if (!cf_azure_attributes_check(args, &op->err))
 			return cf_remote_error(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
@@ -94,7 +91,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);	/* *upload is made anew at each step */
 	if (op->phase != CF_REMOTE_START)
 		return begin_answer(op, args, upload);
-	cf_azure_buffer_free(op);
+	cf_remote_buffer_free(op, &state->buffer);
 	if (!cf_azure_attributes_check(args, &op->err))
 		return cf_remote_error(op);
 	if (args->part_bytes < 1 || args->part_bytes > CF_AZURE_BLOCK_MAX ||
@@ -118,125 +115,53 @@ begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (op->phase == CF_REMOTE_ASKED)
 	{
 		if (op->response.status == 200 && !(args->resume && cf_azure_ours(op, args->owner_tag)))
-		{
-			cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", cf_remote_shown(op, args->key), op->place->name);
-			return cf_remote_error(op);
-		}
+			return cf_remote_exists(op, args->key);
 		if (op->response.status != 200 && !cf_azure_missing(op))
 			return cf_azure_fail(op, "look for object", args->key);
 		return args->resume ? list_ask(op, args->key, CF_REMOTE_ASKED_MORE) : cf_remote_done(op);
 	}
-	if (op->response.status != 200 && !cf_azure_missing(op))
-		return cf_azure_fail(op, "look for the blocks of object", args->key);
-	if (op->response.status == 200)
-	{
-		if (!list_read(op, args->owner_tag, mark_of(upload->handle), &list))
-			return cf_remote_error(op);
-		upload->stored_bytes = list_prefix(&list, &count);
-	}
+	if (list_read(op, args->key, args->owner_tag, mark_of(upload->handle), &list) != CF_STEP_DONE)
+		return CF_STEP_ERROR;
+	upload->stored_bytes = list_prefix(&list, &count);
 	return cf_remote_done(op);
 }
 
 CfStep
 cf_azure_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
 {
-	if (cf_azure_state(op) == NULL)
+	CfAzureState *state = cf_azure_state(op);
+	bool		blocks = mark_of(upload->handle) != NULL;
+	CfStep		step;
+
+	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase != CF_REMOTE_START)
 		return part_answer(op, upload, part);
 	if (!handle_check(op, upload))
 		return cf_remote_error(op);
-	return part_take(op, upload, part, data, length);
-}
-
-/* part_take takes bytes of a part: a whole part of a large object is sent from where it lies, everything else is collected. */
-static CfStep
-part_take(CfOp *op, CfUpload *upload, CfPart *part, const char *data, size_t length)
-{
-	CfAzureState *state = op->state;
-	bool		blocks = mark_of(upload->handle) != NULL;
-
-	if (part->number > (blocks ? CF_AZURE_BLOCKS_MAX : CF_AZURE_PUT_PARTS) || part->length > CF_AZURE_BLOCK_MAX)
-	{
-		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" is beyond what Azure takes", part->number, upload->args.key);
-		return cf_remote_error(op);
-	}
-	if (strcmp(state->owner_tag, upload->args.owner_tag) != 0)
-	{
-		cf_azure_buffer_free(op);
-		snprintf(state->owner_tag, sizeof(state->owner_tag), "%s", upload->args.owner_tag);
-	}
-	if (state->part_number != part->number)
-	{
-		if (blocks && state->buffer != NULL)
-		{
-			op->arena->allocator.free(op->arena->allocator.ctx, state->buffer);
-			state->buffer = NULL;
-		}
-		state->part_number = part->number;
-		state->filled = 0;
-	}
-	if ((uint64_t) length > (uint64_t) (part->length - state->filled))
-	{
-		state->part_number = 0;
-		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%.200s\" gets more bytes than it has", part->number, upload->args.key);
-		return cf_remote_error(op);
-	}
-	if (blocks && state->filled == 0 && (int64_t) length == part->length)
+	if (blocks && (part->number > CF_AZURE_BLOCKS_MAX || part->length > CF_AZURE_BLOCK_MAX))
+		return cf_remote_fails(op, CF_ERR_INPUT, "part %d of object \"%s\" is beyond what Azure takes", part->number, upload->args.key);
+	if (blocks && (int64_t) length == part->length)
 		return part_send(op, upload, part, data);
-	if (!part_collect(op, upload, part, data, length))
-		return cf_remote_error(op);
-	if (state->filled < part->length)
-		return CF_STEP_AGAIN;
-	if (blocks)
-		return part_send(op, upload, part, state->buffer);
-	state->part_number = 0;
-	if ((state->parts[(part->number - 1) / 64] & UINT64_C(1) << (part->number - 1) % 64) == 0)
-		state->taken += part->length;
-	state->parts[(part->number - 1) / 64] |= UINT64_C(1) << (part->number - 1) % 64;
+	if ((step = cf_remote_gather(op, &state->buffer, upload, part, blocks, data, length)) != CF_STEP_DONE)
+		return step;
 	part->token[0] = '\0';
-	return cf_remote_done(op);
-}
-
-/* part_collect copies bytes to where they belong: into the buffer of one block, or of the whole small object. */
-static bool
-part_collect(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data, size_t length)
-{
-	CfAzureState *state = op->state;
-	bool		blocks = mark_of(upload->handle) != NULL;
-	int64_t		room = blocks ? part->length : upload->args.size_bytes;
-	int64_t		at = (blocks ? 0 : part->offset) + state->filled;
-
-	if (state->buffer == NULL)
-	{
-		state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, (size_t) room);
-		state->buffer_bytes = state->buffer == NULL ? 0 : room;
-		if (state->buffer == NULL)
-			return cf_remote_memory(op), false;
-	}
-	if (at > state->buffer_bytes || (int64_t) length > state->buffer_bytes - at)
-		return cf_error_set(&op->err, CF_ERR_INPUT, "part %d does not lie inside object \"%.200s\"", part->number, upload->args.key);
-	if (length > 0)
-		memcpy(state->buffer + at, data, length);
-	state->filled += (int64_t) length;
-	return true;
+	return blocks ? part_send(op, upload, part, state->buffer.data) : cf_remote_done(op);
 }
 
 static CfStep
-part_send(CfOp *op, CfUpload *upload, const CfPart *part, const char *data)
+part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data)
 {
 	CfAzureState *state = op->state;
 	char		id[CF_AZURE_ID_TEXT];
 	char		crc[CF_BASE64_BYTES(8)];
-	char		query[CF_AZURE_BLOCK_QUERY];
 	CfRequest  *request;
 
 	state->crc = part->digests.known & CF_DIGEST_CRC64NVME ? part->digests.crc64nvme : cf_crc64nvme(0, data, (size_t) part->length);
 	cf_azure_crc_write(state->crc, crc);
 	if (!cf_azure_block_id(upload->args.owner_tag, mark_of(upload->handle), part->number, state->crc, id, &op->err))
 		return cf_remote_error(op);
-	cf_azure_block_query(id, query);
-	request = cf_azure_request(op, "PUT", "PutBlock", upload->args.key, query);
+	request = cf_azure_block_request(op, "PutBlock", upload->args.key, id);
 	if (request == NULL || !cf_azure_header(op, "Content-Type", "application/octet-stream") || !cf_azure_header(op, "x-ms-content-crc64", crc))
 		return cf_remote_error(op);
 	request->body = data;
@@ -251,21 +176,14 @@ part_answer(CfOp *op, CfUpload *upload, CfPart *part)
 	CfAzureState *state = op->state;
 	uint64_t	crc;
 
-	state->part_number = 0;
 	if (op->response.status != 201)
 		return cf_azure_fail(op, "send a part of object", upload->args.key);
 	if (cf_azure_crc_read(cf_net_answer(&op->response, "x-ms-content-crc64"), &crc) && crc != state->crc)
-	{
-		cf_azure_fail(op, "send a part of object", upload->args.key);
-		op->err.kind = CF_ERR_IO;
-		op->err.retryable = true;
-		cf_error_detail(&op->err, "The service holds other bytes than were sent.");
-		return CF_STEP_ERROR;
-	}
+		return cf_remote_unexpected(op, "send a part of object", upload->args.key, "the service holds other bytes than were sent");
 	part->digests.crc64nvme = state->crc;
 	part->digests.known |= CF_DIGEST_CRC64NVME;
 	cf_azure_crc_write(state->crc, part->token);
-	cf_azure_buffer_free(op);
+	cf_remote_buffer_free(op, &state->buffer);
 	return cf_remote_done(op);
 }
 
@@ -282,23 +200,11 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (!handle_check(op, upload))
 		return cf_remote_error(op);
 	if (strcmp(upload->handle, HANDLE_PUT) != 0)
-	{
-		memset(stat, 0, sizeof(*stat));
-		stat->size_bytes = args->size_bytes;
-		stat->storage_class = stat->content_type = "";
-		return cf_remote_done(op);
-	}
+		return cf_remote_seal_parts(op, upload, stat);
+	if (op->phase == CF_REMOTE_START && (args->size_bytes > CF_AZURE_PUT_MAX || !cf_remote_gathered(op, &state->buffer, upload)))
+		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_START)
-	{
-		if (args->size_bytes > CF_AZURE_PUT_MAX || (args->size_bytes > 0 && strcmp(state->owner_tag, args->owner_tag) != 0) ||
-			state->taken != args->size_bytes)
-		{
-			cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%.200s\" is not complete", args->key);
-			cf_error_detail(&op->err, "%lld of %lld bytes are there.", (long long) state->taken, (long long) args->size_bytes);
-			return cf_remote_error(op);
-		}
-		return cf_azure_put_send(op, args, &upload->digests, state->buffer, (size_t) args->size_bytes);
-	}
+		return cf_azure_put_send(op, args, &upload->digests, state->buffer.data, (size_t) args->size_bytes);
 	if (op->phase == CF_REMOTE_SETTLING)
 		step = cf_azure_settled(op, args, stat);
 	else
@@ -309,10 +215,8 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	}
 	if (step != CF_STEP_DONE)
 		return step;
-	memcpy(upload->sealed_version, state->version, sizeof(upload->sealed_version));
-	cf_azure_buffer_free(op);
-	state->sealed = true;
-	return cf_remote_done(op);
+	cf_remote_buffer_free(op, &state->buffer);
+	return cf_remote_sealed(op, &state->sealed, upload, stat);
 }
 
 CfStep
@@ -334,31 +238,25 @@ static CfStep
 commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfAzureState *state = op->state;
+	const char *storage_class = upload->args.storage_class;
 
-	if (op->phase == CF_REMOTE_START && state->sealed && upload->sealed_version[0] != '\0' && strcmp(state->version, upload->sealed_version) == 0)
+	if (storage_class == NULL || storage_class[0] == '\0')
+		storage_class = op->place->storage_class;
+	if (cf_remote_commit_known(op, &state->sealed, upload, cf_azure_tier(storage_class) == NULL ? "" : cf_azure_tier(storage_class), stat))
 	{
-		if (!cf_azure_put_stat(op, &upload->args, stat))
-			return cf_remote_memory(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
 		return cf_remote_done(op);
 	}
 	if (op->phase == CF_REMOTE_START)
 		return cf_azure_look(op, upload->args.key, CF_REMOTE_ASKED);
 	if (cf_azure_missing(op))
-	{
-		cf_error_set(&op->err, CF_ERR_STATE, "upload of object \"%s\" is gone", cf_remote_shown(op, upload->args.key));
-		cf_error_detail(&op->err, "Neither the upload nor the object is in place \"%s\".", op->place->name);
-		return cf_remote_error(op);
-	}
+		return cf_remote_upload_gone(op, upload->args.key);
 	if (op->response.status != 200)
 		return cf_azure_fail(op, "look at object", upload->args.key);
 	if (!cf_azure_stat_fill(op, upload->args.key, stat))
 		return cf_remote_error(op);
 	if (!cf_azure_ours(op, upload->args.owner_tag) && strcmp(stat->version, upload->sealed_version) != 0)
-	{
-		cf_error_set(&op->err, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists", cf_remote_shown(op, upload->args.key), op->place->name);
-		return cf_remote_error(op);
-	}
+		return cf_remote_exists(op, upload->args.key);
 	if (upload->sealed_version[0] != '\0' && strcmp(stat->version, upload->sealed_version) != 0)
 	{
 		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed since it was created", cf_remote_shown(op, upload->args.key), op->place->name);
@@ -382,16 +280,10 @@ cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *dige
 	switch (op->phase)
 	{
 		case AZURE_COMMIT_LISTING:
-			if (op->response.status != 200 && !cf_azure_missing(op))
-				return cf_azure_fail(op, "look for the blocks of object", args->key);
-			if (!list_read(op, args->owner_tag, mark, &list))
-				return cf_remote_error(op);
-			step = commit_check(op, args, digests, &list);
-			if (step != CF_STEP_DONE)
+			if ((step = list_read(op, args->key, args->owner_tag, mark, &list)) != CF_STEP_DONE ||
+				(step = commit_check(op, args, digests, &list)) != CF_STEP_DONE)
 				return step;
-			if (!commit_body(op, args, mark, &list))
-				return cf_remote_error(op);
-			return commit_send(op, args);
+			return commit_send(op, args, mark, &list);
 		case AZURE_COMMIT_SENT:
 			step = cf_azure_created(op, args, true);
 			if (step != CF_STEP_DONE)
@@ -399,7 +291,7 @@ cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *dige
 			state->digests = state->committing;
 			state->digests.known &= CF_DIGEST_CRC64NVME;	/* of an MD5 the service has our word alone */
 			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after its commit", args->key);
-					return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
+			return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 		case CF_REMOTE_SETTLING:
 			return cf_azure_settled(op, args, stat);
 		default:
@@ -456,45 +348,35 @@ commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail)
 	return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 }
 
-/* commit_body writes the list of blocks into the op's buffer: the arena of the request is emptied before it is sent. */
-static bool
-commit_body(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list)
+/* commit_send names our blocks, create-only. The list goes into the arena of results: that of the request is emptied for it. */
+static CfStep
+commit_send(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list)
 {
 	CfAzureState *state = op->state;
 	size_t		room = sizeof(BODY_BEGIN) + sizeof(BODY_END) + (size_t) list->count * (sizeof("<Uncommitted></Uncommitted>") + CF_AZURE_ID_TEXT);
-	char		id[CF_AZURE_ID_TEXT];
+	char	   *body = cf_arena_alloc(op->arena, room);
 	char	   *to;
+	char		id[CF_AZURE_ID_TEXT];
+	char		crc[CF_BASE64_BYTES(8)];
+	CfRequest  *request;
 
-	cf_azure_buffer_free(op);
-	state->buffer = op->arena->allocator.alloc(op->arena->allocator.ctx, room);
-	if (state->buffer == NULL)
-		return cf_remote_memory(op), false;
-	to = stpcpy(state->buffer, BODY_BEGIN);
+	if (body == NULL)
+		return cf_remote_memory(op);
+	to = stpcpy(body, BODY_BEGIN);
 	for (int number = 1; number <= list->count; number++)
 	{
 		if (!cf_azure_block_id(args->owner_tag, mark, number, list->crcs[number], id, &op->err))
-			return false;
+			return cf_remote_error(op);
 		to = stpcpy(stpcpy(stpcpy(to, "<Uncommitted>"), id), "</Uncommitted>");
 	}
 	to = stpcpy(to, BODY_END);
-	state->buffer_bytes = to - state->buffer;
-	return true;
-}
-
-/* commit_send names our blocks, create-only. */
-static CfStep
-commit_send(CfOp *op, const CfUploadArgs *args)
-{
-	CfAzureState *state = op->state;
-	CfRequest  *request = cf_azure_request(op, "PUT", "PutBlockList", args->key, "comp=blocklist");
-	char		crc[CF_BASE64_BYTES(8)];
-
-	cf_azure_crc_write(cf_crc64nvme(0, state->buffer, (size_t) state->buffer_bytes), crc);
+	cf_azure_crc_write(cf_crc64nvme(0, body, (size_t) (to - body)), crc);
+	request = cf_azure_request(op, "PUT", "PutBlockList", args->key, "comp=blocklist");
 	if (request == NULL || !cf_azure_header(op, "If-None-Match", "*") || !cf_azure_header(op, "Content-Type", "application/xml") ||
 		!cf_azure_header(op, "x-ms-content-crc64", crc) || !cf_azure_describe(op, args, &state->committing))
 		return cf_remote_error(op);
-	request->body = state->buffer;
-	request->body_bytes = (size_t) state->buffer_bytes;
+	request->body = body;
+	request->body_bytes = (size_t) (to - body);
 	request->net_class = CF_NET_SLOW;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
 	return cf_remote_send(op, AZURE_COMMIT_SENT);
@@ -510,11 +392,14 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 	const char *key = upload->args.key;
 	char		version[CF_STORAGE_VERSION_MAX + 1];
 	int64_t		size_bytes;
+	CfAzureState *state = cf_azure_state(op);
 	CfRequest  *request;
 
+	if (state == NULL)
+		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_START)
 	{
-		cf_azure_buffer_free(op);
+		cf_remote_buffer_free(op, &state->buffer);
 		if (upload->handle[0] != '\0' && !handle_check(op, upload))
 			return cf_remote_error(op);
 		if (key == NULL || upload->args.owner_tag == NULL || upload->args.keep_object ||
@@ -597,24 +482,17 @@ cf_azure_block_id(const char *owner_tag, const char *mark, int number, uint64_t 
 	return true;
 }
 
-/* cf_azure_block_query makes the query that names a block: base64 has three characters that a query does not. */
-void
-cf_azure_block_query(const char *id, char query[CF_AZURE_BLOCK_QUERY])
+/* cf_azure_block_request begins a request about one block; its id has three characters that a query has not. NULL = op->err. */
+CfRequest *
+cf_azure_block_request(CfOp *op, const char *verb, const char *key, const char *id)
 {
-	char	   *to = stpcpy(query, "comp=block&blockid=");
+	CfRemoteText query = {.arena = op->arena};
 
-	for (; *id != '\0'; id++)
-	{
-		if (*id == '+')
-			to = stpcpy(to, "%2B");
-		else if (*id == '/')
-			to = stpcpy(to, "%2F");
-		else if (*id == '=')
-			to = stpcpy(to, "%3D");
-		else
-			*to++ = *id;
-	}
-	*to = '\0';
+	cf_remote_text_add(&query, "comp=block&blockid=");
+	cf_remote_text_encode(&query, id);
+	if (query.failed)
+		return cf_remote_memory(op), NULL;
+	return cf_azure_request(op, "PUT", verb, key, query.data);
 }
 
 static CfStep
@@ -630,55 +508,49 @@ list_ask(CfOp *op, const char *key, int phase)
 
 /* take_block notes a block that is ours. */
 static bool
-take_block(void *ctx, const char *path, const char *text, size_t length)
+take_block(void *ctx)
 {
 	BlockList  *list = ctx;
 	uint8_t		id[CF_AZURE_ID_BYTES + 1];
 	uint64_t	number = 0;
+	uint64_t	crc = 0;
 	int64_t		size;
 
-	(void) length;
-	if (strcmp(path, "BlockList/UncommittedBlocks/Block/Name") == 0)
+	if (cf_base64_decode(list->name, id, sizeof(id)) != CF_AZURE_ID_BYTES || memcmp(id, list->prefix, ID_PREFIX_BYTES) != 0)
+		return true;
+	for (int i = 0; i < 8; i++)
 	{
-		list->present = 0;
-		list->crc = 0;
-		if (cf_base64_decode(text, id, sizeof(id)) != CF_AZURE_ID_BYTES || memcmp(id, list->prefix, ID_PREFIX_BYTES) != 0)
-			return true;
-		for (int i = 0; i < 8; i++)
-		{
-			number = number << 8 | id[ID_PREFIX_BYTES + i];
-			list->crc = list->crc << 8 | id[ID_PREFIX_BYTES + 8 + i];
-		}
-		if (number <= CF_AZURE_BLOCKS_MAX)
-			list->present = (int) number;
+		number = number << 8 | id[ID_PREFIX_BYTES + i];
+		crc = crc << 8 | id[ID_PREFIX_BYTES + 8 + i];
 	}
-	else if (strcmp(path, "BlockList/UncommittedBlocks/Block/Size") == 0 && list->present > 0)
-	{
-		if (list->sizes[list->present] > 0)
-			list->ambiguous = true;
-		else if (cf_remote_number(text, CF_AZURE_BLOCK_MAX, &size) && size > 0)
-		{
-			list->sizes[list->present] = size;
-			list->crcs[list->present] = list->crc;
-			list->count++;
-		}
-		list->present = 0;
-	}
+	if (number < 1 || number > CF_AZURE_BLOCKS_MAX || !cf_remote_number(list->size, CF_AZURE_BLOCK_MAX, &size) || size == 0)
+		return true;
+	list->ambiguous |= list->sizes[number] > 0;
+	list->count += list->sizes[number] == 0;
+	list->sizes[number] = size;
+	list->crcs[number] = crc;
 	return true;
 }
 
 /* list_read finds our blocks in the answer to Get Block List; a blob that is not there has none. */
-static bool
-list_read(CfOp *op, const char *owner_tag, const char *mark, BlockList *list)
+static CfStep
+list_read(CfOp *op, const char *key, const char *owner_tag, const char *mark, BlockList *list)
 {
+	CfRemoteField fields[] = {
+		CF_REMOTE_FIELD("UncommittedBlocks/Block/Name", list->name), CF_REMOTE_FIELD("UncommittedBlocks/Block/Size", list->size)
+	};
+	CfRemoteRecords records = {"BlockList", "UncommittedBlocks/Block", fields, 2, take_block, list, false};
+
 	memset(list, 0, sizeof(*list));
+	if (op->response.status != 200 && !cf_azure_missing(op))
+		return cf_azure_fail(op, "look for the blocks of object", key);
 	list->sizes = cf_arena_zalloc(&op->request_arena, (CF_AZURE_BLOCKS_MAX + 1) * sizeof(int64_t));
 	list->crcs = cf_arena_zalloc(&op->request_arena, (CF_AZURE_BLOCKS_MAX + 1) * sizeof(uint64_t));
 	if (list->sizes == NULL || list->crcs == NULL)
-		return cf_remote_memory(op), false;
+		return cf_remote_memory(op);
 	if (!id_prefix(owner_tag, mark, list->prefix, &op->err))
-		return false;
-	return op->response.status != 200 || cf_xml_parse(op->response.body, op->response.body_bytes, take_block, list, &op->err);
+		return cf_remote_error(op);
+	return op->response.status != 200 ? CF_STEP_DONE : cf_remote_records(op, "look for the blocks of object", key, &records);
 }
 
 /* list_prefix adds up the blocks from number 1 to the first gap. */

@@ -8,13 +8,12 @@
 #include <string.h>
 
 #include "storage/gcs/gcs.h"
+#include "storage/remote/remote_page.h"
 
 #define PAGE_MAX 1000			/* the store's own limit */
-#define TOKEN_MAX 4096
-#define TOKEN_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
 
 static CfStep list_ask(CfOp *op, const char *prefix, const char *token, int max_entries);
-static bool list_entry(CfOp *op, const json_t *item, CfListPage *page);
+static bool list_entry(CfOp *op, const json_t *item, CfListPage *page, int *room);
 
 enum
 {
@@ -27,10 +26,10 @@ cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, Cf
 {
 	CfGcsState *state = cf_gcs_state(op);
 	json_t	   *answer;
-	json_t	   *items;
 	json_t	   *item;
 	size_t		i;
-	bool		good;
+	int			room = 0;
+	bool		good = true;
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
@@ -42,14 +41,12 @@ cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, Cf
 		return cf_gcs_fail(op, "list the objects", NULL);
 	if ((answer = cf_gcs_answer(op)) == NULL)
 		return CF_STEP_ERROR;
-	items = json_object_get(answer, "items");
-	page->entries = cf_arena_alloc(op->arena, (json_array_size(items) + 1) * sizeof(CfListEntry));
-	good = page->entries != NULL || cf_remote_memory(op) == CF_STEP_DONE;
-	json_array_foreach(items, i, item)
+	json_array_foreach(json_object_get(answer, "items"), i, item)
 	{
-		if (!(good = good && list_entry(op, item, page)))
+		if (!(good = list_entry(op, item, page, &room)))
 			break;
 	}
+	cf_remote_page_end(op, page, false);
 	if (good && cf_gcs_keep_text(op, &state->page_token, cf_json_text(answer, "nextPageToken")) && state->page_token != NULL)
 	{
 		page->next = cf_arena_strdup(op->arena, state->page_token);
@@ -68,8 +65,8 @@ list_ask(CfOp *op, const char *prefix, const char *token, int max_entries)
 
 	if (encoded == NULL)
 		return cf_remote_memory(op);
-	if (token != NULL && (strlen(token) > TOKEN_MAX || strspn(token, TOKEN_BYTES) != strlen(token)))
-		return cf_remote_fails(op, CF_ERR_INPUT, "invalid token of a listing of place \"%s\"", op->place->name);
+	if (!cf_remote_page_token(op, token, ""))
+		return CF_STEP_ERROR;
 	request->answer_max = CF_GCS_PAGE_BYTES;
 	return cf_gcs_send(op, LISTED, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
 					   "maxResults=%d&fields=items(" CF_GCS_FIELDS_BRIEF "),nextPageToken%s%s%s%s",
@@ -77,25 +74,18 @@ list_ask(CfOp *op, const char *prefix, const char *token, int max_entries)
 					   token == NULL ? "" : "&pageToken=", token == NULL ? "" : token);
 }
 
-/* list_entry adds one object to the page; one that cannot be read is counted. */
+/* list_entry adds one object to the page; one that cannot be read is counted, what is private to us is not. */
 static bool
-list_entry(CfOp *op, const json_t *item, CfListPage *page)
+list_entry(CfOp *op, const json_t *item, CfListPage *page, int *room)
 {
-	CfListEntry *entry = &page->entries[page->count];
 	const char *name = cf_json_text(item, "name");
 	size_t		prefix = strlen(op->place->prefix);
+	CfObjectStat stat;
 
-	if (strncmp(name, op->place->prefix, prefix) != 0 || name[prefix] == '\0' ||
-		strncmp(name + prefix, CF_GCS_PRIVATE, strlen(CF_GCS_PRIVATE)) == 0)
+	if (name[0] == '\0' || (strncmp(name, op->place->prefix, prefix) == 0 && strncmp(name + prefix, CF_GCS_PRIVATE, strlen(CF_GCS_PRIVATE)) == 0))
 		return true;
-	if (!cf_gcs_object(op, item, &entry->stat))
-	{
-		page->unreadable++;
-		return op->err.kind != CF_ERR_MEMORY;
-	}
-	entry->key = cf_arena_strdup(op->arena, name + prefix);
-	if (entry->key == NULL)
-		return cf_remote_memory(op) == CF_STEP_DONE;
-	page->count++;
-	return true;
+	if (cf_gcs_object(op, item, &stat))
+		return cf_remote_page_add(op, page, room, name, &stat);
+	page->unreadable++;
+	return op->err.kind != CF_ERR_MEMORY;
 }

@@ -122,7 +122,6 @@ parts(void)
 	CfPart		part = {.number = 2, .offset = 9 * MIB, .length = 9 * MIB};
 	uint64_t	crc = cf_crc64nvme(0, bytes, 9 * MIB);
 	char		id[CF_AZURE_ID_TEXT];
-	char		query[CF_AZURE_BLOCK_QUERY];
 	char		text[CF_BASE64_BYTES(8)];
 	CfError		err;
 
@@ -132,8 +131,8 @@ parts(void)
 	if (!cf_azure_block_id("job-1", upload.handle + 7, 2, crc, id, &err))
 		bail("no id");
 	is_int(strlen(id), 64, "ids have one length");
-	cf_azure_block_query(id, query);
-	snprintf(texts[0], sizeof(texts[0]), "PUT " HOST "k?%s\n" VERSION "Content-Type: application/octet-stream\nx-ms-content-crc64: %s\n\n", query, text);
+	snprintf(texts[0], sizeof(texts[0]), "PUT " HOST "k?comp=block&blockid=%s\n" VERSION "Content-Type: application/octet-stream\nx-ms-content-crc64: %s\n\n",
+			 cf_url_encode(&arena, id, strlen(id), false), text);
 	script({201, "", NULL});
 	ok(run(cf_storage_upload_part(&op, &upload, &part, bytes, 9 * MIB)), "a part is sent");
 	asks(0, texts[0], "as a block whose id tells owner, source, number and CRC");
