@@ -19,7 +19,6 @@
 #ifndef CF_STORAGE_AZURE_H
 #define CF_STORAGE_AZURE_H
 
-#include "storage/remote/remote_object.h"
 #include "storage/remote/remote_upload.h"
 
 #define CF_AZURE_VERSION "2023-11-03"

@@ -40,7 +40,6 @@ typedef struct BlockList
 static CfStep begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data);
 static CfStep part_answer(CfOp *op, CfUpload *upload, CfPart *part);
-static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 static CfStep commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const BlockList *list);
 static CfStep commit_send(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list);
 static CfStep commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail);
@@ -222,48 +221,21 @@ cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 CfStep
 cf_azure_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
+	CfAzureState *state = cf_azure_state(op);
 	const char *mark = mark_of(upload->handle);
+	const char *tier = cf_azure_tier(cf_remote_class(op, upload->args.storage_class));
+	CfStep		step;
 
-	if (cf_azure_state(op) == NULL)
+	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (!handle_check(op, upload))
 		return cf_remote_error(op);
 	if (mark != NULL)
 		return cf_azure_blocks_commit(op, &upload->args, &upload->digests, mark, stat);
-	return commit_put(op, upload, stat);
-}
-
-/* commit_put makes sure that what upload_seal made is still there; the same op knows without asking. */
-static CfStep
-commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
-{
-	CfAzureState *state = op->state;
-	const char *storage_class = upload->args.storage_class;
-
-	if (storage_class == NULL || storage_class[0] == '\0')
-		storage_class = op->place->storage_class;
-	if (cf_remote_commit_known(op, &state->sealed, upload, cf_azure_tier(storage_class) == NULL ? "" : cf_azure_tier(storage_class), stat))
-	{
+	step = cf_remote_commit_sealed(op, &state->sealed, upload, tier == NULL ? "" : tier, stat);
+	if (step == CF_STEP_DONE)
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
-		return cf_remote_done(op);
-	}
-	if (op->phase == CF_REMOTE_START)
-		return cf_azure_look(op, upload->args.key, CF_REMOTE_ASKED);
-	if (cf_azure_missing(op))
-		return cf_remote_upload_gone(op, upload->args.key);
-	if (op->response.status != 200)
-		return cf_azure_fail(op, "look at object", upload->args.key);
-	if (!cf_azure_stat_fill(op, upload->args.key, stat))
-		return cf_remote_error(op);
-	if (!cf_azure_ours(op, upload->args.owner_tag) && strcmp(stat->version, upload->sealed_version) != 0)
-		return cf_remote_exists(op, upload->args.key);
-	if (upload->sealed_version[0] != '\0' && strcmp(stat->version, upload->sealed_version) != 0)
-	{
-		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed since it was created", cf_remote_shown(op, upload->args.key), op->place->name);
-		return cf_remote_error(op);
-	}
-	snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
-	return cf_remote_done(op);
+	return step;
 }
 
 /*
@@ -390,9 +362,9 @@ CfStep
 cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 {
 	const char *key = upload->args.key;
-	char		version[CF_STORAGE_VERSION_MAX + 1];
-	int64_t		size_bytes;
 	CfAzureState *state = cf_azure_state(op);
+	CfRemoteFound found;
+	CfObjectStat stat;
 	CfRequest  *request;
 
 	if (state == NULL)
@@ -409,15 +381,13 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 	}
 	if (op->phase == CF_REMOTE_ASKED)
 	{
-		if (cf_azure_missing(op))
-			return cf_remote_done(op);
-		if (op->response.status != 200)
-			return cf_azure_fail(op, "look at object", key);
-		if (!cf_azure_ours(op, upload->args.owner_tag) || !cf_azure_etag(cf_net_answer(&op->response, "etag"), version) ||
-			!cf_remote_number(cf_net_answer(&op->response, "content-length"), CF_AZURE_PUT_MAX, &size_bytes))
+		found = cf_remote_abandoned(op, upload, upload->args.owner_tag, &stat);
+		if (found == CF_REMOTE_FAILED)
+			return CF_STEP_ERROR;
+		if (found == CF_REMOTE_MISSING || stat.size_bytes > CF_AZURE_PUT_MAX)
 			return cf_remote_done(op);
 		request = cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL);
-		if (request == NULL || !cf_azure_pin(op, "If-Match", version))
+		if (request == NULL || !cf_azure_pin(op, "If-Match", stat.version))
 			return cf_remote_error(op);
 		request->repeat = CF_NET_REPEAT_CONDITIONAL;
 		return cf_remote_send(op, CF_REMOTE_ASKED_MORE);

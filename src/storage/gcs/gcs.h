@@ -17,7 +17,7 @@
 #include <jansson.h>
 
 #include "core/json.h"
-#include "storage/remote/remote_object.h"
+#include "storage/remote/remote_upload.h"
 #include "storage/utf8.h"
 
 #define CF_GCS_ENDPOINT "https://storage.googleapis.com"

@@ -38,8 +38,6 @@ static CfStep part_send(CfOp *op, const CfUpload *upload, const CfGcsHandle *han
 static CfStep part_answered(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_done(CfOp *op, CfPart *part, const CfObjectStat *stat);
-static CfStep sealed(CfOp *op, CfUpload *upload, CfStep step, const CfObjectStat *stat);
-static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 static CfStep abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
 static CfStep abort_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
 static CfStep find_ask(CfOp *op, const char *token);
@@ -137,13 +135,7 @@ cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 				return cf_gcs_pieces_list(op, LISTED, args->owner_tag);
 			return cf_gcs_look(op, args->key, LOOKED);
 		case LOOKED:
-			if (op->response.status == 200)
-				return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already",
-									cf_remote_shown(op, args->key), op->place->name);
-			if (op->response.status != 404 || cf_gcs_no_bucket(op))
-				return cf_gcs_fail(op, "look at object", args->key);
-			op->phase = BEGIN;
-			return CF_STEP_DONE;
+			return cf_remote_vacant(op, args->key) ? cf_remote_done(op) : CF_STEP_ERROR;
 		default:
 			return begin_listed(op, upload, &handle);
 	}
@@ -354,19 +346,17 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfGcsState *state = cf_gcs_state(op);
 	CfGcsHandle handle;
+	CfStep		step;
 
 	if (state == NULL || !cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
 	if (handle.kind == CF_GCS_UPLOAD_PARTS)
-	{
-		/* Parts are durable when they are there, and the version is not known before they are composed. */
-		memset(stat, 0, sizeof(*stat));
-		stat->size_bytes = upload->args.size_bytes;
-		stat->storage_class = stat->content_type = "";
-		return CF_STEP_DONE;
-	}
+		return cf_remote_seal_parts(op, upload, stat);
 	if (handle.kind == CF_GCS_UPLOAD_SESSION)
-		return sealed(op, upload, cf_gcs_session_seal(op, upload, &handle, stat), stat);
+	{
+		step = cf_gcs_session_seal(op, upload, &handle, stat);
+		return step == CF_STEP_DONE ? cf_remote_sealed(op, &state->sealed, upload, stat) : step;
+	}
 	if (state->body == NULL && upload->args.size_bytes == 0 && !cf_gcs_body(op, 0))
 		return CF_STEP_ERROR;
 	if (state->body == NULL || state->part_number != 0 || (int64_t) state->used != upload->args.size_bytes)
@@ -375,22 +365,8 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		cf_error_hint(&op->err, "An object that goes in one request is begun again after a restart.");
 		return CF_STEP_ERROR;
 	}
-	return sealed(op, upload, cf_gcs_create(op, &upload->args, stat), stat);
-}
-
-/* sealed remembers the object that a seal has made. */
-static CfStep
-sealed(CfOp *op, CfUpload *upload, CfStep step, const CfObjectStat *stat)
-{
-	CfGcsState *state = op->state;
-
-	if (step != CF_STEP_DONE)
-		return step;
-	memcpy(upload->sealed_version, stat->version, sizeof(upload->sealed_version));
-	state->sealed = *stat;
-	if (CF_FAULT("storage_sealed", &op->err))
-		return CF_STEP_ERROR;
-	return CF_STEP_DONE;
+	step = cf_gcs_create(op, &upload->args, stat);
+	return step == CF_STEP_DONE ? cf_remote_sealed(op, &state->sealed, upload, stat) : step;
 }
 
 CfStep
@@ -404,42 +380,10 @@ cf_gcs_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		return CF_STEP_ERROR;
 	if (handle.kind == CF_GCS_UPLOAD_PARTS)
 		return cf_gcs_compose(op, upload, &handle, stat);
-	step = commit_put(op, upload, stat);
+	step = cf_remote_commit_sealed(op, &state->sealed, upload, cf_remote_class(op, upload->args.storage_class), stat);
 	if (step == CF_STEP_DONE)
 		snprintf(upload->handle, sizeof(upload->handle), "done/%s", handle.tag);
 	return step;
-}
-
-/* commit_put finds the object that the seal created: by what the seal was told on this op, else by looking. */
-static CfStep
-commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
-{
-	CfGcsState *state = op->state;
-
-	if (op->phase == BEGIN && upload->sealed_version[0] != '\0' &&
-		strcmp(state->sealed.version, upload->sealed_version) == 0)
-	{
-		/* Its texts lay in the arena, which may have been reset since. */
-		*stat = state->sealed;
-		memset(&stat->attributes, 0, sizeof(stat->attributes));
-		stat->storage_class = stat->content_type = "";
-		memset(&state->sealed, 0, sizeof(state->sealed));
-		return CF_STEP_DONE;
-	}
-	if (op->phase == BEGIN)
-		return cf_gcs_look(op, upload->args.key, LOOKED);
-	op->phase = BEGIN;
-	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_remote_fails(op, CF_ERR_STATE, "neither object \"%s\" nor its upload is in place \"%s\"", cf_remote_shown(op, upload->args.key),
-							op->place->name);
-	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at object", upload->args.key);
-	if (!cf_gcs_answer_object(op, stat))
-		return CF_STEP_ERROR;
-	if (strcmp(stat->version, upload->sealed_version) == 0 ||
-		(cf_remote_ours(stat, upload->args.owner_tag) && stat->size_bytes == upload->args.size_bytes))
-		return CF_STEP_DONE;
-	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
 }
 
 /*
@@ -511,32 +455,18 @@ static CfStep
 abort_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too)
 {
 	int			status = op->response.status;
+	CfRemoteFound found;
 	CfObjectStat stat;
 
 	if (!object_too)
 		return CF_STEP_DONE;
 	if (op->phase == BEGIN)
 		return cf_gcs_look(op, upload->args.key, LOOKED);
-	if (status == 404 && !cf_gcs_no_bucket(op))
-	{
-		op->phase = BEGIN;
-		return CF_STEP_DONE;
-	}
 	if (op->phase == ASKED)
-	{
-		if (status != 200 && status != 204 && status != 412)
-			return cf_gcs_fail(op, "remove object", upload->args.key);
-		op->phase = BEGIN;
-		return CF_STEP_DONE;
-	}
-	op->phase = BEGIN;
-	if (status != 200)
-		return cf_gcs_fail(op, "look at object", upload->args.key);
-	if (!cf_gcs_answer_object(op, &stat))
-		return CF_STEP_ERROR;
-	if (!cf_remote_ours(&stat, handle->tag) ||
-		(upload->sealed_version[0] != '\0' && strcmp(stat.version, upload->sealed_version) != 0))
-		return CF_STEP_DONE;
+		return status == 200 || status == 204 || status == 412 || (status == 404 && !cf_gcs_no_bucket(op)) ? cf_remote_done(op) :
+			cf_gcs_fail(op, "remove object", upload->args.key);
+	if ((found = cf_remote_abandoned(op, upload, handle->tag, &stat)) != CF_REMOTE_FOUND)
+		return found == CF_REMOTE_MISSING ? cf_remote_done(op) : CF_STEP_ERROR;
 	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
 	return cf_gcs_send(op, ASKED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, upload->args.key), ""),
 					   "ifGenerationMatch=%s", stat.version);

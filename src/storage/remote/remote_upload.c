@@ -95,17 +95,36 @@ cf_remote_sealed(CfOp *op, CfObjectStat *sealed, CfUpload *upload, const CfObjec
 	return CF_FAULT("storage_sealed", &op->err) ? cf_remote_error(op) : cf_remote_done(op);
 }
 
-bool
-cf_remote_commit_known(CfOp *op, CfObjectStat *sealed, const CfUpload *upload, const char *storage_class, CfObjectStat *stat)
+CfStep
+cf_remote_commit_sealed(CfOp *op, CfObjectStat *sealed, const CfUpload *upload, const char *storage_class, CfObjectStat *stat)
 {
-	if (op->phase != 0 || upload->sealed_version[0] == '\0' || strcmp(sealed->version, upload->sealed_version) != 0)
-		return false;
-	*stat = *sealed;
-	stat->storage_class = storage_class;
-	stat->content_type = upload->args.content_type == NULL ? "" : upload->args.content_type;
-	stat->attributes = upload->args.attributes;
-	memset(sealed, 0, sizeof(*sealed));
-	return true;
+	const CfUploadArgs *args = &upload->args;
+	bool		ours;
+
+	if (op->phase == CF_REMOTE_START && (upload->sealed_version[0] == '\0' || strcmp(sealed->version, upload->sealed_version) != 0))
+		return op->place->driver->remote->look(op, args->key, CF_REMOTE_ASKED);
+	if (op->phase == CF_REMOTE_START)
+	{
+		*stat = *sealed;
+		stat->storage_class = storage_class;
+		stat->content_type = args->content_type == NULL ? "" : args->content_type;
+		stat->attributes = args->attributes;
+		memset(sealed, 0, sizeof(*sealed));
+		return cf_remote_done(op);
+	}
+	switch (cf_remote_looked(op, args->key, stat))
+	{
+		case CF_REMOTE_MISSING:
+			return cf_remote_upload_gone(op, args->key);
+		case CF_REMOTE_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			break;
+	}
+	ours = cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes;
+	if (upload->sealed_version[0] == '\0' ? ours : cf_storage_version_same(op->place, stat->version, upload->sealed_version))
+		return cf_remote_done(op);
+	return ours ? cf_remote_changed(op, args->key) : cf_remote_exists(op, args->key);
 }
 
 CfStep
@@ -113,4 +132,27 @@ cf_remote_upload_gone(CfOp *op, const char *key)
 {
 	return cf_remote_fails(op, CF_ERR_STATE, "neither object \"%s\" nor its upload is in place \"%s\"", cf_remote_shown(op, key),
 						   op->place->name);
+}
+
+bool
+cf_remote_vacant(CfOp *op, const char *key)
+{
+	CfObjectStat stat;
+	CfRemoteFound found = cf_remote_looked(op, key, &stat);
+
+	if (found == CF_REMOTE_FOUND)
+		cf_remote_exists(op, key);
+	return found == CF_REMOTE_MISSING;
+}
+
+CfRemoteFound
+cf_remote_abandoned(CfOp *op, const CfUpload *upload, const char *owner_tag, CfObjectStat *stat)
+{
+	CfRemoteFound found = cf_remote_looked(op, upload->args.key, stat);
+
+	if (found == CF_REMOTE_FOUND &&
+		(!cf_remote_ours(stat, owner_tag) ||
+		 (upload->sealed_version[0] != '\0' && !cf_storage_version_same(op->place, stat->version, upload->sealed_version))))
+		return CF_REMOTE_MISSING;
+	return found;
 }

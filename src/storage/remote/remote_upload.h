@@ -8,7 +8,7 @@
 #ifndef CF_STORAGE_REMOTE_UPLOAD_H
 #define CF_STORAGE_REMOTE_UPLOAD_H
 
-#include "storage/remote/remote.h"
+#include "storage/remote/remote_object.h"
 
 #define CF_REMOTE_BUFFER_PARTS 256	/* of one small object */
 
@@ -40,13 +40,22 @@ extern bool cf_remote_gathered(CfOp *op, const CfRemoteBuffer *buffer, const CfU
 extern CfStep cf_remote_seal_parts(CfOp *op, const CfUpload *upload, CfObjectStat *stat);
 
 /*
- * cf_remote_sealed notes the object that a seal has made. cf_remote_commit_known ends the commit where this op made it: nothing needs to
- * be asked; the texts of `sealed` may be gone by then, so its class is said again. false = it did not.
+ * cf_remote_sealed notes the object that a seal has made. cf_remote_commit_sealed finds it: where this op made it, nothing needs to
+ * be asked (the texts of `sealed` may be gone by then, so its class is said again); else it is looked at, in CF_REMOTE_ASKED.
  */
 extern CfStep cf_remote_sealed(CfOp *op, CfObjectStat *sealed, CfUpload *upload, const CfObjectStat *stat);
-extern bool cf_remote_commit_known(CfOp *op, CfObjectStat *sealed, const CfUpload *upload, const char *storage_class, CfObjectStat *stat);
+extern CfStep cf_remote_commit_sealed(CfOp *op, CfObjectStat *sealed, const CfUpload *upload, const char *storage_class, CfObjectStat *stat);
 
 /* cf_remote_upload_gone ends a commit that finds neither the upload nor its object. */
 extern CfStep cf_remote_upload_gone(CfOp *op, const char *key);
+
+/* cf_remote_vacant tells, after a look, whether nobody is at the address of a new object; false = the operation is over. */
+extern bool cf_remote_vacant(CfOp *op, const char *key);
+
+/*
+ * cf_remote_abandoned tells, after a look, whether the object there is what a seal made under this owner tag, and nobody changed since:
+ * then an abort removes it, under its pin. MISSING = there is nothing of ours.
+ */
+extern CfRemoteFound cf_remote_abandoned(CfOp *op, const CfUpload *upload, const char *owner_tag, CfObjectStat *stat);
 
 #endif							/* CF_STORAGE_REMOTE_UPLOAD_H */

@@ -22,7 +22,6 @@
 #ifndef CF_STORAGE_S3_H
 #define CF_STORAGE_S3_H
 
-#include "storage/remote/remote_object.h"
 #include "storage/remote/remote_upload.h"
 #include "storage/xml.h"
 

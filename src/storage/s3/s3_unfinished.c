@@ -107,6 +107,7 @@ static CfStep
 abort_put(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
+	CfRemoteFound found;
 	CfObjectStat stat;
 
 	if (op->phase == CF_REMOTE_START && !upload->args.keep_object)
@@ -121,17 +122,8 @@ abort_put(CfOp *op, const CfUpload *upload)
 		return cf_remote_success(op) || op->response.status == 404 || op->response.status == 412 ? abort_unknown(op, upload) :
 			cf_s3_fail(op, "remove object", upload->args.key);
 	}
-	switch (cf_remote_looked(op, upload->args.key, &stat))
-	{
-		case CF_REMOTE_MISSING:
-			return abort_unknown(op, upload);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0 || !cf_s3_pinned(op, upload->sealed_version))
-		return abort_unknown(op, upload);
+	if ((found = cf_remote_abandoned(op, upload, upload->args.owner_tag, &stat)) != CF_REMOTE_FOUND)
+		return found == CF_REMOTE_MISSING ? abort_unknown(op, upload) : CF_STEP_ERROR;
 	if (state->head.version_id[0] != '\0' && cf_s3_store(op->place)->dialect == &cf_s3_aws4)
 		return abort_version(op, upload);
 	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, CF_REMOTE_ASKED_LAST) : cf_remote_error(op);

@@ -18,7 +18,6 @@ static bool resumes(const CfUploadArgs *args);
 static bool parts_sized(CfOp *op, CfUpload *upload);
 static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data);
 static CfStep part_answer(CfOp *op, const CfUpload *upload, CfPart *part);
-static CfStep commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 
 /* cf_s3_upload_id finds the id of an upload in its handle, or in the token of a copy; NULL = it has no parts. */
 const char *
@@ -94,8 +93,6 @@ resumes(const CfUploadArgs *args)
 static CfStep
 begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
-	CfObjectStat stat;
-
 	if (!parts_sized(op, upload))
 		return cf_remote_error(op);
 	if (op->phase == CF_REMOTE_ASKED)
@@ -108,15 +105,7 @@ begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	}
 	if (op->phase == CF_REMOTE_ASKED_LAST)
 		return cf_s3_upload_created(op, upload) ? cf_remote_done(op) : CF_STEP_ERROR;
-	switch (cf_remote_looked(op, args->key, &stat))
-	{
-		case CF_REMOTE_FOUND:
-			return cf_remote_exists(op, args->key);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			return cf_s3_upload_create(op, args, CF_REMOTE_ASKED_LAST);
-	}
+	return cf_remote_vacant(op, args->key) ? cf_s3_upload_create(op, args, CF_REMOTE_ASKED_LAST) : CF_STEP_ERROR;
 }
 
 /* begin_resumed counts the bytes that an earlier attempt stored: whole parts without a gap. */
@@ -330,12 +319,18 @@ CfStep
 cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfS3State  *state = cf_s3_state(op);
-	CfRemoteFound	found;
+	CfRemoteFound found;
+	CfStep		step;
 
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	if (cf_s3_upload_id(upload->handle) == NULL)
-		return commit_put(op, upload, stat);
+	{
+		step = cf_remote_commit_sealed(op, &state->sealed, upload, cf_remote_class(op, upload->args.storage_class), stat);
+		if (step == CF_STEP_DONE)
+			memcpy(upload->handle, "done", sizeof("done"));
+		return step;
+	}
 	if (op->phase == CF_REMOTE_START)
 	{
 		state->replacing = false;
@@ -353,34 +348,4 @@ cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 		return found == CF_REMOTE_FAILED ? CF_STEP_ERROR : cf_s3_parts_ask(op, upload, S3_PARTS_LISTED);
 	}
 	return cf_s3_parts_join(op, upload, stat);
-}
-
-/* commit_put finds what the seal made: known to this op, or asked for by its owner tag. */
-static CfStep
-commit_put(CfOp *op, CfUpload *upload, CfObjectStat *stat)
-{
-	CfS3State  *state = op->state;
-	const char *storage_class = upload->args.storage_class;
-
-	if (cf_remote_commit_known(op, &state->sealed, upload, storage_class[0] != '\0' ? storage_class : op->place->storage_class, stat))
-	{
-		memcpy(upload->handle, "done", sizeof("done"));
-		return cf_remote_done(op);
-	}
-	if (op->phase == CF_REMOTE_START)
-		return cf_s3_look(op, upload->args.key, CF_REMOTE_ASKED);
-	switch (cf_remote_looked(op, upload->args.key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			return cf_remote_upload_gone(op, upload->args.key);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0 || stat->size_bytes != upload->args.size_bytes ||
-		!cf_s3_pinned(op, upload->sealed_version))
-		return cf_remote_exists(op, upload->args.key);
-	memcpy(upload->handle, "done", sizeof("done"));
-	return cf_remote_done(op);
 }
