@@ -30,7 +30,6 @@ static CfStep copy_block(CfOp *op, const CfPlace *source, const char *source_key
 static bool copy_source(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version);
 static CfStep copy_fail(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep class_send(CfOp *op, const char *key, const char *tier, const char *priority);
-static CfStep class_changed(CfOp *op, const char *key);
 
 /* copy_mark tells one source from another in the ids of blocks. */
 static bool
@@ -240,12 +239,8 @@ cf_azure_set_class(CfOp *op, const char *key, const char *version, const char *s
 			return cf_azure_fail(op, "change the class of object", key);
 		return cf_azure_look(op, key, CF_REMOTE_ASKED_LAST);
 	}
-	if (op->response.status != 200)
-		return cf_azure_fail(op, "look at object", key);
-	if (!cf_azure_stat_fill(op, key, stat))
-		return cf_remote_error(op);
-	if (strcmp(stat->version, version) != 0)
-		return class_changed(op, key);
+	if (!cf_remote_pinned(op, key, version, stat))
+		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_ASKED_LAST || strcmp(stat->storage_class, tier) == 0)
 		return cf_remote_done(op);
 	return class_send(op, key, tier, "");
@@ -274,12 +269,8 @@ cf_azure_restore(CfOp *op, const char *key, const char *version, int days, const
 			return cf_remote_done(op);
 		return cf_azure_fail(op, "restore object", key);
 	}
-	if (op->response.status != 200)
-		return cf_azure_fail(op, "look at object", key);
-	if (!cf_azure_stat_fill(op, key, &stat))
-		return cf_remote_error(op);
-	if (version != NULL && version[0] != '\0' && strcmp(stat.version, version) != 0)
-		return class_changed(op, key);
+	if (!cf_remote_pinned(op, key, version, &stat))
+		return CF_STEP_ERROR;
 	if (!stat.must_restore || (stat.restoring && !high))
 		return cf_remote_done(op);
 	if (tier == NULL || tier[0] == '\0' || strcmp(tier, "Archive") == 0)
@@ -294,13 +285,4 @@ class_send(CfOp *op, const char *key, const char *tier, const char *priority)
 		!cf_azure_header(op, "x-ms-rehydrate-priority", priority))
 		return cf_remote_error(op);
 	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
-}
-
-static CfStep
-class_changed(CfOp *op, const char *key)
-{
-
-	cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", cf_remote_shown(op, key), op->place->name);
-	cf_error_detail(&op->err, "It is no longer the version that was asked for.");
-	return cf_remote_error(op);
 }

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "storage/gcs/gcs.h"
+#include "storage/remote/remote_page.h"
 
 #define ROUNDS_MAX 3
 #define LEVEL_MAX 9
@@ -297,20 +298,18 @@ looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat
 {
 	CfGcsState *state = op->state;
 
-	op->phase = BEGIN;
-	if (op->response.status == 404 && !cf_gcs_no_bucket(op) && state->row_count == 0)
-		return cf_remote_fails(op, CF_ERR_STATE, "upload of object \"%s\" to place \"%s\" is not complete", cf_remote_shown(op, upload->args.key),
-							op->place->name);
-	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, upload->args.key), op->place->name);
-	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at object", upload->args.key);
-	if (!cf_gcs_answer_object(op, stat))
-		return CF_STEP_ERROR;
-	if (cf_remote_ours(stat, handle->tag) && stat->size_bytes == handle->size_bytes &&
-		(state->row_count == 0 || stat->digests.crc32c == state->whole_crc32c))
-		return clean(op, handle);
-	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
+	switch (cf_remote_looked(op, upload->args.key, stat))
+	{
+		case CF_REMOTE_MISSING:
+			return state->row_count == 0 ? cf_remote_upload_gone(op, upload->args.key) :
+				cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, upload->args.key), op->place->name);
+		case CF_REMOTE_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			return cf_remote_ours(stat, handle->tag) && stat->size_bytes == handle->size_bytes &&
+				(state->row_count == 0 || stat->digests.crc32c == state->whole_crc32c) ? clean(op, handle) :
+				cf_remote_exists(op, upload->args.key);
+	}
 }
 
 /* clean removes the pieces, one for each step, whatever the store says to it. */
@@ -401,16 +400,15 @@ cf_gcs_pieces_read(CfOp *op, const char *tag)
 	json_array_foreach(json_object_get(answer, "items"), i, item)
 	{
 		const char *name = cf_json_text(item, "name");
-		uint8_t		crc[8];
+		uint64_t	crc = 0;
 		CfGcsPiece	piece;
 
 		if (strlen(name) <= folder || !piece_name_read(name + folder, &piece) ||
 			!cf_gcs_number(cf_json_text(item, "size"), &piece.size_bytes) ||
 			!cf_gcs_number(cf_json_text(item, "generation"), &piece.generation))
 			continue;
-		if (cf_base64_decode(cf_json_text(item, "crc32c"), crc, sizeof(crc)) != 4)
-			memset(crc, 0, sizeof(crc));
-		piece.crc32c = (uint32_t) crc[0] << 24 | (uint32_t) crc[1] << 16 | (uint32_t) crc[2] << 8 | crc[3];
+		(void) cf_remote_crc_read(cf_json_text(item, "crc32c"), 4, &crc);
+		piece.crc32c = (uint32_t) crc;
 		if (!(good = piece_add(op, &piece)))
 			break;
 	}
@@ -436,23 +434,13 @@ static bool
 piece_add(CfOp *op, const CfGcsPiece *piece)
 {
 	CfGcsState *state = op->state;
+	void	   *pieces = state->pieces;
 
 	if (state->piece_count == PIECES_MAX)
-		return cf_remote_fails(op, CF_ERR_RANGE, "an upload at place \"%s\" has too many parts",
-							op->place->name) == CF_STEP_DONE;
-	if (state->piece_count == state->piece_room)
-	{
-		int			room = state->piece_room == 0 ? 64 : 2 * state->piece_room;
-		CfGcsPiece *larger = cf_remote_alloc(op, room * sizeof(CfGcsPiece));
-
-		if (larger == NULL)
-			return false;
-		if (state->piece_count > 0)
-			memcpy(larger, state->pieces, state->piece_count * sizeof(CfGcsPiece));
-		cf_remote_free(op, state->pieces);
-		state->pieces = larger;
-		state->piece_room = room;
-	}
+		return cf_remote_fails(op, CF_ERR_RANGE, "an upload at place \"%s\" has too many parts", op->place->name) == CF_STEP_DONE;
+	if (!cf_remote_room(op, &pieces, state->piece_count, &state->piece_room, sizeof(*piece), true))
+		return false;
+	state->pieces = pieces;
 	state->pieces[state->piece_count++] = *piece;
 	return true;
 }

@@ -132,17 +132,17 @@ static CfStep
 copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
 
-	op->phase = BEGIN;
-	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return cf_remote_fails(op, CF_ERR_CHANGED, "the object to copy to \"%s\" of place \"%s\" has changed", cf_remote_shown(op, args->key),
-							op->place->name);
-	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at object", args->key);
-	if (!cf_gcs_answer_object(op, stat))
-		return CF_STEP_ERROR;
-	if (cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes)
-		return CF_STEP_DONE;
-	return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, args->key), op->place->name);
+	switch (cf_remote_looked(op, args->key, stat))
+	{
+		case CF_REMOTE_MISSING:
+			return cf_remote_fails(op, CF_ERR_CHANGED, "the object to copy to \"%s\" of place \"%s\" has changed",
+								   cf_remote_shown(op, args->key), op->place->name);
+		case CF_REMOTE_FAILED:
+			return CF_STEP_ERROR;
+		default:
+			return cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes ? cf_remote_done(op) :
+				cf_remote_exists(op, args->key);
+	}
 }
 
 CfStep
@@ -187,18 +187,13 @@ class_described(CfOp *op, const char *key, const char *version, const char *stor
 {
 	CfGcsState *state = op->state;
 
-	op->phase = BEGIN;
-	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at object", key);
-	json_decref(state->resource);
-	state->resource = cf_gcs_answer(op);
-	if (state->resource == NULL || !cf_gcs_object(op, state->resource, stat))
+	if (!cf_remote_pinned(op, key, version, stat))
 		return CF_STEP_ERROR;
-	if (strcmp(stat->version, version) != 0)
-		return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed",
-							cf_remote_shown(op, key), op->place->name);
 	if (strcmp(stat->storage_class, storage_class) == 0)
-		return CF_STEP_DONE;
+		return cf_remote_done(op);
+	json_decref(state->resource);
+	if ((state->resource = cf_gcs_answer(op)) == NULL)
+		return CF_STEP_ERROR;
 	state->sealed = *stat;
 	state->lost_answer = false;
 	return class_send(op, key, storage_class);
@@ -227,10 +222,7 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 {
 	CfGcsState *state = op->state;
 
-	op->phase = BEGIN;
-	if (op->response.status != 200)
-		return cf_gcs_fail(op, "change the class of object", key);
-	if (!cf_gcs_answer_object(op, stat))
+	if (!cf_remote_pinned(op, key, "", stat))
 		return CF_STEP_ERROR;
 	if (strcmp(stat->version, version) == 0)
 		return cf_remote_fails(op, CF_ERR_BUSY, "metadata of object \"%s\" of place \"%s\" have just changed", cf_remote_shown(op, key),
@@ -238,6 +230,6 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 	if (state->lost_answer && strcmp(stat->storage_class, storage_class) == 0 &&
 		stat->size_bytes == state->sealed.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == state->sealed.digests.crc32c)
-		return CF_STEP_DONE;
-	return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" has changed", cf_remote_shown(op, key), op->place->name);
+		return cf_remote_done(op);
+	return cf_remote_changed(op, key);
 }

@@ -136,17 +136,16 @@ taken(CfOp *op, const CfUploadArgs *args)
 {
 	CfGcsState *state = op->state;
 	CfObjectStat stat;
+	CfRemoteFound found = cf_remote_looked(op, args->key, &stat);
 
-	op->phase = 0;
-	if (op->response.status == 404 && !cf_gcs_no_bucket(op) && state->rounds++ < ROUNDS_MAX)
-		return start(op, args);
-	if (op->response.status != 200)
-		return cf_gcs_fail(op, "look at object", args->key);
-	if (!cf_gcs_answer_object(op, &stat))
+	if (found == CF_REMOTE_FAILED)
 		return CF_STEP_ERROR;
+	if (found == CF_REMOTE_MISSING && state->rounds++ < ROUNDS_MAX)
+		return start(op, args);
+	if (found == CF_REMOTE_MISSING)
+		return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, args->key), op->place->name);
 	if (!args->resume || !cf_remote_ours(&stat, args->owner_tag) || state->rounds++ >= ROUNDS_MAX)
-		return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already",
-							cf_remote_shown(op, args->key), op->place->name);
+		return cf_remote_exists(op, args->key);
 	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
 	return cf_gcs_send(op, SESSION_CLEARED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, args->key), ""), "ifGenerationMatch=%s",
 					   stat.version);
@@ -407,16 +406,17 @@ made(CfOp *op, const CfUpload *upload, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
 	bool		looked = op->phase == SESSION_LOOKED;
+	CfRemoteFound found = CF_REMOTE_FOUND;
 
 	op->phase = 0;
-	if (looked && op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return lost(op, upload, "It has forgotten the session.");
-	if (looked && op->response.status != 200)
-		return cf_gcs_fail(op, "look at object", upload->args.key);
-	if (!cf_gcs_answer_object(op, stat))
+	if (looked)
+		found = cf_remote_looked(op, upload->args.key, stat);
+	else if (!cf_gcs_answer_object(op, stat))
 		return CF_STEP_ERROR;
+	if (found != CF_REMOTE_FOUND)
+		return found == CF_REMOTE_MISSING ? lost(op, upload, "It has forgotten the session.") : CF_STEP_ERROR;
 	if (looked && !cf_remote_ours(stat, upload->args.owner_tag))
-		return cf_remote_fails(op, CF_ERR_EXISTS, "object \"%s\" of place \"%s\" exists already", cf_remote_shown(op, upload->args.key), op->place->name);
+		return cf_remote_exists(op, upload->args.key);
 	if (stat->size_bytes == upload->args.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
 		stat->digests.crc32c == state->session_crc32c)
 		return CF_STEP_DONE;

@@ -122,7 +122,7 @@ cf_remote_commit_sealed(CfOp *op, CfObjectStat *sealed, const CfUpload *upload, 
 			break;
 	}
 	ours = cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes;
-	if (upload->sealed_version[0] == '\0' ? ours : cf_storage_version_same(op->place, stat->version, upload->sealed_version))
+	if (upload->sealed_version[0] == '\0' ? ours : op->place->driver->remote->pinned(op, stat->version, upload->sealed_version))
 		return cf_remote_done(op);
 	return ours ? cf_remote_changed(op, args->key) : cf_remote_exists(op, args->key);
 }
@@ -145,6 +145,17 @@ cf_remote_vacant(CfOp *op, const char *key)
 	return found == CF_REMOTE_MISSING;
 }
 
+bool
+cf_remote_pinned(CfOp *op, const char *key, const char *version, CfObjectStat *stat)
+{
+	CfRemoteFound found = cf_remote_looked(op, key, stat);
+
+	if (found == CF_REMOTE_MISSING)
+		return cf_remote_missing(op, key) == CF_STEP_DONE;
+	return found == CF_REMOTE_FOUND && (version == NULL || version[0] == '\0' || op->place->driver->remote->pinned(op, stat->version, version) ||
+										cf_remote_changed(op, key) == CF_STEP_DONE);
+}
+
 CfRemoteFound
 cf_remote_abandoned(CfOp *op, const CfUpload *upload, const char *owner_tag, CfObjectStat *stat)
 {
@@ -152,7 +163,7 @@ cf_remote_abandoned(CfOp *op, const CfUpload *upload, const char *owner_tag, CfO
 
 	if (found == CF_REMOTE_FOUND &&
 		(!cf_remote_ours(stat, owner_tag) ||
-		 (upload->sealed_version[0] != '\0' && !cf_storage_version_same(op->place, stat->version, upload->sealed_version))))
+		 (upload->sealed_version[0] != '\0' && !op->place->driver->remote->pinned(op, stat->version, upload->sealed_version))))
 		return CF_REMOTE_MISSING;
 	return found;
 }

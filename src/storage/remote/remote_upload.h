@@ -53,6 +53,12 @@ extern CfStep cf_remote_upload_gone(CfOp *op, const char *key);
 extern bool cf_remote_vacant(CfOp *op, const char *key);
 
 /*
+ * cf_remote_pinned tells, after a look, whether the object there is the pinned version, "" = any; stat is of it. false = the
+ * operation is over.
+ */
+extern bool cf_remote_pinned(CfOp *op, const char *key, const char *version, CfObjectStat *stat);
+
+/*
  * cf_remote_abandoned tells, after a look, whether the object there is what a seal made under this owner tag, and nobody changed since:
  * then an abort removes it, under its pin. MISSING = there is nothing of ours.
  */

@@ -106,16 +106,9 @@ copy_looked(CfOp *op, const char *source_key, const char *source_version, const 
 	CfS3State  *state = op->state;
 	CfObjectStat stat;
 
-	switch (cf_remote_looked(op, source_key, &stat))
-	{
-		case CF_REMOTE_MISSING:
-			return cf_remote_missing(op, source_key);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (!cf_s3_pinned(op, source_version) || stat.size_bytes != args->size_bytes)
+	if (!cf_remote_pinned(op, source_key, source_version, &stat))
+		return CF_STEP_ERROR;
+	if (stat.size_bytes != args->size_bytes)
 		return cf_remote_changed(op, source_key);
 	if (stat.must_restore)
 	{
@@ -465,15 +458,8 @@ class_answer(CfOp *op, const char *key)
 static CfStep
 class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat)
 {
-	switch (cf_remote_looked(op, key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			return cf_remote_missing(op, key);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
+	if (!cf_remote_pinned(op, key, "", stat))
+		return CF_STEP_ERROR;
 	if (strcmp(stat->storage_class, storage_class) != 0)
 		return cf_remote_unexpected(op, "change the class of object", key, "the store left it as it was");
 	return cf_remote_done(op);
@@ -490,26 +476,16 @@ cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const ch
 		return cf_s3_look(op, key, CF_REMOTE_ASKED);
 	if (op->phase == CF_REMOTE_ASKED_MORE)
 		return cf_remote_success(op) || op->response.status == 409 ? cf_remote_done(op) : cf_s3_fail(op, "restore object", key);
-	switch (cf_remote_looked(op, key, &stat))
-	{
-		case CF_REMOTE_MISSING:
-			return cf_remote_missing(op, key);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (!cf_s3_pinned(op, version))
-		return cf_remote_changed(op, key);
+	if (!cf_remote_pinned(op, key, version, &stat))
+		return CF_STEP_ERROR;
 	if (!stat.must_restore || stat.restoring)
 		return cf_remote_done(op);
 	tier = cf_xml_escape(op->arena, priority == NULL || priority[0] == '\0' ? "Bulk" : priority);
-	cf_remote_text_add(&body, "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>");
-	cf_remote_text_number(&body, days < 1 ? 1 : days);
-	cf_remote_text_add(&body, "</Days><GlacierJobParameters><Tier>");
-	cf_remote_text_add(&body, tier == NULL ? "" : tier);
-	cf_remote_text_add(&body, "</Tier></GlacierJobParameters></RestoreRequest>");
-	if (body.failed || tier == NULL)
+	if (tier == NULL)
+		return cf_remote_memory(op);
+	cf_remote_text_format(&body, "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>%d</Days><GlacierJobParameters>"
+						  "<Tier>%s</Tier></GlacierJobParameters></RestoreRequest>", days < 1 ? 1 : days, tier);
+	if (body.failed)
 		return cf_remote_memory(op);
 	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length, NULL) ||
 		!cf_remote_header(op, "Content-Type", "application/xml"))
