@@ -428,7 +428,7 @@ conform_changed_classes(void)
 	does(cf_storage_stat(&cop, args.key, &stat), "it is found");
 	is_str(stat.storage_class, suite->classes[1], "with the other class");
 	conform_same(args.key, stat.version, "text", 4, "after a change of class");
-	ok(has_line(stat.attributes.metadata, "cf_test=1"), "its metadata is as before");
+	ok(has_line(stat.attributes.metadata, "cf_file_id=1"), "its metadata is as before");
 	is_str(stat.content_type, "text/plain", "its content type too");
 	if (strcmp(old.version, stat.version) != 0)
 		refuses_as(CF_ERR_CHANGED, cf_storage_set_class(&cop, args.key, old.version, suite->classes[0], NULL, &stat),

@@ -122,7 +122,7 @@ static TAP_UNUSED CfUploadArgs
 conform_args(const char *key, const char *tag, int64_t size)
 {
 	return (CfUploadArgs) {.key = key, .owner_tag = tag, .size_bytes = size, .mtime_us = 1500000000000000,
-		.content_type = "text/plain", .storage_class = "", .metadata = "cf_test=1"};
+		.content_type = "text/plain", .storage_class = "", .metadata = "cf_file_id=1"};
 }
 
 static TAP_UNUSED bool
