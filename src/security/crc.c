@@ -7,8 +7,8 @@
  * generation"). An entry is linear in the bits of its index, so eight constants per table suffice, and the compiler
  * expands them: entry n of table k is what the byte n does to the register k bytes later.
  *
- * Hardware, where the processor has it: the crc32 instruction of SSE4.2 for CRC32C, and carry-less multiplication for
- * CRC-64/NVME (Gopal et al., "Fast CRC computation for generic polynomials using PCLMULQDQ"): a register of 128 bits,
+ * Hardware, where the processor has it: the crc32 instruction of SSE4.2 for little of CRC32C, and carry-less multiplication
+ * for more of it and for CRC-64/NVME (Gopal et al., "Fast CRC computation for generic polynomials using PCLMULQDQ"): a register of 128 bits,
  * the first 64 of higher degree, moves on by D bits when its halves are multiplied with x^(64+D-1) and x^(D-1) modulo the
  * polynomial (one less, since a product of reflected numbers is one bit short). What is left at the end, 128 bits that
  * are congruent to the text, goes through the tables. Both ways give the same results; the unit test compares them.
@@ -97,7 +97,7 @@ cf_crc32c(uint32_t crc, const void *data, size_t length)
 {
 #ifdef CF_CRC_HARDWARE
 	if (cf_crc_hardware())
-		return ~cf_crc32c_sse42(~crc, data, length);
+		return ~cf_crc32c_pclmul(~crc, data, length);
 #endif
 	return ~cf_crc32c_table(~crc, data, length);
 }
@@ -242,27 +242,54 @@ fold(__m128i at, __m128i by, __m128i text)
 	return _mm_xor_si128(_mm_xor_si128(_mm_clmulepi64_si128(at, by, 0x00), _mm_clmulepi64_si128(at, by, 0x11)), text);
 }
 
+/*
+ * fold_text folds the text, of 128 bytes or more, into 16 bytes that are congruent to it; *data and *length are what is left,
+ * fewer than 16 bytes.
+ */
+static inline __attribute__((target("pclmul,sse2"))) void
+fold_text(uint64_t crc, __m128i by_16, __m128i by_64, const uint8_t **data, size_t *length, uint8_t rest[16])
+{
+	const uint8_t *text = *data;
+	size_t		left = *length;
+	__m128i		at[4];
+
+	for (int i = 0; i < 4; i++)
+		at[i] = _mm_loadu_si128((const __m128i *) text + i);
+	at[0] = _mm_xor_si128(at[0], _mm_set_epi64x(0, (int64_t) crc));
+	for (text += 64, left -= 64; left >= 64; text += 64, left -= 64)
+		for (int i = 0; i < 4; i++)
+			at[i] = fold(at[i], by_64, _mm_loadu_si128((const __m128i *) text + i));
+	for (int i = 1; i < 4; i++)
+		at[0] = fold(at[0], by_16, at[i]);
+	for (; left >= 16; text += 16, left -= 16)
+		at[0] = fold(at[0], by_16, _mm_loadu_si128((const __m128i *) text));
+	_mm_storeu_si128((__m128i *) rest, at[0]);
+	*data = text;
+	*length = left;
+}
+
+/* cf_crc32c_pclmul writes a power as 64 bits, of which the lower half has the higher degrees, that a remainder lacks. */
+__attribute__((target("pclmul,sse2,sse4.2"))) uint32_t
+cf_crc32c_pclmul(uint32_t crc, const uint8_t *data, size_t length)
+{
+	uint8_t		rest[16];
+
+	if (length < 256)
+		return cf_crc32c_sse42(crc, data, length);
+	fold_text(crc, _mm_set_epi64x(0x3171d43000000000LL, 0x3743f7bd00000000LL), _mm_set_epi64x(0x75bba45b00000000LL, 0x1c19243b00000000LL),
+			  &data, &length, rest);
+	return cf_crc32c_sse42(cf_crc32c_sse42(0, rest, sizeof(rest)), data, length);
+}
+
 __attribute__((target("pclmul,sse2"))) uint64_t
 cf_crc64nvme_pclmul(uint64_t crc, const uint8_t *data, size_t length)
 {
-	const __m128i by_16 = _mm_set_epi64x(0x21e9761e252621acLL, (int64_t) 0xeadc41fd2ba3d420ULL);
-	const __m128i by_64 = _mm_set_epi64x(0x62242240ace5045aLL, 0x0c32cdb31e18a84aLL);
-	__m128i		at[4];
 	uint8_t		rest[16];
 
 	if (length < 128)
 		return cf_crc64nvme_table(crc, data, length);
-	for (int i = 0; i < 4; i++)
-		at[i] = _mm_loadu_si128((const __m128i *) data + i);
-	at[0] = _mm_xor_si128(at[0], _mm_set_epi64x(0, (int64_t) crc));
-	for (data += 64, length -= 64; length >= 64; data += 64, length -= 64)
-		for (int i = 0; i < 4; i++)
-			at[i] = fold(at[i], by_64, _mm_loadu_si128((const __m128i *) data + i));
-	for (int i = 1; i < 4; i++)
-		at[0] = fold(at[0], by_16, at[i]);
-	for (; length >= 16; data += 16, length -= 16)
-		at[0] = fold(at[0], by_16, _mm_loadu_si128((const __m128i *) data));
-	_mm_storeu_si128((__m128i *) rest, at[0]);
+	fold_text(crc, _mm_set_epi64x(0x21e9761e252621acLL, (int64_t) 0xeadc41fd2ba3d420ULL),
+			  _mm_set_epi64x(0x62242240ace5045aLL, 0x0c32cdb31e18a84aLL), &data, &length, rest);
 	return cf_crc64nvme_table(cf_crc64nvme_table(0, rest, sizeof(rest)), data, length);
 }
 

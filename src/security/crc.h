@@ -18,6 +18,7 @@ extern uint64_t cf_crc64nvme_table(uint64_t crc, const uint8_t *data, size_t len
 #define CF_CRC_HARDWARE 1
 extern bool cf_crc_hardware(void);
 extern uint32_t cf_crc32c_sse42(uint32_t crc, const uint8_t *data, size_t length);
+extern uint32_t cf_crc32c_pclmul(uint32_t crc, const uint8_t *data, size_t length);
 extern uint64_t cf_crc64nvme_pclmul(uint64_t crc, const uint8_t *data, size_t length);
 #endif
 

@@ -93,6 +93,7 @@ test_ways(void)
 			const uint8_t *at = text + length % 17;
 
 			wrong += ~cf_crc32c_sse42(~0U, at, length) != slow32(at, length);
+			wrong += ~cf_crc32c_pclmul(~0U, at, length) != slow32(at, length);
 			wrong += ~cf_crc64nvme_pclmul(~0ULL, at, length) != slow64(at, length);
 		}
 		is_int(wrong, 0, "so does the hardware");
