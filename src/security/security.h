@@ -1,7 +1,7 @@
 /*
  * security.h
- *		What other rooms may know of security: digests and signatures (hardware instructions where there are some, else
- *		OpenSSL's EVP interface), the CRCs that stores speak, and sealed credentials.
+ *		What other rooms may know of security: digests and signatures by OpenSSL's EVP interface (hardware instructions
+ *		where there are some), the CRCs that stores speak, and sealed credentials.
  */
 #ifndef CF_SECURITY_SECURITY_H
 #define CF_SECURITY_SECURITY_H
@@ -14,17 +14,12 @@
 
 typedef struct CfHash
 {
-	void	   *ctx;			/* EVP_MD_CTX; NULL = not started, or computed by sha256.c, whose is the rest */
-	uint64_t	bytes;
-	uint32_t	state[8];
-	uint8_t		rest[64];		/* the beginning of a block: bytes modulo 64 of it */
+	void	   *ctx;			/* EVP_MD_CTX; NULL = not started */
 } CfHash;
 
 /* All return false only when OpenSSL is out of memory or refuses the digest. A CfHash is zeroed before its first use. */
 extern bool cf_hash_start(CfHash *hash);
 extern bool cf_hash_update(CfHash *hash, const void *data, size_t length);
-/* cf_hash_update_both feeds the same bytes to two hashes, which costs less than one after the other. */
-extern bool cf_hash_update_both(CfHash *hash, CfHash *other, const void *data, size_t length);
 extern bool cf_hash_finish(CfHash *hash, uint8_t digest[CF_HASH_SHA256_BYTES]);
 
 /* cf_hash_copy makes to stand where from stands, so that a stream can be tried further and taken back. */

@@ -1,6 +1,5 @@
 /*
- * SHA-256 against published vectors and OpenSSL, by the processor's instructions and without, in pieces of any size, two
- * streams at once, copied and peeked at, and when memory is short.
+ * SHA-256 against published vectors, in pieces of any size, copied and peeked at, and when memory is short.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 #include "harness/tap.h"
 
 #include "security/security.h"
-#include "security/sha256.h"
 
 static int	allocations;
 static int	fail_at;			/* the n-th allocation of OpenSSL fails; 0 = none */
@@ -105,115 +103,7 @@ test_copy_and_peek(void)
 	cf_hash_end(&taken);
 }
 
-/* next_random is xorshift64*: the same numbers on every machine. */
-static uint64_t
-next_random(void)
-{
-	static uint64_t seed = 20261121;
-
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return seed * 0x2545f4914f6cdd1dULL;
-}
-
-/* Any length, cut at random, gives what OpenSSL says of it in one piece. */
-static void
-test_any_length(const char *way)
-{
-	static uint8_t text[4200];
-	uint8_t		wanted[CF_HASH_SHA256_BYTES];
-	uint8_t		digest[CF_HASH_SHA256_BYTES];
-	CfHash		hash = {NULL};
-	int			wrong = 0;
-
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (uint8_t) next_random();
-	for (size_t length = 0; length <= 4200; length += length < 300 ? 1 : 97)
-	{
-		bool		good = cf_sha256(text, length, wanted) && cf_hash_start(&hash);
-		size_t		bytes;
-
-		for (size_t at = 0; at < length && good; at += bytes)
-		{
-			bytes = 1 + next_random() % (length - at);
-			good = cf_hash_update(&hash, text + at, bytes);
-		}
-		wrong += !good || !cf_hash_finish(&hash, digest) || memcmp(digest, wanted, sizeof(digest)) != 0;
-	}
-	cf_hash_end(&hash);
-	is_int(wrong, 0, "%s: lengths up to 4,200 in random pieces", way);
-}
-
-/* Two streams over the same bytes, which one of them has begun before: blocks apart, or not at a block's boundary. */
-static void
-test_both(const char *way)
-{
-	static uint8_t text[2000];
-	int			wrong = 0;
-
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (uint8_t) next_random();
-	for (int n = 0; n < 600; n++)
-	{
-		size_t		before = n % 3 == 0 ? next_random() % 700 : next_random() % 10 * 64;
-		size_t		length = next_random() % 600;
-		size_t		more = next_random() % 600;
-		CfHash		stream = {NULL};
-		CfHash		piece = {NULL};
-		uint8_t		digest[CF_HASH_SHA256_BYTES];
-		uint8_t		wanted[CF_HASH_SHA256_BYTES];
-		bool		good = cf_hash_start(&stream) && cf_hash_start(&piece) && cf_hash_update(&stream, text, before) &&
-			cf_hash_update_both(&stream, &piece, text + before, length) &&
-			cf_hash_update_both(&piece, &stream, text + before + length, more);
-
-		good = good && cf_sha256(text, before + length + more, wanted) && cf_hash_finish(&stream, digest);
-		wrong += !good || memcmp(digest, wanted, sizeof(digest)) != 0;
-		good = good && cf_sha256(text + before, length + more, wanted) && cf_hash_finish(&piece, digest);
-		wrong += !good || memcmp(digest, wanted, sizeof(digest)) != 0;
-		cf_hash_end(&stream);
-		cf_hash_end(&piece);
-	}
-	is_int(wrong, 0, "%s: two streams at once are what they are one by one", way);
-}
-
-/* starts begins a hash in one way or the other. */
-static bool
-starts(CfHash *hash, bool by_openssl)
-{
-	bool		good;
-
-	cf_sha256_by_openssl = by_openssl;
-	good = cf_hash_start(hash);
-	cf_sha256_by_openssl = false;
-	return good;
-}
-
-/* A hash that was computed in one way can be started, copied over and fed beside one that is computed in the other. */
-static void
-test_mixed(void)
-{
-	const char *abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-	CfHash		one = {NULL};
-	CfHash		other = {NULL};
-	uint8_t		digest[CF_HASH_SHA256_BYTES];
-
-	ok(starts(&one, true) && cf_hash_update(&one, "x", 1) && starts(&one, false) && cf_hash_update(&one, "a", 1), "a hash begins again in another way");
-	ok(starts(&other, true) && cf_hash_copy(&other, &one) && cf_hash_update_both(&one, &other, "bc", 2), "and is copied over one");
-	ok(cf_hash_finish(&one, digest), "it ends");
-	is_str(hex(digest), abc, "with the digest of what it was fed");
-	ok(cf_hash_finish(&other, digest), "so does the other");
-	is_str(hex(digest), abc, "with the same");
-	ok(starts(&one, true) && cf_hash_update(&one, "ab", 2) && starts(&other, false) && cf_hash_update(&other, "ab", 2) &&
-	   cf_hash_update_both(&one, &other, "c", 1) && cf_hash_finish(&one, digest), "both ways go side by side");
-	is_str(hex(digest), abc, "without harm to the one");
-	ok(cf_hash_finish(&other, digest), "nor");
-	is_str(hex(digest), abc, "to the other");
-	cf_hash_end(&one);
-	cf_hash_end(&other);
-}
-
-/* Each allocation of OpenSSL in turn fails: the calls say so, and what they took is given back. */
+/* Each allocation in turn fails: the calls say so, and what they took is given back. */
 static void
 test_short_memory(void)
 {
@@ -223,7 +113,6 @@ test_short_memory(void)
 	bool		good = false;
 	int			n;
 
-	cf_sha256_by_openssl = true;
 	for (n = 1; !good && n < 100; n++)
 	{
 		allocations = 0;
@@ -234,7 +123,6 @@ test_short_memory(void)
 		cf_hash_end(&stream);
 		cf_hash_end(&copy);
 	}
-	cf_sha256_by_openssl = false;
 	ok(good && n > 3, "running short is told at each of %d allocations, and leaks nothing", n - 2);
 	is_str(hex(digest), digest_of("abc", 3, 3), "with enough memory the digest is right");
 }
@@ -244,16 +132,8 @@ main(void)
 {
 	if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)
 		bail("the allocator of OpenSSL could not be replaced");
-	for (int way = 0; way < 2; way++)
-	{
-		cf_sha256_by_openssl = way == 1;
-		test_vectors();
-		test_any_length(way == 0 ? "as the machine does it" : "by OpenSSL");
-		test_both(way == 0 ? "as the machine does it" : "by OpenSSL");
-		test_copy_and_peek();
-	}
-	cf_sha256_by_openssl = false;
-	test_mixed();
+	test_vectors();
+	test_copy_and_peek();
 	test_short_memory();
 	return done_testing();
 }
