@@ -205,7 +205,8 @@ BEGIN
 				WHERE a.place = v_job.source_place AND a.object_key = v_job.source_key AND a.file_id = v_job.file_id) THEN
 		-- the source still is there: a change of pointers
 		INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, fence)
-		VALUES (v_job.file_id, v_id, 'rolling_back', v_job.priority, v_job.id, cloudflux.first_fence(v_job.file_id, v_job.id, v_job.attempts))
+		VALUES (v_job.file_id, v_id, 'rolling_back', v_job.priority, v_job.id, cloudflux.first_fence(
+			(SELECT count(*) FROM cloudflux.migration_jobs b WHERE b.file_id = v_job.file_id AND b.id < v_job.id), v_job.attempts))
 		ON CONFLICT (file_id) DO UPDATE
 			SET phase = 'rolling_back', not_before = NULL, paused = false, request = NULL, attempt = 0, crashes = 0, fence = job_queue.fence + 1
 			WHERE job_queue.job_id = excluded.job_id;

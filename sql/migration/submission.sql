@@ -35,17 +35,19 @@ AS 'MODULE_PATHNAME', 'cloudflux_migration_jobs_fill';
 
 -- Where a job's fences begin: no two stays of an object in the queue share one, so that a mover which slept through the end of a job
 -- is not taken for the holder of the next. A claim adds 1 to fence and attempts; people's verbs add some fences more.
-CREATE FUNCTION cloudflux.first_fence(p_file_id text, p_id bigint, p_attempts int) RETURNS bigint
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT count(*) * 1048576 + p_attempts * 1024 FROM cloudflux.migration_jobs k WHERE k.file_id = p_file_id AND k.id < p_id;
-END;
+CREATE FUNCTION cloudflux.first_fence(p_jobs_before bigint, p_attempts int) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_jobs_before * 1048576 + p_attempts * 1024;
 
--- Claims addresses and queues what was inserted; also called by retry_migration(). Every row is reached by its key, whatever the tables
--- looked like when the plans were made: a queue that was empty then may have a hundred thousand rows now.
+/*
+ * Claims addresses and queues what was inserted; also called by retry_migration(). Every row is reached by its key, whatever the tables
+ * looked like when the plans were made: a queue that was empty then may have a hundred thousand rows now. The settings forbid to read
+ * tables whole; OFFSET 0 forbids to begin with a table, whose index would be read whole instead. And the plans are kept: one for each
+ * length of the arrays would cost a single job more than its work.
+ */
 CREATE FUNCTION cloudflux.enqueue_jobs(p_file_ids text[], p_job_ids text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
 	v_clash  record;
@@ -53,7 +55,8 @@ DECLARE
 	v_key    text;
 BEGIN
 	SELECT q.file_id, q.job_id, q.phase INTO v_clash
-	  FROM unnest(p_file_ids) u(file_id) JOIN cloudflux.job_queue q ON q.file_id = u.file_id LIMIT 1;
+	  FROM unnest(p_file_ids) u(file_id)
+	 CROSS JOIN LATERAL (SELECT k.file_id, k.job_id, k.phase FROM cloudflux.job_queue k WHERE k.file_id = u.file_id OFFSET 0) q LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'object "%" is already being worked on', v_clash.file_id
 			USING ERRCODE = 'object_in_use',
@@ -66,14 +69,15 @@ BEGIN
 	-- In order of keys: two who submit the same objects wait for each other in one direction only.
 	INSERT INTO cloudflux.job_queue (file_id, job_id, phase, priority, seq, size_bytes, not_before, fence, remote)
 	SELECT j.file_id, j.job_id, j.phase, j.priority, j.id, COALESCE(j.size_bytes, 0), j.not_before,
-		   cloudflux.first_fence(j.file_id, j.id, j.attempts), COALESCE(j.source_cloud <> 'LOCAL', false) OR COALESCE(j.dest_cloud <> 'LOCAL', false)
+		   cloudflux.first_fence(j.jobs_before, j.attempts), COALESCE(j.source_cloud <> 'LOCAL', false) OR COALESCE(j.dest_cloud <> 'LOCAL', false)
 	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_job_ids)) u(file_id, job_id)
-	  JOIN cloudflux.migration_jobs j ON j.file_id = u.file_id AND j.job_id = u.job_id
+	 CROSS JOIN LATERAL (SELECT k.*, (SELECT count(*) FROM cloudflux.migration_jobs b WHERE b.file_id = k.file_id AND b.id < k.id) AS jobs_before
+						   FROM cloudflux.migration_jobs k WHERE k.file_id = u.file_id AND k.job_id = u.job_id OFFSET 0) j
 	 ORDER BY j.file_id;
 	WITH wanted AS MATERIALIZED (
 		SELECT j.dest_place, j.dest_key, j.file_id
 		  FROM ROWS FROM (unnest(p_file_ids), unnest(p_job_ids)) u(file_id, job_id)
-		  JOIN cloudflux.migration_jobs j ON j.file_id = u.file_id AND j.job_id = u.job_id
+		 CROSS JOIN LATERAL (SELECT k.* FROM cloudflux.migration_jobs k WHERE k.file_id = u.file_id AND k.job_id = u.job_id OFFSET 0) j
 		 WHERE j.dest_place IS NOT NULL AND j.kind <> 'change'
 		 ORDER BY j.dest_place, j.dest_key),
 	claimed AS (
@@ -87,8 +91,8 @@ BEGIN
 	END IF;
 	SELECT j.dest_place, j.dest_key, a.file_id, a.state INTO v_clash
 	  FROM ROWS FROM (unnest(p_file_ids), unnest(p_job_ids)) u(file_id, job_id)
-	  JOIN cloudflux.migration_jobs j ON j.file_id = u.file_id AND j.job_id = u.job_id
-	  JOIN cloudflux.addresses a ON a.place = j.dest_place AND a.object_key = j.dest_key
+	 CROSS JOIN LATERAL (SELECT k.* FROM cloudflux.migration_jobs k WHERE k.file_id = u.file_id AND k.job_id = u.job_id OFFSET 0) j
+	 CROSS JOIN LATERAL (SELECT b.* FROM cloudflux.addresses b WHERE b.place = j.dest_place AND b.object_key = j.dest_key OFFSET 0) a
 	 WHERE j.kind <> 'change' AND (a.file_id <> j.file_id OR a.state <> 'claimed') LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'destination "%" in place "%" is occupied', v_clash.dest_key, v_clash.dest_place
@@ -105,7 +109,7 @@ END;
 $$;
 
 CREATE FUNCTION cloudflux.migration_jobs_queue() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
 	v_file_ids text[];
@@ -136,13 +140,18 @@ CREATE FUNCTION cloudflux.migrate(
 	priority int DEFAULT 0, not_before timestamptz DEFAULT NULL, dest_key text DEFAULT NULL,
 	grace interval DEFAULT NULL)
 RETURNS text
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_job text;
+BEGIN
 	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, not_before, dest_key, grace)
 	VALUES (migrate.file_id, migrate.dest_place, migrate.dest_tier, migrate.delete_source, migrate.priority,
 			migrate.not_before, migrate.dest_key, COALESCE(migrate.grace, interval '0'))
-	RETURNING migration_jobs.job_id;
+	RETURNING migration_jobs.job_id INTO v_job;
+	RETURN v_job;
 END;
+$$;
 
 CREATE FUNCTION cloudflux.migrate_bulk(
 	file_ids text[], dest_place text, dest_tier text DEFAULT NULL, delete_source boolean DEFAULT false,
@@ -150,13 +159,10 @@ CREATE FUNCTION cloudflux.migrate_bulk(
 RETURNS TABLE (file_id text, job_id text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace, transfer_cost, estimated_duration_sec, restore_cost)
+	INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_tier, delete_source, priority, grace)
 	SELECT f.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source,
-		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0'), e.move_cost, e.estimated_seconds,
-		   CASE WHEN e.restore_cost > 0 THEN e.restore_cost + e.retrieval_cost END
+		   migrate_bulk.priority, COALESCE(migrate_bulk.grace, interval '0')
 	  FROM unnest(migrate_bulk.file_ids) WITH ORDINALITY f(file_id, n)
-	  LEFT JOIN cloudflux.data_objects o ON o.file_id = f.file_id
-	  LEFT JOIN LATERAL cloudflux.estimate_migration(o.file_id, migrate_bulk.dest_place, migrate_bulk.dest_tier, migrate_bulk.delete_source) e ON o.file_id IS NOT NULL
 	 ORDER BY f.n
 	RETURNING migration_jobs.file_id, migration_jobs.job_id;
 END;
@@ -190,7 +196,7 @@ END;
 $$;
 
 REVOKE ALL ON FUNCTION
-	cloudflux.first_fence(text, bigint, int), cloudflux.resolve_destination(text, text), cloudflux.migration_jobs_fill(),
+	cloudflux.first_fence(bigint, int), cloudflux.resolve_destination(text, text), cloudflux.migration_jobs_fill(),
 	cloudflux.enqueue_jobs(text[], text[]),
 	cloudflux.migration_jobs_queue(), cloudflux.migrate(text, text, text, boolean, int, timestamptz, text, interval),
 	cloudflux.migrate_bulk(text[], text, text, boolean, int, interval), cloudflux.delete_object(text, timestamptz),
@@ -208,8 +214,8 @@ GRANT EXECUTE ON FUNCTION
 
 COMMENT ON FUNCTION cloudflux.resolve_destination(text, text) IS
 	'The place that a job means which names only a cloud and a tier: the only one of that cloud (NULL = of any) that has the tier (NULL = any) and that the caller may use; 22023 when there is none, or more than one.';
-COMMENT ON FUNCTION cloudflux.first_fence(text, bigint, int) IS
-	'Where the fences of a stay in the queue begin, for job number p_id of an object that was claimed p_attempts times before: never where an earlier stay of that object ended.';
+COMMENT ON FUNCTION cloudflux.first_fence(bigint, int) IS
+	'Where the fences of a stay in the queue begin, for a job of an object that had p_jobs_before jobs before it and was claimed p_attempts times itself: never where an earlier stay of that object ended.';
 COMMENT ON FUNCTION cloudflux.migration_jobs_fill() IS
 	'Trigger function: puts a submitted job at its beginning (nothing but its wishes is taken from the row), completes it from the catalog (place, key, class, estimate) and refuses what cannot work. 02000 unknown object or place, 55000 it has vanished or lies in no known place, 42501 no USAGE on a place, 0A000 a place without driver, 22023 bad key, job_id or grace, unknown tier or already there, 42710 a job of that job_id exists.';
 COMMENT ON FUNCTION cloudflux.enqueue_jobs(text[], text[]) IS

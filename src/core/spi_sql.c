@@ -60,8 +60,9 @@ read_by_index(void)
 	return level;
 }
 
-uint64
-cf_spi_run(CfSpiPlan *plan, const Datum *values, const bool *nulls)
+/* execute runs a plan, under a snapshot of its own or the caller's. */
+static uint64
+execute(CfSpiPlan *plan, const Datum *values, const bool *nulls, bool read_only)
 {
 	char		null_flags[CF_SPI_ARGS];
 	int			level = 0;
@@ -74,13 +75,25 @@ cf_spi_run(CfSpiPlan *plan, const Datum *values, const bool *nulls)
 		level = read_by_index();
 	for (i = 0; i < plan->nargs; i++)
 		null_flags[i] = nulls != NULL && nulls[i] ? 'n' : ' ';
-	code = SPI_execute_plan(plan->plan, unconstify(Datum *, values), null_flags, false, 0);
+	code = SPI_execute_plan(plan->plan, unconstify(Datum *, values), null_flags, read_only, 0);
 	if (code < 0)
 		elog(ERROR, "could not execute \"%s\": %s", plan->sql, SPI_result_code_string(code));
 	if (level > 0)
 		AtEOXact_GUC(true, level);
 	plan->ran = true;
 	return SPI_processed;
+}
+
+uint64
+cf_spi_run(CfSpiPlan *plan, const Datum *values, const bool *nulls)
+{
+	return execute(plan, values, nulls, false);
+}
+
+uint64
+cf_spi_read(CfSpiPlan *plan, const Datum *values, const bool *nulls)
+{
+	return execute(plan, values, nulls, true);
 }
 
 /* value_of fetches one value of the last result and tells its type. */

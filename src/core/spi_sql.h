@@ -37,6 +37,9 @@ extern void cf_spi_end(void);
 /* cf_spi_run executes and returns the number of rows processed; nulls may be NULL (no argument is null). */
 extern uint64 cf_spi_run(CfSpiPlan *plan, const Datum *values, const bool *nulls);
 
+/* cf_spi_read is cf_spi_run under the caller's snapshot, as a STABLE function reads: also in parallel workers and on a standby. */
+extern uint64 cf_spi_read(CfSpiPlan *plan, const Datum *values, const bool *nulls);
+
 /*
  * Column col (from 1) of row (from 0) of the last result. int64 takes int2, int4 and int8 columns, float8
  * takes float4 and float8; another type is an internal error, so cast in the statement. isnull may be NULL

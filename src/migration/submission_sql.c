@@ -513,11 +513,11 @@ destination_of(Job *job)
 static void
 look_at_destination(Job *job, Destination *dest)
 {
-	static CfSpiPlan resolved = {"SELECT cloudflux.resolve_destination($1, $2)", 2, {TEXTOID, TEXTOID}};
+	static CfSpiPlan resolved = {"SELECT cloudflux.resolve_destination($1, $2)", 2, {TEXTOID, TEXTOID}, .by_key = true};
 	static CfSpiPlan meaning = {
 		"SELECT c.storage_class, p.provider, COALESCE(cloudflux.class_tier(p.provider, p.place, c.storage_class), $2)"
 		"  FROM (SELECT cloudflux.tier_class($1, $2) AS storage_class OFFSET 0) AS c"
-		"  LEFT JOIN cloudflux.places AS p ON p.place OPERATOR(pg_catalog.=) $1", 2, {TEXTOID, TEXTOID}};
+		"  LEFT JOIN cloudflux.places AS p ON p.place OPERATOR(pg_catalog.=) $1", 2, {TEXTOID, TEXTOID}, .by_key = true};
 	Datum		values[2] = {value_of(job, DEST_CLOUD), value_of(job, DEST_TIER)};
 	bool		nulls[2] = {is_null(job, DEST_CLOUD), dest->asked_tier == NULL};
 

@@ -4,13 +4,12 @@
  *
  * A book has hundreds of rows and a statement may price millions of objects, so the book is kept for as long as
  * nothing can have changed it for this caller: same statement, same command counter, same subtransaction,
- * same user. Reads run under the caller's snapshot (read-only SPI), which also keeps them allowed in parallel
- * workers and on a standby; core/spi_sql.c always takes a new snapshot, hence plain SPI here.
+ * same user. Reads run under the caller's snapshot (cf_spi_read), which also keeps them allowed in parallel
+ * workers and on a standby. The statements are prepared once: to plan them costs as much as to read some hundred rows.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -18,6 +17,7 @@
 #include "utils/numeric.h"
 
 #include "core/error_sql.h"
+#include "core/spi_sql.h"
 #include "pricing/book_sql.h"
 
 typedef struct BookKey
@@ -42,10 +42,33 @@ static CfPricingBook *current = NULL;
 static CfArena book_arena;
 static BookKey current_key;
 
+static CfSpiPlan class_rows = {
+	"SELECT id, provider, region, storage_class, '', effective_from, effective_to, builtin, 0::bigint, NULL::bigint,"
+	" tier, redundancy, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000, list_usd_per_1000,"
+	" transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,"
+	" monitoring_usd_per_1000_objects, min_object_bytes, overhead_bytes, overhead_standard_bytes,"
+	" min_storage_days::bigint, restore_seconds::bigint FROM cloudflux.prices", 0
+};
+static CfSpiPlan band_rows = {
+	"SELECT id, provider, region, storage_class, '', effective_from, effective_to, builtin,"
+	" (from_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint,"
+	" (to_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint, usd_gb_month"
+	" FROM cloudflux.price_bands", 0
+};
+static CfSpiPlan egress_rows = {
+	"SELECT id, provider, region, destination, peer, effective_from, effective_to, builtin,"
+	" (tier_from_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint,"
+	" (tier_to_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint, usd_per_gb"
+	" FROM cloudflux.egress_prices", 0
+};
+static CfSpiPlan restore_rows = {
+	"SELECT id, provider, region, storage_class, option, effective_from, effective_to, builtin, 0::bigint, NULL::bigint,"
+	" restore_seconds_max::bigint, request_usd_per_1000, retrieval_usd_gb FROM cloudflux.restore_prices", 0
+};
+
 static void read_classes(CfPricingBook *book);
-static void read_bands(CfPricingBook *book, const char *sql, bool egress);
+static void read_bands(CfPricingBook *book, CfSpiPlan *rows, bool egress);
 static void read_restores(CfPricingBook *book);
-static void select_rows(const char *sql);
 static void row_key(Row *row, CfPricingRow *key);
 static Datum row_datum(Row *row, int col, bool *isnull);
 static const char *row_text(Row *row, int col);
@@ -75,24 +98,17 @@ cf_pricing_book_current(void)
 	allocator = cf_arena_context(book_context);
 	cf_arena_init(&book_arena, &allocator, 32768, 0);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
+	cf_spi_begin();
 	{
 		CfPricingBook *book = MemoryContextAlloc(book_context, sizeof(CfPricingBook));
 
 		cf_pricing_book_init(book, &book_arena);
 		read_classes(book);
-		read_bands(book, "SELECT id, provider, region, storage_class, '', effective_from, effective_to, builtin,"
-				   " (from_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint,"
-				   " (to_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint, usd_gb_month"
-				   " FROM cloudflux.price_bands", false);
-		read_bands(book, "SELECT id, provider, region, destination, peer, effective_from, effective_to, builtin,"
-				   " (tier_from_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint,"
-				   " (tier_to_gb OPERATOR(pg_catalog.*) 1073741824::numeric)::bigint, usd_per_gb"
-				   " FROM cloudflux.egress_prices", true);
+		read_bands(book, &band_rows, false);
+		read_bands(book, &egress_rows, true);
 		read_restores(book);
 		cf_pricing_book_seal(book);
-		SPI_finish();
+		cf_spi_end();
 		current_key = key;
 		current = book;
 	}
@@ -104,11 +120,7 @@ read_classes(CfPricingBook *book)
 {
 	uint64		i;
 
-	select_rows("SELECT id, provider, region, storage_class, '', effective_from, effective_to, builtin, 0::bigint, NULL::bigint,"
-				" tier, redundancy, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000, list_usd_per_1000,"
-				" transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,"
-				" monitoring_usd_per_1000_objects, min_object_bytes, overhead_bytes, overhead_standard_bytes,"
-				" min_storage_days::bigint, restore_seconds::bigint FROM cloudflux.prices");
+	(void) cf_spi_read(&class_rows, NULL, NULL);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		Row			row = {SPI_tuptable->vals[i], SPI_tuptable->tupdesc, book->arena};
@@ -139,11 +151,11 @@ read_classes(CfPricingBook *book)
 }
 
 static void
-read_bands(CfPricingBook *book, const char *sql, bool egress)
+read_bands(CfPricingBook *book, CfSpiPlan *rows, bool egress)
 {
 	uint64		i;
 
-	select_rows(sql);
+	(void) cf_spi_read(rows, NULL, NULL);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		Row			row = {SPI_tuptable->vals[i], SPI_tuptable->tupdesc, book->arena};
@@ -164,8 +176,7 @@ read_restores(CfPricingBook *book)
 {
 	uint64		i;
 
-	select_rows("SELECT id, provider, region, storage_class, option, effective_from, effective_to, builtin, 0::bigint, NULL::bigint,"
-				" restore_seconds_max::bigint, request_usd_per_1000, retrieval_usd_gb FROM cloudflux.restore_prices");
+	(void) cf_spi_read(&restore_rows, NULL, NULL);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		Row			row = {SPI_tuptable->vals[i], SPI_tuptable->tupdesc, book->arena};
@@ -180,16 +191,6 @@ read_restores(CfPricingBook *book)
 		if (!cf_pricing_book_add_restore(book, &restore, &err))
 			cf_error_raise(&err);
 	}
-}
-
-/* select_rows runs a constant SELECT under the caller's snapshot. */
-static void
-select_rows(const char *sql)
-{
-	int			code = SPI_execute(sql, true, 0);
-
-	if (code != SPI_OK_SELECT)
-		elog(ERROR, "could not read the price book: %s", SPI_result_code_string(code));
 }
 
 /* row_key fills what the first ten columns of every query say. */

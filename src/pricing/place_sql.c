@@ -15,6 +15,8 @@
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 
+#include "pricing/book_sql.h"
+
 PG_FUNCTION_INFO_V1(cloudflux_place_price);
 
 static const char *server_option(List *options, const char *name);
@@ -34,8 +36,7 @@ cloudflux_place_price(PG_FUNCTION_ARGS)
 	ForeignServer *server = strlen(place) < NAMEDATALEN ? GetForeignServerByName(place, true) : NULL;
 	int			i;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 5)
-		elog(ERROR, "place_price must return its 5 columns");
+	desc = cf_pricing_result_desc(fcinfo, lengthof(values));
 	if (server != NULL && strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "cloudflux") == 0)
 	{
 		const char *cloud = server_option(server->options, "provider");
@@ -61,7 +62,7 @@ cloudflux_place_price(PG_FUNCTION_ARGS)
 		if (!nulls[i])
 			values[i] = CStringGetTextDatum(columns[i]);
 	}
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
 /* server_option is the value of an option, NULL when it is not set or empty. */

@@ -206,8 +206,7 @@ cloudflux_quote_move(PG_FUNCTION_ARGS)
 	&quote.move_usd, &quote.before_usd, &quote.after_usd};
 	int			i;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 15)
-		elog(ERROR, "quote_move must return its 15 columns");
+	desc = cf_pricing_result_desc(fcinfo, lengthof(values));
 	memset(&move, 0, sizeof(move));
 	move.source = (CfPricingSpot) {text_arg(fcinfo, 0), text_arg(fcinfo, 1), text_arg(fcinfo, 2)};
 	move.dest = (CfPricingSpot) {text_arg(fcinfo, 3), text_arg(fcinfo, 4), text_arg(fcinfo, 5)};
@@ -234,7 +233,7 @@ cloudflux_quote_move(PG_FUNCTION_ARGS)
 	for (i = 0; i < quote.price_count; i++)
 		ids[i] = Int64GetDatum(quote.price_ids[i]);
 	values[14] = PointerGetDatum(construct_array(ids, quote.price_count, INT8OID, 8, FLOAT8PASSBYVAL, 'd'));
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
 /* quote_cheapest(cloud, region, class, bytes, days stored, reads, max_payback_days, allow_restore, day); NULLs = stay. */
@@ -249,8 +248,7 @@ cloudflux_quote_cheapest(PG_FUNCTION_ARGS)
 	Datum		values[5];
 	bool		nulls[5] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 5)
-		elog(ERROR, "quote_cheapest must return its 5 columns");
+	desc = cf_pricing_result_desc(fcinfo, lengthof(values));
 	memset(&move, 0, sizeof(move));
 	move.source = (CfPricingSpot) {text_arg(fcinfo, 0), text_arg(fcinfo, 1), text_arg(fcinfo, 2)};
 	read_move(fcinfo, 3, &move);
@@ -266,7 +264,7 @@ cloudflux_quote_cheapest(PG_FUNCTION_ARGS)
 	values[2] = money_datum(quote.after_usd, &nulls[2]);
 	values[3] = money_datum(quote.move_usd, &nulls[3]);
 	values[4] = money_datum(cf_money_round(quote.payback_days, 4), &nulls[4]);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
 /* price_month_hours(cloud, day) is what one GB-month is there. */
@@ -335,6 +333,23 @@ cloudflux_csv_rows(PG_FUNCTION_ARGS)
 	}
 	MemoryContextDelete(context);
 	return (Datum) 0;
+}
+
+TupleDesc
+cf_pricing_result_desc(FunctionCallInfo fcinfo, int natts)
+{
+	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	MemoryContext caller;
+
+	if (desc != NULL)
+		return desc;
+	caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != natts)
+		elog(ERROR, "function %u must return its %d columns", fcinfo->flinfo->fn_oid, natts);
+	desc = BlessTupleDesc(desc);
+	MemoryContextSwitchTo(caller);
+	fcinfo->flinfo->fn_extra = desc;
+	return desc;
 }
 
 /* month_hours_on asks the kernel with the day's year and month. */
