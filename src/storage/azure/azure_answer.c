@@ -150,6 +150,7 @@ error_texts(const CfResponse *response, CfRemoteTold *texts)
 	size_t		length;
 	char	   *line;
 
+	texts->code[0] = texts->message[0] = '\0';
 	if (response->body != NULL && response->body_bytes > 0)
 		(void) cf_xml_parse(response->body, response->body_bytes, take_error_text, texts, &ignored);
 	if (code[0] != '\0')
