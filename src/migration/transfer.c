@@ -423,6 +423,13 @@ copy_open(CfTransfer *t, CfError *err)
 	bool		in_parts = t->dest_caps.remote && t->source_stat.size_bytes > t->dest_caps.put_max_bytes;
 	CfStep		step;
 
+	/* What an earlier attempt has made may be of another version, and parts meet it only when all of them are there. */
+	if (in_parts && t->args.resume && t->args.part_count == 0 && !t->reclaimed && !t->args.promoted)
+	{
+		t->reclaimed = true;
+		t->state = COPY_RECLAIM;
+		return CF_STEP_AGAIN;
+	}
 	if (in_parts && !t->noted)
 	{
 		t->noted = t->beginning = true;

@@ -355,8 +355,9 @@ commit_send(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockLis
 }
 
 /*
- * cf_azure_upload_abort removes a small object that was sealed and never committed, by its version. Blocks that nobody commits
- * vanish by themselves, and clearing them would clear those of others, too.
+ * cf_azure_upload_abort removes an object that was made under this owner tag, by its version: a small one that was sealed and never committed,
+ * or, for who knows no handle, whatever an earlier attempt has made, of one block or many. Blocks that nobody commits vanish by themselves, and
+ * clearing them would clear those of others, too.
  */
 CfStep
 cf_azure_upload_abort(CfOp *op, CfUpload *upload)
@@ -384,7 +385,7 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 		found = cf_remote_abandoned(op, upload, upload->args.owner_tag, &stat);
 		if (found == CF_REMOTE_FAILED)
 			return CF_STEP_ERROR;
-		if (found == CF_REMOTE_MISSING || stat.size_bytes > CF_AZURE_PUT_MAX)
+		if (found == CF_REMOTE_MISSING || (upload->handle[0] != '\0' && stat.size_bytes > CF_AZURE_PUT_MAX))
 			return cf_remote_done(op);
 		request = cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL);
 		if (request == NULL || !cf_azure_pin(op, "If-Match", stat.version))
