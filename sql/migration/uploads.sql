@@ -202,9 +202,9 @@ BEGIN
 END;
 $$;
 
--- Uploads that nobody will ever finish. Those at LOCAL places are removed here, a week old and of no live job, a bounded number of each
+-- Uploads that nobody will ever finish. Those at LOCAL places are removed here, p_age old and of no live job, a bounded number of each
 -- place; those at other places are handed to the movers, which hold no transaction while they wait for a store.
-CREATE FUNCTION cloudflux.sweep_uploads() RETURNS text
+CREATE FUNCTION cloudflux.sweep_uploads(p_age interval DEFAULT '7 days') RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -217,7 +217,7 @@ BEGIN
 	FOR v_place IN SELECT p.place FROM cloudflux.places p WHERE p.provider = 'LOCAL' ORDER BY p.place LOOP
 		BEGIN
 			FOR v_upload IN
-				SELECT u.handle FROM cloudflux.stale_uploads(v_place, interval '7 days') u
+				SELECT u.handle FROM cloudflux.stale_uploads(v_place, p_age) u
 				 WHERE NOT EXISTS (SELECT FROM cloudflux.job_queue q WHERE q.job_id = regexp_replace(u.owner_tag, '-[0-9]+$', ''))
 				 LIMIT 1000
 			LOOP
@@ -251,12 +251,12 @@ REVOKE ALL ON FUNCTION
 	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_begun(text, bigint), cloudflux.record_handle(text, bigint, text, text),
 	cloudflux.record_aborted(text, bigint, text), cloudflux.record_cleaned(text[], bigint[], boolean[]),
 	cloudflux.upload_is_over(cloudflux.job_uploads), cloudflux.claim_uploads(int), cloudflux.record_swept(text, text, text),
-	cloudflux.sweep_uploads() FROM PUBLIC;
+	cloudflux.sweep_uploads(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	cloudflux.record_upload(text[], bigint[], text[]), cloudflux.record_begun(text, bigint), cloudflux.record_handle(text, bigint, text, text),
 	cloudflux.record_aborted(text, bigint, text), cloudflux.record_cleaned(text[], bigint[], boolean[]),
 	cloudflux.upload_is_over(cloudflux.job_uploads), cloudflux.claim_uploads(int), cloudflux.record_swept(text, text, text),
-	cloudflux.sweep_uploads() TO cloudflux_worker;
+	cloudflux.sweep_uploads(interval) TO cloudflux_worker;
 
 COMMENT ON TABLE cloudflux.job_uploads IS 'What movers have begun at destinations and nobody has finished yet; the only record of which unfinished uploads in a bucket are ours. Movers remove what belongs to no live job.';
 COMMENT ON COLUMN cloudflux.job_uploads.file_id IS 'Object whose bytes it has.';
@@ -283,5 +283,5 @@ COMMENT ON FUNCTION cloudflux.record_cleaned(text[], bigint[], boolean[]) IS
 COMMENT ON FUNCTION cloudflux.upload_is_over(cloudflux.job_uploads) IS 'Whether nobody works with an upload any more: its job has ended, or goes on under another tag.';
 COMMENT ON FUNCTION cloudflux.claim_uploads(int) IS 'Takes uploads that nobody works with any more, for ten minutes, so that the caller removes them.';
 COMMENT ON FUNCTION cloudflux.record_swept(text, text, text) IS 'Ends the row of an upload of which nothing is left, or notes why it could not be removed and when that is tried again.';
-COMMENT ON FUNCTION cloudflux.sweep_uploads() IS
-	'Chore: removes unfinished uploads at LOCAL places that were begun more than 7 days ago and belong to no live job, at most 1,000 of each place per run, and lets movers remove what job_uploads has of ended jobs at other places. Returns what it did, NULL when there was nothing.';
+COMMENT ON FUNCTION cloudflux.sweep_uploads(interval) IS
+	'Chore: removes unfinished uploads at LOCAL places that nobody has written to for p_age and that belong to no live job, at most 1,000 of each place per run, and lets movers remove what job_uploads has of ended jobs at other places. Returns what it did, NULL when there was nothing.';

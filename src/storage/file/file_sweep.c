@@ -52,7 +52,10 @@ cf_file_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStale
 	return step;
 }
 
-/* page_fill looks at each name and keeps what is old enough. */
+/*
+ * page_fill looks at each name and keeps what is old enough. An upload that waits for its commit has the time of its source already, so its
+ * age is told by when its inode was last touched, which nobody can set.
+ */
 static CfStep
 page_fill(CfOp *op, int uploads, const CfFileNames *names, int64_t older_than_us, CfStalePage *page)
 {
@@ -68,6 +71,7 @@ page_fill(CfOp *op, int uploads, const CfFileNames *names, int64_t older_than_us
 		CfStaleUpload *upload = &page->uploads[page->count];
 		CfFileStat st;
 		CfObjectStat stat;
+		int64_t		touched_us;
 
 		if (cf_storage_file_sys->fstatat(uploads, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		{
@@ -76,11 +80,12 @@ page_fill(CfOp *op, int uploads, const CfFileNames *names, int64_t older_than_us
 			return cf_file_fail(op, errno, "could not look at upload", name);
 		}
 		cf_file_stat_fill(&stat, &st);
-		if (!S_ISREG(st.st_mode) || stat.mtime_us >= older_than_us)
+		touched_us = (int64_t) st.st_ctim.tv_sec * 1000000 + st.st_ctim.tv_nsec / 1000;
+		if (!S_ISREG(st.st_mode) || touched_us >= older_than_us)
 			continue;
 		upload->handle = cf_arena_strdup(op->arena, name);
 		upload->owner_tag = cf_arena_strndup(op->arena, name, strcspn(name, "."));
-		upload->started_us = stat.mtime_us;
+		upload->started_us = touched_us;
 		upload->size_bytes = stat.size_bytes;
 		if (upload->handle == NULL || upload->owner_tag == NULL)
 		{

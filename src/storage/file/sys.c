@@ -54,6 +54,8 @@ sys_fstatat(int dirfd, const char *path, CfFileStat *st, int flags)
 	st->st_atim.tv_nsec = x.stx_atime.tv_nsec;
 	st->st_mtim.tv_sec = x.stx_mtime.tv_sec;
 	st->st_mtim.tv_nsec = x.stx_mtime.tv_nsec;
+	st->st_ctim.tv_sec = x.stx_ctime.tv_sec;
+	st->st_ctim.tv_nsec = x.stx_ctime.tv_nsec;
 	st->birth_ns = (x.stx_mask & STATX_BTIME) == 0 ? 0 :
 		(int64_t) ((uint64_t) x.stx_btime.tv_sec * 1000000000u + x.stx_btime.tv_nsec);
 	return 0;

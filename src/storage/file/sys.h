@@ -22,6 +22,7 @@ typedef struct CfFileStat
 	off_t		st_size;
 	struct timespec st_atim;
 	struct timespec st_mtim;
+	struct timespec st_ctim;
 	int64_t		birth_ns;		/* when the inode was made; 0 = the file system does not tell */
 } CfFileStat;
 
