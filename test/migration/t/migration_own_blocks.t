@@ -16,8 +16,8 @@ foreach my $kind (sort keys %peer)
 $c->sql("SELECT cloudflux.add_storage('local', 'LOCAL', '" . $c->place('local') . "')");
 foreach my $kind (sort keys %peer)
 {
-	# Before the copy is recorded, and when it has been proven, just before the switch.
-	foreach my $case ([ 1000, 'copied' ], [ 20 * $MiB, 'copied' ], [ 20 * $MiB, 'verified' ])
+	# Before the copy is recorded.
+	foreach my $case ([ 1000, 'copied' ], [ 20 * $MiB, 'copied' ])
 	{
 		my ($size, $point) = @$case;
 		my $key = "$point $size";
