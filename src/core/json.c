@@ -17,6 +17,17 @@ cf_json_bounded(const char *text, size_t length)
 	return values <= CF_JSON_VALUES_MAX;
 }
 
+json_t *
+cf_json_object(const char *text, size_t length)
+{
+	json_t	   *object = length > 0 && cf_json_bounded(text, length) ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 const char *
 cf_json_text(const json_t *object, const char *name)
 {

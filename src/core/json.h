@@ -17,6 +17,9 @@
  */
 extern bool cf_json_bounded(const char *text, size_t length);
 
+/* cf_json_object parses a JSON object; NULL = it is none, has a name twice, or has far too much. The caller gives it back. */
+extern json_t *cf_json_object(const char *text, size_t length);
+
 /* cf_json_text gives a text of an object, "" when it is not there, or no text. */
 extern const char *cf_json_text(const json_t *object, const char *name);
 

@@ -234,13 +234,7 @@ cf_identity_fails(CfOp *op, CfErrorKind kind, const char *format, ...)
 json_t *
 cf_identity_json(const CfOp *op)
 {
-	json_t	   *answer = op->response.body_bytes == 0 ? NULL :
-		json_loadb(op->response.body, op->response.body_bytes, JSON_REJECT_DUPLICATES, NULL);
-
-	if (json_is_object(answer))
-		return answer;
-	json_decref(answer);
-	return NULL;
+	return cf_json_object(op->response.body, op->response.body_bytes);
 }
 
 bool

@@ -12,6 +12,7 @@
 #include <expat.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,4 +241,33 @@ parse_failed(const XmlWalk *walk, CfError *err)
 		return cf_error_set(err, CF_ERR_MEMORY, "out of memory reading the answer of the store");
 	cf_error_set(err, CF_ERR_IO, "answer of the store is not the XML that was expected");
 	return cf_error_detail(err, "The parser says: %s.", walk->refused != NULL ? walk->refused : XML_ErrorString(code));
+}
+
+typedef struct FieldsVisit
+{
+	CfXmlField *fields;
+	int			count;
+} FieldsVisit;
+
+/* fields_visit takes the text of an element that is wanted and was not seen before. */
+static bool
+fields_visit(void *ctx, const char *path, const char *text, size_t length)
+{
+	FieldsVisit *visit = ctx;
+
+	(void) length;
+	for (int i = 0; i < visit->count; i++)
+	{
+		if (strcmp(visit->fields[i].path, path) == 0 && visit->fields[i].text[0] == '\0')
+			snprintf(visit->fields[i].text, visit->fields[i].room, "%s", text);
+	}
+	return true;
+}
+
+bool
+cf_xml_fields(const char *body, size_t length, CfXmlField *fields, int count, CfError *err)
+{
+	FieldsVisit visit = {fields, count};
+
+	return cf_xml_parse(body == NULL ? "" : body, length, fields_visit, &visit, err);
 }

@@ -21,6 +21,17 @@ typedef bool (*CfXmlVisit) (void *ctx, const char *path, const char *text, size_
 
 extern bool cf_xml_parse(const char *body, size_t length, CfXmlVisit visit, void *ctx, CfError *err);
 
+/* The text of one element of a document; begins as "", and is cut to its room. */
+typedef struct CfXmlField
+{
+	const char *path;
+	char	   *text;
+	size_t		room;
+} CfXmlField;
+
+/* cf_xml_fields reads the texts of a few elements, of several the first. */
+extern bool cf_xml_fields(const char *body, size_t length, CfXmlField *fields, int count, CfError *err);
+
 /* cf_xml_escape writes text with & < > " escaped into the arena; control characters that XML cannot hold become &#xN;. */
 extern char *cf_xml_escape(CfArena *arena, const char *text);
 

@@ -9,57 +9,50 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "storage/azure/azure.h"
 #include "storage/utf8.h"
 #include "storage/xml.h"
 
 #define SKEW_US INT64_C(300000000)	/* Azure refuses requests whose date is 15 minutes off */
 
-static const struct
-{
-	const char *code;
-	CfErrorKind kind;
-	bool		retryable;
-	const char *hint;
-}			codes[] = {
-	{"BlobNotFound", CF_ERR_NOT_FOUND, false, ""},
-	{"ResourceNotFound", CF_ERR_NOT_FOUND, false, ""},
-	{"ContainerNotFound", CF_ERR_STATE, false, "The container does not exist; create it, or correct the option bucket of the place."},
-	{"ContainerBeingDeleted", CF_ERR_STATE, true, "Somebody deletes the container."},
-	{"ContainerDisabled", CF_ERR_STATE, false, ""},
-	{"BlobAlreadyExists", CF_ERR_EXISTS, false, ""},
-	{"ConditionNotMet", CF_ERR_CHANGED, false, ""},
-	{"SourceConditionNotMet", CF_ERR_CHANGED, false, ""},
-	{"BlobArchived", CF_ERR_STATE, false, "Restore the object first; that takes hours."},
-	{"BlobBeingRehydrated", CF_ERR_STATE, true, "The object is being restored; that takes hours."},
-	{"BlobImmutableDueToPolicy", CF_ERR_STATE, false, "A retention policy or legal hold protects it."},
-	{"SnapshotsPresent", CF_ERR_STATE, false, "Snapshots hang on it; they are never deleted with it."},
-	{"LeaseIdMissing", CF_ERR_STATE, false, "Somebody holds a lease on it."},
-	{"LeaseAlreadyPresent", CF_ERR_STATE, false, "Somebody holds a lease on it."},
-	{"InvalidBlobOrBlock", CF_ERR_BUSY, true,
+static const CfRemoteCode codes[] = {
+	{"BlobNotFound", CF_ERR_NOT_FOUND, CF_NET_FINAL, ""},
+	{"ResourceNotFound", CF_ERR_NOT_FOUND, CF_NET_FINAL, ""},
+	{"ContainerNotFound", CF_ERR_STATE, CF_NET_FINAL, "The container does not exist; create it, or correct the option bucket of the place."},
+	{"ContainerBeingDeleted", CF_ERR_STATE, CF_NET_RETRY, "Somebody deletes the container."},
+	{"ContainerDisabled", CF_ERR_STATE, CF_NET_FINAL, ""},
+	{"BlobAlreadyExists", CF_ERR_EXISTS, CF_NET_FINAL, ""},
+	{"ConditionNotMet", CF_ERR_CHANGED, CF_NET_FINAL, ""},
+	{"SourceConditionNotMet", CF_ERR_CHANGED, CF_NET_FINAL, ""},
+	{"BlobArchived", CF_ERR_STATE, CF_NET_FINAL, "Restore the object first; that takes hours."},
+	{"BlobBeingRehydrated", CF_ERR_STATE, CF_NET_RETRY, "The object is being restored; that takes hours."},
+	{"BlobImmutableDueToPolicy", CF_ERR_STATE, CF_NET_FINAL, "A retention policy or legal hold protects it."},
+	{"SnapshotsPresent", CF_ERR_STATE, CF_NET_FINAL, "Snapshots hang on it; they are never deleted with it."},
+	{"LeaseIdMissing", CF_ERR_STATE, CF_NET_FINAL, "Somebody holds a lease on it."},
+	{"LeaseAlreadyPresent", CF_ERR_STATE, CF_NET_FINAL, "Somebody holds a lease on it."},
+	{"InvalidBlobOrBlock", CF_ERR_BUSY, CF_NET_RETRY,
 	"Another program has begun an upload to this name, with block ids of another length. Wait until it is finished; Azure forgets what is not finished after a week."},
-	{"Md5Mismatch", CF_ERR_IO, true, "The bytes were damaged on their way."},
-	{"Crc64Mismatch", CF_ERR_IO, true, "The bytes were damaged on their way."},
-	{"InvalidBlockList", CF_ERR_STATE, false, "Blocks of the upload are gone: somebody else wrote to this name, or a week has passed."},
-	{"AuthenticationFailed", CF_ERR_DENIED, false, "Check account_key or sas_token: the service does not accept the signature, or it has expired."},
-	{"AuthorizationPermissionMismatch", CF_ERR_DENIED, false, "The SAS or the role does not allow this; see docs/storage.md for what is needed."},
-	{"AuthorizationFailure", CF_ERR_DENIED, false, "The firewall of the storage account, or the role, does not allow this."},
-	{"InsufficientAccountPermissions", CF_ERR_DENIED, false, "The SAS or the role does not allow this; see docs/storage.md for what is needed."},
-	{"KeyBasedAuthenticationNotPermitted", CF_ERR_DENIED, false, "The account refuses keys and SAS; use tenant_id, client_id and client_secret."},
-	{"CannotVerifyCopySource", CF_ERR_DENIED, false, "The destination's service could not read the source: look at the source's credentials and firewall."},
-	{"InvalidRange", CF_ERR_INPUT, false, ""},
-	{"InvalidMetadata", CF_ERR_INPUT, false, "Names of metadata in Azure are like those of C: letters, digits and \"_\", no digit first."},
-	{"MetadataTooLarge", CF_ERR_INPUT, false, "Azure holds 8 KiB of metadata at most."},
-	{"RequestBodyTooLarge", CF_ERR_RANGE, false, ""},
-	{"BlockCountExceedsLimit", CF_ERR_RANGE, false, ""},
-	{"FeatureVersionMismatch", CF_ERR_UNSUPPORTED, false, ""},
-	{"UnsupportedHeader", CF_ERR_UNSUPPORTED, false, ""},
-	{"AccessTierNotSupportedForBlobType", CF_ERR_UNSUPPORTED, false, "The storage account has no tiers of this kind."},
-	{"InvalidBlobTier", CF_ERR_UNSUPPORTED, false, "The storage account has no tiers of this kind."},
+	{"Md5Mismatch", CF_ERR_IO, CF_NET_RETRY, "The bytes were damaged on their way."},
+	{"Crc64Mismatch", CF_ERR_IO, CF_NET_RETRY, "The bytes were damaged on their way."},
+	{"InvalidBlockList", CF_ERR_STATE, CF_NET_FINAL, "Blocks of the upload are gone: somebody else wrote to this name, or a week has passed."},
+	{"AuthenticationFailed", CF_ERR_DENIED, CF_NET_FINAL, "Check account_key or sas_token: the service does not accept the signature, or it has expired."},
+	{"AuthorizationPermissionMismatch", CF_ERR_DENIED, CF_NET_FINAL, "The SAS or the role does not allow this; see docs/storage.md for what is needed."},
+	{"AuthorizationFailure", CF_ERR_DENIED, CF_NET_FINAL, "The firewall of the storage account, or the role, does not allow this."},
+	{"InsufficientAccountPermissions", CF_ERR_DENIED, CF_NET_FINAL, "The SAS or the role does not allow this; see docs/storage.md for what is needed."},
+	{"KeyBasedAuthenticationNotPermitted", CF_ERR_DENIED, CF_NET_FINAL, "The account refuses keys and SAS; use tenant_id, client_id and client_secret."},
+	{"CannotVerifyCopySource", CF_ERR_DENIED, CF_NET_FINAL, "The destination's service could not read the source: look at the source's credentials and firewall."},
+	{"InvalidRange", CF_ERR_INPUT, CF_NET_FINAL, ""},
+	{"InvalidMetadata", CF_ERR_INPUT, CF_NET_FINAL, "Names of metadata in Azure are like those of C: letters, digits and \"_\", no digit first."},
+	{"MetadataTooLarge", CF_ERR_INPUT, CF_NET_FINAL, "Azure holds 8 KiB of metadata at most."},
+	{"RequestBodyTooLarge", CF_ERR_RANGE, CF_NET_FINAL, ""},
+	{"BlockCountExceedsLimit", CF_ERR_RANGE, CF_NET_FINAL, ""},
+	{"FeatureVersionMismatch", CF_ERR_UNSUPPORTED, CF_NET_FINAL, ""},
+	{"UnsupportedHeader", CF_ERR_UNSUPPORTED, CF_NET_FINAL, ""},
+	{"AccessTierNotSupportedForBlobType", CF_ERR_UNSUPPORTED, CF_NET_FINAL, "The storage account has no tiers of this kind."},
+	{"InvalidBlobTier", CF_ERR_UNSUPPORTED, CF_NET_FINAL, "The storage account has no tiers of this kind."},
+	{NULL, CF_ERR_NONE, CF_NET_FINAL, NULL}
 };
 
-static bool take_error_text(void *ctx, const char *path, const char *text, size_t length);
 static void error_texts(const CfResponse *response, CfRemoteTold *texts);
 static bool refuses_range_digest(const CfRequest *request, const CfResponse *response);
 static int	range_digest_of(const CfRequest *request);
@@ -68,8 +61,6 @@ CfNetVerdict
 cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 {
 	const char *code = cf_net_answer(response, "x-ms-error-code");
-	int64_t		ours;
-	int64_t		theirs;
 
 	(void) ctx;
 	if (response->status >= 400 && refuses_range_digest(request, response))
@@ -78,19 +69,16 @@ cf_azure_classify(const CfRequest *request, const CfResponse *response, void *ct
 		return CF_NET_SLOW_DOWN;
 	if (cf_remote_verdict(response) != CF_NET_FINAL)
 		return cf_remote_verdict(response);
-	if (response->status != 403 || strcmp(code, "AuthenticationFailed") != 0 ||
-		!cf_remote_time(cf_net_answer(response, "date"), &theirs))
-		return CF_NET_FINAL;
-	/* The service does not say that it was the date: the engine signed with its clock and what it knows of the skew. */
-	ours = cf_clock_now_us() + response->clock_skew_us;
-	return ours - theirs > SKEW_US || theirs - ours > SKEW_US ? CF_NET_CLOCK : CF_NET_FINAL;
+	/* The service does not say that it was the date. */
+	return response->status == 403 && strcmp(code, "AuthenticationFailed") == 0 && cf_remote_clock_off(response, SKEW_US) ?
+		CF_NET_CLOCK : CF_NET_FINAL;
 }
 
 /* refuses_range_digest tells whether a service, or what stands for one, does not tell the CRC of a range. */
 static bool
 refuses_range_digest(const CfRequest *request, const CfResponse *response)
 {
-	CfRemoteTold	texts;
+	CfRemoteTold texts;
 
 	if (range_digest_of(request) < 0)
 		return false;
@@ -127,46 +115,31 @@ cf_azure_again(CfOp *op)
 	return true;
 }
 
-/* take_error_text keeps code and message of the body of an error. */
-static bool
-take_error_text(void *ctx, const char *path, const char *text, size_t length)
-{
-	CfRemoteTold *texts = ctx;
-
-	(void) length;
-	if (strcmp(path, "Error/Code") == 0)
-		snprintf(texts->code, sizeof(texts->code), "%s", text);
-	else if (strcmp(path, "Error/Message") == 0)
-		cf_utf8_shown(texts->message, sizeof(texts->message), text);
-	return true;
-}
-
 /* error_texts finds code and message of an answer; what is malformed counts as absent. */
 static void
 error_texts(const CfResponse *response, CfRemoteTold *texts)
 {
 	const char *code = cf_net_answer(response, "x-ms-error-code");
+	char		message[256] = "";
+	CfXmlField	fields[] = {{"Error/Code", texts->code, sizeof(texts->code)}, {"Error/Message", message, sizeof(message)}};
 	CfError		ignored;
-	size_t		length;
-	char	   *line;
 
-	texts->code[0] = texts->message[0] = '\0';
-	if (response->body != NULL && response->body_bytes > 0)
-		(void) cf_xml_parse(response->body, response->body_bytes, take_error_text, texts, &ignored);
+	texts->code[0] = '\0';
+	if (response->body_bytes > 0)
+		(void) cf_xml_fields(response->body, response->body_bytes, fields, 2, &ignored);
 	if (code[0] != '\0')
 		snprintf(texts->code, sizeof(texts->code), "%s", code);
-	length = strspn(texts->code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
-	texts->code[length] = '\0';
+	cf_remote_harmless(texts->code, "");
 	/* The message's second line is the request id, which is told apart. */
-	if ((line = strstr(texts->message, "\\x0a")) != NULL)
-		*line = '\0';
+	message[strcspn(message, "\n")] = '\0';
+	cf_utf8_shown(texts->message, sizeof(texts->message), message);
 }
 
 /* cf_azure_code_is tells whether the error code of the answer is this one; "" = it has none. */
 bool
 cf_azure_code_is(CfOp *op, const char *code)
 {
-	CfRemoteTold	texts;
+	CfRemoteTold texts;
 
 	error_texts(&op->response, &texts);
 	return strcmp(texts.code, code) == 0;
@@ -178,17 +151,12 @@ cf_azure_stranger(const CfOp *op)
 {
 	static const char *const strange[] = {
 		"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation", "KeyBasedAuthenticationNotPermitted",
-		"AccountIsDisabled"
+		"AccountIsDisabled", NULL
 	};
-	CfRemoteTold	texts;
+	CfRemoteTold texts;
 
 	error_texts(&op->response, &texts);
-	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
-	{
-		if (strcmp(strange[i], texts.code) == 0)
-			return true;
-	}
-	return false;
+	return cf_remote_among(texts.code, strange);
 }
 
 /* cf_azure_fail ends an operation with what its answer says; key NULL = it was about the place itself. */
@@ -201,14 +169,7 @@ cf_azure_fail(CfOp *op, const char *what, const char *key)
 	error_texts(&op->response, &told);
 	if (status == 409)
 		told.kind = CF_ERR_STATE;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-	{
-		if (strcmp(codes[i].code, told.code) != 0)
-			continue;
-		told.kind = codes[i].kind;
-		told.retryable = codes[i].retryable;
-		told.hint = codes[i].hint;
-	}
+	cf_remote_told_code(&told, codes);
 	if (status == 401 || status == 403)
 		told.message[0] = '\0';
 	told.token_refused = status == 401 && cf_azure_token_wanted(op->place) && op->place->token != NULL;
@@ -228,15 +189,13 @@ bool
 cf_azure_taken(CfOp *op)
 {
 	static const char *const taken[] = {
-		"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "BlobArchived", "BlobImmutableDueToPolicy", "LeaseIdMissing"
+		"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "BlobArchived", "BlobImmutableDueToPolicy", "LeaseIdMissing", NULL
 	};
+	CfRemoteTold texts;
 
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-	{
-		if ((op->response.status == 409 || op->response.status == 412) && cf_azure_code_is(op, taken[i]))
-			return true;
-	}
-	return op->response.status == 412 && cf_azure_code_is(op, "");
+	error_texts(&op->response, &texts);
+	return (op->response.status == 412 && texts.code[0] == '\0') ||
+		((op->response.status == 409 || op->response.status == 412) && cf_remote_among(texts.code, taken));
 }
 
 /* cf_azure_etag makes a pin of an ETag: without quotes, which a listing leaves away, too. */

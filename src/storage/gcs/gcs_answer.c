@@ -12,7 +12,6 @@
 #include "storage/gcs/gcs.h"
 
 static const char *error_reason(const json_t *error);
-static json_t *body_read(const CfResponse *response);
 static const char *kept(CfOp *op, const json_t *resource, const char *name, bool *good);
 static const char *metadata_read(CfOp *op, const json_t *metadata, bool *good);
 
@@ -27,7 +26,7 @@ cf_gcs_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 	if (response->status != 403)
 		return cf_gcs_error_inside(response) ? CF_NET_RETRY : cf_remote_verdict(response);
 	/* What the older error table calls rateLimitExceeded came as a 403. */
-	error = body_read(response);
+	error = cf_json_object(response->body, response->body_bytes);
 	limited = strstr(error_reason(error), "ateLimitExceeded") != NULL;
 	json_decref(error);
 	return limited ? CF_NET_SLOW_DOWN : CF_NET_FINAL;
@@ -42,7 +41,7 @@ cf_gcs_error_inside(const CfResponse *response)
 
 	if (response->status < 200 || response->status > 299 || response->body_bytes == 0 || response->body_bytes > 4096)
 		return false;
-	answer = body_read(response);
+	answer = cf_json_object(response->body, response->body_bytes);
 	inside = json_object_get(answer, "error") != NULL;
 	json_decref(answer);
 	return inside;
@@ -52,9 +51,9 @@ cf_gcs_error_inside(const CfResponse *response)
 json_t *
 cf_gcs_answer(CfOp *op)
 {
-	json_t	   *answer = body_read(&op->response);
+	json_t	   *answer = cf_json_object(op->response.body, op->response.body_bytes);
 
-	if (answer != NULL && json_is_object(answer) && !cf_gcs_error_inside(&op->response))
+	if (answer != NULL && !cf_gcs_error_inside(&op->response))
 		return answer;
 	json_decref(answer);
 	cf_remote_fails(op, CF_ERR_IO, "could not read what the store of place \"%s\" answered", op->place->name);
@@ -169,15 +168,6 @@ metadata_read(CfOp *op, const json_t *metadata, bool *good)
 	return text;
 }
 
-/* body_read takes a body apart; NULL when it is not what Google documents (errors of media answers are plain text), or far too much. */
-static json_t *
-body_read(const CfResponse *response)
-{
-	const char *body = response->body == NULL ? "" : response->body;
-
-	return cf_json_bounded(body, response->body_bytes) ? json_loadb(body, response->body_bytes, JSON_REJECT_DUPLICATES, NULL) : NULL;
-}
-
 /* error_reason gives the first error's reason, "" when there is none. */
 static const char *
 error_reason(const json_t *error)
@@ -190,7 +180,7 @@ bool
 cf_gcs_no_bucket(const CfOp *op)
 {
 	static const char words[] = "The specified bucket does not exist";
-	json_t	   *error = body_read(&op->response);
+	json_t	   *error = cf_json_object(op->response.body, op->response.body_bytes);
 	const char *message = cf_json_text(json_object_get(error, "error"), "message");
 	bool		missing = strncmp(message, words, strlen(words)) == 0 ||
 		(op->response.body != NULL && strncmp(op->response.body, words, strlen(words)) == 0);
@@ -203,7 +193,7 @@ cf_gcs_no_bucket(const CfOp *op)
 bool
 cf_gcs_held(const CfOp *op, char *reason, size_t room)
 {
-	json_t	   *error = body_read(&op->response);
+	json_t	   *error = cf_json_object(op->response.body, op->response.body_bytes);
 	const char *word = error_reason(error);
 	const char *message = cf_json_text(json_object_get(error, "error"), "message");
 	bool		held = strcasestr(word, "retention") != NULL || strstr(word, "Hold") != NULL ||
@@ -234,7 +224,7 @@ cf_gcs_fail(CfOp *op, const char *what, const char *key)
 	const CfPlace *place = op->place;
 	int			status = op->response.status;
 	CfRemoteTold told = cf_remote_told(&op->response);
-	json_t	   *error = body_read(&op->response);
+	json_t	   *error = cf_json_object(op->response.body, op->response.body_bytes);
 
 	if (status == 429)
 		told.kind = CF_ERR_BUSY;

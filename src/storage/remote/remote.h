@@ -59,6 +59,15 @@ typedef struct CfRemoteTold
 	const char *hint;
 } CfRemoteTold;
 
+/* A store's word for what went wrong, and what it means; a row whose code is NULL ends a table. */
+typedef struct CfRemoteCode
+{
+	const char *code;
+	CfErrorKind kind;
+	CfNetVerdict verdict;
+	const char *hint;
+} CfRemoteCode;
+
 /* remote_text.c */
 extern void cf_remote_text_add(CfRemoteText *text, const char *piece);
 extern void cf_remote_text_add_bytes(CfRemoteText *text, const char *bytes, size_t length);
@@ -83,6 +92,8 @@ extern void cf_remote_time_write(int64_t time_us, CfRemoteTime form, char text[4
 
 /* cf_remote_harmless cuts a text at its first character that is no ASCII letter, digit, or one of `more`. */
 extern void cf_remote_harmless(char *text, const char *more);
+
+extern bool cf_remote_among(const char *text, const char *const *words);	/* is it one of the words, which NULL ends? */
 
 /* cf_remote_shown gives a key as it may stand in a message: printable, cut to CF_REMOTE_SHOWN. It lives as long as the request. */
 extern const char *cf_remote_shown(CfOp *op, const char *key);
@@ -139,6 +150,13 @@ extern CfNetVerdict cf_remote_verdict(const CfResponse *response);
 
 /* cf_remote_told begins what a driver reads in an answer: what the status says of it. */
 extern CfRemoteTold cf_remote_told(const CfResponse *response);
+
+/* cf_remote_code finds a code in a table; NULL = it is not known. cf_remote_told_code takes what the table says of told->code, if anything. */
+extern const CfRemoteCode *cf_remote_code(const CfRemoteCode *codes, const char *code);
+extern void cf_remote_told_code(CfRemoteTold *told, const CfRemoteCode *codes);
+
+/* cf_remote_clock_off tells whether the answer's date is farther from the time that was signed than this. */
+extern bool cf_remote_clock_off(const CfResponse *response, int64_t limit_us);
 
 /* Each of these ends the operation. */
 

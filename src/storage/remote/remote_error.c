@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "storage/remote/remote.h"
 #include "storage/utf8.h"
 
@@ -48,6 +49,35 @@ cf_remote_told(const CfResponse *response)
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		told.kind = statuses[i].status == response->status ? statuses[i].kind : told.kind;
 	return told;
+}
+
+const CfRemoteCode *
+cf_remote_code(const CfRemoteCode *codes, const char *code)
+{
+	while (codes->code != NULL && strcmp(codes->code, code) != 0)
+		codes++;
+	return codes->code == NULL ? NULL : codes;
+}
+
+void
+cf_remote_told_code(CfRemoteTold *told, const CfRemoteCode *codes)
+{
+	const CfRemoteCode *known = cf_remote_code(codes, told->code);
+
+	if (known == NULL)
+		return;
+	told->kind = known->kind;
+	told->retryable = known->verdict == CF_NET_RETRY || known->verdict == CF_NET_SLOW_DOWN;
+	told->hint = known->hint;
+}
+
+bool
+cf_remote_clock_off(const CfResponse *response, int64_t limit_us)
+{
+	int64_t		theirs_us;
+	int64_t		ours_us = cf_clock_now_us() + response->clock_skew_us;	/* the engine signs with what it knows of the skew */
+
+	return cf_net_date(cf_net_answer(response, "date"), &theirs_us) && (theirs_us - ours_us > limit_us || ours_us - theirs_us > limit_us);
 }
 
 CfStep

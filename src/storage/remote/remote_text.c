@@ -227,6 +227,14 @@ cf_remote_harmless(char *text, const char *more)
 	*text = '\0';
 }
 
+bool
+cf_remote_among(const char *text, const char *const *words)
+{
+	while (*words != NULL && strcmp(*words, text) != 0)
+		words++;
+	return *words != NULL;
+}
+
 const char *
 cf_remote_shown(CfOp *op, const char *key)
 {

@@ -281,16 +281,8 @@ extern CfStep cf_s3_set_class(CfOp *op, const char *key, const char *version, co
 extern CfStep cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
 
 /* s3_answer.c */
-typedef struct CfS3Field
-{
-	const char *path;			/* of an element in the answer */
-	char	   *text;
-	size_t		room;
-} CfS3Field;
-
 extern CfNetVerdict cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx);
 extern CfStep cf_s3_fail(CfOp *op, const char *what, const char *key);
-extern bool cf_s3_fields(const CfResponse *response, CfS3Field *fields, int count, CfError *err);
 extern void cf_s3_code(const CfResponse *response, char code[64]);
 extern bool cf_s3_stranger(const CfOp *op);
 extern const char *cf_s3_answer(const CfOp *op, const char *name);

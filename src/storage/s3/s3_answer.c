@@ -10,20 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "storage/s3/s3.h"
 
 #define SKEW_US (INT64_C(15) * 60 * 1000000)
 #define CODE_BYTES 64
 
 /* Codes that say more than the status; in what kind of error they end, and what helps. */
-static const struct
-{
-	const char *code;
-	CfErrorKind kind;
-	CfNetVerdict verdict;
-	const char *hint;
-}			codes[] = {
+static const CfRemoteCode codes[] = {
 	{"NoSuchKey", CF_ERR_NOT_FOUND, CF_NET_FINAL, ""},
 	{"NoSuchVersion", CF_ERR_NOT_FOUND, CF_NET_FINAL, ""},
 	{"NoSuchUpload", CF_ERR_STATE, CF_NET_FINAL, ""},
@@ -67,18 +60,11 @@ static const struct
 	{"ConditionalRequestConflict", CF_ERR_BUSY, CF_NET_RETRY, ""},
 	{"OperationAborted", CF_ERR_BUSY, CF_NET_RETRY, ""},
 	{"PreconditionFailed", CF_ERR_CHANGED, CF_NET_FINAL, ""},
+	{NULL, CF_ERR_NONE, CF_NET_FINAL, NULL}
 };
 
-typedef struct FieldVisit
-{
-	CfS3Field  *fields;
-	int			count;
-} FieldVisit;
-
-static bool field_visit(void *ctx, const char *path, const char *text, size_t length);
 static CfNetVerdict verdict_inside(const CfRequest *request, const CfResponse *response);
 static CfNetVerdict verdict_of_code(const char *code, CfNetVerdict otherwise);
-static bool clock_is_wrong(const CfResponse *response);
 static bool has_session(const CfOp *op);
 static bool attributes_fill(CfOp *op, CfObjectStat *stat);
 static void archive_fill(const CfOp *op, CfObjectStat *stat);
@@ -103,7 +89,7 @@ cf_s3_classify(const CfRequest *request, const CfResponse *response, void *ctx)
 			 response->status == 408)
 		otherwise = CF_NET_RETRY;
 	/* A HEAD has no body that tells why. */
-	else if (response->status == 403 && code[0] == '\0' && clock_is_wrong(response))
+	else if (response->status == 403 && code[0] == '\0' && cf_remote_clock_off(response, SKEW_US))
 		return CF_NET_CLOCK;
 	/* This is how a HEAD is told that a session has ended. */
 	else if (response->status == 401 || (response->status == 400 && strcmp(request->method, "HEAD") == 0 && has_session(ctx)))
@@ -129,7 +115,7 @@ verdict_inside(const CfRequest *request, const CfResponse *response)
 {
 	char		code[CODE_BYTES] = "";
 	char		etag[3] = "";
-	CfS3Field	fields[] = {
+	CfXmlField	fields[] = {
 		{"Error/Code", code, sizeof(code)},
 		{"CompleteMultipartUploadResult/ETag", etag, sizeof(etag)},
 		{"CopyObjectResult/ETag", etag, sizeof(etag)},
@@ -140,7 +126,7 @@ verdict_inside(const CfRequest *request, const CfResponse *response)
 	if (strcmp(request->verb, "CompleteMultipartUpload") != 0 && strcmp(request->verb, "CopyObject") != 0 &&
 		strcmp(request->verb, "UploadPartCopy") != 0)
 		return CF_NET_FINAL;
-	if (!cf_s3_fields(response, fields, 4, &ignored) || (code[0] == '\0' && etag[0] == '\0'))
+	if (!cf_xml_fields(response->body, response->body_bytes, fields, 4, &ignored) || (code[0] == '\0' && etag[0] == '\0'))
 		return CF_NET_RETRY;
 	return code[0] == '\0' ? CF_NET_FINAL : verdict_of_code(code, CF_NET_FINAL);
 }
@@ -148,59 +134,21 @@ verdict_inside(const CfRequest *request, const CfResponse *response)
 static CfNetVerdict
 verdict_of_code(const char *code, CfNetVerdict otherwise)
 {
-	for (size_t i = 0; code[0] != '\0' && i < sizeof(codes) / sizeof(codes[0]); i++)
-	{
-		if (strcmp(codes[i].code, code) == 0)
-			return codes[i].verdict;
-	}
-	return otherwise;
-}
+	const CfRemoteCode *known = cf_remote_code(codes, code);
 
-/* clock_is_wrong compares our time with the answer's. */
-static bool
-clock_is_wrong(const CfResponse *response)
-{
-	int64_t		theirs;
-
-	if (!cf_net_date(cf_net_answer(response, "date"), &theirs))
-		return false;
-	theirs -= cf_clock_now_us();
-	return theirs > SKEW_US || theirs < -SKEW_US;
-}
-
-/* cf_s3_fields reads the texts of a few elements, each cut to its room; of several the first. */
-bool
-cf_s3_fields(const CfResponse *response, CfS3Field *fields, int count, CfError *err)
-{
-	FieldVisit	visit = {fields, count};
-
-	return cf_xml_parse(response->body == NULL ? "" : response->body, response->body_bytes, field_visit, &visit, err);
-}
-
-static bool
-field_visit(void *ctx, const char *path, const char *text, size_t length)
-{
-	FieldVisit *visit = ctx;
-
-	(void) length;
-	for (int i = 0; i < visit->count; i++)
-	{
-		if (strcmp(visit->fields[i].path, path) == 0 && visit->fields[i].text[0] == '\0')
-			snprintf(visit->fields[i].text, visit->fields[i].room, "%s", text);
-	}
-	return true;
+	return known == NULL ? otherwise : known->verdict;
 }
 
 /* cf_s3_code reads the store's code for an error; "" = there is none. */
 void
 cf_s3_code(const CfResponse *response, char code[64])
 {
-	CfS3Field	field = {"Error/Code", code, CODE_BYTES};
+	CfXmlField	field = {"Error/Code", code, CODE_BYTES};
 	CfError		ignored;
 
 	code[0] = '\0';
 	if (response->body_bytes > 0)
-		(void) cf_s3_fields(response, &field, 1, &ignored);
+		(void) cf_xml_fields(response->body, response->body_bytes, &field, 1, &ignored);
 	cf_remote_harmless(code, ".");
 }
 
@@ -210,17 +158,12 @@ cf_s3_stranger(const CfOp *op)
 {
 	static const char *const strange[] = {
 		"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired",
-		"InvalidSecurity", "NotSignedUp", "AccountProblem", "XMinioInvalidAccessKeyId"
+		"InvalidSecurity", "NotSignedUp", "AccountProblem", "XMinioInvalidAccessKeyId", NULL
 	};
 	char		code[CODE_BYTES];
 
 	cf_s3_code(&op->response, code);
-	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
-	{
-		if (strcmp(strange[i], code) == 0)
-			return true;
-	}
-	return false;
+	return cf_remote_among(code, strange);
 }
 
 /* cf_s3_answer gives a header of the dialect's own family. */
@@ -243,13 +186,7 @@ cf_s3_fail(CfOp *op, const char *what, const char *key)
 	char		hint[256];
 
 	cf_s3_code(&op->response, told.code);
-	for (size_t i = 0; told.code[0] != '\0' && i < sizeof(codes) / sizeof(codes[0]); i++)
-	{
-		if (strcmp(codes[i].code, told.code) != 0)
-			continue;
-		told.kind = codes[i].kind;
-		told.hint = codes[i].hint;
-	}
+	cf_remote_told_code(&told, codes);
 	told.token_refused = verdict == CF_NET_REAUTHENTICATE && has_session(op);
 	told.retryable = verdict == CF_NET_RETRY || verdict == CF_NET_SLOW_DOWN || told.kind == CF_ERR_BUSY || told.kind == CF_ERR_FULL;
 	if (cf_s3_region_told(op, region))

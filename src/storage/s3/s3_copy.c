@@ -202,7 +202,7 @@ copy_told(CfOp *op)
 {
 	CfResponse *response = &op->response;
 	char		texts[4][256] = {"", "", "", ""};
-	CfS3Field	fields[] = {
+	CfXmlField	fields[] = {
 		{"CopyObjectResult/ETag", texts[0], sizeof(texts[0])},
 		{"CopyObjectResult/ChecksumType", texts[1], sizeof(texts[1])},
 		{"CopyObjectResult/ChecksumCRC64NVME", texts[2], sizeof(texts[2])},
@@ -211,7 +211,7 @@ copy_told(CfOp *op)
 	static const char *const names[] = {"etag", "x-amz-checksum-type", "x-amz-checksum-crc64nvme", "x-amz-checksum-crc32c"};
 	CfError		ignored;
 
-	if (!cf_s3_fields(response, fields, 4, &ignored) || texts[0][0] == '\0' || response->header_count + 4 > CF_NET_RESPONSE_HEADERS)
+	if (!cf_xml_fields(response->body, response->body_bytes, fields, 4, &ignored) || texts[0][0] == '\0' || response->header_count + 4 > CF_NET_RESPONSE_HEADERS)
 		return false;
 	for (int i = 0; i < 4; i++)
 	{

@@ -420,15 +420,10 @@ static bool
 carries_key(const char *verb)
 {
 	static const char *const verbs[] = {
-		"HeadObject", "GetObject", "PutObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CopyObject"
+		"HeadObject", "GetObject", "PutObject", "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CopyObject", NULL
 	};
 
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-	{
-		if (strcmp(verbs[i], verb) == 0)
-			return true;
-	}
-	return false;
+	return cf_remote_among(verb, verbs);
 }
 
 /* cf_s3_customer_key adds the customer's key of a place (SSE-C), if it has one; family is "" or "copy-source-". */

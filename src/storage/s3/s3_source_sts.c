@@ -98,7 +98,7 @@ static CfStep
 take(CfOp *op)
 {
 	CfS3Session session = {.access_key = ""};
-	CfS3Field	fields[] = {
+	CfXmlField	fields[] = {
 		{RESULT "AccessKeyId", session.access_key, sizeof(session.access_key)},
 		{RESULT "SecretAccessKey", session.secret_key, sizeof(session.secret_key)},
 		{RESULT "SessionToken", session.token, sizeof(session.token)},
@@ -106,7 +106,7 @@ take(CfOp *op)
 	};
 	CfError		ignored;
 
-	if (cf_s3_fields(&op->response, fields, 4, &ignored))
+	if (cf_xml_fields(op->response.body, op->response.body_bytes, fields, 4, &ignored))
 		return cf_s3_session_take(op, WHO, &session, 0);
 	explicit_bzero(&session, sizeof(session));
 	return cf_identity_fails(op, CF_ERR_IO, WHO " answered %zu bytes that are not XML.", op->response.body_bytes);
@@ -117,11 +117,11 @@ static CfStep
 refused(CfOp *op)
 {
 	char		code[64] = "";
-	CfS3Field	field = {"ErrorResponse/Error/Code", code, sizeof(code)};
+	CfXmlField	field = {"ErrorResponse/Error/Code", code, sizeof(code)};
 	CfError		ignored;
 
 	if (op->response.status != 0)
-		(void) cf_s3_fields(&op->response, &field, 1, &ignored);
+		(void) cf_xml_fields(op->response.body, op->response.body_bytes, &field, 1, &ignored);
 	cf_identity_refused(op, WHO, code, "");
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 	{

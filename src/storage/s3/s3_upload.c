@@ -187,13 +187,13 @@ bool
 cf_s3_upload_created(CfOp *op, CfUpload *upload)
 {
 	char		id[CF_S3_UPLOAD_ID_MAX + 2] = "";
-	CfS3Field	field = {"InitiateMultipartUploadResult/UploadId", id, sizeof(id)};
+	CfXmlField	field = {"InitiateMultipartUploadResult/UploadId", id, sizeof(id)};
 
 	if (!cf_remote_success(op))
 		return cf_s3_fail(op, "begin the upload of object", upload->args.key) == CF_STEP_DONE;
 	if (!cf_s3_encryption_kept(op, upload->args.key))
 		return false;
-	if (!cf_s3_fields(&op->response, &field, 1, &op->err))
+	if (!cf_xml_fields(op->response.body, op->response.body_bytes, &field, 1, &op->err))
 		return cf_remote_error(op) == CF_STEP_DONE;
 	for (const char *c = id; *c != '\0'; c++)
 		id[0] = *c <= 0x20 || *c >= 0x7f ? '\0' : id[0];

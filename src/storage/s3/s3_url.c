@@ -60,14 +60,14 @@ cf_s3_region_told(const CfOp *op, char region[CF_S3_REGION_MAX + 1])
 {
 	const CfResponse *response = &op->response;
 	const char *ours = cf_s3_region(cf_remote_asked(op));
-	CfS3Field	field = {"Error/Region", region, CF_S3_REGION_MAX + 1};
+	CfXmlField	field = {"Error/Region", region, CF_S3_REGION_MAX + 1};
 	CfError		ignored;
 
 	if (response->status != 301 && response->status != 307 && response->status != 400 && response->status != 403)
 		return false;
 	snprintf(region, CF_S3_REGION_MAX + 1, "%s", cf_s3_answer(op, "bucket-region"));
 	if (region[0] == '\0' && response->body_bytes > 0)
-		(void) cf_s3_fields(response, &field, 1, &ignored);
+		(void) cf_xml_fields(response->body, response->body_bytes, &field, 1, &ignored);
 	return region_valid(region) && ours != NULL && strcmp(region, ours) != 0;
 }
 
