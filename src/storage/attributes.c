@@ -19,7 +19,6 @@
 
 static bool folds(const CfAttributeRule *rule);
 static bool has_name(const CfAttributeRule *rule, const char *lines, const CfAttributeLine *line);
-static bool line_fits(const CfAttributeRule *rule, const CfAttributeLine *line);
 static bool charset_holds(CfCharset charset, const char *text, size_t bytes);
 static bool in_set(const char *set, unsigned char c);
 static size_t characters(const char *text, size_t bytes);
@@ -254,8 +253,8 @@ has_name(const CfAttributeRule *rule, const char *lines, const CfAttributeLine *
 	return false;
 }
 
-static bool
-line_fits(const CfAttributeRule *rule, const CfAttributeLine *line)
+bool
+cf_attribute_line_fits(const CfAttributeRule *rule, const CfAttributeLine *line)
 {
 	return rule->held_as != NULL && charset_holds(rule->names, line->name, line->name_bytes) &&
 		charset_holds(rule->values, line->value, line->value_bytes) &&
@@ -352,7 +351,7 @@ keep_lines(const CfAttributeRule *rule, const char *lines, const char *own, CfAr
 
 		if (cf_attributes_ours(line.name, line.name_bytes) || replaced)
 			continue;
-		if (met || cf_attribute_line_reserved(&line) || !line_fits(rule, &line) || has_name(rule, all, &line) || (rule->count_max > 0 && count >= rule->count_max) ||
+		if (met || cf_attribute_line_reserved(&line) || !cf_attribute_line_fits(rule, &line) || has_name(rule, all, &line) || (rule->count_max > 0 && count >= rule->count_max) ||
 			bytes + line.name_bytes + line.value_bytes > (size_t) bytes_max)
 		{
 			if ((*lost_count)++ == 0)
@@ -387,7 +386,7 @@ keep_text(CfKept *kept, const CfAttributeRule *rules, CfAttribute attribute, con
 		return "";
 	line.value = text;
 	line.value_bytes = strlen(text);
-	if (line_fits(rule, &line))
+	if (cf_attribute_line_fits(rule, &line))
 		return text;
 	tell(kept, attribute, 1, &line);
 	return "";

@@ -68,6 +68,9 @@ extern bool cf_attribute_line_next(const char **lines, CfAttributeLine *line);
 /* cf_attribute_line_reserved tells whether drivers write a line of such a name, cf_…, only for cloudflux itself. */
 extern bool cf_attribute_line_reserved(const CfAttributeLine *line);
 
+/* cf_attribute_line_fits tells whether a store that holds lines as the rule says can hold this one. */
+extern bool cf_attribute_line_fits(const CfAttributeRule *rule, const CfAttributeLine *line);
+
 /* cf_attribute_name gives the word by which the option accept_loss and the view know an attribute. */
 extern const char *cf_attribute_name(CfAttribute attribute);
 extern const char *cf_charset_name(CfCharset charset);

@@ -89,7 +89,7 @@ extern CfStep cf_azure_put(CfOp *op, const CfUploadArgs *args, const void *data,
 extern CfStep cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length);
 extern bool cf_azure_put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 extern CfStep cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
-extern bool cf_azure_attributes_check(const CfUploadArgs *args, CfError *err);
+extern bool cf_azure_describe_check(CfOp *op, const CfUploadArgs *args);
 extern bool cf_azure_describe(CfOp *op, const CfUploadArgs *args, const CfDigests *digests);
 extern CfStep cf_azure_look(CfOp *op, const char *key, int phase);
 extern CfStep cf_azure_created(CfOp *op, const CfUploadArgs *args, bool always_settle);

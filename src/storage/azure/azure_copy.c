@@ -102,7 +102,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 {
 	CfAzureState *state = op->state;
 
-	if (!cf_azure_attributes_check(args, &op->err))
+	if (!cf_azure_describe_check(op, args))
 		return cf_remote_error(op);
 	state->block = 0;
 	state->copied_crc = 0;

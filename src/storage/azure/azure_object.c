@@ -131,7 +131,7 @@ cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, co
 	CfDigests	digests = {.known = CF_DIGEST_CRC64NVME};
 	char		crc[CF_REMOTE_CRC_TEXT];
 
-	if (state == NULL || !cf_azure_attributes_check(args, &op->err))
+	if (state == NULL || !cf_azure_describe_check(op, args))
 		return cf_remote_error(op);
 	/* Beside a CRC the service takes no MD5; it computes one itself. */
 	digests.crc64nvme = known != NULL && (known->known & CF_DIGEST_CRC64NVME) != 0 ? known->crc64nvme : cf_crc64nvme(0, data, length);
@@ -242,44 +242,13 @@ cf_azure_ours(const CfOp *op, const char *owner_tag)
 	return strcmp(cf_net_answer(&op->response, "x-ms-meta-" CF_REMOTE_OWNER_TAG), owner_tag) == 0;
 }
 
-/* cf_azure_attributes_check tells beforehand what Azure would refuse after the bytes were sent. */
+/* cf_azure_describe_check tells beforehand what Azure would refuse after the bytes were sent. */
 bool
-cf_azure_attributes_check(const CfUploadArgs *args, CfError *err)
+cf_azure_describe_check(CfOp *op, const CfUploadArgs *args)
 {
-	static const char names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-	static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 +-./:=_";
-	CfRemoteMetadata metadata = {.args = args};
-	const char *lines = args->attributes.tags;
-	CfAttributeLine line;
-	size_t		bytes = 0;
-	int			tags = 0;
-
 	if (cf_azure_tier(args->storage_class == NULL ? "" : args->storage_class) == NULL)
-		return cf_error_set(err, CF_ERR_INPUT, "storage class \"%.60s\" is none of Azure's", args->storage_class);
-	while (cf_remote_metadata_next(&metadata, &line))
-	{
-		size_t		plain = 0;
-
-		bytes += line.name_bytes + line.value_bytes;
-		while (plain < line.value_bytes && line.value[plain] >= 0x20 && line.value[plain] < 0x7f)
-			plain++;
-		if (plain == line.value_bytes && strspn(line.name, names) == line.name_bytes && (line.name[0] < '0' || line.name[0] > '9'))
-			continue;
-		cf_error_set(err, CF_ERR_INPUT, "metadata \"%.*s\" cannot be kept in Azure", (int) (line.name_bytes < 100 ? line.name_bytes : 100), line.name);
-		return cf_error_hint(err, "Names of metadata there are like those of C: letters, digits and \"_\", no digit first. Values are printable "
-							 "ASCII; encode them, for example as base64.");
-	}
-	if (bytes > CF_AZURE_METADATA_MAX - 256)
-		return cf_error_set(err, CF_ERR_INPUT, "object \"%.200s\" has %zu bytes of metadata; Azure keeps %d", args->key, bytes, CF_AZURE_METADATA_MAX - 256);
-	while (cf_attribute_line_next(&lines, &line))
-	{
-		if (++tags <= TAGS_MAX && line.name_bytes <= 128 && line.value_bytes <= 256 && strspn(line.name, legal) >= line.name_bytes &&
-			strspn(line.value, legal) >= line.value_bytes)
-			continue;
-		cf_error_set(err, CF_ERR_INPUT, "the tags of object \"%.200s\" cannot be kept in Azure", args->key);
-		return cf_error_hint(err, "There are %d at most, names up to 128 and values up to 256 characters of A-Z a-z 0-9 space + - . / : = _", TAGS_MAX);
-	}
-	return true;
+		return cf_error_set(&op->err, CF_ERR_INPUT, "storage class \"%.60s\" is none of Azure's", args->storage_class);
+	return cf_remote_metadata_check(op, args) && cf_remote_tags_check(op, args);
 }
 
 /* cf_azure_describe adds what a new blob says of itself: properties, class, metadata, tags. */

@@ -79,7 +79,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (args->size_bytes <= CF_AZURE_PUT_MAX)
 	{
 		cf_remote_buffer_free(op, &state->buffer);
-		if (!cf_azure_attributes_check(args, &op->err))
+		if (!cf_azure_describe_check(op, args))
 			return cf_remote_error(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
 		return cf_remote_done(op);
@@ -91,7 +91,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (op->phase != CF_REMOTE_START)
 		return begin_answer(op, args, upload);
 	cf_remote_buffer_free(op, &state->buffer);
-	if (!cf_azure_attributes_check(args, &op->err))
+	if (!cf_azure_describe_check(op, args))
 		return cf_remote_error(op);
 	if (args->part_bytes < 1 || args->part_bytes > CF_AZURE_BLOCK_MAX ||
 		(args->size_bytes - 1) / args->part_bytes >= CF_AZURE_BLOCKS_MAX)

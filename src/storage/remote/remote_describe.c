@@ -9,8 +9,60 @@
 
 #include "storage/remote/remote_object.h"
 
+static bool unfit(CfOp *op, const CfUploadArgs *args, const char *what, const CfAttributeRule *rule, const CfAttributeLine *line);
 static bool line_known(const char *lines, const CfAttributeLine *line);
 static bool metadata_read(CfOp *op, const char *prefix, char *(*decode) (CfArena *arena, const char *text), const char **lines);
+
+bool
+cf_remote_metadata_check(CfOp *op, const CfUploadArgs *args)
+{
+	const CfAttributeRule *metadata = &cf_attributes_rules(op->place)[CF_ATTRIBUTE_METADATA];
+	CfRemoteMetadata lines = {.args = args};
+	CfAttributeLine line;
+	size_t		bytes = 0;
+
+	while (cf_remote_metadata_next(&lines, &line))
+	{
+		/* There is room apart for what cloudflux notes. */
+		if (!cf_attributes_ours(line.name, line.name_bytes))
+			bytes += line.name_bytes + line.value_bytes;
+		if (!cf_attribute_line_fits(metadata, &line))
+			return unfit(op, args, "metadata", metadata, &line);
+	}
+	if (metadata->bytes_max == 0 || bytes <= (size_t) (metadata->bytes_max - metadata->own_bytes))
+		return true;
+	cf_error_set(&op->err, CF_ERR_INPUT, "metadata of object \"%s\" are too long for place \"%s\"", cf_remote_shown(op, args->key), op->place->name);
+	return cf_error_detail(&op->err, "Names and values have %zu bytes, at most %d can be kept.", bytes, metadata->bytes_max - metadata->own_bytes);
+}
+
+bool
+cf_remote_tags_check(CfOp *op, const CfUploadArgs *args)
+{
+	const CfAttributeRule *tags = &cf_attributes_rules(op->place)[CF_ATTRIBUTE_TAGS];
+	const char *lines = args->attributes.tags;
+	CfAttributeLine line;
+	int			count = 0;
+
+	while (cf_attribute_line_next(&lines, &line))
+	{
+		if (++count > tags->count_max || !cf_attribute_line_fits(tags, &line))
+			return unfit(op, args, "tag", tags, &line);
+	}
+	return true;
+}
+
+/* unfit refuses a line that the store could not hold. */
+static bool
+unfit(CfOp *op, const CfUploadArgs *args, const char *what, const CfAttributeRule *rule, const CfAttributeLine *line)
+{
+	cf_error_set(&op->err, CF_ERR_INPUT, "%s \"%.*s\" of object \"%s\" cannot be kept in place \"%s\"", what,
+				 (int) (line->name_bytes < 100 ? line->name_bytes : 100), line->name, cf_remote_shown(op, args->key), op->place->name);
+	cf_error_hint(&op->err, "Names there are %s; values are %s.", cf_charset_name(rule->names), cf_charset_name(rule->values));
+	if (rule->count_max == 0)
+		return false;
+	return cf_error_detail(&op->err, "There are %d at most, with names up to %d and values up to %d characters.", rule->count_max,
+						   rule->name_max, rule->value_max);
+}
 
 bool
 cf_remote_line_is(const CfAttributeLine *line, const char *name)

@@ -88,6 +88,13 @@ typedef struct CfRemoteMetadata
 
 extern bool cf_remote_metadata_next(CfRemoteMetadata *metadata, CfAttributeLine *line);
 
+/*
+ * These tell before anything is sent whether the store can hold the metadata and the tags of a new object, by the rows that its driver
+ * declares (CfDriver.attributes); false = it cannot, told in op->err.
+ */
+extern bool cf_remote_metadata_check(CfOp *op, const CfUploadArgs *args);
+extern bool cf_remote_tags_check(CfOp *op, const CfUploadArgs *args);
+
 /* cf_remote_properties gives type, cache control, disposition, encoding and language of a new object; "" = unset. */
 #define CF_REMOTE_PROPERTIES 5
 extern void cf_remote_properties(const CfUploadArgs *args, const char *values[CF_REMOTE_PROPERTIES]);

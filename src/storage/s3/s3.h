@@ -229,7 +229,6 @@ extern bool cf_s3_pinned(const CfOp *op, const char *version);
 extern CfStep cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase);
 extern CfStep cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 extern bool cf_s3_writable(CfOp *op);
-extern bool cf_s3_describe_check(CfOp *op, const CfUploadArgs *args);
 extern bool cf_s3_describe(CfOp *op, const CfUploadArgs *args);
 extern bool cf_s3_condition(CfOp *op, const CfS3Head *head);
 extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length, const CfDigests *known);

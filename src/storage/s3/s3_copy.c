@@ -87,7 +87,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 					 source->name);
 		return cf_remote_error(op);
 	}
-	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
+	if (!cf_s3_writable(op) || !cf_remote_metadata_check(op, args))
 		return cf_remote_error(op);
 	if (in_one(op->place, args->size_bytes) && cf_s3_pin_read(source_version, &pin) && pin.etag[0] != '~')
 	{

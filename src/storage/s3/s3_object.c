@@ -18,7 +18,6 @@ static CfStep range_ask(CfOp *op, const char *key, const char *version, int64_t 
 static bool range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1]);
 static CfStep tags_ask(CfOp *op, const char *key, int phase);
 static bool sent(const CfOp *op, const CfObjectStat *stat);
-static bool name_legal(const CfAttributeLine *line);
 static bool describe_metadata(CfOp *op, const CfUploadArgs *args);
 
 const CfRemote cf_s3_remote = {
@@ -112,7 +111,7 @@ cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, C
 {
 	if (op->phase == CF_REMOTE_START)
 	{
-		if (cf_s3_state(op) == NULL || !cf_s3_writable(op) || !cf_s3_describe_check(op, args))
+		if (cf_s3_state(op) == NULL || !cf_s3_writable(op) || !cf_remote_metadata_check(op, args))
 			return cf_remote_error(op);
 		((CfS3State *) op->state)->told.kind = CF_ERR_NONE;
 		if ((int64_t) length > CF_S3_PART_MAX)
@@ -290,39 +289,6 @@ cf_s3_encryption_kept(CfOp *op, const char *key)
 	op->err.retryable = false;
 	cf_error_hint(&op->err, "Remove the object, and the option sse or the credential sse_customer_key.");
 	return false;
-}
-
-/* cf_s3_describe_check looks at what travels with a new object before anything is sent. */
-bool
-cf_s3_describe_check(CfOp *op, const CfUploadArgs *args)
-{
-	CfRemoteMetadata metadata = {.args = args};
-	CfAttributeLine line;
-	size_t		bytes = strlen("cf-owner-tag") + strlen(args->owner_tag);
-
-	while (cf_remote_metadata_next(&metadata, &line))
-	{
-		bytes += line.name_bytes + line.value_bytes;
-		if (line.value_bytes > CF_S3_METADATA_MAX || !name_legal(&line))
-			return cf_error_set(&op->err, CF_ERR_INPUT, "metadata \"%.*s\" cannot be a header of S3",
-								(int) (line.name_bytes < 100 ? line.name_bytes : 100), line.name);
-	}
-	if (bytes <= CF_S3_METADATA_MAX)
-		return true;
-	cf_error_set(&op->err, CF_ERR_INPUT, "metadata of object \"%s\" are too long for place \"%s\"", cf_remote_shown(op, args->key), op->place->name);
-	return cf_error_detail(&op->err, "Names and values have %zu bytes, S3 takes %d.", bytes, CF_S3_METADATA_MAX);
-}
-
-/* name_legal tells whether a name can be part of a header's. */
-static bool
-name_legal(const CfAttributeLine *line)
-{
-	for (size_t i = 0; i < line->name_bytes; i++)
-	{
-		if (line->name[i] <= 0x20 || line->name[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", line->name[i]) != NULL)
-			return false;
-	}
-	return true;
 }
 
 /* cf_s3_describe adds what travels with a new object: type, attributes, metadata, tags, class, encryption. */

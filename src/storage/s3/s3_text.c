@@ -1,6 +1,6 @@
 /*
  * s3_text.c
- *		Texts of S3: lists of names and values, RFC 2047 words, and pins.
+ *		Texts of S3: words of RFC 2047, and pins.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,31 +13,6 @@
 static bool word_plain(const char *text);
 static long word_bytes(const char *word, char *to, const char **after);
 static long quoted_bytes(const char *from, size_t length, char *to);
-
-/* cf_s3_line_next takes the next "name=value\n" off lines; a name that is too long or missing comes as "". */
-bool
-cf_s3_line_next(const char **lines, char name[128], const char **value, size_t *value_bytes)
-{
-	const char *line = *lines;
-	size_t		length;
-	size_t		name_bytes;
-
-	if (line == NULL || *line == '\0')
-		return false;
-	length = strcspn(line, "\n");
-	*lines = line + length + (line[length] == '\n' ? 1 : 0);
-	name_bytes = strcspn(line, "=\n");
-	name[0] = '\0';
-	*value = "";
-	*value_bytes = 0;
-	if (name_bytes == 0 || name_bytes >= 128 || line[name_bytes] != '=')
-		return true;
-	memcpy(name, line, name_bytes);
-	name[name_bytes] = '\0';
-	*value = line + name_bytes + 1;
-	*value_bytes = length - name_bytes - 1;
-	return true;
-}
 
 /* word_plain tells whether a header carries a value as it is. */
 static bool

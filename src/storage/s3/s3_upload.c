@@ -45,7 +45,7 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return begin_parts(op, args, upload);
 	if (op->phase == S3_COPY_CLEARED && !cf_s3_copy_cleared(op, args->key))
 		return CF_STEP_ERROR;
-	if (!cf_s3_writable(op) || !cf_s3_describe_check(op, args))
+	if (!cf_s3_writable(op) || !cf_remote_metadata_check(op, args))
 		return cf_remote_error(op);
 	if (op->phase == CF_REMOTE_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
 		return step;
