@@ -66,7 +66,7 @@ foreach my $named (1, 0)
 {
 	my $id = $s3->begin('refused');
 	$c->sql("INSERT INTO cloudflux.job_uploads (file_id, owner_tag, job_id, place, object_key, in_parts, handle, not_before, begun_at)
-		SELECT file_id, job_id || '-9$named', job_id, 's3', 'refused', true, " . ($named ? "'0 536870912 parts:$id'" : 'NULL') . ", now(), now() - interval '2 hours'
+		SELECT file_id, job_id || '-9$named', job_id, 's3', 'refused', true, " . ($named ? "'copy:$id'" : 'NULL') . ", now(), now() - interval '2 hours'
 		  FROM cloudflux.migration_jobs WHERE job_id = '$job'");
 	$c->sql('CALL cloudflux.run_migrations()');
 	is($c->value('SELECT count(*) FROM cloudflux.job_uploads'), 0, $named ? 'an upload with a name is swept' : 'one without is looked for');

@@ -12,12 +12,13 @@ my %section = (s3 => 'Amazon S3 and compatible stores', gcs => 'Google Cloud Sto
 
 foreach my $driver (sort keys %section)
 {
-	# The driver's verbs stand behind the method of the request, or between its alternatives.
+	# The driver's verbs stand between the parentheses of the calls that make a request; those to services of identity are nobody's permission.
 	my $code = join "\n", map { slurp($_) } glob "$top/src/storage/$driver/*.c";
 	my %sent;
-	foreach my $call ($code =~ /cf_(?:s3|azure)_request\(op, ([^;]*?);/sg, $code =~ /cf_storage_op_request\(op, ([^;]*?)\)/sg)
+	while ($code =~ /\bcf_(?!identity)\w+_request(\((?:[^()]++|(?1))*\))/g)
 	{
-		$sent{$_} = 1 foreach grep { /^(?:[A-Z][a-z]+(?:[A-Z][a-z]+|URL|V2)+|storage\.\w+\.\w+)$/ && !/^(?:GetToken|AssumeRole\w*)$/ } $call =~ /"([\w.]+)"/g;
+		my $call = $1;
+		$sent{$_} = 1 foreach grep { /^(?:[A-Z][a-z]+(?:[A-Z][a-z]+|URL|V2)+|storage\.\w+\.\w+)$/ } $call =~ /"([\w.]+)"/g;
 	}
 	my ($text) = $page =~ /^## \Q$section{$driver}\E\n(.*?)^## /ms;
 	my ($table) = $text =~ /^(\| request \|.*?)\n\n/ms;
