@@ -275,15 +275,16 @@ static bool
 attributes_fill(CfOp *op, CfObjectStat *stat)
 {
 	char		prefix[32];
+	char	   *encoding;
 	char	   *chunked;
 
 	snprintf(prefix, sizeof(prefix), "%smeta-", cf_s3_store(cf_remote_asked(op))->dialect->header);
 	if (!cf_remote_properties_read(op, prefix, cf_s3_word_decode, stat))
 		return false;
 	/* Some stores keep how an upload was framed as if it were a property of the bytes. */
-	if ((chunked = strstr(stat->attributes.content_encoding, "aws-chunked")) != NULL)
+	encoding = (char *) stat->attributes.content_encoding;	/* a copy in the arena */
+	if ((chunked = strstr(encoding, "aws-chunked")) != NULL)
 	{
-		char	   *encoding = (char *) stat->attributes.content_encoding;
 		char	   *rest = chunked + strlen("aws-chunked");
 
 		rest += strspn(rest, ", ");

@@ -112,7 +112,7 @@ SELECT count(cloudflux.cancel_migration(job_id)) FROM cloudflux.migration_jobs W
 SELECT cloudflux.migrate('many1', 'archive', dest_key => 'other') IS NOT NULL;
 DELETE FROM cloudflux.data_objects WHERE file_id = 'many2';
 INSERT INTO cloudflux.data_objects (file_id, place, object_key, size_bytes, version) VALUES ('taker', 'archive', 'many/3', 1, '2:2:2');
-SELECT outcome($$SELECT count(cloudflux.retry_migration(job_id)) FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' AND status = 'cancelled'$$);
+SELECT outcome($$SELECT count(cloudflux.retry_migration(job_id)) FROM (SELECT job_id FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' AND status = 'cancelled' ORDER BY file_id) j$$);
 SELECT phase, regexp_replace(problem, '[0-9A-Z]{26}', 'ID') AS problem, count(*) FROM cloudflux.retry_migrations(
 	ARRAY(SELECT job_id FROM cloudflux.migration_jobs WHERE file_id LIKE 'many%' AND status = 'cancelled') || '{nobody}'::text[]) GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(*) FROM cloudflux.job_queue;
