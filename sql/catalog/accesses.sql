@@ -85,8 +85,8 @@ BEGIN
 		  FROM old_accesses o
 		 GROUP BY 1, 2;
 	END IF;
-	IF TG_OP = 'INSERT' THEN
-		-- A row that was recorded in another transaction comes from a restore: its delta is in the dump.
+	IF TG_OP IN ('INSERT', 'UPDATE') THEN
+		-- A row that is inserted, but was recorded in another transaction, comes from a restore: its delta is in the dump.
 		INSERT INTO cloudflux.access_deltas
 			   (file_id, day, reads, writes, deletes, bytes, full_reads, latency_sum, latency_count, last_at)
 		SELECT n.file_id, (n.accessed_at AT TIME ZONE 'UTC')::date,
@@ -97,19 +97,7 @@ BEGIN
 			   count(*) FILTER (WHERE n.access_type = 'read' AND n.bytes IS NULL),
 			   COALESCE(sum(n.latency_ms), 0), count(n.latency_ms), max(n.accessed_at)
 		  FROM new_accesses n
-		 WHERE n.recorded_at = transaction_timestamp()
-		 GROUP BY 1, 2;
-	ELSIF TG_OP = 'UPDATE' THEN
-		INSERT INTO cloudflux.access_deltas
-			   (file_id, day, reads, writes, deletes, bytes, full_reads, latency_sum, latency_count, last_at)
-		SELECT n.file_id, (n.accessed_at AT TIME ZONE 'UTC')::date,
-			   count(*) FILTER (WHERE n.access_type = 'read'),
-			   count(*) FILTER (WHERE n.access_type = 'write'),
-			   count(*) FILTER (WHERE n.access_type = 'delete'),
-			   LEAST(COALESCE(sum(n.bytes) FILTER (WHERE n.access_type = 'read'), 0), max_bytes)::bigint,
-			   count(*) FILTER (WHERE n.access_type = 'read' AND n.bytes IS NULL),
-			   COALESCE(sum(n.latency_ms), 0), count(n.latency_ms), max(n.accessed_at)
-		  FROM new_accesses n
+		 WHERE TG_OP = 'UPDATE' OR n.recorded_at = transaction_timestamp()
 		 GROUP BY 1, 2;
 	END IF;
 	RETURN NULL;
