@@ -197,17 +197,17 @@ sub cycle
 	$self->top_up;
 	if (defined $end->{point})
 	{
-		$self->arm("$end->{point}:" . ($way ? 1 : $end->{at}) . ':kill');
-		my @all = $self->processes;
+		$c->arm("$end->{point}:" . ($way ? 1 : $end->{at}) . ':kill');
+		my @all = $c->processes;
 		$self->steer($way) if $way;
-		push @all, $self->processes;
-		$reached = $self->gone(($end->{at} > 1 ? 4 : 10) * $self->slowness, @all);
+		push @all, $c->processes;
+		$reached = $c->gone(($end->{at} > 1 ? 4 : 10) * $self->slowness, @all);
 		$self->{ends}{ $reached ? 'at a point' : 'missed a point' }++;
 		if ($reached)
 		{
 			like($c->log_since($log), qr/(cloudflux mover|server process).* was terminated by signal 9/, "a process died at $end->{point}")
 			  unless $self->{reached}{ $end->{point} }++;
-			$self->buried;
+			$c->buried;
 		}
 		else { $c->kill9 }
 		return $reached;
@@ -216,61 +216,28 @@ sub cycle
 	my $import = rand() < 0.5 ? $c->session : undef;
 	$import->send(join "\n;\n", map { "CALL cloudflux.import_inventory($_)" } $self->importable) if $import;
 	sleep $end->{after};
-	my @all = $self->processes;
+	my @all = $c->processes;
 	$self->{ends}{ $end->{kind} }++;
 	if ($end->{kind} eq 'postmaster')
 	{
 		kill 'KILL', $all[0];
-		ok($self->gone(10, @all), 'children follow their postmaster') or $c->kill9;
-		$self->buried;
+		ok($c->gone(10, @all), 'children follow their postmaster') or $c->kill9;
+		$c->buried;
 	}
 	elsif ($end->{kind} eq 'mover' && (my @movers = $self->movers))
 	{
 		kill 'KILL', $movers[ rand @movers ];
-		ok($self->gone(20, @all), 'the server ends after the death of a mover') or $c->kill9;
-		$self->buried;
+		ok($c->gone(20, @all), 'the server ends after the death of a mover') or $c->kill9;
+		$c->buried;
 	}
 	else { $c->kill9 }
 	return 1;
 }
 
-# arm changes the configuration file that the next start writes anew.
-sub arm
-{
-	my ($self, $fault) = @_;
-	my $c = $self->{c};
-	open my $out, '>>', $c->data . '/cloudflux.conf' or die $!;
-	print $out "cloudflux.fault = '$fault'\n";
-	close $out;
-	kill 'HUP', $c->postmaster_pid;
-}
-
-sub processes { my ($self) = @_; my $pid = $self->{c}->postmaster_pid // return (); return ($pid, $self->{c}->_children($pid)) }
-
 sub movers
 {
 	my ($self) = @_;
-	return grep { ($self->{c}->_slurp("/proc/$_/cmdline") // '') =~ /cloudflux mover/ } $self->processes;
-}
-
-# gone waits for the end of processes; a zombie that nobody reaps has ended.
-sub gone
-{
-	my ($self, $seconds, @pids) = @_;
-	my $until = time + $seconds;
-	while (grep { -d "/proc/$_" && $self->{c}->_slurp("/proc/$_/stat") =~ /^\d+ \(.*\) [^ZX]/ } @pids)
-	{
-		return 0 if time > $until;
-		sleep 0.02;
-	}
-	return 1;
-}
-
-# buried removes what a dead postmaster left; where orphans are reaped late it would count as running.
-sub buried
-{
-	my ($self) = @_;
-	unlink $self->{c}->data . '/postmaster.pid', glob($self->{c}->socket . '/.s.PGSQL.*.lock');
+	return grep { ($self->{c}->_slurp("/proc/$_/cmdline") // '') =~ /cloudflux mover/ } $self->{c}->processes;
 }
 
 # top_up sends objects that rest to the other place, so that there is always work.

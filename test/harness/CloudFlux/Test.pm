@@ -14,6 +14,7 @@
 #	$s->send('SELECT pg_sleep(9)'); … $s->finish;	# send does not wait; finish gives what send's statement said
 #	$s->pid; $s->quit;				# backend pid; end it
 #	$c->kill9; $c->start;				# SIGKILL postmaster and all children, wait until they are gone; recover
+#	$c->falls('POINT:1:kill', sub { … }, 'title');	# a fault kills a process, and the server with it (restart_after_crash off); $c->start
 #	$c->stop('immediate'); $c->restart; $c->set('work_mem' => '8MB');	# set: ALTER SYSTEM + reload
 #	my $s = $c->standby('standby');			# a streaming replica of it, started; $s->sql('SELECT pg_promote()')
 #	$c->psql(sql, user =>, db =>)			# (exit code, stdout, stderr) and never dies
@@ -205,16 +206,57 @@ sub kill9
 	my ($self) = @_;
 	my $postmaster = $self->postmaster_pid or die 'not running';
 	kill 'STOP', $postmaster;
-	my @children = $self->_children($postmaster);
-	kill 'KILL', $postmaster, @children;
-	my $until = time + 30;
-	while (grep { -d "/proc/$_" && $self->_slurp("/proc/$_/stat") !~ /^\d+ \(.*\) Z/ } $postmaster, @children)
+	my @all = $self->processes;
+	kill 'KILL', @all;
+	die 'server processes survive SIGKILL' unless $self->gone(30, @all);
+	$self->buried if -d "/proc/$postmaster";
+}
+
+# arm puts a fault in force until the next start, which writes that file anew; what ALTER SYSTEM sets would outlast the server's fall.
+sub arm
+{
+	my ($self, $fault) = @_;
+	open my $out, '>>', $self->data . '/cloudflux.conf' or die $!;
+	print $out "cloudflux.fault = '$fault'\n";
+	close $out;
+	kill 'HUP', $self->postmaster_pid;
+}
+
+# falls is a test: with a fault that kills one of its processes, the server does not outlive what is done to it.
+sub falls
+{
+	my ($self, $fault, $do, $title) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$self->arm($fault);
+	$self->poll("SELECT current_setting('cloudflux.fault') <> ''", 10);
+	my @all = $self->processes;
+	$do->();
+	my $good = $self->gone(60, @all);
+	$self->buried if $good;
+	return Test::More::ok($good, $title);
+}
+
+sub processes { my ($self) = @_; my $pid = $self->postmaster_pid // return (); return ($pid, $self->_children($pid)) }
+
+# gone waits for the end of processes; a zombie that nobody reaps has ended.
+sub gone
+{
+	my ($self, $seconds, @pids) = @_;
+	my $until = time + $seconds;
+	while (grep { -d "/proc/$_" && $self->_slurp("/proc/$_/stat") =~ /^\d+ \(.*\) [^ZX]/ } @pids)
 	{
-		die 'server processes survive SIGKILL' if time > $until;
+		return 0 if time > $until;
 		sleep 0.02;
 	}
-	# Where orphans are reaped late (a container's init) the postmaster is a zombie for a while, and its lock files would count.
-	unlink $self->data . '/postmaster.pid', glob($self->socket . '/.s.PGSQL.*.lock') if -d "/proc/$postmaster";
+	return 1;
+}
+
+# buried removes what a dead postmaster left: where orphans are reaped late (a container's init) it is a zombie for a while, and its lock
+# files would count.
+sub buried
+{
+	my ($self) = @_;
+	unlink $self->data . '/postmaster.pid', glob($self->socket . '/.s.PGSQL.*.lock');
 }
 
 sub _children

@@ -52,16 +52,8 @@ is_deeply([ $s3->uploads ], \@strangers, 'and touch nothing else');
 foreach my $point (qw(remote_upload_noted remote_upload_begun remote_handle_recorded))
 {
 	my $stranger = "$point " . $s3->begin($point, 'x' x 100);
-	# In force until the next start, which writes its configuration anew.
-	open my $conf, '>>', $c->data . '/cloudflux.conf' or die $!;
-	print $conf "cloudflux.fault = '$point:1:kill'\n";
-	close $conf;
-	kill 'HUP', $c->postmaster_pid;
-	$c->poll("SELECT current_setting('cloudflux.fault') <> ''", 10);
-	my @all = ($c->postmaster_pid, $c->_children($c->postmaster_pid));
-	my $job = submit($point);
-	await { !grep { -d "/proc/$_" && $c->_slurp("/proc/$_/stat") =~ /^\d+ \(.*\) [^ZX]/ } @all } 60, "$point: a mover dies, and the server with it";
-	unlink $c->data . '/postmaster.pid', glob($c->socket . '/.s.PGSQL.*.lock');
+	my $job;
+	$c->falls("$point:1:kill", sub { $job = submit($point) }, "$point: a mover dies, and the server with it");
 	is(scalar(grep { /^$point / } $s3->uploads), $point eq 'remote_upload_noted' ? 1 : 2, "$point: what it had begun is at the store");
 	$c->start;
 	ok(ends($job, 'completed'), "$point: the job is completed all the same") or diag(trouble());
