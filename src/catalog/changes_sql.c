@@ -20,7 +20,6 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -29,6 +28,7 @@
 #include "catalog/changes_sql.h"
 #include "core/core.h"
 #include "core/spi_sql.h"
+#include "core/transition_sql.h"
 
 /* Columns whose change somebody must hear of, and as what; the first kind that applies names the event. */
 static const struct
@@ -147,25 +147,6 @@ answer_as_owner(FunctionCallInfo fcinfo, const char *name, Answer answer)
 	return PointerGetDatum(NULL);
 }
 
-/* open_table makes a slot over a transition table and goes to its start. */
-static TupleTableSlot *
-open_table(Tuplestorestate *table, Relation rel)
-{
-	tuplestore_select_read_pointer(table, 0);
-	tuplestore_rescan(table);
-	return MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
-}
-
-static int
-attnum_of(Relation rel, const char *column)
-{
-	int			attnum = SPI_fnumber(RelationGetDescr(rel), column);
-
-	if (attnum <= 0)
-		elog(ERROR, "table \"%s\" has no column \"%s\"", RelationGetRelationName(rel), column);
-	return attnum;
-}
-
 /* settle_claims turns addresses that the inserted objects had claimed beforehand into primary ones. */
 static void
 settle_claims(void)
@@ -191,9 +172,9 @@ static void
 answer_insert(TriggerData *trigger)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	int			recorded_at = attnum_of(trigger->tg_relation, "recorded_at");
-	int			place = attnum_of(trigger->tg_relation, "place");
-	TupleTableSlot *slot = open_table(trigger->tg_newtable, trigger->tg_relation);
+	int			recorded_at = cf_transition_attnum(trigger->tg_relation, "recorded_at");
+	int			place = cf_transition_attnum(trigger->tg_relation, "place");
+	TupleTableSlot *slot = cf_transition_open(trigger->tg_newtable, trigger->tg_relation);
 	uint64		count = 0;
 	uint64		placed = 0;
 
@@ -217,34 +198,19 @@ answer_insert(TriggerData *trigger)
 	cf_spi_run(count > CF_EVENTS_EACH_MAX ? &emit_created_bulk : &emit_created, NULL, NULL);
 }
 
-/* same tells whether a column has the same value in both rows. */
-static bool
-same(TupleTableSlot *old, TupleTableSlot *new, int attnum)
-{
-	Form_pg_attribute attr = TupleDescAttr(new->tts_tupleDescriptor, attnum - 1);
-	bool		old_null;
-	bool		new_null;
-	Datum		old_value = slot_getattr(old, attnum, &old_null);
-	Datum		new_value = slot_getattr(new, attnum, &new_null);
-
-	if (old_null || new_null)
-		return old_null == new_null;
-	return datum_image_eq(old_value, new_value, attr->attbyval, attr->attlen);
-}
-
 /* answer_update looks at each row before and after, and passes on those that somebody must hear of. */
 static void
 answer_update(TriggerData *trigger)
 {
 	Relation	rel = trigger->tg_relation;
-	TupleTableSlot *old = open_table(trigger->tg_oldtable, rel);
-	TupleTableSlot *new = open_table(trigger->tg_newtable, rel);
+	TupleTableSlot *old = cf_transition_open(trigger->tg_oldtable, rel);
+	TupleTableSlot *new = cf_transition_open(trigger->tg_newtable, rel);
 	CfChanges  *changes = cf_changes_begin(rel);
 	int			watched_attnums[lengthof(watched)];
 	int			i;
 
 	for (i = 0; i < (int) lengthof(watched); i++)
-		watched_attnums[i] = attnum_of(rel, watched[i].column);
+		watched_attnums[i] = cf_transition_attnum(rel, watched[i].column);
 
 	while (tuplestore_gettupleslot(trigger->tg_newtable, true, false, new) &&
 		   tuplestore_gettupleslot(trigger->tg_oldtable, true, false, old))
@@ -257,7 +223,7 @@ answer_update(TriggerData *trigger)
 		{
 			bool		vanished;
 
-			if (same(old, new, watched_attnums[i]))
+			if (cf_transition_same(old, new, watched_attnums[i]))
 				continue;
 			moved |= i == 1 || i == 2;
 			rewritten |= i == 5 || i == 6;
@@ -292,7 +258,7 @@ answer_update(TriggerData *trigger)
 static void
 answer_delete(TriggerData *trigger)
 {
-	TupleTableSlot *old = open_table(trigger->tg_oldtable, trigger->tg_relation);
+	TupleTableSlot *old = cf_transition_open(trigger->tg_oldtable, trigger->tg_relation);
 	CfChanges  *changes = cf_changes_begin(trigger->tg_relation);
 
 	while (tuplestore_gettupleslot(trigger->tg_oldtable, true, false, old))

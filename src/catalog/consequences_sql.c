@@ -18,6 +18,7 @@
 #include "catalog/changes_sql.h"
 #include "core/jsonb_sql.h"
 #include "core/spi_sql.h"
+#include "core/transition_sql.h"
 
 /* The columns of data_objects that a chunk is read from. */
 static const struct
@@ -145,11 +146,7 @@ cf_changes_begin(Relation rel)
 	CfChanges  *changes = palloc(sizeof(CfChanges));
 
 	for (int i = 0; i < CF_CHANGE_WHAT; i++)
-	{
-		changes->attnums[i] = SPI_fnumber(RelationGetDescr(rel), fields[i].column);
-		if (changes->attnums[i] <= 0)
-			elog(ERROR, "table \"%s\" has no column \"%s\"", RelationGetRelationName(rel), fields[i].column);
-	}
+		changes->attnums[i] = cf_transition_attnum(rel, fields[i].column);
 	changes->count = 0;
 	changes->bulk = changes->moved = changes->rewritten = false;
 	changes->context = AllocSetContextCreate(CurrentMemoryContext, "cloudflux changes", ALLOCSET_DEFAULT_SIZES);

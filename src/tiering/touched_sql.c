@@ -21,6 +21,7 @@
 
 #include "core/core.h"
 #include "core/spi_sql.h"
+#include "core/transition_sql.h"
 
 #define CHUNK_ROWS 1000
 
@@ -53,20 +54,6 @@ static CfSpiPlan enqueue = {
 PG_FUNCTION_INFO_V1(cloudflux_queue_changed_objects);
 
 static bool
-differs(TupleTableSlot *old, TupleTableSlot *new, int attnum)
-{
-	Form_pg_attribute attr = TupleDescAttr(new->tts_tupleDescriptor, attnum - 1);
-	bool		old_null;
-	bool		new_null;
-	Datum		old_value = slot_getattr(old, attnum, &old_null);
-	Datum		new_value = slot_getattr(new, attnum, &new_null);
-
-	if (old_null || new_null)
-		return old_null != new_null;
-	return !datum_image_eq(old_value, new_value, attr->attbyval, attr->attlen);
-}
-
-static bool
 is_null(TupleTableSlot *slot, int attnum)
 {
 	bool		isnull;
@@ -80,10 +67,10 @@ static bool
 matters(TupleTableSlot *old, TupleTableSlot *new, const int *attnums)
 {
 	for (int i = FILE_ID; i <= LAST_ACCESSED; i++)
-		if (differs(old, new, attnums[i]))
+		if (!cf_transition_same(old, new, attnums[i]))
 			return true;
 	if ((is_null(old, attnums[COUNTED_ON]) || is_null(new, attnums[COUNTED_ON])) &&
-		(differs(old, new, attnums[COUNT_30D]) || differs(old, new, attnums[COUNT_90D])))
+		(!cf_transition_same(old, new, attnums[COUNT_30D]) || !cf_transition_same(old, new, attnums[COUNT_90D])))
 		return true;
 	return is_null(old, attnums[VANISHED_AT]) != is_null(new, attnums[VANISHED_AT]);
 }
@@ -121,36 +108,24 @@ add(Touched *touched, TupleTableSlot *slot, int attnum, bool gone)
 	MemoryContextSwitchTo(caller);
 }
 
-static TupleTableSlot *
-open_table(Tuplestorestate *table, Relation rel)
-{
-	tuplestore_select_read_pointer(table, 0);
-	tuplestore_rescan(table);
-	return MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
-}
-
 /* queue_changes looks at each row before and after. An object that got another name is gone under the one that it had. */
 static void
 queue_changes(TriggerData *trigger, Touched *touched)
 {
 	Relation	rel = trigger->tg_relation;
-	TupleTableSlot *old = open_table(trigger->tg_oldtable, rel);
-	TupleTableSlot *new = open_table(trigger->tg_newtable, rel);
+	TupleTableSlot *old = cf_transition_open(trigger->tg_oldtable, rel);
+	TupleTableSlot *new = cf_transition_open(trigger->tg_newtable, rel);
 	int			attnums[COLUMNS];
 
 	for (int i = 0; i < COLUMNS; i++)
-	{
-		attnums[i] = SPI_fnumber(RelationGetDescr(rel), column_names[i]);
-		if (attnums[i] <= 0)
-			elog(ERROR, "table \"%s\" has no column \"%s\"", RelationGetRelationName(rel), column_names[i]);
-	}
+		attnums[i] = cf_transition_attnum(rel, column_names[i]);
 	while (tuplestore_gettupleslot(trigger->tg_newtable, true, false, new) &&
 		   tuplestore_gettupleslot(trigger->tg_oldtable, true, false, old))
 	{
 		if (!matters(old, new, attnums))
 			continue;
 		add(touched, new, attnums[FILE_ID], !is_null(new, attnums[VANISHED_AT]));
-		if (differs(old, new, attnums[FILE_ID]))
+		if (!cf_transition_same(old, new, attnums[FILE_ID]))
 			add(touched, old, attnums[FILE_ID], true);
 	}
 	flush(touched);
