@@ -5,8 +5,8 @@
  * It is C because it runs per row: a statement may submit a hundred thousand jobs, and what PL/pgSQL asked for each of them (which class a
  * tier is, who may use the place, what its prices are) took 0.1 ms and more of every job. What is the same for many rows is looked up once
  * and kept in fn_extra, which lives as long as the statement: a destination for each wish (place or cloud, and tier), the terms of a
- * move for each pair of places. It is forgotten when this session writes something in mid-statement, as a function in its
- * SELECT may; what others commit meanwhile is not noticed, as in any statement. Rights are not kept here: destination_sql.c notices their loss.
+ * move for each pair of places. It is forgotten when this session writes something or becomes another role in mid-statement, as a function
+ * in its SELECT may do; what others commit meanwhile is not noticed, as in any statement. Rights are not kept here: destination_sql.c notices their loss.
  * What is left for each row is its object and its price, found by key.
  *
  * All lookups run with the rights of who submits, and every name and operator in them is qualified.
@@ -87,10 +87,10 @@ typedef struct Terms
 /* What one statement has learnt, and until when it holds. */
 typedef struct Lore
 {
-	MemoryContext kept;			/* as long as the statement */
 	MemoryContext context;		/* of what is forgotten */
 	int			attnums[COLUMNS];
-	char	   *user;
+	Oid			role;
+	char	   *user;			/* its name */
 	CommandId	command;
 	SubTransactionId subtransaction;
 	Destination *destinations;
@@ -253,9 +253,7 @@ lore_of(FunctionCallInfo fcinfo, TupleDesc desc)
 		MemoryContext kept = fcinfo->flinfo->fn_mcxt;
 
 		lore = MemoryContextAllocZero(kept, sizeof(Lore));
-		lore->kept = kept;
 		lore->context = AllocSetContextCreate(kept, "cloudflux submission", ALLOCSET_SMALL_SIZES);
-		lore->user = MemoryContextStrdup(kept, GetUserNameFromId(GetUserId(), false));
 		for (int i = 0; i < COLUMNS; i++)
 		{
 			lore->attnums[i] = SPI_fnumber(desc, column_names[i]);
@@ -265,9 +263,11 @@ lore_of(FunctionCallInfo fcinfo, TupleDesc desc)
 		}
 		fcinfo->flinfo->fn_extra = lore;
 	}
-	if (lore->command != GetCurrentCommandId(false) || lore->subtransaction != GetCurrentSubTransactionId())
+	if (lore->command != GetCurrentCommandId(false) || lore->subtransaction != GetCurrentSubTransactionId() || lore->role != GetUserId())
 	{
 		MemoryContextReset(lore->context);
+		lore->role = GetUserId();
+		lore->user = MemoryContextStrdup(lore->context, GetUserNameFromId(lore->role, false));
 		lore->destinations = NULL;
 		lore->terms = NULL;
 		lore->command = GetCurrentCommandId(false);
