@@ -337,7 +337,10 @@ judged(CfCall *call, const struct sockaddr *address)
 	return false;
 }
 
-/* on_open_socket judges the address, reserves a descriptor, and opens the socket. */
+/*
+ * on_open_socket judges the address, reserves a descriptor, and opens the socket. A host may have several addresses: that the guard refused
+ * one of them is no answer where another one was let pass.
+ */
 static curl_socket_t
 on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -346,8 +349,16 @@ on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 	int			fd;
 
 	(void) purpose;
-	if (!is_proxied(call) && !judged(call, &address->addr))
-		return CURL_SOCKET_BAD;
+	if (!is_proxied(call))
+	{
+		bool		passes = judged(call, &address->addr);
+
+		call->passed |= passes;
+		if (call->passed)
+			call->denied = NULL;
+		if (!passes)
+			return CURL_SOCKET_BAD;
+	}
 	if (net->options.descriptor != NULL && !net->options.descriptor(net->options.ctx, true))
 	{
 		call->no_descriptor = true;
@@ -568,7 +579,7 @@ clear(CfCall *call, int64_t now_us)
 {
 	call->complaint[0] = '\0';
 	call->denied = NULL;
-	call->no_descriptor = call->stalled = call->too_long = call->too_many_headers = call->out_of_memory = false;
+	call->passed = call->no_descriptor = call->stalled = call->too_long = call->too_many_headers = call->out_of_memory = false;
 	call->in_body = call->paused = call->ended = false;
 	call->code = CURLE_OK;
 	call->requests = 0;

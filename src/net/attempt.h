@@ -54,7 +54,8 @@ typedef struct CfCall
 	CURL	   *easy;
 	struct curl_slist *headers;
 	char		complaint[CURL_ERROR_SIZE];
-	const char *denied;			/* what the guard said of the last address */
+	bool		passed;			/* the guard let an address of the host pass */
+	const char *denied;			/* what it said of the last address */
 	char		denied_address[64];
 	bool		no_descriptor;
 	bool		stalled;

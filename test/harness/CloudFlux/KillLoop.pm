@@ -193,6 +193,7 @@ sub cycle
 	my $reached = 1;
 	$c->start;
 	my $log = $c->log_size;
+	$self->throttle(0);
 	my $way = defined $end->{point} ? way($end->{point}) : '';
 	$self->top_up;
 	if (defined $end->{point})
@@ -281,10 +282,10 @@ sub steer
 	}
 	if ($way eq 'cancel')
 	{
-		$c->psql("ALTER SERVER a OPTIONS (ADD bandwidth_limit '2000000')", @quiet);
+		$self->throttle(1);
 		$c->psql($submit->('delete_source => true'), @quiet);
 		$c->poll("SELECT count(*) > 0 FROM cloudflux.migration_progress WHERE phase = 'copying' AND priority = 10 AND bytes_done > 0", 10);
-		$c->psql('ALTER SERVER a OPTIONS (DROP bandwidth_limit)', @quiet);
+		$self->throttle(0);
 		$c->psql("SELECT cloudflux.cancel_migration(job_id) FROM cloudflux.job_queue WHERE priority = 10 AND phase IN ('pending', 'copying')", @quiet);
 		return;
 	}
@@ -293,11 +294,22 @@ sub steer
 	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'", @quiet);
 }
 
+# throttle slows place a down or lets it go. It is durable where commits are not: a limit that outlived its cycle would strand the jobs.
+sub throttle
+{
+	my ($self, $slow) = @_;
+	my $sql = sprintf q{ALTER SERVER a OPTIONS (%s)}, $slow ? q{ADD bandwidth_limit '2000000'} : 'DROP bandwidth_limit';
+	my $has = $slow ? 'NOT' : '';
+	$self->{c}->psql(qq{SET synchronous_commit = on; DO \$\$ BEGIN
+		IF $has EXISTS (SELECT FROM pg_foreign_server WHERE srvname = 'a' AND srvoptions::text LIKE '%bandwidth_limit%') THEN $sql; END IF; END \$\$}, timeout => 20);
+}
+
 # settle lets the movers finish, without faults; it is a test that they do.
 sub settle
 {
 	my ($self) = @_;
 	my $c = $self->{c};
+	$self->throttle(0);
 	# What waits in its grace period is rolled back: nothing has to wait for an hour.
 	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'");
 	my $good = $c->poll('SELECT count(*) = 0 FROM cloudflux.job_queue', $self->patience);

@@ -26,7 +26,7 @@ sub openssl
 	die "openssl @_: $err" unless $good;
 }
 
-# authority makes one; certificate makes a certificate of it, for so many days.
+# authority makes one; certificate makes a certificate of it, for so many days: 0 has expired a second later.
 sub authority
 {
 	my ($name) = @_;
@@ -43,7 +43,7 @@ sub certificate
 
 authority($_) foreach qw(ours theirs);
 certificate('server', 'ours', 2);
-certificate('expired', 'ours', -1);
+certificate('expired', 'ours', 0);
 certificate('client', 'theirs', 2);
 # Files that the server reads are its own.
 my %file = map { my $f = $_; open my $in, '<', "$dir/$f" or die $!; local $/; ($f => $c->write($f, scalar <$in>)) } map { ("$_.pem", "$_.key") } qw(ours theirs client);
