@@ -192,6 +192,19 @@ say_aborted(CfRound *round, const CfJob *job, const char *tag)
 }
 
 /*
+ * abort_begun removes what was begun under a tag of a job whose object has not arrived. Of an upload in parts a driver removes what is no
+ * object yet: whether its commit was heard before the job was given up, nobody may know. So what carries the tag is looked for once more.
+ */
+static bool
+abort_begun(CfRound *round, CfJob *job, const char *key, const char *tag, const char *handle, int64 begun_us, bool keep_object, CfError *err)
+{
+	bool		in_parts = begun_us != 0 && handle[0] != '\0';
+
+	return cf_round_abort_upload(round, job->dest, key, tag, handle, begun_us, keep_object, err) &&
+		(!in_parts || keep_object || cf_round_abort_upload(round, job->dest, key, tag, "", 0, false, err));
+}
+
+/*
  * cf_round_abort_left removes what movers before this one have begun for a job; false = not all of it: err, to be tried again. Nothing
  * may be begun before, or what they left would be met as a stranger's. Where the source is gone, an object of theirs stays.
  */
@@ -210,7 +223,7 @@ cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 	{
 		CfLeftUpload *left = &job->unfinished[job->unfinished_count - 1];
 
-		if (!cf_round_abort_upload(round, job->dest, left->key, left->owner_tag, left->handle, left->begun_us, last_copy, err))
+		if (!abort_begun(round, job, left->key, left->owner_tag, left->handle, left->begun_us, last_copy, err))
 		{
 			err->retryable = true;
 			return false;
@@ -224,8 +237,7 @@ cf_round_abort_left(CfRound *round, CfJob *job, CfError *err)
 bool
 cf_round_abort_own(CfRound *round, CfJob *job, CfError *err)
 {
-	if (!cf_round_abort_upload(round, job->dest, job->dest_key, job->upload_tag, job->upload_handle, job->begun_us,
-							   cf_job_in_place(job), err))
+	if (!abort_begun(round, job, job->dest_key, job->upload_tag, job->upload_handle, job->begun_us, cf_job_in_place(job), err))
 		return false;
 	if (job->begun_us != 0)
 		say_aborted(round, job, job->upload_tag);
