@@ -97,8 +97,8 @@ def check_hold(bucket, found, verb, now):
                       f"policy or object retention and cannot be {verb}.")
 
 
-def check_digests(data, fields):
-    for name, label, compute in (("crc32c", "CRC32C", digest.crc32c_b64), ("md5Hash", "MD5 hash", digest.md5_b64)):
+def check_digests(data, fields, crc32c=None):
+    for name, label, compute in (("crc32c", "CRC32C", lambda data: crc32c or digest.crc32c_b64(data)), ("md5Hash", "MD5 hash", digest.md5_b64)):
         given = fields.get(name)
         if given is not None and given != compute(data):
             raise Failure(400, "invalid", f"Provided {label} \"{given}\" doesn't match calculated {label} \"{compute(data)}\".")

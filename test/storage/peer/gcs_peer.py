@@ -197,20 +197,21 @@ class Dialect:
         return self.create(self.bucket(bucket), key, data, {"metadata": options.get("metadata", {}),
                            **{k: v for k, v in options.items() if k in ("storageClass", "contentType", "contentEncoding")}})
 
-    def create(self, bucket, key, data, fields, components=0):
-        """Makes a new generation. The caller has judged the preconditions."""
+    def create(self, bucket, key, data, fields, components=0, crc32c=None):
+        """Makes a new generation. The caller has judged the preconditions, and may know the digest."""
         check_name(key)
         old = bucket.get(key)
         if old:
             check_hold(bucket, old, "overwritten", self.clock.now())
-        check_digests(data, fields)
+        crc32c = crc32c or digest.crc32c_b64(data)
+        check_digests(data, fields, crc32c)
         now = self.clock.now()
         new = Version(key, data, int(now * 1e6) // 1000 * 1000 + self.store.next() % 1000, now)
         newest = bucket.keys.get(key, [])
         if newest and newest[-1].version >= new.version:
             new.version = newest[-1].version + 1
         new.metageneration, new.updated, new.class_since, new.components = 1, now, now, components
-        new.crc32c, new.md5 = digest.crc32c_b64(data), "" if components else digest.md5_b64(data)
+        new.crc32c, new.md5 = crc32c, "" if components else digest.md5_b64(data)
         new.storage_class = fields.get("storageClass", bucket.options.get("class", "STANDARD"))
         for name, slot in {**TEXTS, **FLAGS}.items():
             setattr(new, slot, fields.get(name, "" if name in TEXTS else False))
@@ -396,14 +397,16 @@ class Dialect:
                 raise not_found(name, source["name"])
             wanted = source.get("objectPreconditions", {}).get("ifGenerationMatch")
             condition(wanted is None or int(wanted) == found.version)
-            pieces.append(found.data)
+            pieces.append(found)
             components += found.components or 1
             classes.add(found.storage_class)
         fields = body.get("destination", {})
         parse_object(json.dumps(fields).encode())
         if len(classes) > 1:
             raise Failure(400, "invalid", "Source objects must have the same storage class.")
-        return self.json(self.resource(name, self.create(bucket, key, b"".join(pieces), fields, components)))
+        crc32c = digest.crc32c_joined_b64((p.crc32c, len(p.data)) for p in pieces)
+        made = self.create(bucket, key, b"".join(p.data for p in pieces), fields, components, crc32c)
+        return self.json(self.resource(name, made))
 
     def do_rewrite(self, request, source_bucket, source_key, name, key):
         self.allowed(request, "sourceGeneration", "rewriteToken", "maxBytesRewrittenPerCall", *PRECONDITIONS,
@@ -439,7 +442,7 @@ class Dialect:
         # A body replaces the metadata of the source altogether; only the class has a default of its own.
         kept = {n: getattr(found, s) for n, s in TEXTS.items() if getattr(found, s)} | {"metadata": found.metadata}
         merged = dict(fields) if set(fields) - {"storageClass"} else {**kept, **fields}
-        copy = self.create(bucket, key, found.data, merged)
+        copy = self.create(bucket, key, found.data, merged, crc32c=found.crc32c)
         copy.components, copy.md5 = found.components, found.md5
         return self.json({**answer, "resource": self.resource(name, copy)})
 

@@ -141,6 +141,7 @@ parts = [upload(f"p{i}", bytes([i]) * 10).json() for i in range(3)]
 source = [{"name": p["name"], "objectPreconditions": {"ifGenerationMatch": p["generation"]}} for p in parts]
 answer = jcall("POST", "/storage/v1/b/bucket/o/whole/compose?ifGenerationMatch=0", {"sourceObjects": source, "destination": {}})
 equal((answer.json()["size"], answer.json()["componentCount"], "md5Hash" in answer.json()), ("30", 3, False), "parts are composed, without an MD5")
+equal(answer.json()["crc32c"], digest.crc32c_b64(call("GET", "/storage/v1/b/bucket/o/whole?alt=media").body), "with the CRC32C of their bytes")
 source[1]["objectPreconditions"]["ifGenerationMatch"] = "7"
 equal(jcall("POST", "/storage/v1/b/bucket/o/w2/compose", {"sourceObjects": source}).status, 412, "a part of another generation is refused")
 equal(jcall("POST", "/storage/v1/b/bucket/o/w2/compose", {"sourceObjects": source[:1] * 33}).status, 400, "33 parts are refused")
