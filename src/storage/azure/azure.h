@@ -45,12 +45,9 @@ typedef struct CfAzureState
 {
 	CfRemoteState remote;
 	char		version[CF_STORAGE_VERSION_MAX + 1];	/* of the object that was just created */
-	CfRemoteBuffer buffer;
-	CfObjectStat sealed;		/* what upload_seal made; its texts are not valid, its version is "" when it made nothing */
 	uint64_t	crc;			/* of the object, or of the block that is sent */
 	bool		crc_known;
 	bool		body_is_object;	/* what the service tells of the body it got is about the object */
-	CfError		told;			/* settling: what to say when it is not ours */
 	CfDigests	digests;		/* of the object that was just created, from its answer */
 	int64_t		mtime_us;
 	CfDigests	committing;		/* commit: digests of the object that the blocks make */
@@ -85,10 +82,6 @@ extern CfStep cf_azure_credential_next(CfOp *op);
 
 /* azure_object.c */
 extern const CfRemote cf_azure_remote;
-extern CfStep cf_azure_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
-extern CfStep cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length);
-extern bool cf_azure_put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
-extern CfStep cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
 extern bool cf_azure_describe_check(CfOp *op, const CfUploadArgs *args);
 extern bool cf_azure_describe(CfOp *op, const CfUploadArgs *args, const CfDigests *digests);
 extern CfStep cf_azure_look(CfOp *op, const char *key, int phase);
@@ -98,9 +91,10 @@ extern bool cf_azure_ours(const CfOp *op, const char *owner_tag);
 
 /* azure_upload.c */
 extern CfStep cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
-extern CfStep cf_azure_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length);
-extern CfStep cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
-extern CfStep cf_azure_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern bool cf_azure_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts);
+extern CfStep cf_azure_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data);
+extern CfStep cf_azure_part_answer(CfOp *op, CfUpload *upload, CfPart *part);
+extern CfStep cf_azure_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_azure_upload_abort(CfOp *op, CfUpload *upload);
 extern CfStep cf_azure_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page);
 extern CfStep cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const char *mark,

@@ -68,7 +68,7 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 			step = cf_azure_created(op, args, true);
 			if (step != CF_STEP_DONE)
 				return step;
-			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after it was copied", args->key);
+			cf_error_set(&state->remote.told, CF_ERR_IO, "could not look at object \"%.200s\" after it was copied", args->key);
 			return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 		case CF_REMOTE_ASKED_MORE:
 			if (op->response.status != 201)

@@ -21,7 +21,6 @@
 
 static bool azure_validate(const CfPlace *place, CfError *err);
 static void azure_caps(const CfPlace *place, CfCaps *caps);
-static void azure_end(CfOp *op);
 
 static const char *const azure_options[] = {
 	"account", "authority", "restore_priority", "identity_tenant_id", "identity_client_id", "metadata_endpoint", NULL
@@ -43,17 +42,17 @@ const CfDriver cf_storage_azure_driver = {
 	.key_check = cf_azure_key_check,
 	.stat = cf_remote_stat,
 	.read = cf_remote_read,
-	.put = cf_azure_put,
+	.put = cf_remote_put,
 	.upload_begin = cf_azure_upload_begin,
-	.upload_part = cf_azure_upload_part,
-	.upload_seal = cf_azure_upload_seal,
-	.upload_commit = cf_azure_upload_commit,
+	.upload_part = cf_remote_upload_part,
+	.upload_seal = cf_remote_upload_seal,
+	.upload_commit = cf_remote_upload_commit,
 	.upload_abort = cf_azure_upload_abort,
 	.uploads_find = cf_azure_uploads_find,
-	.remove = cf_azure_remove,
+	.remove = cf_remote_remove,
 	.list = cf_azure_list,
 	.attributes = cf_azure_attributes,
-	.end = azure_end,
+	.end = cf_remote_end,
 	.options = azure_options,
 	.credentials = azure_credentials,
 	.sources = azure_sources,
@@ -272,16 +271,6 @@ CfAzureState *
 cf_azure_state(CfOp *op)
 {
 	return cf_remote_state(op, sizeof(CfAzureState));
-}
-
-static void
-azure_end(CfOp *op)
-{
-	if (op->state == NULL)
-		return;
-	cf_remote_buffer_free(op, &((CfAzureState *) op->state)->buffer);
-	op->arena->allocator.free(op->arena->allocator.ctx, op->state);
-	op->state = NULL;
 }
 
 /* cf_azure_request starts a request on a blob, or on the container when key is NULL; NULL = out of memory, told in op->err. */

@@ -19,6 +19,11 @@ static bool range_version(CfOp *op, const char *key, char version[CF_STORAGE_VER
 static bool range_check(CfOp *op, const CfReadArgs *args, const void *data, int64_t size_bytes);
 static CfStep tags_ask(CfOp *op, const char *key, int phase);
 static bool sent(const CfOp *op, const CfObjectStat *stat);
+static CfStep create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat);
+static CfStep put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length);
+static bool put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+static CfStep remove_ask(CfOp *op, const char *key, const char *version, int phase);
+static CfStep remove_read(CfOp *op, const char *key, CfRemoved *removed);
 static bool describe_metadata(CfOp *op, const CfUploadArgs *args);
 
 const CfRemote cf_azure_remote = {
@@ -33,6 +38,13 @@ const CfRemote cf_azure_remote = {
 	.range_ask = range_ask,
 	.range_version = range_version,
 	.sent = sent,
+	.create = create,
+	.in_parts = cf_azure_in_parts,
+	.part_send = cf_azure_part_send,
+	.part_answer = cf_azure_part_answer,
+	.join = cf_azure_join,
+	.remove_ask = remove_ask,
+	.remove_read = remove_read,
 	.range_check = range_check,
 	.tags_ask = tags_ask,
 };
@@ -107,31 +119,30 @@ range_check(CfOp *op, const CfReadArgs *args, const void *data, int64_t size_byt
 	return cf_error_detail(&op->err, "The bytes were damaged on their way.");
 }
 
-/* cf_azure_put creates an object that the caller has in memory; an earlier attempt of the same owner counts when it is resumed. */
-CfStep
-cf_azure_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
+static CfStep
+create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat)
 {
 	CfStep		step;
 
 	if (op->phase == CF_REMOTE_START)
-		return cf_azure_put_send(op, args, NULL, data, length);
+		return put_send(op, args, known, data, length);
 	if (op->phase == CF_REMOTE_SETTLING)
 		return cf_azure_settled(op, args, stat);
 	step = cf_azure_created(op, args, args->resume);
 	if (step != CF_STEP_DONE)
 		return step;
-	return cf_azure_put_stat(op, args, stat) ? cf_remote_done(op) : cf_remote_memory(op);
+	return put_stat(op, args, stat) ? cf_remote_done(op) : cf_remote_memory(op);
 }
 
-/* cf_azure_put_send sends a whole object; known digests are what the caller read, else they are computed of what is sent. */
-CfStep
-cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length)
+/* put_send sends a whole object; known digests are what the caller read, else they are computed of what is sent. */
+static CfStep
+put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length)
 {
-	CfAzureState *state = cf_azure_state(op);
+	CfAzureState *state = op->state;
 	CfDigests	digests = {.known = CF_DIGEST_CRC64NVME};
 	char		crc[CF_REMOTE_CRC_TEXT];
 
-	if (state == NULL || !cf_azure_describe_check(op, args))
+	if (!cf_azure_describe_check(op, args))
 		return cf_remote_error(op);
 	/* Beside a CRC the service takes no MD5; it computes one itself. */
 	digests.crc64nvme = known != NULL && (known->known & CF_DIGEST_CRC64NVME) != 0 ? known->crc64nvme : cf_crc64nvme(0, data, length);
@@ -148,9 +159,9 @@ cf_azure_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, co
 	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
-/* cf_azure_put_stat tells of an object what the answer to its Put Blob told, and what was sent. */
-bool
-cf_azure_put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
+/* put_stat tells of an object what the answer to its Put Blob told, and what was sent. */
+static bool
+put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
 	CfAzureState *state = op->state;
 	const char *tier = cf_azure_tier(cf_remote_class(op, args->storage_class));
@@ -200,8 +211,8 @@ cf_azure_created(CfOp *op, const CfUploadArgs *args, bool always_settle)
 		cf_remote_exists(op, args->key);
 	else
 		cf_azure_fail(op, "create object", args->key);
-	state->told = op->err;
-	state->told.retryable |= taken;	/* if it is gone when we look */
+	state->remote.told = op->err;
+	state->remote.told.retryable |= taken;	/* if it is gone when we look */
 	if (taken ? always_settle || sends > 1 : committed || (sends > 0 && (status == 0 || status >= 500 || status < 300)))
 		return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 	return CF_STEP_ERROR;
@@ -212,7 +223,7 @@ CfStep
 cf_azure_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
 	CfAzureState *state = op->state;
-	CfStep		step = cf_remote_settled(op, args, &state->told, stat);
+	CfStep		step = cf_remote_settled(op, args, stat);
 
 	if (step != CF_STEP_DONE)
 		return step;
@@ -306,40 +317,24 @@ describe_metadata(CfOp *op, const CfUploadArgs *args)
 	return true;
 }
 
-/*
- * cf_azure_remove deletes under the pin. What snapshots, leases or policies protect stays, with the reason. The condition fails for
- * another version and for no object alike, so HEAD tells which.
- */
-CfStep
-cf_azure_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
+static CfStep
+remove_ask(CfOp *op, const char *key, const char *version, int phase)
 {
-	(void) owner_tag;
-	if (op->phase == CF_REMOTE_START)
-	{
-		op->err.message[0] = '\0';
-		if (cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL) == NULL || !cf_azure_pin(op, "If-Match", version))
-			return cf_remote_error(op);
-		op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
-		return cf_remote_send(op, CF_REMOTE_ASKED);
-	}
-	if (cf_azure_missing(op))
-		*removed = CF_REMOVED_GONE;
-	else if (op->phase == CF_REMOTE_ASKED_MORE && op->response.status == 200)
-		*removed = CF_REMOVED_CHANGED;
-	else if (op->phase == CF_REMOTE_ASKED_MORE)
-		return cf_azure_fail(op, "look at object", key);
-	else if (op->response.status >= 200 && op->response.status < 300)
-		*removed = CF_REMOVED_DELETED;
-	else if (op->response.status == 412 && (cf_azure_code_is(op, "") || cf_azure_code_is(op, "ConditionNotMet")))
-		return cf_azure_look(op, key, CF_REMOTE_ASKED_MORE);
-	else
-	{
-		bool		held = op->response.status == 409 || op->response.status == 412;
+	if (cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL) == NULL || !cf_azure_pin(op, "If-Match", version))
+		return cf_remote_error(op);
+	op->request.repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_remote_send(op, phase);
+}
 
-		cf_azure_fail(op, "remove object", key);
-		if (!held || op->err.kind != CF_ERR_STATE || op->err.retryable)
-			return CF_STEP_ERROR;
-		*removed = CF_REMOVED_KEPT;
-	}
-	return cf_remote_done(op);
+static CfStep
+remove_read(CfOp *op, const char *key, CfRemoved *removed)
+{
+	int			status = op->response.status;
+
+	*removed = status == 412 ? CF_REMOVED_CHANGED : CF_REMOVED_DELETED;
+	if ((status >= 200 && status < 300) || (status == 412 && (cf_azure_code_is(op, "") || cf_azure_code_is(op, "ConditionNotMet"))))
+		return CF_STEP_DONE;
+	cf_azure_fail(op, "remove object", key);
+	*removed = CF_REMOVED_KEPT;
+	return (status == 409 || status == 412) && op->err.kind == CF_ERR_STATE && !op->err.retryable ? CF_STEP_DONE : CF_STEP_ERROR;
 }

@@ -38,8 +38,6 @@ typedef struct BlockList
 } BlockList;
 
 static CfStep begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
-static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data);
-static CfStep part_answer(CfOp *op, CfUpload *upload, CfPart *part);
 static CfStep commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const BlockList *list);
 static CfStep commit_send(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockList *list);
 static CfStep commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail);
@@ -58,13 +56,14 @@ mark_of(const char *handle)
 	return handle + length;
 }
 
-/* handle_check refuses a handle that is not of this driver. */
-static bool
-handle_check(CfOp *op, const CfUpload *upload)
+bool
+cf_azure_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts)
 {
-	if (strcmp(upload->handle, HANDLE_PUT) == 0 || strcmp(upload->handle, HANDLE_DONE) == 0 || mark_of(upload->handle) != NULL)
-		return true;
-	return cf_error_set(&op->err, CF_ERR_INPUT, "invalid handle of an upload at place \"%s\"", op->place->name);
+	*parts = mark_of(upload->handle) != NULL;
+	if (!*parts && strcmp(upload->handle, HANDLE_PUT) != 0 && strcmp(upload->handle, HANDLE_DONE) != 0)
+		return cf_error_set(&op->err, CF_ERR_INPUT, "invalid handle of an upload at place \"%s\"", op->place->name);
+	return !*parts || part == NULL || (part->number <= CF_AZURE_BLOCKS_MAX && part->length <= CF_AZURE_BLOCK_MAX) ||
+		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%s\" is beyond what Azure takes", part->number, cf_remote_shown(op, upload->args.key));
 }
 
 CfStep
@@ -78,7 +77,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return CF_STEP_ERROR;
 	if (args->size_bytes <= CF_AZURE_PUT_MAX)
 	{
-		cf_remote_buffer_free(op, &state->buffer);
+		cf_remote_buffer_free(op);
 		if (!cf_azure_describe_check(op, args))
 			return cf_remote_error(op);
 		snprintf(upload->handle, sizeof(upload->handle), HANDLE_PUT);
@@ -90,7 +89,7 @@ cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	snprintf(upload->handle, sizeof(upload->handle), HANDLE_BLOCKS "%s", mark);	/* *upload is made anew at each step */
 	if (op->phase != CF_REMOTE_START)
 		return begin_answer(op, args, upload);
-	cf_remote_buffer_free(op, &state->buffer);
+	cf_remote_buffer_free(op);
 	if (!cf_azure_describe_check(op, args))
 		return cf_remote_error(op);
 	if (args->part_bytes < 1 || args->part_bytes > CF_AZURE_BLOCK_MAX ||
@@ -126,30 +125,7 @@ begin_answer(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 }
 
 CfStep
-cf_azure_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
-{
-	CfAzureState *state = cf_azure_state(op);
-	bool		blocks = mark_of(upload->handle) != NULL;
-	CfStep		step;
-
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (op->phase != CF_REMOTE_START)
-		return part_answer(op, upload, part);
-	if (!handle_check(op, upload))
-		return cf_remote_error(op);
-	if (blocks && (part->number > CF_AZURE_BLOCKS_MAX || part->length > CF_AZURE_BLOCK_MAX))
-		return cf_remote_fails(op, CF_ERR_INPUT, "part %d of object \"%s\" is beyond what Azure takes", part->number, upload->args.key);
-	if (blocks && (int64_t) length == part->length)
-		return part_send(op, upload, part, data);
-	if ((step = cf_remote_gather(op, &state->buffer, upload, part, blocks, data, length)) != CF_STEP_DONE)
-		return step;
-	part->token[0] = '\0';
-	return blocks ? part_send(op, upload, part, state->buffer.data) : cf_remote_done(op);
-}
-
-static CfStep
-part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data)
+cf_azure_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data)
 {
 	CfAzureState *state = op->state;
 	char		id[CF_AZURE_ID_TEXT];
@@ -169,8 +145,8 @@ part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const char *data
 	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
-static CfStep
-part_answer(CfOp *op, CfUpload *upload, CfPart *part)
+CfStep
+cf_azure_part_answer(CfOp *op, CfUpload *upload, CfPart *part)
 {
 	CfAzureState *state = op->state;
 	uint64_t	crc;
@@ -182,60 +158,14 @@ part_answer(CfOp *op, CfUpload *upload, CfPart *part)
 	part->digests.crc64nvme = state->crc;
 	part->digests.known |= CF_DIGEST_CRC64NVME;
 	cf_azure_crc_write(state->crc, part->token);
-	cf_remote_buffer_free(op, &state->buffer);
+	cf_remote_buffer_free(op);
 	return cf_remote_done(op);
 }
 
-/* cf_azure_upload_seal sends a small object; blocks are durable already. */
 CfStep
-cf_azure_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
+cf_azure_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
-	const CfUploadArgs *args = &upload->args;
-	CfAzureState *state = cf_azure_state(op);
-	CfStep		step;
-
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (!handle_check(op, upload))
-		return cf_remote_error(op);
-	if (strcmp(upload->handle, HANDLE_PUT) != 0)
-		return cf_remote_seal_parts(op, upload, stat);
-	if (op->phase == CF_REMOTE_START && (args->size_bytes > CF_AZURE_PUT_MAX || !cf_remote_gathered(op, &state->buffer, upload)))
-		return CF_STEP_ERROR;
-	if (op->phase == CF_REMOTE_START)
-		return cf_azure_put_send(op, args, &upload->digests, state->buffer.data, (size_t) args->size_bytes);
-	if (op->phase == CF_REMOTE_SETTLING)
-		step = cf_azure_settled(op, args, stat);
-	else
-	{
-		step = cf_azure_created(op, args, true);
-		if (step == CF_STEP_DONE && !cf_azure_put_stat(op, args, stat))
-			return cf_remote_memory(op);
-	}
-	if (step != CF_STEP_DONE)
-		return step;
-	cf_remote_buffer_free(op, &state->buffer);
-	return cf_remote_sealed(op, &state->sealed, upload, stat);
-}
-
-CfStep
-cf_azure_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
-{
-	CfAzureState *state = cf_azure_state(op);
-	const char *mark = mark_of(upload->handle);
-	const char *tier = cf_azure_tier(cf_remote_class(op, upload->args.storage_class));
-	CfStep		step;
-
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (!handle_check(op, upload))
-		return cf_remote_error(op);
-	if (mark != NULL)
-		return cf_azure_blocks_commit(op, &upload->args, &upload->digests, mark, stat);
-	step = cf_remote_commit_sealed(op, &state->sealed, upload, tier == NULL ? "" : tier, stat);
-	if (step == CF_STEP_DONE)
-		snprintf(upload->handle, sizeof(upload->handle), HANDLE_DONE);
-	return step;
+	return cf_azure_blocks_commit(op, &upload->args, &upload->digests, mark_of(upload->handle), stat);
 }
 
 /*
@@ -262,7 +192,7 @@ cf_azure_blocks_commit(CfOp *op, const CfUploadArgs *args, const CfDigests *dige
 				return step;
 			state->digests = state->committing;
 			state->digests.known &= CF_DIGEST_CRC64NVME;	/* of an MD5 the service has our word alone */
-			cf_error_set(&state->told, CF_ERR_IO, "could not look at object \"%.200s\" after its commit", args->key);
+			cf_error_set(&state->remote.told, CF_ERR_IO, "could not look at object \"%.200s\" after its commit", args->key);
 			return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 		case CF_REMOTE_SETTLING:
 			return cf_azure_settled(op, args, stat);
@@ -315,8 +245,8 @@ commit_doubt(CfOp *op, const CfUploadArgs *args, const char *detail)
 	state->crc_known = (state->committing.known & CF_DIGEST_CRC64NVME) != 0;
 	state->crc = state->committing.crc64nvme;
 	memset(&state->digests, 0, sizeof(state->digests));
-	cf_error_set(&state->told, CF_ERR_STATE, "upload of object \"%.200s\" is gone or not complete", args->key);
-	cf_error_detail(&state->told, "%s", detail);
+	cf_error_set(&state->remote.told, CF_ERR_STATE, "upload of object \"%.200s\" is gone or not complete", args->key);
+	cf_error_detail(&state->remote.told, "%s", detail);
 	return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 }
 
@@ -362,41 +292,21 @@ commit_send(CfOp *op, const CfUploadArgs *args, const char *mark, const BlockLis
 CfStep
 cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 {
-	const char *key = upload->args.key;
-	CfAzureState *state = cf_azure_state(op);
-	CfRemoteFound found;
-	CfObjectStat stat;
-	CfRequest  *request;
+	bool		known = upload->handle[0] != '\0';
+	bool		parts;
 
-	if (state == NULL)
+	if (cf_azure_state(op) == NULL)
 		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_START)
 	{
-		cf_remote_buffer_free(op, &state->buffer);
-		if (upload->handle[0] != '\0' && !handle_check(op, upload))
+		cf_remote_buffer_free(op);
+		if (known && !cf_azure_in_parts(op, upload, NULL, &parts))
 			return cf_remote_error(op);
-		if (key == NULL || upload->args.owner_tag == NULL || upload->args.keep_object ||
-			(upload->handle[0] != '\0' && strcmp(upload->handle, HANDLE_PUT) != 0))
+		if (upload->args.key == NULL || upload->args.owner_tag == NULL || upload->args.keep_object ||
+			(known && strcmp(upload->handle, HANDLE_PUT) != 0))
 			return cf_remote_done(op);
-		return cf_azure_look(op, key, CF_REMOTE_ASKED);
 	}
-	if (op->phase == CF_REMOTE_ASKED)
-	{
-		found = cf_remote_abandoned(op, upload, upload->args.owner_tag, &stat);
-		if (found == CF_REMOTE_FAILED)
-			return CF_STEP_ERROR;
-		if (found == CF_REMOTE_MISSING || (upload->handle[0] != '\0' && stat.size_bytes > CF_AZURE_PUT_MAX))
-			return cf_remote_done(op);
-		request = cf_azure_request(op, "DELETE", "DeleteBlob", key, NULL);
-		if (request == NULL || !cf_azure_pin(op, "If-Match", stat.version))
-			return cf_remote_error(op);
-		request->repeat = CF_NET_REPEAT_CONDITIONAL;
-		return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
-	}
-	if ((op->response.status >= 200 && op->response.status < 300) || cf_azure_missing(op) ||
-		(op->response.status == 412 && cf_azure_code_is(op, "ConditionNotMet")))
-		return cf_remote_done(op);
-	return cf_azure_fail(op, "remove the unfinished object", key);
+	return cf_remote_abandon(op, upload, upload->args.owner_tag, known ? CF_AZURE_PUT_MAX : INT64_MAX);
 }
 
 /* cf_azure_uploads_find finds nothing: what is not committed belongs to no upload that could be named, and vanishes after a week. */

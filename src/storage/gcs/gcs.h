@@ -28,8 +28,6 @@
 #define CF_GCS_PUT_MAX (16 * 1024 * 1024)	/* larger objects are composed of parts */
 #define CF_GCS_COMPOSE_MAX 32	/* sources of one compose */
 #define CF_GCS_PARTS_MAX 10000
-#define CF_GCS_HEAD_BYTES (64 * 1024)	/* room before the bytes of a multipart/related body: metadata are 8 KiB at most */
-#define CF_GCS_TAIL_BYTES 128
 #define CF_GCS_PAGE_BYTES (16 * 1024 * 1024)	/* of one page of a listing: 1,000 entries with escaped names */
 #define CF_GCS_NAME_MAX 1024
 #define CF_GCS_NUMBER_MAX INT64_C(999999999999999999)
@@ -53,11 +51,6 @@ typedef struct CfGcsState
 {
 	CfRemoteState remote;
 	uint32_t	crc32c;			/* read: of what was read, when it began at the object's first byte */
-	/* the body of a multipart/related upload: room for the head, the bytes, room for the tail */
-	char	   *body;
-	size_t		body_bytes;		/* room for bytes */
-	size_t		used;			/* bytes that are there */
-	int			part_number;	/* being gathered; 0 = none */
 	/* commit, abort, find */
 	CfGcsPiece *pieces;			/* that exist, as listed and as made */
 	int			piece_count;
@@ -84,10 +77,9 @@ typedef struct CfGcsState
 	int64_t		session_at;		/* bytes that the store says to have */
 	int64_t		session_bytes;	/* of complete parts that were given, sent or not */
 	uint32_t	session_crc32c; /* of those */
-	int64_t		body_at;		/* offset in the object of the bytes in the body */
+	int64_t		body_at;		/* offset in the object of the bytes in the buffer */
 	/* rewrite */
 	char	   *rewrite_token;
-	CfObjectStat sealed;		/* what upload_seal created on this op; its texts are not valid */
 } CfGcsState;
 
 /* What an upload's handle says. */
@@ -142,20 +134,20 @@ extern CfStep cf_gcs_federation(CfOp *op);
 
 /* gcs_object.c */
 extern const CfRemote cf_gcs_remote;
-extern CfStep cf_gcs_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
-extern CfStep cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
 extern CfStep cf_gcs_look(CfOp *op, const char *key, int phase);
-extern CfStep cf_gcs_create(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+extern CfStep cf_gcs_remove_ask(CfOp *op, const char *key, const char *version, int phase);
 extern json_t *cf_gcs_resource(CfOp *op, const CfUploadArgs *args, const char *storage_class);
 extern json_t *cf_gcs_description(const json_t *resource, const char *class);
-extern bool cf_gcs_body(CfOp *op, size_t bytes);
 extern CfStep cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t if_generation);
 extern bool cf_gcs_inserted(CfOp *op, const char *key, CfObjectStat *stat);
 
 /* gcs_upload.c and gcs_compose.c */
 extern bool cf_gcs_handle_read(CfOp *op, const CfUpload *upload, CfGcsHandle *handle);
 extern CfStep cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
-extern CfStep cf_gcs_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length);
+extern bool cf_gcs_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts);
+extern CfStep cf_gcs_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data);
+extern CfStep cf_gcs_part_answer(CfOp *op, CfUpload *upload, CfPart *part);
+extern CfStep cf_gcs_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_gcs_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk);
 extern CfStep cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_gcs_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);

@@ -194,7 +194,7 @@ class_described(CfOp *op, const char *key, const char *version, const char *stor
 	json_decref(state->resource);
 	if ((state->resource = cf_gcs_answer(op)) == NULL)
 		return CF_STEP_ERROR;
-	state->sealed = *stat;
+	state->remote.sealed = *stat;
 	state->lost_answer = false;
 	return class_send(op, key, storage_class);
 }
@@ -208,7 +208,7 @@ class_send(CfOp *op, const char *key, const char *storage_class)
 	int64_t		metageneration;
 	char		more[64] = "";
 
-	(void) cf_gcs_number(state->sealed.version, &generation);
+	(void) cf_gcs_number(state->remote.sealed.version, &generation);
 	if (cf_gcs_number(cf_json_text(state->resource, "metageneration"), &metageneration))
 		snprintf(more, sizeof(more), "&ifSourceMetagenerationMatch=%lld", (long long) metageneration);
 	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
@@ -228,8 +228,8 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 		return cf_remote_fails(op, CF_ERR_BUSY, "metadata of object \"%s\" of place \"%s\" have just changed", cf_remote_shown(op, key),
 							op->place->name);
 	if (state->lost_answer && strcmp(stat->storage_class, storage_class) == 0 &&
-		stat->size_bytes == state->sealed.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
-		stat->digests.crc32c == state->sealed.digests.crc32c)
+		stat->size_bytes == state->remote.sealed.size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
+		stat->digests.crc32c == state->remote.sealed.digests.crc32c)
 		return cf_remote_done(op);
 	return cf_remote_changed(op, key);
 }

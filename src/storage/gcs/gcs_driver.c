@@ -40,14 +40,14 @@ const CfDriver cf_storage_gcs_driver = {
 	.key_check = gcs_key_check,
 	.stat = cf_remote_stat,
 	.read = cf_remote_read,
-	.put = cf_gcs_put,
+	.put = cf_remote_put,
 	.upload_begin = cf_gcs_upload_begin,
-	.upload_part = cf_gcs_upload_part,
+	.upload_part = cf_remote_upload_part,
 	.upload_seal = cf_gcs_upload_seal,
 	.upload_commit = cf_gcs_upload_commit,
 	.upload_abort = cf_gcs_upload_abort,
 	.uploads_find = cf_gcs_uploads_find,
-	.remove = cf_gcs_remove,
+	.remove = cf_remote_remove,
 	.list = cf_gcs_list,
 	.attributes = cf_gcs_attributes,
 	.end = gcs_end,
@@ -186,13 +186,11 @@ gcs_end(CfOp *op)
 	if (state->resource != NULL)
 		json_decref(state->resource);
 	cf_gcs_session_forget(op);
-	cf_remote_free(op, state->body);
 	cf_remote_free(op, state->pieces);
 	cf_remote_free(op, state->row);
 	cf_remote_free(op, state->page_token);
 	cf_remote_free(op, state->rewrite_token);
-	cf_remote_free(op, state);
-	op->state = NULL;
+	cf_remote_end(op);
 }
 
 /* cf_gcs_state gives what the op remembers; NULL = out of memory, told in op->err. */

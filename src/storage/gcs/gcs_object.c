@@ -18,6 +18,9 @@
 
 #include "storage/gcs/gcs.h"
 
+#define HEAD_BYTES (64 * 1024)	/* room before the bytes of a multipart/related body: metadata are 8 KiB at most */
+#define TAIL_BYTES 128
+
 static bool missing(CfOp *op);
 static bool stat_fill(CfOp *op, const char *key, CfObjectStat *stat);
 static bool pinned(const CfOp *op, const char *told, const char *version);
@@ -25,6 +28,8 @@ static CfStep range_ask(CfOp *op, const char *key, const char *version, int64_t 
 static bool range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1]);
 static bool range_check(CfOp *op, const CfReadArgs *args, const void *data, int64_t size_bytes);
 static bool sent(const CfOp *op, const CfObjectStat *stat);
+static CfStep create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat);
+static CfStep remove_read(CfOp *op, const char *key, CfRemoved *removed);
 static bool resource_fill(const CfUploadArgs *args, const char *storage_class, json_t *resource);
 static const char *boundary_for(const char *data, size_t length, char boundary[40]);
 
@@ -40,6 +45,16 @@ const CfRemote cf_gcs_remote = {
 	.range_version = range_version,
 	.range_check = range_check,
 	.sent = sent,
+	.part_digest = CF_DIGEST_CRC32C,
+	.frame_head = HEAD_BYTES,
+	.frame_tail = TAIL_BYTES,
+	.create = create,
+	.in_parts = cf_gcs_in_parts,
+	.part_send = cf_gcs_part_send,
+	.part_answer = cf_gcs_part_answer,
+	.join = cf_gcs_join,
+	.remove_ask = cf_gcs_remove_ask,
+	.remove_read = remove_read,
 };
 
 /* cf_gcs_look asks what lies under a key. */
@@ -117,37 +132,31 @@ range_check(CfOp *op, const CfReadArgs *args, const void *data, int64_t size_byt
 	return cf_remote_unexpected(op, "read object", args->key, "it was read with another checksum than it has") == CF_STEP_DONE;
 }
 
-CfStep
-cf_gcs_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
+/* create: an object that waited for its seal is in the op's buffer already. */
+static CfStep
+create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfRemoteBuffer *buffer = &((CfRemoteState *) op->state)->buffer;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
+	(void) known;
 	if (op->phase == CF_REMOTE_START)
 	{
 		if (length > CF_GCS_PUT_MAX)
 			return cf_remote_fails(op, CF_ERR_RANGE, "object \"%s\" is too large for one request", args->key);
-		if (!cf_gcs_body(op, length))
-			return CF_STEP_ERROR;
-		if (length > 0)
-			memcpy(state->body + CF_GCS_HEAD_BYTES, data, length);
-		state->used = length;
-	}
-	return cf_gcs_create(op, args, stat);
-}
-
-/* cf_gcs_create creates an object of the bytes in the state's body: the steps of put, and of upload_seal. */
-CfStep
-cf_gcs_create(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
-{
-	if (op->phase == CF_REMOTE_START)
-	{
+		if (data == NULL || data != buffer->data)
+		{
+			cf_remote_buffer_free(op);
+			if (!cf_remote_buffer_room(op, (int64_t) length))
+				return CF_STEP_ERROR;
+			if (length > 0)
+				memcpy(buffer->data, data, length);
+			buffer->filled = (int64_t) length;
+		}
 		cf_storage_op_request(op, "POST", "storage.objects.insert");
 		return cf_gcs_insert(op, CF_REMOTE_ASKED, cf_gcs_resource(op, args, args->storage_class), cf_gcs_name(op, args->key), 0);
 	}
 	if (op->phase == CF_REMOTE_SETTLING)
-		return cf_remote_settled(op, args, NULL, stat);
+		return cf_remote_settled(op, args, stat);
 	if (op->response.status == 412)
 		return cf_gcs_look(op, args->key, CF_REMOTE_SETTLING);
 	return cf_gcs_inserted(op, args->key, stat) ? cf_remote_done(op) : CF_STEP_ERROR;
@@ -157,10 +166,9 @@ cf_gcs_create(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 static bool
 sent(const CfOp *op, const CfObjectStat *stat)
 {
-	const CfGcsState *state = op->state;
+	const CfRemoteBuffer *buffer = &((const CfRemoteState *) op->state)->buffer;
 
-	return (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
-		stat->digests.crc32c == cf_crc32c(0, state->body + CF_GCS_HEAD_BYTES, state->used);
+	return (stat->digests.known & CF_DIGEST_CRC32C) != 0 && stat->digests.crc32c == cf_crc32c(0, buffer->data, (size_t) buffer->filled);
 }
 
 /*
@@ -229,32 +237,18 @@ cf_gcs_description(const json_t *resource, const char *class)
 	return object;
 }
 
-/* cf_gcs_body makes room for the bytes of an upload; what was gathered before is forgotten. */
-bool
-cf_gcs_body(CfOp *op, size_t bytes)
-{
-	CfGcsState *state = op->state;
-
-	state->used = 0;
-	if (state->body != NULL && state->body_bytes >= bytes)
-		return true;
-	cf_remote_free(op, state->body);
-	state->body = cf_remote_alloc(op, CF_GCS_HEAD_BYTES + bytes + CF_GCS_TAIL_BYTES);
-	state->body_bytes = state->body == NULL ? 0 : bytes;
-	return state->body != NULL;
-}
-
 /*
- * cf_gcs_insert sends the bytes in the state's body as the object name, which is raw: multipart/related of its resource, which
+ * cf_gcs_insert sends the bytes in the buffer as the object name, which is raw: multipart/related of its resource, which
  * it takes over and which gets their crc32c, and themselves. The request was begun by the caller.
  */
 CfStep
 cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t if_generation)
 {
-	CfGcsState *state = op->state;
+	const CfRemoteBuffer *buffer = &((const CfRemoteState *) op->state)->buffer;
 	CfRequest  *request = &op->request;
-	char	   *data = state->body + CF_GCS_HEAD_BYTES;
-	uint32_t	crc = cf_crc32c(0, data, state->used);
+	size_t		length = (size_t) buffer->filled;
+	char	   *data = buffer->data;
+	uint32_t	crc = cf_crc32c(0, data, length);
 	char		encoded[CF_REMOTE_CRC_TEXT];
 	char		boundary[40];
 	const char *type;
@@ -270,7 +264,7 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 		return CF_STEP_ERROR;
 	}
 	cf_remote_crc_write(crc, 4, encoded);
-	boundary_for(data, state->used, boundary);
+	boundary_for(data, length, boundary);
 	type = cf_json_text(resource, "contentType");
 	if (type[0] == '\0' || strpbrk(type, "\r\n") != NULL)
 		type = "application/octet-stream";
@@ -285,12 +279,12 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 	if (path == NULL || head == NULL || content == NULL)
 		return cf_remote_memory(op);
 	head_bytes = strlen(head);
-	if (head_bytes > CF_GCS_HEAD_BYTES)
+	if (head_bytes > HEAD_BYTES)
 		return cf_remote_fails(op, CF_ERR_RANGE, "metadata of object at place \"%s\" are too large", op->place->name);
 	memcpy(data - head_bytes, head, head_bytes);
 	request->body = data - head_bytes;
-	request->body_bytes = head_bytes + state->used +
-		(size_t) snprintf(data + state->used, CF_GCS_TAIL_BYTES, "\r\n--%s--\r\n", boundary);
+	request->body_bytes = head_bytes + length +
+		(size_t) snprintf(data + length, TAIL_BYTES, "\r\n--%s--\r\n", boundary);
 	request->net_class = CF_NET_BODY;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
 	if (!cf_net_header(request, "Content-Type", content, &op->err))
@@ -316,66 +310,44 @@ boundary_for(const char *data, size_t length, char boundary[40])
 bool
 cf_gcs_inserted(CfOp *op, const char *key, CfObjectStat *stat)
 {
-	CfGcsState *state = op->state;
-
 	op->phase = CF_REMOTE_START;
 	if (op->response.status != 200 && op->response.status != 201)
 		return cf_gcs_fail(op, "write object", key) == CF_STEP_DONE;
 	if (!cf_gcs_answer_object(op, stat))
 		return false;
-	if (stat->size_bytes == (int64_t) state->used && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
-		stat->digests.crc32c == cf_crc32c(0, state->body + CF_GCS_HEAD_BYTES, state->used))
+	if (stat->size_bytes == ((const CfRemoteState *) op->state)->buffer.filled && sent(op, stat))
 		return true;
 	cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" is not what was sent",
 				 cf_remote_shown(op, key), op->place->name);
 	return cf_error_detail(&op->err, "The store tells another size or CRC32C, or none.");
 }
 
+/* cf_gcs_remove_ask removes the generation that is live, if it is that version; what is no generation can only be looked for. */
 CfStep
-cf_gcs_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
+cf_gcs_remove_ask(CfOp *op, const char *key, const char *version, int phase)
+{
+	int64_t		generation;
+
+	if (!cf_gcs_number(version, &generation))
+		return cf_gcs_look(op, key, CF_REMOTE_ASKED_MORE);
+	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
+	return cf_gcs_send(op, phase, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, key), ""), "ifGenerationMatch=%lld",
+					   (long long) generation);
+}
+
+static CfStep
+remove_read(CfOp *op, const char *key, CfRemoved *removed)
 {
 	int			status = op->response.status;
-	int64_t		generation;
-	CfObjectStat stat;
+	char		reason[400];
 
-	(void) owner_tag;			/* one request does it all: a crash leaves nothing to finish */
-	if (op->phase == CF_REMOTE_START && !cf_gcs_number(version, &generation))
-		return cf_gcs_look(op, key, CF_REMOTE_ASKED_MORE);
-	if (op->phase == CF_REMOTE_START)
-	{
-		cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
-		return cf_gcs_send(op, CF_REMOTE_ASKED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, key), ""),
-						   "ifGenerationMatch=%lld", (long long) generation);
-	}
-	if (op->phase == CF_REMOTE_ASKED && status == 412)
-		return cf_gcs_look(op, key, CF_REMOTE_ASKED_MORE);
+	*removed = status == 412 ? CF_REMOVED_CHANGED : status == 403 ? CF_REMOVED_KEPT : CF_REMOVED_DELETED;
 	if (cf_gcs_error_inside(&op->response))
 		return cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" was not removed: the store told an error inside a success",
-							key, op->place->name);
-	if (status == 404 && !cf_gcs_no_bucket(op))
-		*removed = CF_REMOVED_GONE;
-	else if (op->phase == CF_REMOTE_ASKED && (status == 200 || status == 204))
-		*removed = CF_REMOVED_DELETED;
-	else if (op->phase == CF_REMOTE_ASKED && status == 403)
-	{
-		char		reason[400];
-
-		if (!cf_gcs_held(op, reason, sizeof(reason)))
-			return cf_gcs_fail(op, "remove object", key);
+							   key, op->place->name);
+	if (status == 403 && cf_gcs_held(op, reason, sizeof(reason)))
 		cf_remote_fails(op, CF_ERR_NONE, "%s", reason);
-		*removed = CF_REMOVED_KEPT;
-	}
-	else if (op->phase == CF_REMOTE_ASKED || status != 200)
-		return cf_gcs_fail(op, op->phase == CF_REMOTE_ASKED ? "remove object" : "look at object", key);
-	else if (!cf_gcs_answer_object(op, &stat))
-	{
-		op->phase = CF_REMOTE_START;
-		return CF_STEP_ERROR;
-	}
-	else if (strcmp(stat.version, version) == 0)
-		return cf_remote_fails(op, CF_ERR_IO, "object \"%s\" of place \"%s\" was not removed", key, op->place->name);
-	else
-		*removed = CF_REMOVED_CHANGED;
-	op->phase = CF_REMOTE_START;
+	else if (status != 412 && status != 200 && status != 204)
+		return cf_gcs_fail(op, "remove object", key);
 	return CF_STEP_DONE;
 }

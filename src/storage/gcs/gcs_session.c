@@ -8,7 +8,7 @@
  * op alone, is never in a handle, a table or a message, and a crash begins the upload anew. What is left then costs
  * nothing and is forgotten by the store after a week.
  *
- * Each part is a chunk, a multiple of 256 KiB, whose bytes lie in the state's body until the store says that it has them. It says so
+ * Each part is a chunk, a multiple of 256 KiB, whose bytes lie in the op's buffer until the store says that it has them. It says so
  * by 308 and Range; it may have taken a part of the chunk only, and the rest is sent again. After a lost answer or an error of the
  * store it is asked (Content-Range: bytes * / total) and believed. The last chunk makes the object appear, so it waits for
  * upload_seal; with it goes the CRC32C of the whole. A 412 means that somebody was there first, at the start or meanwhile.
@@ -124,8 +124,7 @@ started(CfOp *op, const CfUploadArgs *args)
 	snprintf(state->session_tag, sizeof(state->session_tag), "%s", args->owner_tag);
 	state->session_at = state->session_bytes = state->body_at = 0;
 	state->session_crc32c = 0;
-	state->used = 0;
-	state->part_number = 0;
+	cf_remote_buffer_free(op);
 	op->phase = 0;
 	return CF_STEP_DONE;
 }
@@ -146,9 +145,7 @@ taken(CfOp *op, const CfUploadArgs *args)
 		return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, args->key), op->place->name);
 	if (!args->resume || !cf_remote_ours(&stat, args->owner_tag) || state->rounds++ >= ROUNDS_MAX)
 		return cf_remote_exists(op, args->key);
-	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_gcs_send(op, SESSION_CLEARED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, args->key), ""), "ifGenerationMatch=%s",
-					   stat.version);
+	return cf_gcs_remove_ask(op, args->key, stat.version, SESSION_CLEARED);
 }
 
 /*
@@ -201,7 +198,7 @@ cf_gcs_session_ready(CfOp *op, const CfGcsHandle *handle, const CfPart *part)
 		op->err.retryable = true;
 		return cf_error_hint(&op->err, "The upload is begun again.");
 	}
-	if (part == NULL || state->part_number == part->number)
+	if (part == NULL || state->remote.buffer.part_number == part->number)
 		return true;
 	if (part->offset != state->session_bytes)
 		return cf_remote_fails(op, CF_ERR_INPUT, "part %d does not follow what the upload session has", part->number) == CF_STEP_DONE;
@@ -209,20 +206,18 @@ cf_gcs_session_ready(CfOp *op, const CfGcsHandle *handle, const CfPart *part)
 	return true;
 }
 
-/*
- * cf_gcs_session_part sends a part that was gathered, to its last byte; the last of the object stays in the body, for the seal.
- */
+/* cf_gcs_session_part sends a part that was gathered, to its last byte; the last of the object stays in the buffer, for the seal. */
 CfStep
 cf_gcs_session_part(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part)
 {
 	CfGcsState *state = op->state;
-	const char *data = state->body + CF_GCS_HEAD_BYTES;
+	const CfRemoteBuffer *buffer = &state->remote.buffer;
 	CfStep		step = CF_STEP_DONE;
 
 	if (op->phase == 0)
 	{
-		state->session_crc32c = cf_crc32c(state->session_crc32c, data, state->used);
-		state->session_bytes += (int64_t) state->used;
+		state->session_crc32c = cf_crc32c(state->session_crc32c, buffer->data, (size_t) buffer->filled);
+		state->session_bytes += buffer->filled;
 		state->rounds = 0;
 		if (state->session_bytes < handle->size_bytes)
 			step = chunk_send(op, upload, false);
@@ -232,9 +227,7 @@ cf_gcs_session_part(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPar
 	if (step != CF_STEP_DONE)
 		return step;
 	part->token[0] = '\0';
-	memset(&part->digests, 0, sizeof(part->digests));
-	part->digests.known = CF_DIGEST_CRC32C;
-	part->digests.crc32c = cf_crc32c(0, data, state->used);
+	part->digests = (CfDigests) {.known = CF_DIGEST_CRC32C, .crc32c = cf_crc32c(0, buffer->data, (size_t) buffer->filled)};
 	return CF_STEP_DONE;
 }
 
@@ -249,7 +242,7 @@ cf_gcs_session_seal(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObj
 		step = answered(op, upload, true, stat);
 	else if (!cf_gcs_session_ready(op, handle, NULL))
 		return CF_STEP_ERROR;
-	else if (state->session_bytes != handle->size_bytes || state->part_number != 0)
+	else if (state->session_bytes != handle->size_bytes || state->remote.buffer.part_number != 0)
 		return cf_remote_fails(op, CF_ERR_STATE, "upload of object \"%s\" is not complete", upload->args.key);
 	else if ((upload->digests.known & CF_DIGEST_CRC32C) != 0 && upload->digests.crc32c != state->session_crc32c)
 		return cf_remote_damaged(op, upload->args.key, "The CRC32C of its parts is not that of its bytes.");
@@ -263,12 +256,12 @@ cf_gcs_session_seal(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObj
 	return step;
 }
 
-/* chunk_send sends what the store does not have yet of the bytes in the body. */
+/* chunk_send sends what the store does not have yet of the bytes in the buffer. */
 static CfStep
 chunk_send(CfOp *op, const CfUpload *upload, bool last)
 {
 	CfGcsState *state = op->state;
-	int64_t		end = state->body_at + (int64_t) state->used;
+	int64_t		end = state->body_at + state->remote.buffer.filled;
 	CfRequest  *request;
 	char		range[80];
 	char		hash[16 + CF_REMOTE_CRC_TEXT] = "crc32c=";
@@ -276,7 +269,7 @@ chunk_send(CfOp *op, const CfUpload *upload, bool last)
 	if (state->session_at >= end)
 		return ask(op, upload);
 	request = cf_storage_op_request(op, "PUT", "storage.objects.insert");
-	request->body = state->body + CF_GCS_HEAD_BYTES + (state->session_at - state->body_at);
+	request->body = state->remote.buffer.data + (state->session_at - state->body_at);
 	request->body_bytes = (size_t) (end - state->session_at);
 	request->net_class = CF_NET_BODY;
 	/* Whether it arrived, and how much of it, is asked. */
@@ -355,7 +348,7 @@ static CfStep
 reached(CfOp *op, CfUpload *upload, bool last)
 {
 	CfGcsState *state = op->state;
-	int64_t		end = state->body_at + (int64_t) state->used;
+	int64_t		end = state->body_at + state->remote.buffer.filled;
 	int64_t		has;
 
 	/* What it had said to have it must still have, and it cannot have what was not sent. */

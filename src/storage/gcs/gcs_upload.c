@@ -33,13 +33,11 @@ enum
 };
 
 static CfStep begin_listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
-static bool part_gather(CfOp *op, const CfGcsHandle *handle, const CfPart *part, const void *data, size_t length);
-static CfStep part_send(CfOp *op, const CfUpload *upload, const CfGcsHandle *handle, const CfPart *part, int64_t generation);
+static CfStep part_insert(CfOp *op, const CfUpload *upload, const CfGcsHandle *handle, const CfPart *part, int64_t generation);
 static CfStep part_answered(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_done(CfOp *op, CfPart *part, const CfObjectStat *stat);
 static CfStep abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
-static CfStep abort_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
 static CfStep find_ask(CfOp *op, const char *token);
 static bool find_flush(CfOp *op, int64_t older_than_us, CfStalePage *page);
 static bool in_parts(const CfGcsHandle *handle);
@@ -112,8 +110,7 @@ cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 	if (state == NULL)
 		return CF_STEP_ERROR;
 	snprintf(handle.tag, sizeof(handle.tag), "%s", args->owner_tag);
-	state->used = 0;
-	state->part_number = 0;
+	cf_remote_buffer_free(op);
 	/* Several parts may come from several ops, so only what is one part can wait in memory for the seal. */
 	if (args->size_bytes <= CF_GCS_PUT_MAX && (args->part_bytes == 0 || args->size_bytes <= args->part_bytes))
 	{
@@ -162,70 +159,51 @@ begin_listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 	return CF_STEP_DONE;
 }
 
-CfStep
-cf_gcs_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
+bool
+cf_gcs_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts)
 {
-	CfGcsState *state = cf_gcs_state(op);
 	CfGcsHandle handle;
 
-	if (state == NULL || !cf_gcs_handle_read(op, upload, &handle))
+	if (!cf_gcs_handle_read(op, upload, &handle))
+		return false;
+	/* A session has one part after the other, and makes an object of them by itself. */
+	*parts = handle.kind == CF_GCS_UPLOAD_PARTS || (handle.kind == CF_GCS_UPLOAD_SESSION && part != NULL);
+	if (!*parts || part == NULL)
+		return true;
+	if (handle.kind == CF_GCS_UPLOAD_SESSION && !cf_gcs_session_ready(op, &handle, part))
+		return false;
+	return (handle.part_bytes > 0 && part->offset == (part->number - 1) * handle.part_bytes && part->number <= CF_GCS_PARTS_MAX &&
+			(part->length == handle.part_bytes || part->offset + part->length == handle.size_bytes)) ||
+		cf_error_set(&op->err, CF_ERR_INPUT, "part %d is not one that its upload was begun with", part->number);
+}
+
+CfStep
+cf_gcs_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data)
+{
+	CfGcsHandle handle;
+
+	(void) data;				/* is in the buffer, where its body is made */
+	((CfGcsState *) op->state)->rounds = 0;
+	if (!cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
-	if (handle.kind == CF_GCS_UPLOAD_SESSION && op->phase != BEGIN)
-		return cf_gcs_session_part(op, upload, &handle, part);
-	if (op->phase == ASKED)
-		return part_answered(op, upload, &handle, part);
-	if (op->phase == LOOKED)
-		return part_looked(op, upload, &handle, part);
-	if ((handle.kind == CF_GCS_UPLOAD_SESSION && !cf_gcs_session_ready(op, &handle, part)) ||
-		!part_gather(op, &handle, part, data, length))
+	return handle.kind == CF_GCS_UPLOAD_SESSION ? cf_gcs_session_part(op, upload, &handle, part) : part_insert(op, upload, &handle, part, 0);
+}
+
+CfStep
+cf_gcs_part_answer(CfOp *op, CfUpload *upload, CfPart *part)
+{
+	CfGcsHandle handle;
+
+	if (!cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
-	if ((int64_t) state->used < part->length)
-		return CF_STEP_AGAIN;
-	state->part_number = 0;
-	state->rounds = 0;
-	if (handle.kind == CF_GCS_UPLOAD_PARTS)
-		return part_send(op, upload, &handle, part, 0);
 	if (handle.kind == CF_GCS_UPLOAD_SESSION)
 		return cf_gcs_session_part(op, upload, &handle, part);
-	part->token[0] = '\0';
-	memset(&part->digests, 0, sizeof(part->digests));
-	part->digests.known = CF_DIGEST_CRC32C;
-	part->digests.crc32c = cf_crc32c(0, state->body + CF_GCS_HEAD_BYTES, state->used);
-	return CF_STEP_DONE;
+	return op->phase == ASKED ? part_answered(op, upload, &handle, part) : part_looked(op, upload, &handle, part);
 }
 
-/* part_gather adds bytes to those that wait in memory for their part to be whole. */
-static bool
-part_gather(CfOp *op, const CfGcsHandle *handle, const CfPart *part, const void *data, size_t length)
-{
-	CfGcsState *state = op->state;
-
-	if (in_parts(handle) &&
-		(handle->part_bytes == 0 || part->offset != (part->number - 1) * handle->part_bytes ||
-		 part->number > CF_GCS_PARTS_MAX ||
-		 (part->length != handle->part_bytes && part->offset + part->length != handle->size_bytes)))
-		return cf_remote_fails(op, CF_ERR_INPUT, "part %d is not one that its upload was begun with",
-							part->number) == CF_STEP_DONE;
-	if (state->part_number != part->number)
-	{
-		if (!cf_gcs_body(op, (size_t) part->length))
-			return false;
-		state->part_number = part->number;
-	}
-	if ((uint64_t) length > (uint64_t) (part->length - (int64_t) state->used))
-	{
-		state->part_number = 0;
-		return cf_remote_fails(op, CF_ERR_INPUT, "part %d gets more bytes than it has", part->number) == CF_STEP_DONE;
-	}
-	if (length > 0)
-		memcpy(state->body + CF_GCS_HEAD_BYTES + state->used, data, length);
-	state->used += length;
-	return true;
-}
-
-/* part_send creates a part, or replaces the one of that generation. The first carries what the whole object will be. */
+/* part_insert creates a part, or replaces the one of that generation. The first carries what the whole object will be. */
 static CfStep
-part_send(CfOp *op, const CfUpload *upload, const CfGcsHandle *handle, const CfPart *part, int64_t generation)
+part_insert(CfOp *op, const CfUpload *upload, const CfGcsHandle *handle, const CfPart *part, int64_t generation)
 {
 	const char *class = upload->args.storage_class;
 	json_t	   *resource;
@@ -268,22 +246,22 @@ part_answered(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *par
 static CfStep
 part_looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part)
 {
-	CfGcsState *state = op->state;
+	const CfGcsState *state = op->state;
+	const CfRemoteBuffer *buffer = &state->remote.buffer;
 	CfObjectStat stat;
 	int64_t		generation;
 
 	op->phase = BEGIN;
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
-		return part_send(op, upload, handle, part, 0);
+		return part_insert(op, upload, handle, part, 0);
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "write part of object", upload->args.key);
 	if (!cf_gcs_answer_object(op, &stat) || !cf_gcs_number(stat.version, &generation))
 		return CF_STEP_ERROR;
-	if ((part->number > 1 || state->lost_answer) && stat.size_bytes == (int64_t) state->used &&
-		(stat.digests.known & CF_DIGEST_CRC32C) != 0 &&
-		stat.digests.crc32c == cf_crc32c(0, state->body + CF_GCS_HEAD_BYTES, state->used))
+	if ((part->number > 1 || state->lost_answer) && stat.size_bytes == buffer->filled &&
+		cf_gcs_remote.sent(op, &stat))
 		return part_done(op, part, &stat);
-	return part_send(op, upload, handle, part, generation);
+	return part_insert(op, upload, handle, part, generation);
 }
 
 static CfStep
@@ -344,44 +322,35 @@ cf_gcs_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk)
 CfStep
 cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
-	CfGcsState *state = cf_gcs_state(op);
 	CfGcsHandle handle;
 	CfStep		step;
 
-	if (state == NULL || !cf_gcs_handle_read(op, upload, &handle))
+	if (cf_gcs_state(op) == NULL || !cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
-	if (handle.kind == CF_GCS_UPLOAD_PARTS)
-		return cf_remote_seal_parts(op, upload, stat);
-	if (handle.kind == CF_GCS_UPLOAD_SESSION)
-	{
-		step = cf_gcs_session_seal(op, upload, &handle, stat);
-		return step == CF_STEP_DONE ? cf_remote_sealed(op, &state->sealed, upload, stat) : step;
-	}
-	if (state->body == NULL && upload->args.size_bytes == 0 && !cf_gcs_body(op, 0))
-		return CF_STEP_ERROR;
-	if (state->body == NULL || state->part_number != 0 || (int64_t) state->used != upload->args.size_bytes)
-	{
-		cf_remote_fails(op, CF_ERR_STATE, "upload of object \"%s\" is not complete", upload->args.key);
-		cf_error_hint(&op->err, "An object that goes in one request is begun again after a restart.");
-		return CF_STEP_ERROR;
-	}
-	step = cf_gcs_create(op, &upload->args, stat);
-	return step == CF_STEP_DONE ? cf_remote_sealed(op, &state->sealed, upload, stat) : step;
+	if (handle.kind != CF_GCS_UPLOAD_SESSION)
+		return cf_remote_upload_seal(op, upload, stat);
+	step = cf_gcs_session_seal(op, upload, &handle, stat);
+	return step == CF_STEP_DONE ? cf_remote_sealed(op, upload, stat) : step;
+}
+
+CfStep
+cf_gcs_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
+{
+	CfGcsHandle handle;
+
+	return cf_gcs_handle_read(op, upload, &handle) ? cf_gcs_compose(op, upload, &handle, stat) : CF_STEP_ERROR;
 }
 
 CfStep
 cf_gcs_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
-	CfGcsState *state = cf_gcs_state(op);
 	CfGcsHandle handle;
 	CfStep		step;
 
-	if (state == NULL || !cf_gcs_handle_read(op, upload, &handle))
+	if (!cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
-	if (handle.kind == CF_GCS_UPLOAD_PARTS)
-		return cf_gcs_compose(op, upload, &handle, stat);
-	step = cf_remote_commit_sealed(op, &state->sealed, upload, cf_remote_class(op, upload->args.storage_class), stat);
-	if (step == CF_STEP_DONE)
+	step = cf_remote_upload_commit(op, upload, stat);
+	if (step == CF_STEP_DONE && handle.kind != CF_GCS_UPLOAD_PARTS)
 		snprintf(upload->handle, sizeof(upload->handle), "done/%s", handle.tag);
 	return step;
 }
@@ -406,17 +375,14 @@ cf_gcs_upload_abort(CfOp *op, CfUpload *upload)
 		return CF_STEP_DONE;
 	object_too = handle.kind != CF_GCS_UPLOAD_PARTS && upload->args.key != NULL && upload->args.key[0] != '\0' &&
 		!upload->args.keep_object;
-	state->used = 0;
-	state->part_number = 0;
+	cf_remote_buffer_free(op);
 	if (handle.kind == CF_GCS_UPLOAD_SESSION && (op->phase == BEGIN || cf_gcs_session_cancelling(op)) &&
 		cf_gcs_session_cancel(op, &handle) == CF_STEP_SEND)
 		return CF_STEP_SEND;
 	if (op->phase == LISTED || op->phase == REMOVED)
 		return abort_pieces(op, upload, &handle, object_too);
-	if (op->phase != BEGIN)
-		return abort_object(op, upload, &handle, object_too);
-	if (known && handle.kind != CF_GCS_UPLOAD_PARTS)
-		return abort_object(op, upload, &handle, object_too);
+	if (op->phase != BEGIN || (known && handle.kind != CF_GCS_UPLOAD_PARTS))
+		return object_too ? cf_remote_abandon(op, upload, handle.tag, INT64_MAX) : CF_STEP_DONE;
 	state->piece_count = state->at_piece = state->rounds = 0;
 	return cf_gcs_pieces_list(op, LISTED, handle.tag);
 }
@@ -448,28 +414,7 @@ abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_
 		return cf_gcs_pieces_list(op, LISTED, handle->tag);
 	}
 	op->phase = BEGIN;
-	return abort_object(op, upload, handle, object_too);
-}
-
-static CfStep
-abort_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too)
-{
-	int			status = op->response.status;
-	CfRemoteFound found;
-	CfObjectStat stat;
-
-	if (!object_too)
-		return CF_STEP_DONE;
-	if (op->phase == BEGIN)
-		return cf_gcs_look(op, upload->args.key, LOOKED);
-	if (op->phase == ASKED)
-		return status == 200 || status == 204 || status == 412 || (status == 404 && !cf_gcs_no_bucket(op)) ? cf_remote_done(op) :
-			cf_gcs_fail(op, "remove object", upload->args.key);
-	if ((found = cf_remote_abandoned(op, upload, handle->tag, &stat)) != CF_REMOTE_FOUND)
-		return found == CF_REMOTE_MISSING ? cf_remote_done(op) : CF_STEP_ERROR;
-	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_gcs_send(op, ASKED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, upload->args.key), ""),
-					   "ifGenerationMatch=%s", stat.version);
+	return object_too ? cf_remote_abandon(op, upload, handle->tag, INT64_MAX) : CF_STEP_DONE;
 }
 
 /*

@@ -17,6 +17,20 @@
 
 #define CF_REMOTE_SHOWN 256		/* bytes of a key in a message */
 
+#define CF_REMOTE_BUFFER_PARTS 256	/* of one small object */
+
+/* Bytes that wait to be sent, of a part or of a whole small object. */
+typedef struct CfRemoteBuffer
+{
+	char	   *data;			/* NULL = there are none */
+	int64_t		room;
+	char		owner_tag[65];	/* of the upload that they belong to */
+	int			part_number;	/* being gathered; 0 = none */
+	int64_t		filled;			/* bytes of that one, or of the last one */
+	int64_t		taken;			/* bytes of a small object, in parts that are whole */
+	uint64_t	parts[CF_REMOTE_BUFFER_PARTS / 64]; /* which parts those are */
+} CfRemoteBuffer;
+
 /* How the state of every driver's ops begins. */
 typedef struct CfRemoteState
 {
@@ -29,6 +43,11 @@ typedef struct CfRemoteState
 	int64_t		at;				/* its next byte */
 	int64_t		end;			/* one after its last; -1 = not known yet */
 	char		version[CF_STORAGE_VERSION_MAX + 1];	/* its pin, once it is known */
+
+	/* remote_create.c, remote_upload.c */
+	CfRemoteBuffer buffer;
+	CfError		told;			/* settling: what to say when nothing is there; kind NONE = somebody was there and has gone */
+	CfObjectStat sealed;		/* what upload_seal made; its texts are not valid, its version is "" when it made nothing */
 } CfRemoteState;
 
 /* Text that grows in an arena, which keeps what it grew out of; whoever added the last piece asks cf_remote_text_end(). */
@@ -102,6 +121,9 @@ extern const char *cf_remote_shown(CfOp *op, const char *key);
 
 /* cf_remote_state gives what the op remembers, zeroed at its first use; NULL = out of memory, told in op->err. */
 extern void *cf_remote_state(CfOp *op, size_t bytes);
+
+/* cf_remote_end gives back what the op remembers, but for what a driver's own fields own. */
+extern void cf_remote_end(CfOp *op);
 
 /* cf_remote_alloc takes memory that outlives a reset of the arena, for the state; NULL = there is none, told in op->err. */
 extern void *cf_remote_alloc(CfOp *op, size_t bytes);

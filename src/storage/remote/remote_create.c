@@ -24,14 +24,23 @@ cf_remote_ours(const CfObjectStat *stat, const char *owner_tag)
 }
 
 CfStep
-cf_remote_settled(CfOp *op, const CfUploadArgs *args, const CfError *told, CfObjectStat *stat)
+cf_remote_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
 {
+	if (cf_remote_state(op, dialect(op)->state_bytes) == NULL)
+		return CF_STEP_ERROR;
+	return dialect(op)->create(op, args, NULL, data, length, stat);
+}
+
+CfStep
+cf_remote_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
+{
+	const CfError *told = &((CfRemoteState *) op->state)->told;
 	bool		ours;
 
 	switch (cf_remote_looked(op, args->key, stat))
 	{
 		case CF_REMOTE_MISSING:
-			if (told == NULL || told->kind == CF_ERR_NONE)
+			if (told->kind == CF_ERR_NONE)
 				return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, args->key), op->place->name);
 			op->err = *told;
 			return cf_remote_error(op);
@@ -41,7 +50,7 @@ cf_remote_settled(CfOp *op, const CfUploadArgs *args, const CfError *told, CfObj
 			break;
 	}
 	ours = cf_remote_ours(stat, args->owner_tag);
-	if (ours && stat->size_bytes == args->size_bytes && op->place->driver->remote->sent(op, stat))
+	if (ours && stat->size_bytes == args->size_bytes && dialect(op)->sent(op, stat))
 		return cf_remote_done(op);
 	cf_remote_exists(op, args->key);
 	if (ours)

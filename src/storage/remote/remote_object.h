@@ -37,6 +37,9 @@ typedef struct CfRemote
 	size_t		state_bytes;	/* of op->state, which begins with a CfRemoteState */
 	bool		by_version;		/* a range is asked for by the name of its version: without a pin, the object is looked at first */
 	int64_t		range_max;		/* bytes of one range; 0 = as many as the caller has room for */
+	int			part_digest;	/* CF_DIGEST_… that a part of a small object is told with; 0 = none */
+	size_t		frame_head;		/* bytes before those of a body, */
+	size_t		frame_tail;		/* and after them, for what frames them: then every part is gathered */
 	const char *tags_hint;		/* what helps who may not read the tags of an object; NULL = what the driver says of a refusal */
 
 	CfStep		(*look) (CfOp *op, const char *key, int phase); /* asks for all that the store tells of an object */
@@ -47,10 +50,30 @@ typedef struct CfRemote
 	CfStep		(*range_ask) (CfOp *op, const char *key, const char *version, int64_t first, int64_t last); /* awaited in CF_REMOTE_ASKED */
 	bool		(*range_version) (CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1]); /* of which the bytes are */
 	bool		(*sent) (const CfOp *op, const CfObjectStat *stat); /* has it the bytes that a create sent, as far as both are known? */
+
+	/* create is all steps of creating an object in one request, from CF_REMOTE_START on. args->resume: an earlier attempt may have made it. */
+	CfStep		(*create) (CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat);
+
+	/* in_parts tells by its handle whether an upload is in parts, and part, unless NULL, can be one of them; false = it is none of ours, or cannot. */
+	bool		(*in_parts) (CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts);
+	CfStep		(*part_send) (CfOp *op, CfUpload *upload, CfPart *part, const void *data);
+	CfStep		(*part_answer) (CfOp *op, CfUpload *upload, CfPart *part);
+	CfStep		(*join) (CfOp *op, CfUpload *upload, CfObjectStat *stat);	/* all steps of making the object of the parts */
+
+	/* optional: for drivers whose removals are those of remote_remove.c */
+	CfStep		(*remove_ask) (CfOp *op, const char *key, const char *version, int phase);	/* on condition of the version */
+	CfStep		(*remove_read) (CfOp *op, const char *key, CfRemoved *removed);	/* CHANGED = the condition did not hold */
 	/* optional */
 	bool		(*range_check) (CfOp *op, const CfReadArgs *args, const void *data, int64_t size_bytes); /* are they as the store has them? */
 	CfStep		(*tags_ask) (CfOp *op, const char *key, int phase); /* after look; CF_STEP_DONE = the object has none */
 } CfRemote;
+
+/* dialect gives what the driver of an op says of one object. */
+static inline const CfRemote *
+dialect(const CfOp *asking)
+{
+	return asking->place->driver->remote;
+}
 
 /* remote_read.c */
 
@@ -67,11 +90,18 @@ extern bool cf_remote_range(const CfOp *op, int64_t at, int64_t *size_bytes);
 /* cf_remote_ours tells whether an object carries our owner tag. */
 extern bool cf_remote_ours(const CfObjectStat *stat, const char *owner_tag);
 
-/*
- * cf_remote_settled ends a create whose object was looked at, in CF_REMOTE_SETTLING. `told` is what to say when nothing is there; NULL,
- * or of kind NONE: somebody was there and has gone.
- */
-extern CfStep cf_remote_settled(CfOp *op, const CfUploadArgs *args, const CfError *told, CfObjectStat *stat);
+/* cf_remote_settled ends a create whose object was looked at, in CF_REMOTE_SETTLING. */
+extern CfStep cf_remote_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
+
+/* cf_remote_put creates an object that the caller has in memory. */
+extern CfStep cf_remote_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
+
+/* remote_remove.c: removing a version, under its pin */
+
+extern CfStep cf_remote_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
+
+/* cf_remote_abandon removes what a seal has made, and nobody changed since; not what is larger than size_max. */
+extern CfStep cf_remote_abandon(CfOp *op, const CfUpload *upload, const char *owner_tag, int64_t size_max);
 
 /* remote_describe.c */
 

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "storage/remote/remote.h"
+#include "storage/remote/remote_upload.h"
 
 void *
 cf_remote_state(CfOp *op, size_t bytes)
@@ -31,6 +31,16 @@ cf_remote_free(CfOp *op, void *block)
 {
 	if (block != NULL)
 		op->arena->allocator.free(op->arena->allocator.ctx, block);
+}
+
+void
+cf_remote_end(CfOp *op)
+{
+	if (op->state == NULL)
+		return;
+	cf_remote_buffer_free(op);
+	cf_remote_free(op, op->state);
+	op->state = NULL;
 }
 
 const CfPlace *

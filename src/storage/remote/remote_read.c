@@ -29,13 +29,6 @@ static CfStep range_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep range_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk, int64_t size_bytes);
 static CfStep read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 
-/* dialect gives what the driver of an op says of one object. */
-static const CfRemote *
-dialect(const CfOp *op)
-{
-	return op->place->driver->remote;
-}
-
 CfRemoteFound
 cf_remote_looked(CfOp *op, const char *key, CfObjectStat *stat)
 {

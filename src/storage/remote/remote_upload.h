@@ -10,41 +10,17 @@
 
 #include "storage/remote/remote_object.h"
 
-#define CF_REMOTE_BUFFER_PARTS 256	/* of one small object */
+/* cf_remote_buffer_room gets memory for the op's buffer, which is empty; false = there is none, told in op->err. */
+extern bool cf_remote_buffer_room(CfOp *op, int64_t room);
+extern void cf_remote_buffer_free(CfOp *op);
 
-/* Bytes that wait to be sent, of a part or of a whole small object. */
-typedef struct CfRemoteBuffer
-{
-	char	   *data;			/* NULL = there are none */
-	int64_t		room;
-	char		owner_tag[65];	/* of the upload that they belong to */
-	int			part_number;	/* being gathered; 0 = none */
-	int64_t		filled;			/* bytes of that one */
-	int64_t		taken;			/* bytes of a small object, in parts that are whole */
-	uint64_t	parts[CF_REMOTE_BUFFER_PARTS / 64]; /* which parts those are */
-} CfRemoteBuffer;
+/* These drive uploads; what is in parts, and where it goes, the driver says. */
+extern CfStep cf_remote_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length);
+extern CfStep cf_remote_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern CfStep cf_remote_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 
-extern void cf_remote_buffer_free(CfOp *op, CfRemoteBuffer *buffer);
-
-/*
- * cf_remote_gather takes the next bytes of a part; DONE = it is whole, and lies in buffer->data: at its beginning when the upload is in
- * parts, else where it belongs in the object. AGAIN = there are more to come.
- */
-extern CfStep cf_remote_gather(CfOp *op, CfRemoteBuffer *buffer, const CfUpload *upload, const CfPart *part, bool in_parts,
-							   const void *data, size_t length);
-
-/* cf_remote_gathered tells whether a small object is there as a whole, to be sealed; false = the operation is over. */
-extern bool cf_remote_gathered(CfOp *op, const CfRemoteBuffer *buffer, const CfUpload *upload);
-
-/* cf_remote_seal_parts ends the seal of an upload in parts: they are durable, and nobody knows the version before the commit. */
-extern CfStep cf_remote_seal_parts(CfOp *op, const CfUpload *upload, CfObjectStat *stat);
-
-/*
- * cf_remote_sealed notes the object that a seal has made. cf_remote_commit_sealed finds it: where this op made it, nothing needs to
- * be asked (the texts of `sealed` may be gone by then, so its class is said again); else it is looked at, in CF_REMOTE_ASKED.
- */
-extern CfStep cf_remote_sealed(CfOp *op, CfObjectStat *sealed, CfUpload *upload, const CfObjectStat *stat);
-extern CfStep cf_remote_commit_sealed(CfOp *op, CfObjectStat *sealed, const CfUpload *upload, const char *storage_class, CfObjectStat *stat);
+/* cf_remote_sealed ends a seal that has made an object: it is noted, so that a commit by the same op need not ask for it. */
+extern CfStep cf_remote_sealed(CfOp *op, CfUpload *upload, const CfObjectStat *stat);
 
 /* cf_remote_upload_gone ends a commit that finds neither the upload nor its object. */
 extern CfStep cf_remote_upload_gone(CfOp *op, const char *key);

@@ -160,15 +160,11 @@ typedef struct CfS3State
 {
 	CfRemoteState remote;		/* mended: it went to another region */
 	int64_t		at;				/* copy: first byte of the next part */
-	CfRemoteBuffer buffer;
 	CfDigests	digests;		/* of the bytes that the present request sends */
-	CfObjectStat sealed;		/* what upload_seal made; its texts are not valid, its version is "" when it made nothing */
-	CfObjectStat stat;			/* its texts are not valid between two operations */
 	CfS3Part   *parts;			/* commit: as listed so far */
 	int			part_count;
 	int			part_room;
 	int			rounds;			/* abort: how often parts came back */
-	CfError		told;			/* settling: what to say when nothing is there; kind NONE = the usual */
 	CfS3Head	head;			/* of the object that was looked at last */
 	CfS3Head	source;			/* copy: of the pinned source; remove: version_id is our marker */
 	CfUpload	copying;		/* copy by parts: the upload at the destination; no handle = in one request */
@@ -222,7 +218,6 @@ extern CfStep cf_s3_credential_next(CfOp *op);
 
 /* s3_object.c */
 extern const CfRemote cf_s3_remote;
-extern CfStep cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat);
 extern CfStep cf_s3_look(CfOp *op, const char *key, int phase);
 extern bool cf_s3_missing(CfOp *op);
 extern bool cf_s3_pinned(const CfOp *op, const char *version);
@@ -235,7 +230,6 @@ extern bool cf_s3_checksum_add(CfOp *op, const void *data, size_t length, const 
 extern bool cf_s3_checksum_header(CfOp *op, const CfDigests *digests);
 extern bool cf_s3_checksum_told(CfOp *op, const char *what, const char *key);
 extern bool cf_s3_encryption_kept(CfOp *op, const char *key);
-extern CfStep cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 
 /* s3_remove.c */
 extern CfStep cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
@@ -244,9 +238,10 @@ extern CfStep cf_s3_delete(CfOp *op, const char *key, int phase);
 
 /* s3_upload.c */
 extern CfStep cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
-extern CfStep cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length);
-extern CfStep cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat);
-extern CfStep cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern bool cf_s3_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts);
+extern CfStep cf_s3_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data);
+extern CfStep cf_s3_part_answer(CfOp *op, CfUpload *upload, CfPart *part);
+extern CfStep cf_s3_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase);
 extern bool cf_s3_upload_created(CfOp *op, CfUpload *upload);
 extern bool cf_s3_upload_request(CfOp *op, const char *method, const char *verb, const CfUpload *upload, int number, const char *more);

@@ -55,7 +55,7 @@ cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *
 			return copy_one_answer(op, source, source_key, args, stat);
 		case CF_REMOTE_SETTLING:
 			if (state->copying.handle[0] == '\0')
-				return cf_s3_settled(op, args, stat);
+				return cf_remote_settled(op, args, stat);
 			break;
 		default:
 			break;
@@ -78,7 +78,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	CfS3Pin		pin;
 
 	state->replacing = false;
-	state->told.kind = CF_ERR_NONE;
+	state->remote.told.kind = CF_ERR_NONE;
 	state->digests.known = 0;
 	memset(&state->copying, 0, sizeof(state->copying));
 	if (!cf_s3_store(op->place)->copies || !same_store(source, op->place))
@@ -180,7 +180,7 @@ copy_one_answer(CfOp *op, const CfPlace *source, const char *source_key, const C
 	if (op->response.status == 412)
 	{
 		cf_remote_changed(op, source_key);
-		state->told = op->err;
+		state->remote.told = op->err;
 		return cf_s3_look(op, args->key, CF_REMOTE_SETTLING);
 	}
 	if (op->response.status == 404 && strcmp(code, "NoSuchKey") == 0)
@@ -263,7 +263,7 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 		return step;
 	if (op->phase == S3_COPY_ABORTED)
 	{
-		op->err = state->told;
+		op->err = state->remote.told;
 		return cf_remote_error(op);
 	}
 	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == CF_REMOTE_SETTLING)
@@ -326,7 +326,7 @@ copy_abort(CfOp *op, char *token)
 {
 	CfS3State  *state = op->state;
 
-	state->told = op->err;
+	state->remote.told = op->err;
 	if (token != NULL)
 		token[0] = '\0';
 	return cf_s3_upload_give_up(op, &state->copying, S3_COPY_ABORTED);
@@ -355,7 +355,7 @@ cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *stor
 	switch (op->phase)
 	{
 		case CF_REMOTE_START:
-			state->told.kind = CF_ERR_NONE;
+			state->remote.told.kind = CF_ERR_NONE;
 			memset(&state->copying, 0, sizeof(state->copying));
 			return cf_remote_stat(op, key, stat);
 		case CF_REMOTE_ASKED:

@@ -120,11 +120,11 @@ const CfDriver cf_storage_s3_driver = {
 	.key_check = s3_key_check,
 	.stat = cf_remote_stat,
 	.read = cf_remote_read,
-	.put = cf_s3_put,
+	.put = cf_remote_put,
 	.upload_begin = cf_s3_upload_begin,
-	.upload_part = cf_s3_upload_part,
-	.upload_seal = cf_s3_upload_seal,
-	.upload_commit = cf_s3_upload_commit,
+	.upload_part = cf_remote_upload_part,
+	.upload_seal = cf_remote_upload_seal,
+	.upload_commit = cf_remote_upload_commit,
 	.upload_abort = cf_s3_upload_abort,
 	.uploads_find = cf_s3_uploads_find,
 	.remove = cf_s3_remove,
@@ -372,15 +372,9 @@ cf_s3_state(CfOp *op)
 static void
 s3_end(CfOp *op)
 {
-	CfS3State  *state = op->state;
-
-	if (state == NULL)
-		return;
-	cf_remote_buffer_free(op, &state->buffer);
-	if (state->parts != NULL)
-		op->arena->allocator.free(op->arena->allocator.ctx, state->parts);
-	op->arena->allocator.free(op->arena->allocator.ctx, state);
-	op->state = NULL;
+	if (op->state != NULL)
+		cf_remote_free(op, ((CfS3State *) op->state)->parts);
+	cf_remote_end(op);
 }
 
 /*

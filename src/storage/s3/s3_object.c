@@ -18,6 +18,7 @@ static CfStep range_ask(CfOp *op, const char *key, const char *version, int64_t 
 static bool range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1]);
 static CfStep tags_ask(CfOp *op, const char *key, int phase);
 static bool sent(const CfOp *op, const CfObjectStat *stat);
+static CfStep create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat);
 static bool describe_metadata(CfOp *op, const CfUploadArgs *args);
 
 const CfRemote cf_s3_remote = {
@@ -30,6 +31,12 @@ const CfRemote cf_s3_remote = {
 	.range_ask = range_ask,
 	.range_version = range_version,
 	.sent = sent,
+	.part_digest = CF_DIGEST_CRC64NVME,
+	.create = create,
+	.in_parts = cf_s3_in_parts,
+	.part_send = cf_s3_part_send,
+	.part_answer = cf_s3_part_answer,
+	.join = cf_s3_join,
 	.tags_ask = tags_ask,
 };
 
@@ -106,14 +113,15 @@ range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1
 	return true;
 }
 
-CfStep
-cf_s3_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
+static CfStep
+create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat)
 {
+	(void) known;
 	if (op->phase == CF_REMOTE_START)
 	{
-		if (cf_s3_state(op) == NULL || !cf_s3_writable(op) || !cf_remote_metadata_check(op, args))
+		if (!cf_s3_writable(op) || !cf_remote_metadata_check(op, args))
 			return cf_remote_error(op);
-		((CfS3State *) op->state)->told.kind = CF_ERR_NONE;
+		((CfS3State *) op->state)->remote.told.kind = CF_ERR_NONE;
 		if ((int64_t) length > CF_S3_PART_MAX)
 			return cf_remote_unexpected(op, "create object", args->key, "it is too large for one request");
 	}
@@ -136,7 +144,7 @@ cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 	if (!caps.create_only && op->phase != CF_REMOTE_ASKED_MORE)
 		return cf_s3_look(op, args->key, CF_REMOTE_ASKED_MORE);
 	if (op->phase == CF_REMOTE_ASKED_MORE && !cf_s3_missing(op))
-		return cf_s3_settled(op, args, &stat);
+		return cf_remote_settled(op, args, &stat);
 	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length, NULL) ||
 		!cf_s3_checksum_add(op, data == NULL ? "" : data, length, NULL) || !cf_s3_describe(op, args) ||
 		(caps.create_only && !cf_s3_condition(op, NULL)))
@@ -154,7 +162,7 @@ cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	const char *storage_class = cf_remote_class(op, args->storage_class);
 
 	if (op->phase == CF_REMOTE_SETTLING)
-		return cf_s3_settled(op, args, stat);
+		return cf_remote_settled(op, args, stat);
 	if (op->response.status == 412)
 		return cf_s3_look(op, args->key, CF_REMOTE_SETTLING);
 	if (!cf_remote_success(op))
@@ -174,13 +182,6 @@ cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 	stat->attributes = args->attributes;
 	cf_s3_digests_fill(op, state->head.etag, &stat->digests);
 	return cf_remote_done(op);
-}
-
-/* cf_s3_settled ends a create after a HEAD. */
-CfStep
-cf_s3_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
-{
-	return cf_remote_settled(op, args, &((CfS3State *) op->state)->told, stat);
 }
 
 static bool

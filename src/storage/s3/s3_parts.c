@@ -111,7 +111,7 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	switch (cf_remote_looked(op, upload->args.key, stat))
 	{
 		case CF_REMOTE_MISSING:
-			op->err = state->told;
+			op->err = state->remote.told;
 			return cf_remote_error(op);
 		case CF_REMOTE_FAILED:
 			return CF_STEP_ERROR;
@@ -120,7 +120,7 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	}
 	if (state->replacing && strcmp(stat->storage_class, upload->args.storage_class) != 0)
 	{
-		op->err = state->told;
+		op->err = state->remote.told;
 		return cf_remote_error(op);
 	}
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0)
@@ -228,6 +228,6 @@ join_settle(CfOp *op, const CfUpload *upload, CfErrorKind kind, const char *why)
 	cf_remote_unexpected(op, "commit object", upload->args.key, why);
 	op->err.kind = kind;
 	op->err.retryable = kind == CF_ERR_IO;
-	state->told = op->err;
+	state->remote.told = op->err;
 	return cf_s3_look(op, upload->args.key, CF_REMOTE_SETTLING);
 }

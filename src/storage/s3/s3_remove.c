@@ -47,7 +47,7 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 	switch (op->phase)
 	{
 		case CF_REMOTE_START:
-			state->told.kind = CF_ERR_NONE;
+			state->remote.told.kind = CF_ERR_NONE;
 			return hides(op) || cf_s3_delete_allowed(op, key) ? cf_s3_look(op, key, CF_REMOTE_ASKED) : cf_remote_error(op);
 		case CF_REMOTE_ASKED_MORE:
 			return remove_answer(op, key, removed);
@@ -61,8 +61,8 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 			if (!cf_remote_success(op) && op->response.status != 404)
 				return cf_s3_fail(op, "bring back object", key);
 			*removed = CF_REMOVED_CHANGED;
-			op->err = state->told;
-			return state->told.kind == CF_ERR_NONE ? cf_remote_done(op) : cf_remote_error(op);
+			op->err = state->remote.told;
+			return state->remote.told.kind == CF_ERR_NONE ? cf_remote_done(op) : cf_remote_error(op);
 		default:
 			break;
 	}
@@ -272,7 +272,7 @@ hidden_listed(CfOp *op, const char *key, CfRemoved *removed)
 		return uncover(op, key);
 	}
 	/* What was hidden cannot be told: nothing may stay hidden. */
-	state->told = op->err;
+	state->remote.told = op->err;
 	return uncover(op, key);
 }
 

@@ -10,14 +10,11 @@
 
 #include "storage/s3/s3.h"
 
-
 static CfStep begin_parts(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 static CfStep begin_unknown(CfOp *op, const CfUploadArgs *args, const CfUpload *upload);
 static CfStep begin_resumed(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
 static bool resumes(const CfUploadArgs *args);
 static bool parts_sized(CfOp *op, CfUpload *upload);
-static CfStep part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data);
-static CfStep part_answer(CfOp *op, const CfUpload *upload, CfPart *part);
 
 /* cf_s3_upload_id finds the id of an upload in its handle, or in the token of a copy; NULL = it has no parts. */
 const char *
@@ -49,10 +46,10 @@ cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 		return cf_remote_error(op);
 	if (op->phase == CF_REMOTE_START && (step = cf_s3_copy_left(op, args)) != CF_STEP_DONE)
 		return step;
-	cf_remote_buffer_free(op, &state->buffer);
-	state->sealed.version[0] = '\0';
+	cf_remote_buffer_free(op);
+	state->remote.sealed.version[0] = '\0';
 	state->replacing = false;
-	state->told.kind = CF_ERR_NONE;
+	state->remote.told.kind = CF_ERR_NONE;
 	state->part_count = 0;
 	if (args->size_bytes <= cf_s3_put_max(op->place))
 	{
@@ -233,37 +230,22 @@ cf_s3_upload_give_up(CfOp *op, const CfUpload *upload, int phase)
 	return cf_s3_upload_request(op, "DELETE", "AbortMultipartUpload", upload, 0, "") ? cf_remote_send(op, phase) : cf_remote_error(op);
 }
 
-CfStep
-cf_s3_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
+bool
+cf_s3_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *parts)
 {
-	CfS3State  *state = cf_s3_state(op);
-	bool		parts = cf_s3_upload_id(upload->handle) != NULL;
-	CfStep		step;
-
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (op->phase == CF_REMOTE_ASKED)
-		return part_answer(op, upload, part);
-	if (parts && (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX))
-		return cf_remote_fails(op, CF_ERR_RANGE, "part %d of object \"%s\" cannot be one of S3", part->number, upload->args.key);
-	if (parts && cf_s3_store(op->place)->equal_parts && part->length != upload->args.part_bytes &&
-		part->offset + part->length != upload->args.size_bytes)
-		return cf_remote_fails(op, CF_ERR_INPUT, "part %d of object \"%s\" has another size than those before it", part->number,
-							   upload->args.key);
-	if (parts && (int64_t) length == part->length)
-		return part_send(op, upload, part, data);
-	if ((step = cf_remote_gather(op, &state->buffer, upload, part, parts, data, length)) != CF_STEP_DONE)
-		return step;
-	if (parts)
-		return part_send(op, upload, part, state->buffer.data);
-	part->token[0] = '\0';
-	part->digests = (CfDigests) {.known = CF_DIGEST_CRC64NVME};
-	part->digests.crc64nvme = cf_crc64nvme(0, state->buffer.data + part->offset, (size_t) part->length);
-	return cf_remote_done(op);
+	*parts = cf_s3_upload_id(upload->handle) != NULL;
+	if (!*parts || part == NULL)
+		return true;
+	if (part->number > CF_S3_PARTS_MAX || part->length > CF_S3_PART_MAX)
+		return cf_error_set(&op->err, CF_ERR_RANGE, "part %d of object \"%s\" cannot be one of S3", part->number, cf_remote_shown(op, upload->args.key));
+	return !cf_s3_store(op->place)->equal_parts || part->length == upload->args.part_bytes ||
+		part->offset + part->length == upload->args.size_bytes ||
+		cf_error_set(&op->err, CF_ERR_INPUT, "part %d of object \"%s\" has another size than those before it", part->number,
+					 cf_remote_shown(op, upload->args.key));
 }
 
-static CfStep
-part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data)
+CfStep
+cf_s3_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data)
 {
 	if (!cf_s3_upload_request(op, "PUT", "UploadPart", upload, part->number, "") ||
 		!cf_s3_body(op, data, (size_t) part->length, &part->digests) ||
@@ -273,8 +255,8 @@ part_send(CfOp *op, const CfUpload *upload, const CfPart *part, const void *data
 	return cf_remote_send(op, CF_REMOTE_ASKED);
 }
 
-static CfStep
-part_answer(CfOp *op, const CfUpload *upload, CfPart *part)
+CfStep
+cf_s3_part_answer(CfOp *op, CfUpload *upload, CfPart *part)
 {
 	CfS3State  *state = op->state;
 	const char *etag = cf_net_answer(&op->response, "etag");
@@ -289,53 +271,22 @@ part_answer(CfOp *op, const CfUpload *upload, CfPart *part)
 		return CF_STEP_ERROR;
 	snprintf(part->token, sizeof(part->token), "%s", etag);
 	part->digests = state->digests;
-	cf_remote_buffer_free(op, &state->buffer);
+	cf_remote_buffer_free(op);
 	return cf_remote_done(op);
 }
 
+/* cf_s3_join makes the object of its parts. */
 CfStep
-cf_s3_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
+cf_s3_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
-	CfS3State  *state = cf_s3_state(op);
-	CfStep		step;
-
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (strcmp(upload->handle, "put") != 0)
-		return cf_remote_seal_parts(op, upload, stat);
-	if (op->phase == CF_REMOTE_ASKED || op->phase == CF_REMOTE_SETTLING)
-	{
-		if ((step = cf_s3_put_answer(op, &upload->args, stat)) != CF_STEP_DONE)
-			return step;
-		cf_remote_buffer_free(op, &state->buffer);
-		return cf_remote_sealed(op, &state->sealed, upload, stat);
-	}
-	if (op->phase == CF_REMOTE_START && !cf_remote_gathered(op, &state->buffer, upload))
-		return CF_STEP_ERROR;
-	return cf_s3_put_send(op, &upload->args, state->buffer.data, (size_t) upload->args.size_bytes, CF_REMOTE_ASKED);
-}
-
-CfStep
-cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
-{
-	CfS3State  *state = cf_s3_state(op);
+	CfS3State  *state = op->state;
 	CfRemoteFound found;
-	CfStep		step;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (cf_s3_upload_id(upload->handle) == NULL)
-	{
-		step = cf_remote_commit_sealed(op, &state->sealed, upload, cf_remote_class(op, upload->args.storage_class), stat);
-		if (step == CF_STEP_DONE)
-			memcpy(upload->handle, "done", sizeof("done"));
-		return step;
-	}
 	if (op->phase == CF_REMOTE_START)
 	{
 		state->replacing = false;
 		state->part_count = 0;
-		state->told.kind = CF_ERR_NONE;
+		state->remote.told.kind = CF_ERR_NONE;
 		/* Without the condition at the store, at least nobody is there when we ask. */
 		if (!cf_s3_store(op->place)->join_create_only)
 			return cf_s3_look(op, upload->args.key, CF_REMOTE_ASKED);
@@ -344,7 +295,7 @@ cf_s3_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	if (op->phase == CF_REMOTE_ASKED)
 	{
 		if ((found = cf_remote_looked(op, upload->args.key, stat)) == CF_REMOTE_FOUND)
-			return cf_s3_settled(op, &upload->args, stat);
+			return cf_remote_settled(op, &upload->args, stat);
 		return found == CF_REMOTE_FAILED ? CF_STEP_ERROR : cf_s3_parts_ask(op, upload, S3_PARTS_LISTED);
 	}
 	return cf_s3_parts_join(op, upload, stat);
