@@ -93,15 +93,17 @@ INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class, first_byte_ms, 
 
 -- ---------------------------------------------------------------- places, seen with what their servers say now
 
-CREATE FUNCTION cloudflux.place_url(p_provider text, p_endpoint text, p_bucket text, p_prefix text) RETURNS text
+-- Buckets of AWS and Google have names of their own in the world; a container has one in its account, and other stores are told apart by
+-- their endpoint, or by the preset that knows it.
+CREATE FUNCTION cloudflux.place_url(p_provider text, p_endpoint text, p_account text, p_preset text, p_bucket text, p_prefix text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE p_provider
-	WHEN 'AWS' THEN 's3://' || p_bucket || '/'
-	WHEN 'GCP' THEN 'gs://' || p_bucket || '/'
-	WHEN 'Azure' THEN COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), 'azure:/') || '/' || p_bucket || '/'
-	WHEN 'LOCAL' THEN 'file://' || rtrim(p_bucket, '/') || '/'
-	ELSE COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), 's3:/') || '/' || p_bucket || '/'
-END || COALESCE(p_prefix, '');
+	WHEN 'AWS' THEN 's3:/'
+	WHEN 'GCP' THEN 'gs:/'
+	WHEN 'Azure' THEN COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), 'https://' || NULLIF(p_account, '') || '.blob.core.windows.net', 'azure:/')
+	WHEN 'LOCAL' THEN 'file://'
+	ELSE COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), CASE p_preset WHEN 'aws' THEN 's3' WHEN 'gcs' THEN 'gs' ELSE NULLIF(p_preset, '') END || ':/', 's3:/')
+END || CASE p_provider WHEN 'LOCAL' THEN rtrim(p_bucket, '/') ELSE '/' || p_bucket END || '/' || COALESCE(p_prefix, '');
 
 CREATE VIEW cloudflux.storage_places WITH (security_invoker = true) AS
 SELECT s.srvname::text AS place,
@@ -109,9 +111,9 @@ SELECT s.srvname::text AS place,
        CASE WHEN o.provider = 'LOCAL' THEN COALESCE(o.tier, 'HOT') ELSE o.tier END AS tier,
        o.price_provider, o.price_region,
        o.max_connections, o.bandwidth_limit, o.requests_per_second,
-       cloudflux.place_url(o.provider, o.endpoint, o.bucket, o.prefix) AS url,
+       u.url,
        p.place IS NOT NULL AND p.provider = o.provider AND p.bucket = o.bucket
-           AND p.endpoint = COALESCE(o.endpoint, '') AND p.prefix = COALESCE(o.prefix, '') AS adopted,
+           AND p.endpoint = COALESCE(o.endpoint, '') AND p.prefix = COALESCE(o.prefix, '') AND p.url = u.url AS adopted,
        p.checked_at, p.capabilities,
        pg_catalog.pg_get_userbyid(s.srvowner)::text AS owner
   FROM pg_catalog.pg_foreign_server AS s
@@ -128,8 +130,11 @@ SELECT s.srvname::text AS place,
 	       max(x.option_value) FILTER (WHERE x.option_name = 'price_region') AS price_region,
 	       max(x.option_value) FILTER (WHERE x.option_name = 'max_connections')::int AS max_connections,
 	       max(x.option_value) FILTER (WHERE x.option_name = 'bandwidth_limit')::bigint AS bandwidth_limit,
-	       max(x.option_value) FILTER (WHERE x.option_name = 'requests_per_second')::int AS requests_per_second
+	       max(x.option_value) FILTER (WHERE x.option_name = 'requests_per_second')::int AS requests_per_second,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'account') AS account,
+	       max(x.option_value) FILTER (WHERE x.option_name = 'preset') AS preset
 	  FROM pg_catalog.pg_options_to_table(s.srvoptions) AS x) AS o
+ CROSS JOIN LATERAL cloudflux.place_url(o.provider, o.endpoint, o.account, o.preset, o.bucket, o.prefix) AS u(url)
   LEFT JOIN cloudflux.places AS p ON p.place = s.srvname::text;
 
 CREATE FUNCTION cloudflux.place_of_location(p_location text) RETURNS text
@@ -696,7 +701,7 @@ GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_pla
 GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
 
 REVOKE ALL ON FUNCTION cloudflux.guard_places(), cloudflux.record_place(text, text), cloudflux.write_place(text),
-	cloudflux.record_checks(text, text[], int[]), cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text),
+	cloudflux.record_checks(text, text[], int[]), cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text, text, text),
 	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
 	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
 	cloudflux.set_credentials(text, jsonb, text), cloudflux.forget_credentials(text, text), cloudflux.rotate_credentials(),
@@ -708,7 +713,7 @@ REVOKE ALL ON FUNCTION cloudflux.guard_places(), cloudflux.record_place(text, te
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.own_class(text, text),
 	cloudflux.note_accepted_risks(), cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text), cloudflux.place_of_location(text),
+GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text, text, text), cloudflux.place_of_location(text),
 	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.presign_object(text, text, timestamptz), cloudflux.attribute_rules(text), cloudflux.attributes_safe(text, text),
@@ -753,8 +758,8 @@ COMMENT ON COLUMN cloudflux.storage_tiers.storage_class IS 'Storage class, as th
 COMMENT ON COLUMN cloudflux.storage_tiers.first_byte_ms IS 'Milliseconds until the first byte; for classes that must be restored, the slowest ordinary restore. NULL = unknown.';
 COMMENT ON COLUMN cloudflux.storage_tiers.preferred IS 'Whether the word means this class when something is written; of several classes of one tier, one should be.';
 COMMENT ON COLUMN cloudflux.storage_tiers.builtin IS 'Whether the row came with the extension. Such rows cannot be changed; a row of your own wins over them.';
-COMMENT ON FUNCTION cloudflux.place_url(text, text, text, text) IS
-	'URL of a place made of provider, endpoint, bucket and prefix: s3://bucket/prefix, gs://…, file:///path/, or the endpoint''s https://…. Ends in a slash.';
+COMMENT ON FUNCTION cloudflux.place_url(text, text, text, text, text, text) IS
+	'URL of a place, made of its options: s3://bucket/prefix, gs://…, file:///path/, the https://… of its endpoint or of its account of Azure, or the preset that knows the endpoint (b2://bucket/). Ends in a slash.';
 COMMENT ON VIEW cloudflux.storage_places IS 'All places, with the options that their foreign servers have now.';
 COMMENT ON COLUMN cloudflux.storage_places.place IS 'Name of the place = of the foreign server.';
 COMMENT ON COLUMN cloudflux.storage_places.provider IS 'AWS, Azure, GCP, S3 or LOCAL.';

@@ -271,7 +271,8 @@ static bool
 adopted_check(CfPlace *place, CfError *err)
 {
 	static CfSpiPlan recorded = {
-		"SELECT p.provider, p.endpoint, p.bucket, p.prefix, p.home,"
+		"SELECT p.provider, p.endpoint, p.bucket, p.prefix, p.url,"
+		"       cloudflux.place_url($2, $3, $4, $5, $6, $7), p.home,"
 		"       p.checked_at IS NOT NULL AND COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'write')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional write')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional read')::pg_catalog.bool, false),"
@@ -282,22 +283,28 @@ adopted_check(CfPlace *place, CfError *err)
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'digests')::pg_catalog.int4, 0),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'key folds')::pg_catalog.int4, 0),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'versioned delete')::pg_catalog.bool, false)"
-		"  FROM cloudflux.places AS p WHERE p.place OPERATOR(pg_catalog.=) $1", 1, {TEXTOID}};
+		"  FROM cloudflux.places AS p WHERE p.place OPERATOR(pg_catalog.=) $1", 7,
+		{TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
 	static const char *const names[] = {"provider", "endpoint", "bucket", "prefix"};
 	const char *now[] = {place->provider, place->endpoint, place->bucket, place->prefix};
 	char	   *then[lengthof(names)] = {NULL};
+	char	   *urls[2] = {NULL};	/* then and now */
 	char	   *home = NULL;
-	Datum		value = CStringGetTextDatum(place->name);
+	Datum		values[] = {CStringGetTextDatum(place->name), CStringGetTextDatum(place->provider), CStringGetTextDatum(place->endpoint),
+		CStringGetTextDatum(cf_storage_option(place, "account")), CStringGetTextDatum(cf_storage_option(place, "preset")),
+		CStringGetTextDatum(place->bucket), CStringGetTextDatum(place->prefix)};
 	bool		found;
 
 	cf_spi_begin();
-	found = cf_spi_run(&recorded, &value, NULL) > 0;
+	found = cf_spi_run(&recorded, values, NULL) > 0;
 	for (int i = 0; found && i < lengthof(names); i++)
 		then[i] = cf_spi_text(0, i + 1);
 	if (found)
 	{
-		home = cf_spi_text(0, lengthof(names) + 1);
-		probed_read(place, lengthof(names) + 2);
+		urls[0] = cf_spi_text(0, lengthof(names) + 1);
+		urls[1] = cf_spi_text(0, lengthof(names) + 2);
+		home = cf_spi_text(0, lengthof(names) + 3);
+		probed_read(place, lengthof(names) + 4);
 	}
 	cf_spi_end();
 	if (!found)
@@ -313,6 +320,14 @@ adopted_check(CfPlace *place, CfError *err)
 			continue;
 		cf_error_set(err, CF_ERR_STATE, "place \"%s\" was altered since it was adopted", place->name);
 		cf_error_detail(err, "Option %s was \"%s\" and now is \"%s\".", names[i], then[i], now[i]);
+		return cf_error_hint(err, "Alter it back, or confirm the change with: SELECT cloudflux.adopt_storage(%s)",
+							 quote_literal_cstr(place->name));
+	}
+	/* The account of Azure, or the preset that knows an endpoint. */
+	if (strcmp(urls[0], urls[1]) != 0)
+	{
+		cf_error_set(err, CF_ERR_STATE, "place \"%s\" was altered since it was adopted", place->name);
+		cf_error_detail(err, "It was %s and now is %s.", urls[0], urls[1]);
 		return cf_error_hint(err, "Alter it back, or confirm the change with: SELECT cloudflux.adopt_storage(%s)",
 							 quote_literal_cstr(place->name));
 	}

@@ -111,7 +111,21 @@ SELECT cloudflux.add_storage('inside', 'S3', 'bucket', '{"region": "eu-west-1", 
 SELECT cloudflux.fetch_object('inside', 'k');
 SELECT check_name, ok, detail FROM cloudflux.check_storage('inside');
 SELECT cloudflux.drop_storage('inside');
-SELECT cloudflux.place_url(p, e, 'b', '') FROM (VALUES ('AWS', ''), ('GCP', NULL), ('Azure', 'https://acct.blob.core.windows.net/'), ('Azure', ''), ('S3', 'https://minio:9000'), ('LOCAL', '')) AS v(p, e);
+SELECT p, e, a, s, cloudflux.place_url(p, e, a, s, 'b', 'x/') FROM (VALUES ('AWS', '', NULL, NULL), ('GCP', NULL, '', ''), ('Azure', 'https://acct.blob.core.windows.net/', '', ''), ('Azure', '', 'acct', NULL), ('Azure', NULL, '', NULL),
+	('S3', 'https://minio:9000', NULL, 'minio'), ('S3', '', NULL, 'b2'), ('S3', NULL, NULL, 'gcs'), ('S3', '', NULL, 'aws'), ('LOCAL', '', NULL, NULL)) AS v(p, e, a, s);
+-- a container has its name in its account, a bucket at the store that a preset knows; one container twice is refused, however it is written
+SELECT cloudflux.add_storage('logs1', 'Azure', '$logs', '{"account": "one"}'), cloudflux.add_storage('logs2', 'Azure', '$logs', '{"account": "two"}'),
+       cloudflux.add_storage('b2', 'S3', 'bucket', '{"preset": "b2", "region": "us-west-004", "prefix": "p/"}');
+SELECT cloudflux.add_storage('logs3', 'Azure', '$logs', '{"endpoint": "https://one.blob.core.windows.net"}');
+SELECT place, url FROM cloudflux.places WHERE place IN ('logs1', 'logs2', 'b2') ORDER BY place;
+ALTER SERVER logs1 OPTIONS (SET account 'three');
+ALTER SERVER b2 OPTIONS (SET preset 'wasabi');
+SELECT cloudflux.stat_object('logs1', 'k');
+SELECT cloudflux.stat_object('b2', 'k');
+SELECT place, adopted FROM cloudflux.storage_places WHERE place IN ('logs1', 'logs2', 'b2') ORDER BY place;
+ALTER SERVER logs1 OPTIONS (SET account 'one');
+SELECT adopted FROM cloudflux.storage_places WHERE place = 'logs1';
+SELECT cloudflux.drop_storage(n) FROM (VALUES ('logs1'), ('logs2'), ('b2')) AS v(n);
 SELECT cloudflux.place_of_location('s3://bucket/p/x'), cloudflux.place_of_location('s3://bucket/x') IS NULL, cloudflux.place_of_location(NULL) IS NULL;
 
 -- who may: USAGE on the server; and for LOCAL the owner's roles for files
