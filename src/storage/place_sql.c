@@ -279,6 +279,7 @@ adopted_check(CfPlace *place, CfError *err)
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional delete')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'copy')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional copy')::pg_catalog.bool, false),"
+		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'conditional replace')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'tiers')::pg_catalog.bool, false),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'digests')::pg_catalog.int4, 0),"
 		"       COALESCE(pg_catalog.jsonb_extract_path_text(p.capabilities, 'key folds')::pg_catalog.int4, 0),"
@@ -378,6 +379,7 @@ probed_read(CfPlace *place, int column)
 	probed->conditional_delete = cf_spi_bool(0, column++, NULL);
 	probed->server_side_copy = cf_spi_bool(0, column++, NULL);
 	probed->copy_conditional = cf_spi_bool(0, column++, NULL);
+	probed->conditional_replace = cf_spi_bool(0, column++, NULL);
 	probed->storage_classes = cf_spi_bool(0, column++, NULL);
 	probed->digests = (int) cf_spi_int64(0, column++, NULL);
 	probed->key_folds = (int) cf_spi_int64(0, column++, NULL);

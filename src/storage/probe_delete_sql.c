@@ -1,9 +1,11 @@
 /*
  * probe_delete_sql.c
- *		Does a place remove an object only as the version that was asked for? The part of check_storage() that deletes of sources lean on.
+ *		Does a place remove, or replace, an object only as the version that was asked for? The part of check_storage() that deletes of
+ *		sources and changes of class lean on.
  *
- * Drivers look before they delete; here they must not (op.probing), or the look would pass for the store's own condition. Where
- * there is no such condition, a bucket that keeps versions will do: the driver can bring back what it has hidden by mistake.
+ * Drivers look before they delete or change; here that must not count (op.probing), or the look would pass for the store's own condition.
+ * Where there is no such condition of a delete, a bucket that keeps versions will do: the driver can bring back what it has hidden by
+ * mistake.
  */
 #include "postgres.h"
 
@@ -87,4 +89,46 @@ cf_probe_versioned_delete(CfProbe *probe)
 	cf_storage_op_end(&probe->op);
 	probe->told(probe, "versioned delete", step == CF_STEP_DONE && removed == CF_REMOVED_DELETED, true, NULL, NULL);
 	probe->place->was_probed = false;
+}
+
+/*
+ * cf_probe_conditional_replace tries, where a change of class writes the object anew, to have it written in the place of the version that was
+ * replaced: the store must refuse. By now the object may have been removed, by a delete whose condition was not honoured.
+ */
+void
+cf_probe_conditional_replace(CfProbe *probe)
+{
+	const char *name = "conditional replace";
+	char		token[CF_STORAGE_COPY_TOKEN] = "";
+	CfObjectStat stat;
+	CfStep		step;
+
+	if (!probe->caps.conditional_replace || probe->other_class[0] == '\0')
+		return;
+	if (probe->old_version[0] == '\0')
+	{
+		cf_probe_not_tried(probe, name);
+		return;
+	}
+	DRIVE(probe, step, cf_storage_stat(&probe->op, probe->key, &stat));
+	cf_storage_op_end(&probe->op);
+	if (step == CF_STEP_ERROR)
+	{
+		step = cf_probe_put(probe, probe->key, CF_PROBE_OTHER_TEXT, "", "j", &stat);
+		cf_storage_op_end(&probe->op);
+	}
+	if (step == CF_STEP_DONE)
+	{
+		probe->op.probing = true;
+		DRIVE(probe, step, cf_storage_set_class(&probe->op, probe->key, probe->old_version, probe->other_class, token, &stat));
+		probe->op.probing = false;
+		cf_storage_op_end(&probe->op);
+	}
+	if (step == CF_STEP_DONE)
+		probe->told(probe, name, CF_PROBE_NO, false, "An object of another version was replaced.",
+					"Classes of objects are changed at this place only where its bucket keeps versions.");
+	else if (probe->op.err.kind == CF_ERR_CHANGED)
+		probe->told(probe, name, CF_PROBE_YES, true, "Another version than the one that was asked for was not replaced.", NULL);
+	else
+		cf_probe_failed(probe, name);
 }

@@ -67,6 +67,7 @@ cf_probe_run(CfProbe *probe)
 	probe_aliases(probe);
 	probe_tiers(probe);
 	probe_clock(probe);
+	cf_probe_conditional_replace(probe);
 	cf_probe_versioned_delete(probe);
 	clean_up(probe);
 	sweep(probe);

@@ -68,5 +68,6 @@ extern void cf_places_record_checks(const char *place, Datum names, Datum found)
 /* probe_delete_sql.c */
 extern void cf_probe_conditional_delete(CfProbe *probe);
 extern void cf_probe_versioned_delete(CfProbe *probe);
+extern void cf_probe_conditional_replace(CfProbe *probe);
 
 #endif							/* CF_STORAGE_PROBE_SQL_H */

@@ -129,6 +129,7 @@ cf_storage_caps(const CfPlace *place, CfCaps *caps)
 	caps->delete_hides &= place->probed.delete_hides;
 	caps->conditional_read &= place->probed.conditional_read;
 	caps->copy_conditional &= place->probed.copy_conditional;
+	caps->conditional_replace &= place->probed.conditional_replace;
 	caps->server_side_copy &= place->probed.server_side_copy;
 	caps->storage_classes &= place->probed.storage_classes;
 	caps->digests &= place->probed.digests;

@@ -55,6 +55,7 @@ typedef struct CfCaps
 	bool		list_utf8_safe; /* a listing tells every key exactly */
 	bool		conditional_read;	/* read honours the pin at every request */
 	bool		copy_conditional;	/* server-side copies honour the source's pin and are create-only */
+	bool		conditional_replace;	/* a change of class that writes the object anew honours the pin by a condition of the store */
 	bool		parallel_parts; /* parts of one upload may be sent at once and in any order, each by an op of its own */
 	bool		parts_gathered; /* the driver copies every part into memory of its own until it is sent; else only objects of one request */
 	bool		copy_uploads;	/* a copy above copy_max_bytes is an upload: its token is a handle for upload_abort */
@@ -199,7 +200,7 @@ typedef struct CfOp
 	CfResponse	response;		/* the answer to it, to be there at the next call */
 	CfArena		request_arena;	/* of the present request and its answer; reset by the driver before it builds the next */
 	bool		no_token;		/* the operation ended before it asked the store anything, since there was no token to be had */
-	bool		probing;		/* set by check_storage(): remove is to rely on the condition of the store alone */
+	bool		probing;		/* set by check_storage(): remove and set_class are to rely on the condition of the store alone */
 	int			phase;			/* private to the driver; 0 = not started */
 	void	   *state;			/* private to the driver */
 

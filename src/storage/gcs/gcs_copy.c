@@ -30,7 +30,7 @@ static CfStep copy_send(CfOp *op, const CfPlace *source, const char *source_key,
 static CfStep copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 static CfStep class_described(CfOp *op, const char *key, const char *version, const char *storage_class,
 							  CfObjectStat *stat);
-static CfStep class_send(CfOp *op, const char *key, const char *storage_class);
+static CfStep class_send(CfOp *op, const char *key, const char *version, const char *storage_class);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
 
 /*
@@ -178,41 +178,55 @@ cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *sto
 		return cf_gcs_fail(op, "change the class of object", key);
 	if (!cf_gcs_rewritten(op, &done, stat))
 		return CF_STEP_ERROR;
-	return done ? CF_STEP_DONE : class_send(op, key, storage_class);
+	return done ? CF_STEP_DONE : class_send(op, key, version, storage_class);
 }
 
-/* class_described knows the object: it must be the pinned one, and what it carries goes into the rewrite. */
+/*
+ * class_described knows the object: it must be the pinned one (check_storage() wants to know what the store does when it is not), and what it
+ * carries goes into the rewrite.
+ */
 static CfStep
 class_described(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
+	CfCaps		caps;
 
-	if (!cf_remote_pinned(op, key, version, stat))
+	cf_storage_caps(op->place, &caps);
+	if (!cf_remote_pinned(op, key, op->probing ? "" : version, stat))
 		return CF_STEP_ERROR;
 	if (strcmp(stat->storage_class, storage_class) == 0)
 		return cf_remote_done(op);
+	if (!caps.conditional_replace)
+		return cf_remote_fails(op, CF_ERR_UNSUPPORTED, "class of object \"%s\" of place \"%s\" cannot be changed: its store ignores which version is replaced",
+							   cf_remote_shown(op, key), op->place->name);
 	json_decref(state->resource);
 	if ((state->resource = cf_gcs_answer(op)) == NULL)
 		return CF_STEP_ERROR;
 	state->remote.sealed = *stat;
 	state->lost_answer = false;
-	return class_send(op, key, storage_class);
+	return class_send(op, key, version, storage_class);
 }
 
-/* class_send rewrites the object onto itself. Its metageneration is a condition, too: the body replaces all metadata. */
+/*
+ * class_send rewrites the object onto itself: what is there, in the place of the pinned version. Its metageneration is a condition, too: the
+ * body replaces all metadata.
+ */
 static CfStep
-class_send(CfOp *op, const char *key, const char *storage_class)
+class_send(CfOp *op, const char *key, const char *version, const char *storage_class)
 {
 	CfGcsState *state = op->state;
 	int64_t		generation = 0;
+	int64_t		replaced = 0;
 	int64_t		metageneration;
 	char		more[64] = "";
 
 	(void) cf_gcs_number(state->remote.sealed.version, &generation);
+	if (!cf_gcs_number(version, &replaced))
+		replaced = generation;
 	if (cf_gcs_number(cf_json_text(state->resource, "metageneration"), &metageneration))
 		snprintf(more, sizeof(more), "&ifSourceMetagenerationMatch=%lld", (long long) metageneration);
 	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
-	return cf_gcs_send_rewrite(op, REWRITTEN, op->place->bucket, cf_gcs_name(op, key), generation, key, generation, more,
+	return cf_gcs_send_rewrite(op, REWRITTEN, op->place->bucket, cf_gcs_name(op, key), generation, key, replaced, more,
 							   cf_gcs_description(state->resource, storage_class));
 }
 

@@ -133,6 +133,7 @@ gcs_caps(const CfPlace *place, CfCaps *caps)
 		.list_utf8_safe = true,
 		.conditional_read = true,
 		.copy_conditional = true,
+		.conditional_replace = true,
 		.parallel_parts = !sessions,
 		.digests = CF_DIGEST_CRC32C | CF_DIGEST_MD5,
 		.put_max_bytes = CF_GCS_PUT_MAX,

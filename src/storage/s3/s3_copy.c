@@ -29,7 +29,7 @@ static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
 static CfStep copy_abort(CfOp *op, char *token);
 static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
-static CfStep class_send(CfOp *op, const CfUploadArgs *args);
+static CfStep class_send(CfOp *op, const char *version, const CfUploadArgs *args);
 static CfStep class_answer(CfOp *op, const char *key);
 static CfStep class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat);
 
@@ -374,21 +374,25 @@ cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *stor
 	return copy_by_parts(op, op->place, key, token, stat);
 }
 
-/* class_looked copies the object onto itself, if it still is the pinned version and that can be done safely. */
+/*
+ * class_looked copies the object onto itself, if it still is the pinned version and that can be done safely. check_storage() wants to know
+ * what the store does when it is not.
+ */
 static CfStep
 class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
-	bool		replaces = cf_s3_store(op->place)->copy_replace;
+	CfCaps		caps;
 	CfUploadArgs args = {.key = key, .size_bytes = stat->size_bytes,
 		.content_type = stat->content_type, .storage_class = storage_class, .metadata = stat->attributes.metadata,
 		.attributes = stat->attributes};
 
-	if (!cf_s3_pinned(op, version))
+	cf_storage_caps(op->place, &caps);
+	if (!op->probing && !cf_s3_pinned(op, version))
 		return cf_remote_changed(op, key);
 	if (strcmp(stat->storage_class, storage_class) == 0)
 		return cf_remote_done(op);
-	if (stat->must_restore || !cf_s3_store(op->place)->copies || (!replaces && state->head.version_id[0] == '\0'))
+	if (stat->must_restore || !cf_s3_store(op->place)->copies || (!caps.conditional_replace && state->head.version_id[0] == '\0'))
 	{
 		cf_remote_unexpected(op, "change the class of object", key, stat->must_restore ? "it is archived" : "the store cannot do it safely");
 		op->err.kind = stat->must_restore ? CF_ERR_STATE : CF_ERR_UNSUPPORTED;
@@ -407,21 +411,25 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 		state->replacing = true;
 		return parts_begin(op, &state->copying.args);
 	}
-	return class_send(op, &state->copying.args);
+	return class_send(op, version, &state->copying.args);
 }
 
-/* class_send asks for the copy of an object onto itself. */
+/* class_send asks for the copy of an object onto itself: of what is there, in the place of the pinned version. */
 static CfStep
-class_send(CfOp *op, const CfUploadArgs *args)
+class_send(CfOp *op, const char *version, const CfUploadArgs *args)
 {
 	const CfS3State *state = op->state;
 	const CfS3Store *store = cf_s3_store(op->place);
+	CfS3Head	replaced = state->source;
+	CfS3Pin		pin;
 	const char *sse = cf_storage_option(op->place, "sse");
 	const char *kms = cf_storage_option(op->place, "sse_kms_key_id");
 	bool		good;
 
+	if (op->probing && cf_s3_pin_read(version, &pin) && pin.etag[0] != '\0' && pin.etag[0] != '~')
+		snprintf(replaced.etag, sizeof(replaced.etag), "\"%s\"", pin.etag);
 	good = cf_s3_request(op, "PUT", "CopyObject", args->key, "") != NULL && copy_source(op, op->place, args->key) &&
-		(!store->copy_replace || cf_s3_condition(op, &state->source));
+		(!store->copy_replace || cf_s3_condition(op, &replaced));
 	if (good && store->class_by_replace)
 	{
 		CfUploadArgs untagged = *args;

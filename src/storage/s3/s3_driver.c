@@ -258,6 +258,7 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 	caps->remote = true;
 	caps->server_side_copy = store->copies;
 	caps->copy_conditional = store->copies && (store->copy_create_only || store->join_create_only);
+	caps->conditional_replace = store->classes && store->copies && store->copy_replace;
 	caps->parallel_parts = store->multipart;
 	caps->digests = (checksum == CF_S3_CHECKSUM_CRC64NVME ? CF_DIGEST_CRC64NVME : 0) |
 		(checksum == CF_S3_CHECKSUM_CRC32C ? CF_DIGEST_CRC32C : 0) |

@@ -16,7 +16,7 @@ throws($c, "SELECT cloudflux.set_credentials('early', '$s3->{env}{CF_CREDENTIALS
 $c->sql("SELECT cloudflux.drop_storage('early')");
 open_clouds($c);
 
-my %fails = (versitygw => [], azurite => [], 'fake-gcs-server' => ['conditional delete']);
+my %fails = (versitygw => [], azurite => [], 'fake-gcs-server' => [ 'conditional delete', 'conditional replace' ]);
 foreach my $name (sort keys %server)
 {
 	my $s = $server{$name};

@@ -631,6 +631,9 @@ changing_class(void)
 	static const Canned missing[] = {{LOOK, 404, ""}};
 	static const Canned unreadable[] = {{LOOK, 200, "{}"}};
 	static const Canned broken[] = {{LOOK, 200, OBJECT("42", "")}, {NULL, 200, "x"}};
+	static const Canned probed[] = {{LOOK, 200, OBJECT("43", "")},
+	{"POST /storage/v1/b/bucket/o/k/rewriteTo/b/bucket/o/k?sourceGeneration=43&ifSourceGenerationMatch=43&ifGenerationMatch=42&"
+	"fields=done,rewriteToken,resource(" FIELDS ")", 412, ""}, {LOOK, 200, OBJECT("43", "")}};
 	CfObjectStat stat;
 
 	note("class");
@@ -640,6 +643,12 @@ changing_class(void)
 	is_str(op.request.body, "{\"storageClass\":\"NEARLINE\",\"customTime\":\"2026-01-01T00:00:00Z\"}", "with all that the object carries");
 	is_str(stat.version, "50", "which makes a new version");
 	fails_as(CF_ERR_CHANGED, other, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "only of the pinned one");
+	op.probing = true;
+	fails_as(CF_ERR_CHANGED, probed, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "a probe lets the store judge");
+	op.probing = false;
+	store_place.was_probed = true;
+	fails_as(CF_ERR_UNSUPPORTED, labelled, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "who was seen to replace any version is not asked");
+	store_place.was_probed = false;
 	fails_as(CF_ERR_BUSY, labelled, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "whose metadata nobody changes meanwhile");
 	fails_as(CF_ERR_CHANGED, changed, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat), "nor its bytes");
 	ok(play(ours, cf_storage_set_class(&op, "k", "42", "NEARLINE", NULL, &stat)) == CF_STEP_DONE, "our own change is found again");

@@ -303,6 +303,25 @@ run_copy_elsewhere(void)
 }
 
 static CfStep run_class(void) { return drive_(cf_storage_set_class(&op, "k", "e=e1;o=job-0", "STANDARD_IA", NULL, &stat_)); }
+static CfStep
+run_class_probing(void)
+{
+	op.probing = true;
+	return run_class();
+}
+
+/* run_class_unseen changes a class where check_storage() saw that the store ignores which version is replaced. */
+static CfStep
+run_class_unseen(void)
+{
+	CfStep		step;
+
+	place.was_probed = true;
+	step = run_class();
+	place.was_probed = false;
+	return step;
+}
+
 static CfStep run_class_kept(void) { copy_token[0] = '\0'; return drive_(cf_storage_set_class(&op, "k", "e=e1;o=job-0", "STANDARD_IA", copy_token, &stat_)); }
 static CfStep run_restore(void) { return drive_(cf_storage_restore(&op, "k", "e=e1;o=job-0", 3, "")); }
 static CfStep run_restore_fast(void) { return drive_(cf_storage_restore(&op, "k", "e=e1;o=job-0", 3, "Expedited")); }
@@ -554,6 +573,10 @@ static const Scene all[] = {
 		"<CopyObjectResult><ETag>\"e1\"</ETag></CopyObjectResult>"}, {"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: STANDARD_IA\n"}), CF_ERR_NONE, NULL, NULL, after_class},
 	{"set the class that it has", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: STANDARD_IA\n"}), CF_ERR_NONE, NULL, NULL, after_class},
 	{"set the class of another version", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-x")}), CF_ERR_CHANGED},
+	{"a probe lets the store judge which version is replaced", run_class_probing, EXCHANGES({"HEAD /k", NULL, 200, "etag: \"e2\"\ncontent-length: 5\n"},
+		{"PUT /k", "x-amz-copy-source-if-match: \"e2\"\nIf-Match: \"e1\"\n", 412}), CF_ERR_CHANGED},
+	{"set the class where the store was seen to replace any version", run_class_unseen, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_UNSUPPORTED, "versioning"},
+	{"set the class there, on a versioned bucket", run_class_unseen, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-version-id: v1\n"}, {"PUT /k", NULL, 412}), CF_ERR_CHANGED},
 	{"set the class, changed at the last moment", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 412}), CF_ERR_CHANGED},
 	{"set the class, ignored", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}, {"PUT /k", NULL, 200, NULL, "<CopyObjectResult><ETag>\"e1\"</ETag></CopyObjectResult>"},
 	{"HEAD /k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_IO, "as it was"},
