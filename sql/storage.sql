@@ -578,7 +578,13 @@ BEGIN
 	 ORDER BY t.place IS NULL, t.builtin, t.storage_class = p_tier DESC NULLS LAST,
 	       t.storage_class LIKE '%\_' || v_redundancy DESC NULLS LAST, t.preferred DESC, t.id
 	 LIMIT 1;
-	IF FOUND THEN
+	IF FOUND AND v_place.provider <> 'LOCAL' AND v_place.capabilities -> 'tiers' = 'false' AND p_tier IS NOT NULL
+		AND cloudflux.own_class(v_place.provider, v_class) <> cloudflux.tier_class(p_place, NULL) THEN
+		RAISE EXCEPTION 'place "%" has no tier "%"', p_place, p_tier
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('Its store ignores classes: objects there are %s, whatever is asked for.', cloudflux.tier_class(p_place, NULL)),
+				HINT = 'Choose a place whose check_storage() says that objects have a class of their own.';
+	ELSIF FOUND THEN
 		RETURN cloudflux.own_class(v_place.provider, v_class);
 	END IF;
 	IF v_place.provider = 'LOCAL' THEN

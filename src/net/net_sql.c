@@ -160,8 +160,8 @@ static const struct
 	{"cloudflux.net_requests_per_second", "Requests per second of the whole server.",
 	"0 = no limit. A place has its own limit in its option requests_per_second.",
 	&net_requests_per_second, 0, INT_MAX, 0},
-	{"cloudflux.net_bandwidth_limit", "Bytes per second of the whole server, both ways together.",
-	"0 = no limit. A place has its own limit in its option bandwidth_limit.",
+	{"cloudflux.net_bandwidth_limit", "Bandwidth per second of the whole server, both ways together, in kB where no unit is given.",
+	"0 = no limit. A place has its own limit in its option bandwidth_limit, in bytes.",
 	&net_bandwidth_kb, 0, INT_MAX, GUC_UNIT_KB},
 };
 

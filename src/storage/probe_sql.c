@@ -474,7 +474,7 @@ probe_tiers(CfProbe *probe)
 
 	if (!probe->caps.storage_classes || probe->other_class[0] == '\0')
 	{
-		probe->told(probe, "tiers", CF_PROBE_YES, true,
+		probe->told(probe, "tiers", probe->caps.storage_classes || !probe->caps.remote ? CF_PROBE_YES : CF_PROBE_NO, true,
 					probe->caps.storage_classes ? "Objects have a storage class of their own." :
 					"All objects of this place are in one tier: its option tier, else HOT.", NULL);
 		return;

@@ -27,6 +27,7 @@ static const struct
 
 static bool fold_check(const CfPlace *place, const char *key, CfError *err);
 static bool op_ready(CfOp *op);
+static bool key_given(const char *key, CfError *err);
 static CfStep unsupported(CfOp *op, const char *what);
 static bool check_tag(CfError *err, const char *owner_tag);
 static bool check_upload_args(CfOp *op, const CfUploadArgs *args);
@@ -259,7 +260,7 @@ cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat)
 {
 	CfStep		step;
 
-	if (!op_ready(op))
+	if (!op_ready(op) || !key_given(key, &op->err))
 		return CF_STEP_ERROR;
 	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
@@ -271,7 +272,7 @@ cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 {
 	CfStep		step;
 
-	if (!op_ready(op))
+	if (!op_ready(op) || !key_given(args->key, &op->err))
 		return CF_STEP_ERROR;
 	chunk->length = 0;
 	if (args->offset < 0 || args->length < -1 || args->length > INT64_MAX - args->offset)
@@ -507,7 +508,16 @@ cf_storage_presign(const CfPlace *place, CfArena *arena, const char *method, con
 		return cf_storage_place_check(place, err);
 	if (place->driver->presign == NULL)
 		return cf_error_set(err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot presign URLs", place->name);
+	if (!key_given(key, err))
+		return false;
 	return place->driver->presign(place, arena, method, key, now_us, expires_us, url, err);
+}
+
+/* key_given refuses no key at all: what is asked of it would be asked of the bucket. */
+static bool
+key_given(const char *key, CfError *err)
+{
+	return key[0] != '\0' || cf_error_set(err, CF_ERR_INPUT, "a key cannot be empty");
 }
 
 /* unsupported says what a place cannot do. */

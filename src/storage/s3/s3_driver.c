@@ -197,6 +197,11 @@ option_check(const CfPlace *place, CfError *err)
 		return false;
 	if (put_max[0] != '\0' && (!cf_remote_number(put_max, 1024, &number) || number < 1))
 		return cf_error_set(err, CF_ERR_INPUT, "option \"put_max_mb\" of place \"%s\" is a number from 1 to 1024", place->name);
+	if (cf_storage_option(place, "sse_kms_key_id")[0] != '\0' && strncmp(cf_storage_option(place, "sse"), "aws:kms", 7) != 0)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "option \"sse_kms_key_id\" of place \"%s\" would not be used", place->name);
+		return cf_error_hint(err, "Set the option sse to aws:kms or aws:kms:dsse as well.");
+	}
 	if (owner[0] != '\0' && (strlen(owner) != 12 || strspn(owner, "0123456789") != 12))
 		return cf_error_set(err, CF_ERR_INPUT, "option \"expected_bucket_owner\" of place \"%s\" is an account number of 12 digits",
 							place->name);

@@ -196,7 +196,7 @@ throws($c, q{SELECT cloudflux.add_storage('hasty', 'Azure', 'objects', '{"accoun
 }
 
 # Another class in place takes the same way.
-foreach my $way ([ moto => 'GLACIER', 'STANDARD' ], [ azure => 'Archive', 'Cool' ], [ azurite => 'Archive', 'Cool' ])
+foreach my $way ([ s3 => 'GLACIER', 'STANDARD' ], [ azure => 'Archive', 'Cool' ], [ azurite => 'Archive', 'Cool' ])
 {
 	my ($place, $from, $to) = @$way;
 	my $id = archived($place, 'changed.txt', $from);
@@ -207,6 +207,14 @@ foreach my $way ([ moto => 'GLACIER', 'STANDARD' ], [ azure => 'Archive', 'Cool'
 	is($c->value("SELECT regexp_replace(lower(storage_class), '_lrs\$', '') FROM cloudflux.data_objects WHERE file_id = '$id'"), lc $to, "$place: the catalog says so");
 	is($c->value("SELECT storage_class FROM cloudflux.list_objects('$place', 'changed.txt')"), $to, "$place: and so does the store");
 	is($server{$place}->read('changed.txt'), $bytes, "$place: the bytes are the same");
+}
+{
+	# moto replaces any version.
+	my $id = $c->value("SELECT cloudflux.put_object('moto', 'plain.txt', 'x'::bytea)");
+	my $job = $c->value("SELECT cloudflux.migrate('$id', 'moto', 'STANDARD_IA')");
+	ends($job, 'failed', 'where check_storage() saw that the store ignores which version is replaced, no class is changed in place');
+	is(job($job, "error_sqlstate || ' ' || (error_hint ~ 'versioning')"), '0A000 true', 'and the job says what helps');
+	is($c->value("SELECT storage_class FROM cloudflux.list_objects('moto', 'plain.txt')"), 'STANDARD', 'the object is as it was');
 }
 {
 	my $id = archived('azurite', 'moved.txt', 'Archive');

@@ -20,6 +20,12 @@ SELECT cloudflux.tier_class('disk', 'COLD');
 SELECT cloudflux.tier_class('tape', 'HOT');
 SELECT cloudflux.tier_class('gcp', 'GLACIER');
 SELECT cloudflux.tier_class('nowhere', 'HOT');
+-- where check_storage() saw that the store ignores classes there is one only
+UPDATE cloudflux.places SET capabilities = '{"tiers": false}' WHERE place = 'gcp';
+SELECT cloudflux.tier_class('gcp', NULL), cloudflux.tier_class('gcp', 'HOT'), cloudflux.tier_class('gcp', 'STANDARD');
+SELECT cloudflux.tier_class('gcp', 'COLD');
+UPDATE cloudflux.places SET capabilities = '{"tiers": true}' WHERE place = 'gcp';
+SELECT cloudflux.tier_class('gcp', 'COLD');
 
 SELECT c, p, k, cloudflux.class_tier(c, p, k) FROM (VALUES ('AWS', 'aws', 'STANDARD_IA'), ('AWS', NULL, 'GLACIER'), ('Azure', 'lrs', 'Cool'), ('Azure', NULL, 'COOL_ZRS'),
 	('GCP', 'gcp', 'ARCHIVE'), ('GCP', 'gcp', 'GLACIER'), ('LOCAL', 'disk', 'anything'), ('LOCAL', 'tape', NULL), ('LOCAL', NULL, 'WARM'), ('LOCAL', NULL, 'x')) AS v(c, p, k);

@@ -53,8 +53,13 @@ foreach my $name (sort keys %server)
 		my $answer = HTTP::Tiny->new->get($c->value("SELECT cloudflux.object_url('$id', '10 minutes')"));
 		is($answer->{content}, 'written here', "$name: a presigned URL works without credentials");
 	}
+	throws($c, "SELECT cloudflux.stat_object('$place', '')", '22023', qr/a key cannot be empty/, "$name: no key is no object, and not the bucket");
 	throws($c, "SELECT cloudflux.fetch_object('$place', 'not/there')", '02000', qr/not\/there/, "$name: an object that is not there is not found");
 }
+
+# A store without classes gets none, in the catalog either.
+throws($c, "SELECT cloudflux.put_object('versitygw', 'out/cold', 'x', NULL, NULL, 'COLD')", '22023', qr/no tier "COLD"/, 'a class that the store would ignore is refused');
+throws($c, "SELECT cloudflux.presign_object('versitygw', '', now() + interval '1 hour')", '22023', qr/a key cannot be empty/, 'a URL is signed for an object, not for its bucket');
 
 # A wrong secret is told as such, and never shown.
 my $secret = 'wrongwrongwrongwrongwrongwrongwrongwrong';

@@ -60,6 +60,7 @@ accepted_places(void)
 	refused(with("AWS", "photos", "put_max_mb", "0"), CF_ERR_INPUT, "a put_max_mb of 0");
 	refused(with("AWS", "photos", "put_max_mb", "2000"), CF_ERR_INPUT, "one that is too large");
 	refused(with("AWS", "photos", "expected_bucket_owner", "me"), CF_ERR_INPUT, "an owner that is no account");
+	refused(with("AWS", "photos", "sse_kms_key_id", "key-1"), CF_ERR_INPUT, "a key of KMS that nothing would be encrypted with");
 	with("AWS", "photos", NULL, NULL)->prefix = "a/b/";
 	ok(cf_storage_place_check(&place, &err), "a prefix of folders");
 	place.prefix = "a/b";
