@@ -43,7 +43,7 @@ cf_round_stopping(CfRound *round)
 	return round->stop;
 }
 
-/* relimit takes in changed bandwidth limits of the places that are open. */
+/* relimit takes in changed limits of the places that are open. */
 static void
 relimit(CfRound *round)
 {

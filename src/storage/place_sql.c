@@ -114,7 +114,11 @@ cf_storage_place_relimit(CfPlace *place)
 		return;
 	cf_arena_init(&arena, &allocator, 1024, 0);
 	if (cf_storage_options_read(server->options, &arena, &now, &err))
+	{
 		place->bandwidth_limit = place->net.bandwidth_limit = now.bandwidth_limit;
+		place->requests_per_second = place->net.requests_per_second = now.requests_per_second;
+		place->max_connections = place->net.max_connections = now.max_connections;
+	}
 	cf_arena_free(&arena);
 }
 

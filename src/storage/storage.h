@@ -475,8 +475,8 @@ extern bool cf_storage_place_open(const char *name, unsigned int role_oid, bool 
 								  CfArena *arena, CfPlace **place, CfError *err);
 
 /*
- * cf_storage_place_relimit takes in what the server's option bandwidth_limit says by now, for long work on a place that
- * is open; needs a transaction. The other options are as they were when the place was opened.
+ * cf_storage_place_relimit takes in what the server's options bandwidth_limit, requests_per_second and max_connections say by now, for
+ * long work on a place that is open; needs a transaction. The other options are as they were when the place was opened.
  */
 extern void cf_storage_place_relimit(CfPlace *place);
 

@@ -115,6 +115,20 @@ $c->error(q{SELECT cloudflux.fetch_object('s', 'a/b c')}) foreach 1 .. 11;
 is($c->value(q{SELECT breaker FROM cloudflux.network_status WHERE place = 's'}), 'closed', 'a call that the store does not know opens no breaker');
 control(rules => { rules => [] });
 
+# A mover takes in the changed limits of a place while it works. Nothing else opens the place meanwhile.
+control(object => { bucket => 'bucket', key => 'large', size => 64 * 1024 * 1024 });
+my $here = $c->place('here');
+$c->sql("SELECT cloudflux.add_storage('here', 'LOCAL', '$here')");
+$c->sql("CALL cloudflux.import_inventory('s', 'large')");
+$c->set('cloudflux.migration_bandwidth' => '2MB', 'cloudflux.migration_part_size' => '1MB');
+my $job = $c->value("SELECT cloudflux.migrate(file_id, 'here') FROM cloudflux.data_objects WHERE object_key = 'large'");
+ok($c->poll("SELECT bytes_done > 0 AND claimed_by IS NOT NULL FROM cloudflux.migration_progress WHERE job_id = '$job'", 60), 'a mover copies a large object');
+$c->sql(q{ALTER SERVER s OPTIONS (ADD max_connections '3', ADD requests_per_second '500')});
+ok($c->poll(q{SELECT max_connections = 3 FROM cloudflux.network_status WHERE place = 's'}, 60), 'other limits of its place hold for what it still sends') or diag($c->log_tail);
+$c->sql("SELECT cloudflux.cancel_migration('$job')");
+$c->set('cloudflux.migration_bandwidth' => '0');
+ok($c->poll("SELECT status = 'cancelled' FROM cloudflux.migration_jobs WHERE job_id = '$job'", 60), 'it is cancelled');
+
 # Settings are checked when they are written.
 throws($c, q{ALTER SYSTEM SET cloudflux.net_allow = '10.0.0.1/8'}, '22023', qr/net_allow/, 'a network with bits beyond its mask is refused');
 throws($c, q{ALTER SYSTEM SET cloudflux.net_proxy = 'socks5://p'}, '22023', qr/net_proxy/, 'a proxy of another kind is refused');
