@@ -78,6 +78,7 @@ typedef struct CfS3Store
 	bool		copies;
 	bool		copy_create_only;	/* If-None-Match on CopyObject; else copies go by parts */
 	bool		copy_replace;	/* If-Match (of the destination) on CopyObject and Complete */
+	bool		copy_unsummed;	/* refuses a copied part in an upload that was begun with a checksum */
 	bool		class_by_replace;	/* a new class alone does not make a copy onto itself legal */
 	bool		multipart;
 	bool		join_create_only;	/* If-None-Match on Complete */
@@ -242,6 +243,7 @@ extern bool cf_s3_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part,
 extern CfStep cf_s3_part_send(CfOp *op, CfUpload *upload, CfPart *part, const void *data);
 extern CfStep cf_s3_part_answer(CfOp *op, CfUpload *upload, CfPart *part);
 extern CfStep cf_s3_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
+extern CfS3Checksum cf_s3_parts_checksum(const CfPlace *place, bool copied);
 extern CfStep cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase);
 extern bool cf_s3_upload_created(CfOp *op, CfUpload *upload);
 extern bool cf_s3_upload_request(CfOp *op, const char *method, const char *verb, const CfUpload *upload, int number, const char *more);

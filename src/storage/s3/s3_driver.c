@@ -41,7 +41,7 @@ const CfS3Store cf_s3_stores[] = {
 		.copies = true, .multipart = true, .join_create_only = true, .etag_md5 = true,
 		.checksum = CF_S3_CHECKSUM_MD5},
 	{.preset = "minio", .versions = true, .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.create_only = true, .conditional_read = true, .copies = true, .multipart = true, .join_create_only = true,
+		.create_only = true, .conditional_read = true, .copies = true, .copy_unsummed = true, .multipart = true, .join_create_only = true,
 		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
 		.segment_max = 255},
 	{.preset = "ceph", .versions = true, .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,

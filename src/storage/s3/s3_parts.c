@@ -157,7 +157,7 @@ static CfStep
 join_send(CfOp *op, const CfUpload *upload)
 {
 	const CfS3State *state = op->state;
-	CfS3Checksum checksum = cf_s3_checksum(op->place);
+	CfS3Checksum checksum = cf_s3_parts_checksum(op->place, upload == &state->copying);
 	const char *element = checksum == CF_S3_CHECKSUM_CRC64NVME ? "ChecksumCRC64NVME" : "ChecksumCRC32C";
 	CfRemoteText body = {.arena = op->arena};
 	char		text[24];

@@ -165,11 +165,18 @@ cf_s3_joinable(CfOp *op)
 						 store->multipart ? "; accept_unconditional_create 'true' accepts the risk" : "");
 }
 
+/* cf_s3_parts_checksum gives the checksum of an upload whose parts are sent, or copied by the store. */
+CfS3Checksum
+cf_s3_parts_checksum(const CfPlace *place, bool copied)
+{
+	return copied && cf_s3_store(place)->copy_unsummed ? CF_S3_CHECKSUM_NONE : cf_s3_checksum(place);
+}
+
 /* cf_s3_upload_create begins an upload in parts. */
 CfStep
 cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase)
 {
-	CfS3Checksum checksum = cf_s3_checksum(op->place);
+	CfS3Checksum checksum = cf_s3_parts_checksum(op->place, phase == S3_COPY_BEGUN);
 	const char *algorithm = checksum == CF_S3_CHECKSUM_CRC64NVME ? "CRC64NVME" : checksum == CF_S3_CHECKSUM_CRC32C ? "CRC32C" : NULL;
 
 	if (cf_s3_request(op, "POST", "CreateMultipartUpload", args->key, "uploads=") == NULL || !cf_s3_describe(op, args) ||
