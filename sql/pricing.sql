@@ -789,15 +789,17 @@ END
 $$;
 
 /*
- * Requests that only look at an object, beside those that carry or copy it: the mover asks for the source before and after, S3 is
- * looked at once more before a delete, and what came in parts, or has got another class, is looked at and compared; a copy in parts by
+ * Requests that only look at an object, beside those that carry or copy it: the mover asks for the source before and after, unless one
+ * request reads it whole: then it needs no look after, and of S3 and Azure none before. S3 is looked at once more before a delete, and what came in parts, or has got another class, is looked at and compared; a copy in parts by
  * the store at both ends.
  */
-CREATE FUNCTION cloudflux.source_looks(p_cloud text, p_route text, p_delete boolean) RETURNS int
+CREATE FUNCTION cloudflux.source_looks(p_cloud text, p_route text, p_delete boolean, p_size_bytes bigint) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_cloud = 'LOCAL' THEN 0
             WHEN p_route = 'in place' THEN CASE WHEN p_cloud = 'GCP' THEN 3 ELSE 4 END
-            ELSE 2 + (p_cloud IN ('AWS', 'S3') AND p_delete IS TRUE)::int END;
+            ELSE CASE WHEN p_route = 'by the store' OR p_size_bytes NOT BETWEEN 1 AND CASE p_cloud WHEN 'Azure' THEN 4194304 ELSE 8388608 END THEN 2
+                      ELSE (p_cloud = 'GCP')::int END
+                 + (p_cloud IN ('AWS', 'S3') AND p_delete IS TRUE)::int END;
 
 CREATE FUNCTION cloudflux.dest_looks(p_cloud text, p_route text, p_size_bytes bigint) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -834,11 +836,11 @@ END;
 -- What the moves from one place to a class of another cost and take, apart from what the object itself tells: the rest of the arguments of quote_object().
 CREATE FUNCTION cloudflux.move_terms(p_source text, p_dest text, p_tier text, p_delete_source boolean)
 RETURNS TABLE (price_provider text, price_region text, price_class text, dest_cloud text, route text, stays boolean, by_store boolean,
-	source_looks int, bytes_per_second numeric)
+	source_cloud text, bytes_per_second numeric)
 LANGUAGE sql STABLE ROWS 1
 BEGIN ATOMIC
 	SELECT d.price_provider, d.price_region, cloudflux.price_class_at(p_dest, p_tier), dp.provider, w.route, w.stays, w.by_store,
-	       cloudflux.source_looks(sp.provider, w.route, p_delete_source), t.bytes_per_second
+	       sp.provider, t.bytes_per_second
 	  FROM cloudflux.place_price(p_dest) AS d
 	  LEFT JOIN cloudflux.places AS sp ON sp.place = p_source
 	  LEFT JOIN cloudflux.places AS dp ON dp.place = p_dest
@@ -899,7 +901,7 @@ BEGIN ATOMIC
 	              END AS dest_class) AS c
 	 CROSS JOIN LATERAL cloudflux.quote_object(o.price_provider, o.price_region, o.price_class, o.size_bytes, o.stored_since, o.reads_month,
 	       o.restore_option, d.price_provider, d.price_region, c.dest_class, w.route, w.stays, w.by_store,
-	       cloudflux.source_looks(sp.provider, w.route, estimate_migration.delete_source), cloudflux.dest_looks(dp.provider, w.route, o.size_bytes),
+	       cloudflux.source_looks(sp.provider, w.route, estimate_migration.delete_source, o.size_bytes), cloudflux.dest_looks(dp.provider, w.route, o.size_bytes),
 	       t.bytes_per_second, o.place = estimate_migration.dest_place, estimate_migration.delete_source, p_on) AS q;
 END;
 
@@ -1197,7 +1199,7 @@ REVOKE ALL ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint
 REVOKE ALL ON FUNCTION cloudflux.place_price(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.raise_unknown(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.price_class_at(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.billed_class(text, text, text), cloudflux.source_looks(text, text, boolean),
+REVOKE ALL ON FUNCTION cloudflux.billed_class(text, text, text), cloudflux.source_looks(text, text, boolean, bigint),
 	cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.measured_throughput() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date),
@@ -1226,7 +1228,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.price_conflicts(text), cloudflux.price_colum
 	cloudflux.estimate_storage_cost(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date),
 	cloudflux.place_price(text), cloudflux.raise_unknown(text, text), cloudflux.price_class_at(text, text), cloudflux.billed_class(text, text, text), cloudflux.measured_throughput(),
-	cloudflux.source_looks(text, text, boolean), cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places),
+	cloudflux.source_looks(text, text, boolean, bigint), cloudflux.dest_looks(text, text, bigint), cloudflux.move_route(cloudflux.places, cloudflux.places),
 	cloudflux.estimate_migration(text, text, text, boolean, date),
 	cloudflux.move_manner(cloudflux.places, cloudflux.places, boolean), cloudflux.move_terms(text, text, text, boolean),
 	cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date),
@@ -1376,7 +1378,7 @@ COMMENT ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, b
 COMMENT ON FUNCTION cloudflux.place_price(text) IS 'Row of view place_prices for one place; all NULL when there is no such place';
 COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: such a place or object does not exist';
 COMMENT ON FUNCTION cloudflux.billed_class(text, text, text) IS 'Storage class in the price book that an object of p_class at a place has: the place''s where the object has none; Azure''s own word (Cool) with the redundancy that the place''s storage_class says (COOL_ZRS; LRS where it says none)';
-COMMENT ON FUNCTION cloudflux.source_looks(text, text, boolean) IS 'Requests by which a mover only looks at the source of a move of that route';
+COMMENT ON FUNCTION cloudflux.source_looks(text, text, boolean, bigint) IS 'Requests by which a mover only looks at the source of a move of that route and size';
 COMMENT ON FUNCTION cloudflux.dest_looks(text, text, bigint) IS 'Requests by which a mover only looks at the destination of a move of that route and size';
 COMMENT ON FUNCTION cloudflux.move_route(cloudflux.places, cloudflux.places) IS 'How an object is brought from one place to another: in place, by the store, or through the server';
 COMMENT ON FUNCTION cloudflux.price_class_at(text, text) IS 'Storage class that a tier means at a place, for its price; a LOCAL place has the one of its option storage_class';

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "migration/round_sql.h"
 
+#define HELD_US (1000000 / 6)	/* for each second of a lease: so long a source that was read whole is not looked at again; renewals are further apart */
 #define READ_BACK_BYTES (INT64CONST(4) * 1024 * 1024)	/* asked for in one request */
 
 static bool
@@ -79,9 +80,9 @@ keep_upload(CfJob *job, const CfTransfer *transfer)
 	job->upload_complete = true;
 }
 
-/* take_copy keeps what a finished copy told, and refuses bytes that are not those of an earlier move of this version. */
+/* take_copy keeps what a finished copy, begun then, told, and refuses bytes that are not those of an earlier move of this version. */
 static void
-take_copy(CfJob *job, const CfTransfer *transfer)
+take_copy(CfJob *job, const CfTransfer *transfer, int64 begun_us)
 {
 	bool		known = known_digest(job, transfer);
 
@@ -91,6 +92,7 @@ take_copy(CfJob *job, const CfTransfer *transfer)
 	job->digests = transfer->digests;
 	job->sealed = transfer->sealed;
 	job->visible = transfer->visible;
+	job->held_us = transfer->at_once && !job->promoted ? begun_us : 0;
 	job->part_bytes = transfer->plan.part_bytes;
 	job->left = transfer->kept.told[0] == '\0' ? NULL : pstrdup(transfer->kept.told);
 	keep_upload(job, transfer);
@@ -122,8 +124,9 @@ begin_copy(CfRound *round, CfLane *lane)
 		.source = job->source, .dest = job->dest, .source_key = job->source_key, .dest_key = job->dest_key,
 		.dest_class = job->dest_class, .content_type = job->content_type, .metadata = metadata_of(job),
 		.owner_tag = job->upload_tag, .handle = job->upload_handle, .begun_us = job->begun_us, .resume = !job->new_tag,
-		.promoted = job->promoted, .known_version = job->source_version,
-		.server_side = job->attempt == 0,	/* whatever went wrong then, the next attempt sees the bytes itself */
+		.promoted = job->promoted, .known_version = job->source_version, .known_bytes = job->size_bytes,
+		/* whatever went wrong then, the next attempt sees the bytes itself, and looks first */
+		.server_side = job->attempt == 0, .fetch = job->attempt == 0,
 		.parts = job->parts, .part_count = job->part_count, .parts_version = job->parts_version,
 	};
 
@@ -209,7 +212,7 @@ static void
 end_copy(CfRound *round, CfLane *lane, CfStep step)
 {
 	if (step == CF_STEP_DONE)
-		take_copy(lane->job, &lane->transfer);
+		take_copy(lane->job, &lane->transfer, lane->start_us);
 	else if (step == CF_STEP_ERROR)
 	{
 		if (lane->job->err.kind == CF_ERR_NOT_FOUND && lane->transfer.source_stat.version[0] == '\0' && lane->transfer.args.resume)
@@ -269,6 +272,7 @@ begin_verify(CfRound *round, CfLane *lane)
 		.source = job->source, .dest = job->dest, .source_key = job->source_key,
 		.source_version = job->source_version, .sealed_version = job->dest_version, .digests = &job->digests,
 		.readback = cf_migration_verify == CF_VERIFY_READBACK,
+		.source_held = job->held_us != 0 && cf_clock_monotonic_us() - job->held_us < cf_migration_lease_sec * HELD_US,
 	};
 
 	if (job->visible)

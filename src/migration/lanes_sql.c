@@ -271,6 +271,16 @@ step_lanes(CfRound *round)
 	return moved;
 }
 
+static void
+give_memory_back(CfRound *round, CfLane *lane)
+{
+	if (lane->buffer != NULL)
+		pfree(lane->buffer);
+	lane->buffer = NULL;
+	round->memory_bytes -= lane->memory_bytes;
+	lane->memory_bytes = 0;
+}
+
 /* end_lane lets a job go, done or not, and what was held for it. */
 static void
 end_lane(CfRound *round, CfLane *lane, CfStep step)
@@ -282,11 +292,7 @@ end_lane(CfRound *round, CfLane *lane, CfStep step)
 		forget(round, port);
 	lane->work->end(round, lane, step);
 	cf_arena_reset(&lane->arena);
-	if (lane->buffer != NULL)
-		pfree(lane->buffer);
-	lane->buffer = NULL;
-	round->memory_bytes -= lane->memory_bytes;
-	lane->memory_bytes = 0;
+	give_memory_back(round, lane);
 	lane->job = NULL;
 	job->in_lane = false;
 	round->busy--;
@@ -367,12 +373,13 @@ wait_for_lanes(CfRound *round, bool moved)
 }
 
 /*
- * cf_lane_memory charges memory to the round and gives a lane its buffer; NULL = there is none just now. The first one
- * gets what it needs, so that every object can be moved.
+ * cf_lane_memory charges memory to the round and gives a lane its buffer, instead of the one that it has; NULL = there is none just now.
+ * The first one gets what it needs, so that every object can be moved.
  */
 char *
 cf_lane_memory(CfRound *round, CfLane *lane, int64 buffer_bytes, int64 memory_bytes)
 {
+	give_memory_back(round, lane);
 	if (round->memory_bytes > 0 && round->memory_bytes + memory_bytes > (int64) cf_migration_memory_mb * 1024 * 1024)
 		return NULL;
 	lane->buffer = MemoryContextAllocHuge(round->context, Max(buffer_bytes, 1));

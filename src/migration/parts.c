@@ -79,6 +79,13 @@ line_take(CfTransfer *t, CfLine *line)
 		.length = line->length};
 	line->state = CF_LINE_READING;
 	t->next_bytes += line->length;
+	if (t->in_buffer)
+	{
+		/* cf_transfer_fetch() has read it */
+		line->filled = line->length;
+		line->state = CF_LINE_WRITING;
+		t->in_buffer = false;
+	}
 	return CF_STEP_AGAIN;
 }
 
@@ -109,6 +116,7 @@ line_read(CfTransfer *t, CfLine *line, CfError *err)
 		return CF_STEP_ERROR;
 	}
 	line->filled += (int64_t) chunk.length;
+	t->at_once |= t->source_caps.conditional_read && left > 0 && (int64_t) chunk.length == t->source_stat.size_bytes;
 	if (CF_FAULT("migration_copying", err))
 		return CF_STEP_ERROR;
 	if (step == CF_STEP_DONE)

@@ -114,6 +114,7 @@ typedef struct CfJob
 	int64		restore_left_sec;	/* until a restore is waited for no longer; 0 or less = that is over */
 	CfObjectStat sealed;		/* what the store told of the copy in this round, texts apart */
 	bool		visible;		/* and the copy is there already */
+	int64		held_us;		/* monotonic: not before then its source was read whole, by one request on condition of source_version; 0 = otherwise */
 	CfUploadArgs upload;		/* as it was begun in this round */
 	bool		upload_complete;	/* else a verification asks the source for what is missing */
 } CfJob;

@@ -559,9 +559,9 @@ price(Job *job, const Destination *dest)
 		"       CASE WHEN q.restore_cost OPERATOR(pg_catalog.>) 0::pg_catalog.numeric"
 		"            THEN q.restore_cost OPERATOR(pg_catalog.+) q.retrieval_cost END"
 		"  FROM cloudflux.object_prices AS o, LATERAL cloudflux.quote_object(o.price_provider, o.price_region, o.price_class, o.size_bytes,"
-		"       o.stored_since, o.reads_month, o.restore_option, $2, $3, $4, $6, $7, $8, $9, cloudflux.dest_looks($5, $6, o.size_bytes), $10, $11, $12) AS q"
+		"       o.stored_since, o.reads_month, o.restore_option, $2, $3, $4, $6, $7, $8, cloudflux.source_looks($9, $6, $12, o.size_bytes), cloudflux.dest_looks($5, $6, o.size_bytes), $10, $11, $12) AS q"
 		" WHERE o.file_id OPERATOR(pg_catalog.=) $1", 3 + TERMS,
-	{TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, INT4OID, NUMERICOID, BOOLOID, BOOLOID}, .by_key = true};
+	{TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTOID, NUMERICOID, BOOLOID, BOOLOID}, .by_key = true};
 	const Terms *terms = terms_of(job, dest);
 	Datum		values[3 + TERMS];
 	bool		nulls[3 + TERMS] = {false};
@@ -587,7 +587,7 @@ static const Terms *
 terms_of(Job *job, const Destination *dest)
 {
 	static CfSpiPlan agreed = {
-		"SELECT t.price_provider, t.price_region, t.price_class, t.dest_cloud, t.route, t.stays, t.by_store, t.source_looks, t.bytes_per_second"
+		"SELECT t.price_provider, t.price_region, t.price_class, t.dest_cloud, t.route, t.stays, t.by_store, t.source_cloud, t.bytes_per_second"
 		"  FROM cloudflux.move_terms($1, $2, $3, $4) AS t", 4, {TEXTOID, TEXTOID, TEXTOID, BOOLOID}, .by_key = true};
 	Lore	   *lore = job->lore;
 	bool		delete_source = !is_null(job, DELETE_SOURCE) && DatumGetBool(value_of(job, DELETE_SOURCE));

@@ -1,6 +1,7 @@
 /*
  * transfer.c
  *		The copying half of a transfer: pin, outfit, open, stream, seal; or let the store copy by itself.
+ *		A small object may be fetched first (fetch.c), which pins it too.
  *
  * States run from top to bottom; each function below does one bounded step of its state and says DONE when
  * the next state may begin. Nothing here waits, retries or decides: errors go up with the driver's words.
@@ -24,6 +25,7 @@
 
 typedef enum CopyState
 {
+	COPY_FETCH,					/* pin and read a small object by one request */
 	COPY_PIN,					/* stat the source */
 	COPY_BY_STORE,				/* without our seeing the bytes */
 	COPY_OUTFIT,				/* wait for buffers */
@@ -48,6 +50,7 @@ static CfUploadArgs upload_args(const CfTransfer *t);
 static CfStep copy_stopped(CfTransfer *t, const CfPort *port, CfError *err);
 
 static CfStep (*const steps[]) (CfTransfer *t, CfError *err) = {
+	[COPY_FETCH] = cf_transfer_fetch,
 	[COPY_PIN] = copy_pin,
 	[COPY_BY_STORE] = copy_by_store,
 	[COPY_OUTFIT] = copy_outfit,
@@ -81,6 +84,7 @@ cf_transfer_begin(CfTransfer *transfer, const CfTransferArgs *args, CfArena *are
 	cf_storage_caps(args->dest, &transfer->dest_caps);
 	line_begin(transfer, &transfer->lines[0], arena);
 	transfer->line_count = 1;
+	transfer->state = cf_transfer_fetches(transfer) ? COPY_FETCH : COPY_PIN;
 }
 
 void
@@ -146,8 +150,10 @@ static CfStep
 copy_pin(CfTransfer *t, CfError *err)
 {
 	CfPort	   *port = &t->lines[0].source;
-	CfStep		step = cf_port_took(port, cf_storage_stat(&port->op, t->args.source_key, &t->source_stat));
+	CfStep		step = CF_STEP_DONE;
 
+	if (!t->fetched)
+		step = cf_port_took(port, cf_storage_stat(&port->op, t->args.source_key, &t->source_stat));
 	if (step == CF_STEP_ERROR)
 		return cf_transfer_failed(port, err);
 	if (step != CF_STEP_DONE)
@@ -171,8 +177,7 @@ copy_pin(CfTransfer *t, CfError *err)
 	if (!cf_storage_keep_accepted(t->args.dest, t->args.source_key, &t->kept, err))
 		return CF_STEP_ERROR;
 	/* A store that copies by itself is believed only by digests that it tells of both. */
-	t->args.server_side &= t->args.source->driver == t->args.dest->driver && t->dest_caps.server_side_copy &&
-		t->dest_caps.copy_conditional && t->source_stat.digests.known != 0;
+	t->args.server_side &= cf_transfer_by_store(t) && t->source_stat.digests.known != 0;
 	return start_sums(t, err);
 }
 

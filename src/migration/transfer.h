@@ -10,7 +10,8 @@
  * `sealed_version` is what will appear there, if the store tells that beforehand.
  *
  * cf_transfer_copy pins the source and then waits for its outfit: `unfitted` is true, cf_transfer_plan() tells what it
- * takes, cf_transfer_outfit() brings it. Between two LOCAL places bytes go straight through one buffer. Else they go in
+ * takes, cf_transfer_outfit() brings it. A small object whose version is known already is pinned and read by one request
+ * (fetch.c), so there the outfit comes first, and perhaps once more when that did not do. Between two LOCAL places bytes go straight through one buffer. Else they go in
  * parts: each is read whole, hashed when its turn has come, and written, on one of several lines at the same time
  * (parts.c). So the source is read once, under its pin, and the digests are those of the stream in order. When a part
  * other than the last is at the destination, and all before it, `part` describes it and part_finished is true until
@@ -51,7 +52,9 @@ typedef struct CfTransferArgs
 	bool		resume;			/* an earlier attempt used this owner_tag */
 	bool		promoted;		/* by a server that may have done more than this one knows of: it was promoted or restored since */
 	const char *known_version;	/* of the source, as the job has it; "" = unknown */
+	int64_t		known_bytes;	/* its size then */
 	bool		server_side;	/* let the store copy by itself, where it can and the outcome can be proven */
+	bool		fetch;			/* pin and read by one request, where known_version, known_bytes and the store allow it */
 	const CfTransferPart *parts;	/* checkpoints of an earlier attempt under the same owner_tag, by number */
 	int			part_count;
 	const char *parts_version;	/* source version that the checkpoints are of */
@@ -118,6 +121,9 @@ typedef struct CfTransfer
 	int64_t		proven_bytes;	/* private */
 	int			proven_parts;	/* private */
 	bool		source_done;	/* private */
+	bool		fetched;		/* the source was pinned and read by one request: source_stat is of that answer */
+	bool		at_once;		/* one request, on condition of its version, has read the source whole */
+	bool		in_buffer;		/* private: those bytes wait in the first line */
 	bool		unfitted;		/* waits for cf_transfer_outfit() */
 	bool		beginning;		/* the next step will begin an upload of several requests: that is to be noted, durably, first */
 	bool		opened;			/* the last step has begun one: upload.handle is to be kept, durably, before the next */
@@ -170,6 +176,7 @@ typedef struct CfVerifyArgs
 	CfUploadArgs upload;		/* as it was begun; handle "" = the store copied by itself: nothing is to be committed */
 	bool		upload_complete;	/* times, content type and attributes are in it; else the source is asked for them */
 	const char *sealed_version; /* "" = the store tells only at commit */
+	bool		source_held;	/* it was read whole by one request on condition of source_version, a moment ago: see verify_source() */
 	const CfObjectStat *visible;	/* what the store told when the object appeared in one request; NULL = it has not, or nobody knows */
 	const CfDigests *digests;	/* of what was read */
 	bool		readback;		/* take no store's word: read every byte */
@@ -195,7 +202,7 @@ typedef struct CfVerify
 /*
  * cf_verify_step commits the upload (create-only, repeatable) and compares size and digests with what the store tells of
  * the object; where it tells no digest that we have, or readback is asked for, it reads every byte back. Then it looks
- * whether the source still is the pinned version. Errors: CF_ERR_EXISTS somebody else is at the
+ * whether the source still is the pinned version, unless source_held. Errors: CF_ERR_EXISTS somebody else is at the
  * destination; CF_ERR_CHANGED the source changed or the copy is not what was sent; CF_ERR_NOT_FOUND the
  * upload is gone (start again from copying). A source that vanished meanwhile is no error.
  */

@@ -50,6 +50,8 @@ typedef struct CfDriver
 	 * again. A driver that is refused after that sets place->token->expires_us = 0 and fails with a retryable CF_ERR_DENIED.
 	 */
 	CfStep		(*credential_next) (CfOp *op);
+	CfStep		(*fetch) (CfOp *op, const char *key, const char *version, char *data, size_t length, CfObjectStat *stat);	/* where caps.fetch_max_bytes > 0 */
+	bool		(*copies_from) (const CfPlace *place, const CfPlace *source);	/* NULL = every place of this driver is */
 	CfStep		(*copy) (CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 	CfStep		(*set_class) (CfOp *op, const char *key, const char *version, const char *storage_class,

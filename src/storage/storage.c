@@ -291,6 +291,27 @@ cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 }
 
 CfStep
+cf_storage_fetch(CfOp *op, const char *key, const char *version, char *data, size_t length, CfObjectStat *stat)
+{
+	CfCaps		caps;
+	CfStep		step;
+
+	if (!op_ready(op))
+		return CF_STEP_ERROR;
+	cf_storage_caps(op->place, &caps);
+	if (caps.fetch_max_bytes == 0)
+		return unsupported(op, "look at an object while it reads it");
+	if (data == NULL || length == 0 || length > (uint64_t) caps.fetch_max_bytes || version[0] == '\0')
+	{
+		cf_error_set(&op->err, CF_ERR_INPUT, "object \"%s\" cannot be read by one request", key);
+		return CF_STEP_ERROR;
+	}
+	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
+		return step;
+	return op->place->driver->fetch(op, key, version, data, length, stat);
+}
+
+CfStep
 cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
 {
 	CfStep		step;
@@ -454,6 +475,17 @@ cf_storage_list(CfOp *op, const char *prefix, const char *token, int max_entries
 	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->list(op, prefix == NULL ? "" : prefix, token, max_entries, page);
+}
+
+bool
+cf_storage_copies_from(const CfPlace *place, const CfPlace *source)
+{
+	const CfDriver *driver = place->driver;
+	CfCaps		caps;
+
+	cf_storage_caps(place, &caps);
+	return driver != NULL && driver == source->driver && driver->copy != NULL && caps.server_side_copy &&
+		(driver->copies_from == NULL || driver->copies_from(place, source));
 }
 
 CfStep

@@ -62,6 +62,7 @@ typedef struct CfCaps
 	int			digests;		/* CF_DIGEST_ bits that the store computes itself or checks, and tells at commit or stat */
 	int			part_digests;	/* CF_DIGEST_ bits that go along with a part, SHA-256 and CRCs: what its caller knows, see CfPart, is not computed again */
 	int64_t		put_max_bytes;	/* up to here an object goes in one request */
+	int64_t		fetch_max_bytes;	/* up to here one request brings an object and all that stat tells of it, digests and class apart; 0 = fetch is not there */
 	int64_t		copy_max_bytes; /* largest object of one server-side copy request; 0 = it always takes several */
 	int64_t		class_max_bytes;	/* a change of class above that is an upload: its token is a handle for upload_abort; 0 = it never is */
 	int64_t		max_object_bytes;
@@ -396,6 +397,13 @@ extern CfStep cf_storage_stat(CfOp *op, const char *key, CfObjectStat *stat);
  */
 extern CfStep cf_storage_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 
+/*
+ * An object of one request, under its pin: all its bytes, `length` of them, into data, and what stat tells of it. What the store tells of
+ * its digests and its class only to who looks is left out. CF_ERR_CHANGED also when the object has another size; only up to
+ * caps.fetch_max_bytes, and not of nothing: for an empty object ask stat.
+ */
+extern CfStep cf_storage_fetch(CfOp *op, const char *key, const char *version, char *data, size_t length, CfObjectStat *stat);
+
 /* A small object in one go: create-only, CF_ERR_EXISTS when somebody is there. */
 extern CfStep cf_storage_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length,
 							 CfObjectStat *stat);
@@ -447,6 +455,7 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
  * presign makes a URL (GET, …) that works until expires_us; no request is sent.
  */
 #define CF_STORAGE_COPY_TOKEN 256
+extern bool cf_storage_copies_from(const CfPlace *place, const CfPlace *source);	/* is cf_storage_copy worth a try, for a copy that is to be proven by digests? No request is sent */
 extern CfStep cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 							  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,

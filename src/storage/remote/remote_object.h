@@ -82,6 +82,9 @@ extern CfRemoteFound cf_remote_looked(CfOp *op, const char *key, CfObjectStat *s
 extern CfStep cf_remote_stat(CfOp *op, const char *key, CfObjectStat *stat);
 extern CfStep cf_remote_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 
+/* cf_remote_fetch reads an object by one range, whose answer has the headers of look as well; for dialects that are not by_version. */
+extern CfStep cf_remote_fetch(CfOp *op, const char *key, const char *version, char *data, size_t length, CfObjectStat *stat);
+
 /* cf_remote_range tells whether the bytes in the sink are all that was asked for from `at` on, as far as the object of size_bytes goes. */
 extern bool cf_remote_range(const CfOp *op, int64_t at, int64_t *size_bytes);
 

@@ -1,6 +1,6 @@
 /*
  * remote_read.c
- *		Looking at an object, and reading it in ranges.
+ *		Looking at an object, reading it in ranges, and both by one request.
  *
  * Every range is asked for on condition of the pinned version, and the answer is compared with the pin all the same: some stores
  * ignore conditions. Without a pin the version of the first answer becomes it, or two ranges could be of two objects. What comes
@@ -28,6 +28,7 @@ static CfStep range_ask(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep range_answer(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
 static CfStep range_take(CfOp *op, const CfReadArgs *args, CfChunk *chunk, int64_t size_bytes);
 static CfStep read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk);
+static CfStep fetched(CfOp *op, const char *key, char *data, size_t length, CfObjectStat *stat);
 
 CfRemoteFound
 cf_remote_looked(CfOp *op, const char *key, CfObjectStat *stat)
@@ -290,4 +291,65 @@ read_looked(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 	if (dialect(op)->by_version)
 		return cf_remote_unexpected(op, "read object", args->key, "the store refuses a range that the object has");
 	return cf_remote_changed(op, args->key);
+}
+
+CfStep
+cf_remote_fetch(CfOp *op, const char *key, const char *version, char *data, size_t length, CfObjectStat *stat)
+{
+	CfRemoteState *state = cf_remote_state(op, dialect(op)->state_bytes);
+	CfStep		step;
+
+	if (state == NULL)
+		return CF_STEP_ERROR;
+	if (op->phase == CF_REMOTE_ASKED)
+		return fetched(op, key, data, length, stat);
+	if (op->phase == CF_REMOTE_ASKED_MORE)
+		return tags_take(op, key, stat);
+	if (strlen(version) > CF_STORAGE_VERSION_MAX)
+		return cf_remote_changed(op, key);
+	memcpy(state->version, version, strlen(version) + 1);
+	step = dialect(op)->range_ask(op, key, version, 0, (int64_t) length - 1);
+	if (step != CF_STEP_SEND)
+		return step;
+	op->request.sink = data;
+	op->request.sink_bytes = length;
+	op->request.net_class = CF_NET_BODY;
+	return step;
+}
+
+/* fetched takes a whole object, when it is the pinned version and has the size that was expected, and what the headers say of it. */
+static CfStep
+fetched(CfOp *op, const char *key, char *data, size_t length, CfObjectStat *stat)
+{
+	CfRemoteState *state = op->state;
+	CfReadArgs	args = {key, state->version, 0, (int64_t) length};
+	int			status = op->response.status;
+	char		version[CF_STORAGE_VERSION_MAX + 1] = "";
+	int64_t		size_bytes;
+	CfStep		step = CF_STEP_DONE;
+
+	if (status == 412 || status == 416)
+		return cf_remote_changed(op, key);
+	if (dialect(op)->missing(op))
+		return missing(op, key);
+	if (!cf_remote_success(op) || (status != 206 && status != 200))
+		return dialect(op)->fail(op, "read object", key);
+	if (!dialect(op)->range_version(op, key, version))
+		return cf_remote_error(op);
+	if (!dialect(op)->pinned(op, version, state->version))
+		return cf_remote_changed(op, key);
+	if (!cf_remote_range(op, 0, &size_bytes))
+		return cf_remote_unexpected(op, "read object", key, "the answer has another range than was asked for");
+	if (size_bytes != (int64_t) length)
+		return cf_remote_changed(op, key);
+	if ((dialect(op)->range_check != NULL && !dialect(op)->range_check(op, &args, data, size_bytes)) ||
+		!dialect(op)->stat_fill(op, key, stat))
+		return cf_remote_error(op);
+	/* The length of this answer is that of the object; a store that tells of another one has sent it in another form. */
+	if (stat->size_bytes != size_bytes)
+		return cf_remote_changed(op, key);
+	state->looked = *stat;
+	if (dialect(op)->tags_ask != NULL)
+		step = dialect(op)->tags_ask(op, key, CF_REMOTE_ASKED_MORE);
+	return step == CF_STEP_DONE ? cf_remote_done(op) : step;
 }

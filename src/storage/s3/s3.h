@@ -270,6 +270,7 @@ extern CfStep cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 extern CfStep cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page);
 
 /* s3_copy.c */
+extern bool cf_s3_copies_from(const CfPlace *place, const CfPlace *source);
 extern CfStep cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,

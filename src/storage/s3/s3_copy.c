@@ -27,7 +27,6 @@ static CfStep copy_by_parts(CfOp *op, const CfPlace *source, const char *source_
 static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
 static CfStep copy_abort(CfOp *op, char *token);
-static bool same_store(const CfPlace *a, const CfPlace *b);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
 static CfStep class_send(CfOp *op, const char *version, const CfUploadArgs *args);
 static CfStep class_answer(CfOp *op, const char *key);
@@ -81,7 +80,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	state->remote.told.kind = CF_ERR_NONE;
 	state->digests.known = 0;
 	memset(&state->copying, 0, sizeof(state->copying));
-	if (!cf_s3_store(op->place)->copies || !same_store(source, op->place))
+	if (!cf_s3_copies_from(op->place, source))
 	{
 		cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot copy from place \"%s\" by itself", op->place->name,
 					 source->name);
@@ -332,15 +331,21 @@ copy_abort(CfOp *op, char *token)
 	return cf_s3_upload_give_up(op, &state->copying, S3_COPY_ABORTED);
 }
 
-/* same_store tells whether one request can name both places: the same endpoint, or regions of one partition of AWS. */
-static bool
-same_store(const CfPlace *a, const CfPlace *b)
+/* cf_s3_copies_from tells whether one request can name both places: the same endpoint, or regions of one partition of AWS. */
+bool
+cf_s3_copies_from(const CfPlace *place, const CfPlace *source)
 {
-	return cf_s3_store(a) == cf_s3_store(b) && strcmp(a->endpoint, b->endpoint) == 0 &&
-		(strncmp(a->region, "cn-", 3) == 0) == (strncmp(b->region, "cn-", 3) == 0) &&
-		(strncmp(a->region, "us-gov-", 7) == 0) == (strncmp(b->region, "us-gov-", 7) == 0) &&
-		(strncmp(a->region, "us-iso", 6) == 0) == (strncmp(b->region, "us-iso", 6) == 0) &&
-		(strncmp(a->region, "eusc-", 5) == 0) == (strncmp(b->region, "eusc-", 5) == 0);
+	static const char *const partitions[] = {"cn-", "us-gov-", "us-iso", "eusc-"};
+	bool		same = cf_s3_store(place)->copies && cf_s3_store(place) == cf_s3_store(source) &&
+		strcmp(place->endpoint, source->endpoint) == 0;
+
+	for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++)
+	{
+		size_t		length = strlen(partitions[i]);
+
+		same &= (strncmp(place->region, partitions[i], length) == 0) == (strncmp(source->region, partitions[i], length) == 0);
+	}
+	return same;
 }
 
 CfStep

@@ -13,6 +13,7 @@
 #include "storage/identity.h"
 #include "storage/s3/s3.h"
 
+#define FETCH_MAX (INT64_C(8) * 1024 * 1024)
 #define SIGNED_BODY_MAX (1024 * 1024)	/* over https a larger body is left to TLS and to its checksum */
 
 static bool s3_validate(const CfPlace *place, CfError *err);
@@ -135,6 +136,8 @@ const CfDriver cf_storage_s3_driver = {
 	.credentials = credential_names,
 	.sources = source_names,
 	.credential_next = cf_s3_credential_next,
+	.fetch = cf_remote_fetch,
+	.copies_from = cf_s3_copies_from,
 	.copy = cf_s3_copy,
 	.set_class = cf_s3_set_class,
 	.restore = cf_s3_restore,
@@ -272,6 +275,7 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 	if (signs_bodies(place, place->endpoint[0] == '\0' ? "https://" : place->endpoint))
 		caps->part_digests |= CF_DIGEST_SHA256;
 	caps->put_max_bytes = cf_s3_put_max(place);
+	caps->fetch_max_bytes = FETCH_MAX;
 	caps->copy_max_bytes = store->copy_create_only ? CF_S3_COPY_MAX : 0;
 	caps->copy_uploads = true;
 	caps->class_max_bytes = CF_S3_COPY_MAX;

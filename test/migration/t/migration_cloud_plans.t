@@ -4,7 +4,7 @@ use CloudFlux::Test;
 use CloudFlux::Servers;
 
 my $MiB = 1024 * 1024;
-my $c = cluster('clouds', fsync => 'off', 'cloudflux.migration_workers' => 1, 'cloudflux.migration_attempts' => 1);
+my $c = cluster('clouds', fsync => 'off', 'cloudflux.migration_workers' => 1, 'cloudflux.migration_attempts' => 1, 'cloudflux.migration_lease_sec' => 3600);
 open_clouds($c);
 my %server = map { $_ => server("peer-$_") } qw(s3 azure gcs);
 my %region = (s3 => 'us-east-1', azure => 'eastus', gcs => 'us-central1');

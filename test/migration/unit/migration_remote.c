@@ -388,6 +388,94 @@ test_own_in_the_way(void)
 	move_close();
 }
 
+/* fetch_open makes a move whose source is known as the catalog has it. */
+static void
+fetch_open(bool remote_dest, size_t length)
+{
+	store_open(true, remote_dest, length);
+	strcpy(source_version, "s1");
+	known_bytes = (int64_t) length;
+}
+
+/* What is small and known is looked at and read by one request, and what that read needs no second look. */
+static void
+test_fetched(void)
+{
+	for (int to = 0; to < 2; to++)
+	{
+		fetch_open(to, PART_BYTES - 1);
+		source_held = true;
+		ok(copy(false) && transfer.fetched && prove() && arrived() && (digests.known & CF_DIGEST_SHA256) && sent_bytes == (int64_t) size,
+		   "a small object whose version is known arrives %s", to ? "in a store" : "in a folder");
+		is_int(stores[0].requests, 1, "by one request of its source");
+		ok(!to || strcmp(stores[1].object.type, "text/plain") == 0, "with its type");
+		move_close();
+	}
+	fetch_open(true, PART_BYTES - 1);
+	ok(copy(false) && prove() && stores[0].requests == 2, "the source is looked at again where that was asked for");
+	move_close();
+	fetch_open(true, PART_BYTES - 1);
+	server_side = true;
+	ok(copy(false) && !transfer.fetched && stores[1].copies == 1, "what the store may copy by itself is looked at");
+	move_close();
+	fetch_open(true, PART_BYTES - 1);
+	server_side = true;
+	stores[1].caps.copy_conditional = false;
+	ok(copy(false) && transfer.fetched && stores[1].copies == 0, "not where it may not");
+	move_close();
+}
+
+/* Whatever differs from what was known, the copy is that of the source as it is now. */
+static void
+test_fetched_in_vain(void)
+{
+	fetch_open(true, PART_BYTES - 1);
+	strcpy(stores[0].object.version, "s2");
+	ok(copy(false) && !transfer.fetched && prove() && arrived() && strcmp(source_version, "s2") == 0, "another version than the known one is looked at and copied");
+	is_int(stores[0].requests, 4, "at the price of one request");
+	move_close();
+	fetch_open(false, 3 * PART_BYTES);
+	known_bytes = PART_BYTES / 2;
+	lines = CF_TRANSFER_LINES;
+	ok(copy(false) && !transfer.fetched && prove() && arrived(), "a larger one gets the buffers that it takes");
+	move_close();
+	fetch_open(true, PART_BYTES / 2);
+	known_bytes = PART_BYTES;
+	ok(copy(false) && !transfer.fetched && prove() && arrived(), "so does a smaller one");
+	move_close();
+	fetch_open(false, 2 * PART_BYTES);
+	ok(copy(false) && !transfer.fetched && stores[0].requests == 3 && prove() && arrived(), "what does not fit into one part is not fetched");
+	move_close();
+	fetch_open(false, 10);
+	stores[0].archived = true;
+	ok(!copy(false) && err.kind == CF_ERR_STATE && transfer.archived, "what is archived is seen to be");
+	move_close();
+	fetch_open(false, 10);
+	stores[0].object.there = false;
+	ok(!copy(false) && err.kind == CF_ERR_NOT_FOUND, "what is gone, too");
+	move_close();
+	fetch_open(false, 10);
+	stores[0].fail_verb = "Fetch";
+	stores[0].fail_at = 1;
+	stores[0].fail_kind = CF_ERR_IO;
+	ok(!copy(false) && err.kind == CF_ERR_IO && stores[0].requests == 1, "what is an error of the store is one of this attempt");
+	move_close();
+	fetch_open(false, 0);
+	ok(copy(false) && !transfer.fetched && prove() && arrived(), "nothing is not fetched");
+	move_close();
+	fetch_open(false, 10);
+	stores[0].caps.conditional_read = false;
+	ok(copy(false) && !transfer.fetched && prove() && arrived(), "nor where a store does not read on condition");
+	move_close();
+	fetch_open(false, 10);
+	ok(copy(true) && !transfer.fetched && prove() && arrived(), "nor by whoever takes up an earlier attempt");
+	move_close();
+	fetch_open(false, 10);
+	promoted = true;
+	ok(copy(false) && !transfer.fetched && prove() && arrived(), "nor by a server that was promoted");
+	move_close();
+}
+
 static void
 test_texts(void)
 {
@@ -427,6 +515,8 @@ main(void)
 	test_by_store();
 	test_own_in_the_way();
 	test_last_copy();
+	test_fetched();
+	test_fetched_in_vain();
 	test_texts();
 	return done_testing();
 }

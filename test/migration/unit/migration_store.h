@@ -149,6 +149,25 @@ m_read(CfOp *o, const CfReadArgs *args, CfChunk *chunk)
 	return CF_STEP_DONE;
 }
 
+static CfStep
+m_fetch(CfOp *o, const char *key, const char *version, char *data, size_t length, CfObjectStat *st)
+{
+	Store	   *s = store_of(o->place);
+
+	(void) key;
+	ANSWERED(o, "Fetch");
+	if (!s->object.there)
+		return store_fails(o, CF_ERR_NOT_FOUND, "no such object");
+	if (s->archived)
+		return store_fails(o, CF_ERR_STATE, "archived");
+	if (strcmp(version, s->object.version) != 0 || length != s->object.length)
+		return store_fails(o, CF_ERR_CHANGED, "another version");
+	memcpy(data, s->object.bytes, length);
+	tell(s, st);
+	st->digests.known = 0;
+	return CF_STEP_DONE;
+}
+
 /* appear makes an object visible, create-only; an earlier one of the same tag and bytes is ours. */
 static CfStep
 appear(CfOp *o, const CfUploadArgs *args, const char *from, size_t length, CfObjectStat *st)
@@ -368,7 +387,7 @@ m_attributes(const CfPlace *p)
 static const CfDriver memory_driver = {
 	.name = "memory", .validate = m_validate, .caps = m_caps, .key_check = m_key_check, .stat = m_stat, .read = m_read,
 	.put = m_put, .upload_begin = m_begin, .upload_part = m_part, .upload_seal = m_seal, .upload_commit = m_commit,
-	.upload_abort = m_abort, .uploads_find = m_find, .remove = m_remove, .list = m_list, .end = m_end, .copy = m_copy,
+	.upload_abort = m_abort, .uploads_find = m_find, .remove = m_remove, .list = m_list, .end = m_end, .copy = m_copy, .fetch = m_fetch,
 	.attributes = m_attributes
 };
 
@@ -381,7 +400,7 @@ store_open(bool remote_source, bool remote_dest, size_t length)
 	for (int i = 0; i < 2; i++)
 		stores[i].caps = (CfCaps) {.create_only = true, .conditional_delete = true, .conditional_read = true, .remote = true,
 			.parallel_parts = true, .server_side_copy = true, .copy_conditional = true,
-			.digests = CF_DIGEST_CRC64NVME | CF_DIGEST_CRC32C, .put_max_bytes = PART_BYTES, .part_min_bytes = PART_BYTES,
+			.digests = CF_DIGEST_CRC64NVME | CF_DIGEST_CRC32C, .put_max_bytes = PART_BYTES, .fetch_max_bytes = 2 * PART_BYTES, .part_min_bytes = PART_BYTES,
 			.part_max_bytes = 4 * PART_BYTES, .parts_max = STORE_PARTS};
 	if (remote_source)
 	{

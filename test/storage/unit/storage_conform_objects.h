@@ -159,6 +159,102 @@ conform_attributes(void)
 	}
 }
 
+/* conform_fetch reads an object and what is told of it by one request, under a pin. */
+static bool
+conform_fetches(const char *key, const char *version, char *out, size_t length, CfObjectStat *stat)
+{
+	memset(out, 0, length);
+	return drive(cf_storage_fetch(&cop, key, version, out, length, stat));
+}
+
+/* same_text tells whether two texts that may be missing say the same. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return strcmp(a == NULL ? "" : a, b == NULL ? "" : b) == 0;
+}
+
+/* same_lines tells whether two texts have the same lines "name=value\n", in whatever order: some servers tell metadata in another one each time. */
+static bool
+same_lines(const char *a, const char *b)
+{
+	CfAttributeLine line;
+
+	if (strlen(a == NULL ? "" : a) != strlen(b == NULL ? "" : b))
+		return false;
+	while (cf_attribute_line_next(&a, &line))
+	{
+		char		text[400];
+
+		snprintf(text, sizeof(text), "%.*s=%.*s", (int) line.name_bytes, line.name, (int) line.value_bytes, line.value);
+		if (!has_line(b, text))
+			return false;
+	}
+	return true;
+}
+
+/* conform_told is a check: what a read told of an object beside its bytes is what looking at it tells. */
+static void
+conform_told(const CfObjectStat *told, const CfObjectStat *stat, const char *what)
+{
+	const CfAttributes *a = &told->attributes;
+	const CfAttributes *b = &stat->attributes;
+	bool		same = same_text(told->content_type, stat->content_type) && same_text(a->cache_control, b->cache_control) &&
+		same_text(a->content_disposition, b->content_disposition) && same_text(a->content_encoding, b->content_encoding) &&
+		same_text(a->content_language, b->content_language) && same_lines(a->metadata, b->metadata) && same_lines(a->tags, b->tags);
+
+	ok(told->size_bytes == stat->size_bytes && strcmp(told->version, stat->version) == 0 && told->mtime_us == stat->mtime_us &&
+	   told->must_restore == stat->must_restore && told->restoring == stat->restoring && told->versioned == stat->versioned,
+	   "%s: its size, version and time are told with its bytes", what);
+	ok(same, "%s: and all that travels with it", what);
+	for (int i = 0; i < 2 && !same; i++, a = b)
+		note("  %s, %s, %s, %s, %zu bytes of metadata, %zu of tags", a->cache_control, a->content_disposition, a->content_encoding, a->content_language,
+			 strlen(a->metadata), strlen(a->tags));
+}
+
+/* A mover that knows which version it wants does not look first: the answer that brings the bytes tells the rest. */
+static void
+conform_fetched(void)
+{
+	CfUploadArgs args = conform_args("fetch/all", "f-1", 9);
+	int64_t		most = caps.fetch_max_bytes < 4 * 1024 * 1024 ? caps.fetch_max_bytes : 4 * 1024 * 1024;
+	char	   *bytes = conform_bytes(most, 77);
+	char	   *read = malloc(most);
+	CfObjectStat made;
+	CfObjectStat stat;
+	CfObjectStat told;
+	char		out[16];
+
+	args.content_type = "application/x-test";
+	args.attributes = (CfAttributes) {.cache_control = "max-age=60", .content_language = "de", .content_encoding = "gzip",
+		.content_disposition = "attachment; filename=\"a b.txt\"", .metadata = "colour=blue\nlength=12 m"};
+	if (cf_attributes_rules(suite->place)[CF_ATTRIBUTE_TAGS].held_as != NULL)
+		args.attributes.tags = "project=apollo\nowner=ann\n";
+	does(cf_storage_put(&cop, &args, "some text", 9, &made), "an object with all that can travel with it");
+	does(cf_storage_stat(&cop, args.key, &stat), "is looked at");
+	if (!does(cf_storage_fetch(&cop, args.key, stat.version, out, 9, &told), "and fetched"))
+		goto end;
+	is_mem(out, "some text", 9, "its bytes come");
+	conform_told(&told, &stat, "with attributes");
+	ok(conform_fetches(args.key, made.version, out, 9, &told), "the version that its creation told will do, too");
+	args = conform_args("fetch/plain", "f-2", most);
+	does(cf_storage_put(&cop, &args, bytes, most, &made), "a plain one of %lld bytes", (long long) most);
+	does(cf_storage_stat(&cop, args.key, &stat), "is looked at");
+	if (!does(cf_storage_fetch(&cop, args.key, stat.version, read, most, &told), "fetched"))
+		goto end;
+	ok(memcmp(read, bytes, most) == 0, "its bytes come, too");
+	conform_told(&told, &stat, "plain");
+	refuses_as(CF_ERR_CHANGED, cf_storage_fetch(&cop, args.key, stat.version, read, most - 1, &told), "a larger one than was expected is not taken for a part of it");
+	refuses_as(CF_ERR_CHANGED, cf_storage_fetch(&cop, "fetch/all", stat.version, out, 9, &told), "another version is not fetched");
+	refuses_as(CF_ERR_INPUT, cf_storage_fetch(&cop, args.key, stat.version, read, 0, &told), "nothing is not");
+	ok(!conform_fetches("fetch/none", stat.version, out, 9, &told) && (cop.err.kind == CF_ERR_NOT_FOUND || cop.err.kind == CF_ERR_CHANGED), "nor what is not there");
+	ok(conform_remove("fetch/all") && conform_put("fetch/all", "f-3", "short", &stat), "a shorter one takes its place");
+	refuses_as(CF_ERR_CHANGED, cf_storage_fetch(&cop, "fetch/all", stat.version, out, 9, &told), "it is not what was expected");
+end:
+	free(bytes);
+	free(read);
+}
+
 /* Keys that have been encoded wrongly, or not at all, by somebody. */
 static const char *const hostile_keys[] = {
 	"hard/space and  two", "hard/plus+plus", "hard/percent%41", "hard/percent%2F", "hard/100%", "hard/question?mark=1",

@@ -242,6 +242,12 @@ if_conditional_read(void)
 }
 
 static const char *
+if_fetch(void)
+{
+	return caps.fetch_max_bytes > 0 ? NULL : "reading does not tell the rest";
+}
+
+static const char *
 if_remote(void)
 {
 	return caps.remote ? NULL : "only bytes are kept";
@@ -319,6 +325,7 @@ static const struct
 	{"pinned reads", if_conditional_read, conform_pinned_reads},
 	{"sizes", NULL, conform_sizes},
 	{"attributes", if_remote, conform_attributes},
+	{"fetched objects", if_fetch, conform_fetched},
 	{"hostile keys", NULL, conform_hostile_keys},
 	{"keys that look alike", NULL, conform_alike_keys},
 	{"uploads", NULL, conform_upload},
