@@ -24,17 +24,16 @@ is($c->value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'cloudf
 $c->sql('CREATE DATABASE second');
 $c->sql('CREATE EXTENSION cloudflux', db => 'second');
 ok($c->poll($up, 30, 't', db => 'second'), 'a second database gets a keeper of its own');
-my $begin = time;
+# PostgreSQL waits 5 seconds for who is connected, then it refuses.
 $c->sql('CREATE DATABASE copy TEMPLATE second');
-cmp_ok(time - $begin, '<', 5, 'it can be the template of another one meanwhile');
+is($c->value("SELECT count(*) FROM pg_database WHERE datname = 'copy'"), 1, 'it can be the template of another one meanwhile');
 ok($c->poll($up, 30, 't', db => 'second'), 'its keeper is back afterwards');
 ok($c->poll($up, 30, 't', db => 'copy'), 'the copy gets a keeper, since it has the extension');
 $c->sql('ALTER DATABASE copy RENAME TO renamed');
 ok($c->poll($up, 30, 't', db => 'renamed'), 'a database can be renamed');
-$begin = time;
 $c->sql('DROP DATABASE renamed');
 $c->sql('DROP DATABASE second');
-cmp_ok(time - $begin, '<', 5, 'databases with a keeper can be dropped at once');
+is($c->value("SELECT count(*) FROM pg_database WHERE datname IN ('renamed', 'second')"), 0, 'databases with a keeper can be dropped');
 is($c->value("SELECT count(*) FROM cloudflux.workers WHERE database IS NULL AND worker <> 'launcher'"), 0, 'no worker is left for a database that is gone');
 $c->sql('CREATE DATABASE foreign_template');
 $c->sql('CREATE EXTENSION cloudflux', db => 'foreign_template');
@@ -63,7 +62,7 @@ throws($c, "SET cloudflux.databases = 'a'", '55P02', undef, 'no session can set 
 throws($c, "SET cloudflux.fault = 'point:0:kill'", '22023', qr/name:n:kill/, 'a test build says how fault points are named');
 
 # DROP EXTENSION with a worker, and again.
-$begin = time;
+my $begin = time;
 $c->sql('DROP EXTENSION cloudflux');
 cmp_ok(time - $begin, '<', 10, 'DROP EXTENSION does not wait for the workers');
 ok($c->poll("SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'cloudflux keeper' AND datname = 'postgres'"), 'the keeper leaves when the extension is gone');
