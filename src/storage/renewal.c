@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "storage/driver.h"
+#include "storage/remote/remote_object.h"
 
 #define SPARE_MAX_US INT64_C(300000000)
 #define GOOD_US INT64_C(5000000)	/* a token that ends sooner is not good for another request */
@@ -96,6 +96,9 @@ proceed(CfOp *op)
 	if (op->phase == 0 || op->response.status != 0)
 		op->repeated = false;
 	op->no_token = false;
+	/* What the driver of a cloud remembers is there before it is called. */
+	if (op->place->driver->remote != NULL && cf_remote_state(op, op->place->driver->remote->state_bytes) == NULL)
+		return CF_STEP_ERROR;
 	op->response.sends += op->sends;
 	op->sends = 0;
 	if (op->place->token != NULL)

@@ -60,7 +60,6 @@ typedef struct CfAzureState
 extern const CfAttributeRule *cf_azure_attributes(const CfPlace *place);	/* azure_attributes.c */
 
 /* azure_driver.c */
-extern CfAzureState *cf_azure_state(CfOp *op);
 extern bool cf_azure_key_check(const CfPlace *place, const char *key, CfError *err);
 extern const char *cf_azure_tier(const char *storage_class);	/* Hot, Cool, Cold, Archive; "" = the account's; NULL = no class */
 extern bool cf_azure_account(const CfPlace *place, char account[64]);

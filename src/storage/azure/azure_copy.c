@@ -45,15 +45,13 @@ CfStep
 cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
 			  char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
 {
-	CfAzureState *state = cf_azure_state(op);
+	CfAzureState *state = op->state;
 	char		mark[CF_AZURE_MARK_TEXT];
 	uint64_t	crc;
 	int64_t		bytes;
 	CfStep		step;
 
 	(void) token;				/* blocks that nobody commits vanish by themselves */
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (!copy_mark(source_version, args->size_bytes, mark, &op->err))
 		return cf_remote_error(op);
 	switch (op->phase)
@@ -177,13 +175,11 @@ copy_source(CfOp *op, const CfPlace *source, const char *source_key, const char 
 		return cf_remote_memory(op), false;
 	if (cf_azure_token_wanted(source) && source->token != NULL)
 	{
-		CfRemoteText text = {.arena = &op->request_arena};
+		char	   *bearer = cf_remote_format(&op->request_arena, "Bearer %s", source->token->value);
 
-		cf_remote_text_add(&text, "Bearer ");
-		cf_remote_text_add(&text, source->token->value);
-		if (text.failed)
+		if (bearer == NULL)
 			return cf_remote_memory(op), false;
-		if (!cf_net_header(&op->request, "x-ms-copy-source-authorization", text.data, &op->err))
+		if (!cf_net_header(&op->request, "x-ms-copy-source-authorization", bearer, &op->err))
 			return false;
 	}
 	return cf_net_header(&op->request, "x-ms-copy-source", url, &op->err) && cf_azure_pin(op, "x-ms-source-if-match", source_version);
@@ -281,8 +277,7 @@ cf_azure_restore(CfOp *op, const char *key, const char *version, int days, const
 static CfStep
 class_send(CfOp *op, const char *key, const char *tier, const char *priority)
 {
-	if (cf_azure_request(op, "PUT", "SetBlobTier", key, "comp=tier") == NULL || !cf_azure_header(op, "x-ms-access-tier", tier) ||
-		!cf_azure_header(op, "x-ms-rehydrate-priority", priority))
-		return cf_remote_error(op);
-	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
+	return cf_remote_ask(op, cf_azure_request(op, "PUT", "SetBlobTier", key, "comp=tier") != NULL &&
+						 cf_azure_header(op, "x-ms-access-tier", tier) && cf_azure_header(op, "x-ms-rehydrate-priority", priority),
+						 CF_REMOTE_ASKED_MORE);
 }

@@ -279,13 +279,6 @@ cf_azure_url(const CfPlace *place, CfArena *arena, const char *key, const char *
 	return cf_remote_text_end(&text);
 }
 
-/* cf_azure_state gives what the op remembers; NULL = out of memory, told in op->err. */
-CfAzureState *
-cf_azure_state(CfOp *op)
-{
-	return cf_remote_state(op, sizeof(CfAzureState));
-}
-
 /* cf_azure_request starts a request on a blob, or on the container when key is NULL; NULL = out of memory, told in op->err. */
 CfRequest *
 cf_azure_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query)
@@ -307,13 +300,7 @@ cf_azure_request(CfOp *op, const char *method, const char *verb, const char *key
 bool
 cf_azure_header(CfOp *op, const char *name, const char *value)
 {
-	char	   *kept;
-
-	if (value == NULL || value[0] == '\0')
-		return true;
-	if ((kept = cf_arena_strdup(&op->request_arena, value)) == NULL)
-		return cf_remote_memory(op), false;
-	return cf_net_header(&op->request, name, kept, &op->err);
+	return value == NULL || value[0] == '\0' || cf_remote_header(op, name, value);
 }
 
 /* cf_azure_pin adds a condition on a version; "" = none. */

@@ -24,7 +24,6 @@ static CfStep put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *know
 static bool put_stat(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 static CfStep remove_ask(CfOp *op, const char *key, const char *version, int phase);
 static CfStep remove_read(CfOp *op, const char *key, CfRemoved *removed);
-static bool describe_metadata(CfOp *op, const CfUploadArgs *args);
 
 const CfRemote cf_azure_remote = {
 	.state_bytes = sizeof(CfAzureState),
@@ -55,10 +54,8 @@ cf_azure_look(CfOp *op, const char *key, int phase)
 {
 	const CfRemoteState *state = op->state;
 
-	if (cf_azure_request(op, "HEAD", "GetBlobProperties", key, NULL) == NULL ||
-		(state != NULL && state->reading && !cf_azure_pin(op, "If-Match", state->version)))
-		return cf_remote_error(op);
-	return cf_remote_send(op, phase);
+	return cf_remote_ask(op, cf_azure_request(op, "HEAD", "GetBlobProperties", key, NULL) != NULL &&
+						 (!state->reading || cf_azure_pin(op, "If-Match", state->version)), phase);
 }
 
 static CfStep
@@ -68,9 +65,7 @@ tags_ask(CfOp *op, const char *key, int phase)
 
 	if (!cf_remote_number(cf_net_answer(&op->response, "x-ms-tag-count"), TAGS_MAX, &tags) || tags == 0)
 		return CF_STEP_DONE;
-	if (cf_azure_request(op, "GET", "GetBlobTags", key, "comp=tags") == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, phase);
+	return cf_remote_ask(op, cf_azure_request(op, "GET", "GetBlobTags", key, "comp=tags") != NULL, phase);
 }
 
 static bool
@@ -91,11 +86,9 @@ range_ask(CfOp *op, const char *key, const char *version, int64_t first, int64_t
 	char		range[64];
 
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) first, (long long) last);
-	if (cf_azure_request(op, "GET", "GetBlob", key, NULL) == NULL || !cf_azure_pin(op, "If-Match", version) ||
-		!cf_azure_header(op, "x-ms-range", range) ||
-		((learned == NULL || !learned->no_range_digest) && !cf_azure_header(op, CF_AZURE_RANGE_CRC, "true")))
-		return cf_remote_error(op);
-	return cf_remote_send(op, CF_REMOTE_ASKED);
+	return cf_remote_ask(op, cf_azure_request(op, "GET", "GetBlob", key, NULL) != NULL && cf_azure_pin(op, "If-Match", version) &&
+						 cf_azure_header(op, "x-ms-range", range) &&
+						 ((learned != NULL && learned->no_range_digest) || cf_azure_header(op, CF_AZURE_RANGE_CRC, "true")), CF_REMOTE_ASKED);
 }
 
 static bool
@@ -292,29 +285,9 @@ cf_azure_describe(CfOp *op, const CfUploadArgs *args, const CfDigests *digests)
 	}
 	return cf_azure_header(op, "x-ms-blob-content-md5", md5) &&
 		cf_azure_header(op, "x-ms-access-tier", cf_azure_tier(cf_remote_class(op, args->storage_class))) &&
-		cf_azure_header(op, "x-ms-tags", tags) && describe_metadata(op, args) &&
+		cf_azure_header(op, "x-ms-tags", tags) && cf_remote_metadata_send(op, args, "x-ms-meta-", NULL, CONTENT_CRC) &&
 		(!state->crc_known || cf_azure_header(op, "x-ms-meta-" CONTENT_CRC, crc)) &&
 		cf_azure_header(op, "x-ms-meta-" CF_REMOTE_OWNER_TAG, args->owner_tag);
-}
-
-/* describe_metadata adds one header per line; an empty value is one, too. */
-static bool
-describe_metadata(CfOp *op, const CfUploadArgs *args)
-{
-	CfRemoteMetadata metadata = {.args = args};
-	CfAttributeLine line;
-
-	while (cf_remote_metadata_next(&metadata, &line))
-	{
-		char	   *name = cf_remote_format(&op->request_arena, "x-ms-meta-%.*s", (int) line.name_bytes, line.name);
-		char	   *value = cf_arena_strndup(&op->request_arena, line.value, line.value_bytes);
-
-		if (name == NULL || value == NULL)
-			return cf_remote_memory(op) == CF_STEP_DONE;
-		if (!cf_remote_line_is(&line, CONTENT_CRC) && !cf_net_header(&op->request, name, value, &op->err))
-			return false;
-	}
-	return true;
 }
 
 static CfStep

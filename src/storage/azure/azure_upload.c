@@ -69,12 +69,9 @@ cf_azure_in_parts(CfOp *op, const CfUpload *upload, const CfPart *part, bool *pa
 CfStep
 cf_azure_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
-	CfAzureState *state = cf_azure_state(op);
 	char		mark[CF_AZURE_MARK_TEXT];
 	char		seed[96];
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (args->size_bytes <= CF_AZURE_PUT_MAX)
 	{
 		cf_remote_buffer_free(op);
@@ -222,12 +219,7 @@ commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const
 	for (int number = 1; crcs && number <= count; number++)
 		crc = cf_crc64nvme_combine(crc, list->crcs[number], list->sizes[number]);
 	if (crcs && (state->committing.known & CF_DIGEST_CRC64NVME) != 0 && state->committing.crc64nvme != crc)
-	{
-		cf_error_set(&op->err, CF_ERR_CHANGED, "object \"%.200s\" is not what was sent to place \"%s\"", args->key, op->place->name);
-		cf_error_detail(&op->err, "The CRC-64 of its parts is not that of its bytes.");
-		op->err.retryable = true;
-		return cf_remote_error(op);
-	}
+		return cf_remote_damaged(op, args->key, "The CRC-64 of its parts is not that of its bytes.");
 	if (crcs)
 	{
 		state->committing.crc64nvme = crc;
@@ -295,8 +287,6 @@ cf_azure_upload_abort(CfOp *op, CfUpload *upload)
 	bool		known = upload->handle[0] != '\0';
 	bool		parts;
 
-	if (cf_azure_state(op) == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_START)
 	{
 		cf_remote_buffer_free(op);
@@ -371,9 +361,7 @@ cf_azure_block_request(CfOp *op, const char *verb, const char *key, const char *
 
 	cf_remote_text_add(&query, "comp=block&blockid=");
 	cf_remote_text_encode(&query, id);
-	if (query.failed)
-		return cf_remote_memory(op), NULL;
-	return cf_azure_request(op, "PUT", verb, key, query.data);
+	return query.failed ? (cf_remote_memory(op), NULL) : cf_azure_request(op, "PUT", verb, key, query.data);
 }
 
 static CfStep

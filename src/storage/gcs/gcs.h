@@ -64,7 +64,7 @@ typedef struct CfGcsState
 	int			at_piece;
 	int			rounds;
 	bool		lost_answer;	/* the request before may have arrived twice */
-	uint32_t	whole_crc32c;
+	CfDigests	sent;			/* what the object is to have, as far as that is known */
 	json_t	   *resource;		/* metadata of the object to be made */
 	char	   *page_token;		/* of the next page, encoded as it goes into a URL */
 	char		tag[65];		/* of the upload whose pieces are being listed */
@@ -109,9 +109,9 @@ cf_gcs_number(const char *text, int64_t *number)
 extern const CfAttributeRule *cf_gcs_attributes(const CfPlace *place);	/* gcs_attributes.c */
 
 /* gcs_driver.c */
-extern CfGcsState *cf_gcs_state(CfOp *op);
 extern bool cf_gcs_keep_text(CfOp *op, char **kept, const char *text);
 extern const char *cf_gcs_endpoint(const CfPlace *place);
+extern char *cf_gcs_object_path(CfOp *op, const char *name);
 extern char *cf_gcs_path(CfOp *op, const char *bucket, const char *name, const char *action);
 extern char *cf_gcs_name(CfOp *op, const char *key);
 extern CfStep cf_gcs_send(CfOp *op, int phase, const char *path, const char *query, ...)
@@ -155,6 +155,7 @@ extern CfStep cf_gcs_upload_abort(CfOp *op, CfUpload *upload);
 extern CfStep cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page);
 extern CfStep cf_gcs_compose(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat);
 extern char *cf_gcs_piece_name(CfOp *op, const char *tag, int level, int number);
+extern CfStep cf_gcs_names_list(CfOp *op, int phase, const char *tag, const char *from, const char *fields);
 extern CfStep cf_gcs_pieces_list(CfOp *op, int phase, const char *tag);
 extern bool cf_gcs_pieces_read(CfOp *op, const char *tag);
 extern CfStep cf_gcs_piece_remove(CfOp *op, int phase, const char *tag, const CfGcsPiece *piece);

@@ -42,12 +42,12 @@ static CfStep listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
 static CfStep described(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
 static CfStep next(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
 static bool direct(const CfOp *op);
+static void row_take(CfGcsState *state, const CfGcsPiece *piece, int count);
 static CfStep compose_group(CfOp *op, const CfGcsHandle *handle, CfGcsPiece *made, int count);
 static CfStep compose_object(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
 static CfStep composed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
 static CfStep rewrite(CfOp *op, CfUpload *upload, const CfGcsHandle *handle);
 static CfStep created(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat);
-static CfStep looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat);
 static CfStep clean(CfOp *op, const CfGcsHandle *handle);
 static json_t *sources(const CfOp *op, const CfGcsHandle *handle, const CfGcsPiece *pieces, int count);
 static bool piece_add(CfOp *op, const CfGcsPiece *piece);
@@ -58,12 +58,15 @@ CfStep
 cf_gcs_compose(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat)
 {
 	CfGcsState *state = op->state;
+	CfStep		step;
 
 	switch (op->phase)
 	{
 		case BEGIN:
 			state->piece_count = state->row_count = state->at_piece = 0;
 			state->rounds = 0;
+			state->sent.known = 0;
+			state->remote.told.kind = CF_ERR_NONE;
 			if (!cf_gcs_keep_text(op, &state->rewrite_token, NULL) || !cf_gcs_keep_text(op, &state->page_token, NULL))
 				return CF_STEP_ERROR;
 			return cf_gcs_pieces_list(op, LISTED, handle->tag);
@@ -77,7 +80,8 @@ cf_gcs_compose(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectSt
 		case REWRITTEN:
 			return created(op, upload, handle, stat);
 		case LOOKED:
-			return looked(op, upload, handle, stat);
+			step = cf_remote_settled(op, &upload->args, stat);
+			return step == CF_STEP_DONE ? clean(op, handle) : step;
 		default:
 			return clean(op, handle);
 	}
@@ -101,18 +105,19 @@ listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 	if (handle->part_bytes < 1 || handle->size_bytes < 1 ||
 		(handle->size_bytes - 1) / handle->part_bytes + 1 != parts)
 	{
-		state->row_count = 0;
+		cf_remote_upload_gone(op, upload->args.key);
+		state->remote.told = op->err;
 		return cf_gcs_look(op, upload->args.key, LOOKED);
 	}
 	state->row_count = parts;
 	state->row_next = state->made_count = 0;
 	for (int i = 0; i < parts; i++)
 		crc = cf_crc32c_combine(crc, state->row[i].crc32c, state->row[i].size_bytes);
-	state->whole_crc32c = crc;
+	state->sent = (CfDigests) {.known = CF_DIGEST_CRC32C, .crc32c = crc};
 	if ((upload->digests.known & CF_DIGEST_CRC32C) != 0 && upload->digests.crc32c != crc)
 		return cf_remote_damaged(op, upload->args.key, "The CRC32C of its parts is not that of its bytes.");
 	cf_storage_op_request(op, "GET", "storage.objects.get");
-	return cf_gcs_send(op, DESCRIBED, cf_gcs_path(op, op->place->bucket, cf_gcs_piece_name(op, handle->tag, 0, 1), ""),
+	return cf_gcs_send(op, DESCRIBED, cf_gcs_object_path(op, cf_gcs_piece_name(op, handle->tag, 0, 1)),
 					   "generation=%lld&fields=" CF_GCS_FIELDS, (long long) state->row[0].generation);
 }
 
@@ -169,15 +174,21 @@ next(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 		if (made.level >= 0)
 			return compose_group(op, handle, &made, count);
 		made.level = state->row[state->row_next].level + 1;
-		state->row[state->made_count++] = made;
-		state->row_next += count;
-		if (state->row_next == state->row_count)
-		{
-			state->row_count = state->made_count;
-			state->row_next = state->made_count = 0;
-		}
+		row_take(state, &made, count);
 	}
 	return direct(op) ? compose_object(op, upload, handle) : rewrite(op, upload, handle);
+}
+
+/* row_take puts a piece into the next row, for count pieces of the present one; after the last of those it is the present one. */
+static void
+row_take(CfGcsState *state, const CfGcsPiece *piece, int count)
+{
+	state->row[state->made_count++] = *piece;
+	state->row_next += count;
+	if (state->row_next < state->row_count)
+		return;
+	state->row_count = state->made_count;
+	state->row_next = state->made_count = 0;
 }
 
 /* compose_group makes one piece of count pieces; made->generation is that of an older one in its place. */
@@ -227,13 +238,7 @@ composed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 							upload->args.key);
 	if (!piece_add(op, &state->making))
 		return CF_STEP_ERROR;
-	state->row[state->made_count++] = state->making;
-	state->row_next += state->making_count;
-	if (state->row_next == state->row_count)
-	{
-		state->row_count = state->made_count;
-		state->row_next = state->made_count = 0;
-	}
+	row_take(state, &state->making, state->making_count);
 	return next(op, upload, handle);
 }
 
@@ -271,7 +276,6 @@ rewrite(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 static CfStep
 created(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat)
 {
-	CfGcsState *state = op->state;
 	bool		done = true;
 
 	if (op->response.status == 412)
@@ -279,37 +283,13 @@ created(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *sta
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "compose object", upload->args.key);
 	if (op->phase == REWRITTEN ? !cf_gcs_rewritten(op, &done, stat) : !cf_gcs_answer_object(op, stat))
-	{
-		op->phase = BEGIN;
-		return CF_STEP_ERROR;
-	}
+		return cf_remote_error(op);
 	if (!done)
 		return rewrite(op, upload, handle);
-	if (stat->size_bytes == handle->size_bytes && (stat->digests.known & CF_DIGEST_CRC32C) != 0 &&
-		stat->digests.crc32c == state->whole_crc32c)
+	if (stat->size_bytes == handle->size_bytes && cf_gcs_remote.sent(op, stat))
 		return clean(op, handle);
 	return cf_remote_fails(op, CF_ERR_IO, "the store composed something else than the parts of object \"%s\"",
 						upload->args.key);
-}
-
-/* looked knows what lies under the key: ours, somebody else's, or nothing. */
-static CfStep
-looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfObjectStat *stat)
-{
-	CfGcsState *state = op->state;
-
-	switch (cf_remote_looked(op, upload->args.key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			return state->row_count == 0 ? cf_remote_upload_gone(op, upload->args.key) :
-				cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, upload->args.key), op->place->name);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			return cf_remote_ours(stat, handle->tag) && stat->size_bytes == handle->size_bytes &&
-				(state->row_count == 0 || stat->digests.crc32c == state->whole_crc32c) ? clean(op, handle) :
-				cf_remote_exists(op, upload->args.key);
-	}
 }
 
 /* clean removes the pieces, one for each step, whatever the store says to it. */
@@ -322,8 +302,7 @@ clean(CfOp *op, const CfGcsHandle *handle)
 	state->resource = NULL;
 	if (state->at_piece < state->piece_count)
 		return cf_gcs_piece_remove(op, REMOVED, handle->tag, &state->pieces[state->at_piece++]);
-	op->phase = BEGIN;
-	return CF_STEP_DONE;
+	return cf_remote_done(op);
 }
 
 /* sources names pieces with their generations; NULL = out of memory, which json_pack() passes on. */
@@ -358,27 +337,15 @@ cf_gcs_piece_remove(CfOp *op, int phase, const char *tag, const CfGcsPiece *piec
 {
 	/* With generation=, so that nothing of it stays where versions are kept. */
 	cf_storage_op_request(op, "DELETE", "storage.objects.delete");
-	return cf_gcs_send(op, phase, cf_gcs_path(op, op->place->bucket,
-											  cf_gcs_piece_name(op, tag, piece->level, piece->number), ""),
-					   "generation=%lld", (long long) piece->generation);
+	return cf_gcs_send(op, phase, cf_gcs_object_path(op, cf_gcs_piece_name(op, tag, piece->level, piece->number)), "generation=%lld",
+					   (long long) piece->generation);
 }
 
 /* cf_gcs_pieces_list asks for a page of an upload's pieces: the first, or the one that state->page_token names. */
 CfStep
 cf_gcs_pieces_list(CfOp *op, int phase, const char *tag)
 {
-	CfGcsState *state = op->state;
-	CfRequest  *request = cf_storage_op_request(op, "GET", "storage.objects.list");
-	char	   *prefix = cf_remote_format(&op->request_arena, "%s" CF_GCS_PARTS "%s/", op->place->prefix, tag);
-
-	request->answer_max = CF_GCS_PAGE_BYTES;
-	prefix = prefix == NULL ? NULL : cf_url_encode(&op->request_arena, prefix, strlen(prefix), false);
-	if (prefix == NULL)
-		return cf_remote_memory(op);
-	return cf_gcs_send(op, phase, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
-					   "prefix=%s&maxResults=1000&fields=items(name,size,generation,crc32c),nextPageToken%s%s", prefix,
-					   state->page_token == NULL ? "" : "&pageToken=",
-					   state->page_token == NULL ? "" : state->page_token);
+	return cf_gcs_names_list(op, phase, tag, NULL, "name,size,generation,crc32c");
 }
 
 /* cf_gcs_pieces_read adds what a page lists to state->pieces, and keeps the token of the next in state->page_token. */

@@ -17,17 +17,8 @@
 #define REWRITE_FIELDS "done,rewriteToken,resource(" CF_GCS_FIELDS ")"
 #define TOKEN_MAX 2048
 
-enum
-{
-	BEGIN,
-	REWRITTEN,
-	LOOKED,						/* what lies at the destination, after a 412 */
-	DESCRIBED					/* the object whose class is to change */
-};
-
 static CfStep copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 						const CfUploadArgs *args);
-static CfStep copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 static CfStep class_described(CfOp *op, const char *key, const char *version, const char *storage_class,
 							  CfObjectStat *stat);
 static CfStep class_send(CfOp *op, const char *key, const char *version, const char *storage_class);
@@ -83,19 +74,23 @@ CfStep
 cf_gcs_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 			const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfGcsState *state = op->state;
 	bool		done;
 
 	(void) token;				/* a rewrite that does not end leaves nothing */
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (op->phase == LOOKED)
-		return copy_looked(op, args, stat);
-	if (op->phase == BEGIN)
+	if (op->phase == CF_REMOTE_SETTLING)
+		return cf_remote_settled(op, args, stat);
+	if (op->phase == CF_REMOTE_START)
 		return cf_gcs_keep_text(op, &state->rewrite_token, NULL) ? copy_send(op, source, source_key, source_version, args) : CF_STEP_ERROR;
-	op->phase = BEGIN;
+	op->phase = CF_REMOTE_START;
 	if (op->response.status == 412)
-		return cf_gcs_look(op, args->key, LOOKED);
+	{
+		cf_remote_fails(op, CF_ERR_CHANGED, "the object to copy to \"%s\" of place \"%s\" has changed", cf_remote_shown(op, args->key),
+						op->place->name);
+		state->remote.told = op->err;
+		state->sent.known = 0;
+		return cf_gcs_look(op, args->key, CF_REMOTE_SETTLING);
+	}
 	if (op->response.status == 404 && !cf_gcs_no_bucket(op))
 		return cf_remote_fails(op, CF_ERR_CHANGED, "object \"%s\" of place \"%s\" is not there in the version to copy",
 							cf_remote_shown(op, source_key), source->name);
@@ -123,56 +118,36 @@ copy_send(CfOp *op, const CfPlace *source, const char *source_key, const char *s
 	resource = cf_gcs_resource(op, args, args->storage_class);
 	if (resource == NULL)
 		return CF_STEP_ERROR;
-	return cf_gcs_send_rewrite(op, REWRITTEN, source->bucket, cf_remote_format(arena, "%s%s", source->prefix, source_key),
+	return cf_gcs_send_rewrite(op, CF_REMOTE_ASKED, source->bucket, cf_remote_format(arena, "%s%s", source->prefix, source_key),
 							   generation, args->key, 0, "", resource);
-}
-
-/* copy_looked knows what lies at the destination of a copy whose conditions did not hold. */
-static CfStep
-copy_looked(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
-{
-
-	switch (cf_remote_looked(op, args->key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			return cf_remote_fails(op, CF_ERR_CHANGED, "the object to copy to \"%s\" of place \"%s\" has changed",
-								   cf_remote_shown(op, args->key), op->place->name);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			return cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes ? cf_remote_done(op) :
-				cf_remote_exists(op, args->key);
-	}
 }
 
 CfStep
 cf_gcs_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, char token[CF_STORAGE_COPY_TOKEN],
 				   CfObjectStat *stat)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfGcsState *state = op->state;
 	bool		done;
 
 	(void) token;
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
-		case BEGIN:
+		case CF_REMOTE_START:
 			if (!cf_gcs_keep_text(op, &state->rewrite_token, NULL))
 				return CF_STEP_ERROR;
-			return cf_gcs_look(op, key, DESCRIBED);
-		case DESCRIBED:
+			return cf_gcs_look(op, key, CF_REMOTE_ASKED_MORE);
+		case CF_REMOTE_ASKED_MORE:
 			return class_described(op, key, version, storage_class, stat);
-		case LOOKED:
+		case CF_REMOTE_SETTLING:
 			return class_looked(op, key, version, storage_class, stat);
 		default:
 			break;
 	}
-	op->phase = BEGIN;
+	op->phase = CF_REMOTE_START;
 	if (op->response.status == 412 || (op->response.status == 404 && !cf_gcs_no_bucket(op)))
 	{
 		state->lost_answer |= op->response.sends > 1;
-		return cf_gcs_look(op, key, LOOKED);
+		return cf_gcs_look(op, key, CF_REMOTE_SETTLING);
 	}
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "change the class of object", key);
@@ -226,7 +201,7 @@ class_send(CfOp *op, const char *key, const char *version, const char *storage_c
 	if (cf_gcs_number(cf_json_text(state->resource, "metageneration"), &metageneration))
 		snprintf(more, sizeof(more), "&ifSourceMetagenerationMatch=%lld", (long long) metageneration);
 	cf_storage_op_request(op, "POST", "storage.objects.rewrite");
-	return cf_gcs_send_rewrite(op, REWRITTEN, op->place->bucket, cf_gcs_name(op, key), generation, key, replaced, more,
+	return cf_gcs_send_rewrite(op, CF_REMOTE_ASKED, op->place->bucket, cf_gcs_name(op, key), generation, key, replaced, more,
 							   cf_gcs_description(state->resource, storage_class));
 }
 

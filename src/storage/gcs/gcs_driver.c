@@ -194,13 +194,6 @@ gcs_end(CfOp *op)
 	cf_remote_end(op);
 }
 
-/* cf_gcs_state gives what the op remembers; NULL = out of memory, told in op->err. */
-CfGcsState *
-cf_gcs_state(CfOp *op)
-{
-	return cf_remote_state(op, sizeof(CfGcsState));
-}
-
 /*
  * cf_gcs_keep_text keeps a text that the store gave, encoded as it goes into a URL, beyond its answer; what was kept before
  * goes. NULL or "" = nothing.
@@ -239,6 +232,13 @@ cf_gcs_path(CfOp *op, const char *bucket, const char *name, const char *action)
 	if (encoded == NULL || action == NULL)
 		return NULL;
 	return cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o/%s%s", bucket, encoded, action);
+}
+
+/* cf_gcs_object_path is that of an object in the place's bucket. */
+char *
+cf_gcs_object_path(CfOp *op, const char *name)
+{
+	return cf_gcs_path(op, op->place->bucket, name, "");
 }
 
 /* cf_gcs_name gives the object's name for a key: the place's prefix comes first. It lives as long as the request. */

@@ -15,27 +15,19 @@
 static CfStep list_ask(CfOp *op, const char *prefix, const char *token, int max_entries);
 static bool list_entry(CfOp *op, const json_t *item, CfListPage *page, int *room);
 
-enum
-{
-	BEGIN,
-	LISTED
-};
-
 CfStep
 cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfGcsState *state = op->state;
 	json_t	   *answer;
 	json_t	   *item;
 	size_t		i;
 	int			room = 0;
 	bool		good = true;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
-	if (op->phase == BEGIN)
+	if (op->phase == CF_REMOTE_START)
 		return list_ask(op, prefix, token, max_entries);
-	op->phase = BEGIN;
+	op->phase = CF_REMOTE_START;
 	memset(page, 0, sizeof(*page));
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "list the objects", NULL);
@@ -56,6 +48,37 @@ cf_gcs_list(CfOp *op, const char *prefix, const char *token, int max_entries, Cf
 	return good ? CF_STEP_DONE : CF_STEP_ERROR;
 }
 
+/*
+ * cf_gcs_names_list asks for a page of the pieces of the upload `tag` (NULL = of all uploads, from the one called `from` on), or the one
+ * that state->page_token names, with those fields of each.
+ */
+CfStep
+cf_gcs_names_list(CfOp *op, int phase, const char *tag, const char *from, const char *fields)
+{
+	const CfGcsState *state = op->state;
+	CfRemoteText query = {.arena = &op->request_arena};
+
+	cf_storage_op_request(op, "GET", "storage.objects.list")->answer_max = CF_GCS_PAGE_BYTES;
+	cf_remote_text_add(&query, "prefix=");
+	cf_remote_text_encode(&query, op->place->prefix);
+	cf_remote_text_encode(&query, CF_GCS_PARTS);
+	if (tag != NULL)
+		cf_remote_text_format(&query, "%s%%2F", tag);
+	else
+	{
+		cf_remote_text_add(&query, "&startOffset=");
+		cf_remote_text_encode(&query, op->place->prefix);
+		cf_remote_text_encode(&query, CF_GCS_PARTS);
+		cf_remote_text_encode(&query, from == NULL ? "" : from);
+	}
+	cf_remote_text_format(&query, "&maxResults=1000&fields=items(%s),nextPageToken", fields);
+	if (state->page_token != NULL)
+		cf_remote_text_format(&query, "&pageToken=%s", state->page_token);
+	if (query.failed)
+		return cf_remote_memory(op);
+	return cf_gcs_send(op, phase, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket), "%s", query.data);
+}
+
 static CfStep
 list_ask(CfOp *op, const char *prefix, const char *token, int max_entries)
 {
@@ -68,7 +91,7 @@ list_ask(CfOp *op, const char *prefix, const char *token, int max_entries)
 	if (!cf_remote_page_token(op, token, ""))
 		return CF_STEP_ERROR;
 	request->answer_max = CF_GCS_PAGE_BYTES;
-	return cf_gcs_send(op, LISTED, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
+	return cf_gcs_send(op, CF_REMOTE_ASKED, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
 					   "maxResults=%d&fields=items(" CF_GCS_FIELDS_BRIEF "),nextPageToken%s%s%s%s",
 					   max_entries < PAGE_MAX ? max_entries : PAGE_MAX, encoded[0] == '\0' ? "" : "&prefix=", encoded,
 					   token == NULL ? "" : "&pageToken=", token == NULL ? "" : token);

@@ -62,7 +62,7 @@ CfStep
 cf_gcs_look(CfOp *op, const char *key, int phase)
 {
 	cf_storage_op_request(op, "GET", "storage.objects.get");
-	return cf_gcs_send(op, phase, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, key), ""), "fields=" CF_GCS_FIELDS);
+	return cf_gcs_send(op, phase, cf_gcs_object_path(op, cf_gcs_name(op, key)), "fields=" CF_GCS_FIELDS);
 }
 
 static bool
@@ -97,7 +97,7 @@ range_ask(CfOp *op, const char *key, const char *version, int64_t first, int64_t
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) first, (long long) last);
 	if (!cf_remote_header(op, "Range", range) || !cf_net_header(request, "Accept-Encoding", "gzip", &op->err))
 		return cf_remote_error(op);
-	return cf_gcs_send(op, CF_REMOTE_ASKED, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, key), ""),
+	return cf_gcs_send(op, CF_REMOTE_ASKED, cf_gcs_object_path(op, cf_gcs_name(op, key)),
 					   "alt=media&generation=%s&ifGenerationMatch=%s", version, version);
 }
 
@@ -166,9 +166,9 @@ create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *d
 static bool
 sent(const CfOp *op, const CfObjectStat *stat)
 {
-	const CfRemoteBuffer *buffer = &((const CfRemoteState *) op->state)->buffer;
+	const CfDigests *digests = &((const CfGcsState *) op->state)->sent;
 
-	return (stat->digests.known & CF_DIGEST_CRC32C) != 0 && stat->digests.crc32c == cf_crc32c(0, buffer->data, (size_t) buffer->filled);
+	return digests->known == 0 || ((stat->digests.known & CF_DIGEST_CRC32C) != 0 && stat->digests.crc32c == digests->crc32c);
 }
 
 /*
@@ -244,10 +244,10 @@ cf_gcs_description(const json_t *resource, const char *class)
 CfStep
 cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t if_generation)
 {
-	const CfRemoteBuffer *buffer = &((const CfRemoteState *) op->state)->buffer;
+	CfGcsState *state = op->state;
 	CfRequest  *request = &op->request;
-	size_t		length = (size_t) buffer->filled;
-	char	   *data = buffer->data;
+	size_t		length = (size_t) state->remote.buffer.filled;
+	char	   *data = state->remote.buffer.data;
 	uint32_t	crc = cf_crc32c(0, data, length);
 	char		encoded[CF_REMOTE_CRC_TEXT];
 	char		boundary[40];
@@ -259,10 +259,8 @@ cf_gcs_insert(CfOp *op, int phase, json_t *resource, const char *name, int64_t i
 	size_t		head_bytes;
 
 	if (resource == NULL)
-	{
-		op->phase = CF_REMOTE_START;
-		return CF_STEP_ERROR;
-	}
+		return cf_remote_error(op);
+	state->sent = (CfDigests) {.known = CF_DIGEST_CRC32C, .crc32c = crc};
 	cf_remote_crc_write(crc, 4, encoded);
 	boundary_for(data, length, boundary);
 	type = cf_json_text(resource, "contentType");
@@ -331,7 +329,7 @@ cf_gcs_remove_ask(CfOp *op, const char *key, const char *version, int phase)
 	if (!cf_gcs_number(version, &generation))
 		return cf_gcs_look(op, key, CF_REMOTE_ASKED_MORE);
 	cf_storage_op_request(op, "DELETE", "storage.objects.delete")->repeat = CF_NET_REPEAT_CONDITIONAL;
-	return cf_gcs_send(op, phase, cf_gcs_path(op, op->place->bucket, cf_gcs_name(op, key), ""), "ifGenerationMatch=%lld",
+	return cf_gcs_send(op, phase, cf_gcs_object_path(op, cf_gcs_name(op, key)), "ifGenerationMatch=%lld",
 					   (long long) generation);
 }
 

@@ -125,8 +125,7 @@ started(CfOp *op, const CfUploadArgs *args)
 	state->session_at = state->session_bytes = state->body_at = 0;
 	state->session_crc32c = 0;
 	cf_remote_buffer_free(op);
-	op->phase = 0;
-	return CF_STEP_DONE;
+	return cf_remote_done(op);
 }
 
 /* taken knows what lies under the key: what an attempt of this upload has made, which nobody committed, makes way. */
@@ -358,10 +357,7 @@ reached(CfOp *op, CfUpload *upload, bool last)
 		state->rounds = 0;
 	state->session_at = has;
 	if (has == end && !last)
-	{
-		op->phase = 0;
-		return CF_STEP_DONE;
-	}
+		return cf_remote_done(op);
 	if (state->rounds++ >= ROUNDS_MAX)
 		return lost(op, upload, "It takes no more bytes.");
 	return chunk_send(op, upload, last);
@@ -441,8 +437,7 @@ cf_gcs_session_cancel(CfOp *op, const CfGcsHandle *handle)
 	if (op->phase == SESSION_CANCELLED || state->session == NULL || strcmp(state->session_tag, handle->tag) != 0)
 	{
 		cf_gcs_session_forget(op);
-		op->phase = 0;
-		return CF_STEP_DONE;
+		return cf_remote_done(op);
 	}
 	cf_storage_op_request(op, "DELETE", "storage.objects.insert");
 	return request_to(op, SESSION_CANCELLED);

@@ -38,7 +38,6 @@ static CfStep part_answered(CfOp *op, CfUpload *upload, const CfGcsHandle *handl
 static CfStep part_looked(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *part);
 static CfStep part_done(CfOp *op, CfPart *part, const CfObjectStat *stat);
 static CfStep abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_too);
-static CfStep find_ask(CfOp *op, const char *token);
 static bool find_flush(CfOp *op, int64_t older_than_us, CfStalePage *page);
 static bool in_parts(const CfGcsHandle *handle);
 static const char *tag_of(const char *name, char tag[65]);
@@ -104,11 +103,9 @@ tag_of(const char *text, char tag[65])
 CfStep
 cf_gcs_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfGcsState *state = op->state;
 	CfGcsHandle handle = {.kind = CF_GCS_UPLOAD_PARTS, .size_bytes = args->size_bytes, .part_bytes = args->part_bytes};
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	snprintf(handle.tag, sizeof(handle.tag), "%s", args->owner_tag);
 	cf_remote_buffer_free(op);
 	/* Several parts may come from several ops, so only what is one part can wait in memory for the seal. */
@@ -155,8 +152,7 @@ begin_listed(CfOp *op, CfUpload *upload, const CfGcsHandle *handle)
 	upload->stored_bytes = parts * handle->part_bytes;
 	if (upload->stored_bytes > handle->size_bytes)
 		upload->stored_bytes = handle->size_bytes;
-	op->phase = BEGIN;
-	return CF_STEP_DONE;
+	return cf_remote_done(op);
 }
 
 bool
@@ -233,9 +229,7 @@ part_answered(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, CfPart *par
 		/* A part of an earlier attempt, or our own whose answer was lost. */
 		state->lost_answer = op->response.sends > 1;
 		cf_storage_op_request(op, "GET", "storage.objects.get");
-		return cf_gcs_send(op, LOOKED, cf_gcs_path(op, op->place->bucket,
-												   cf_gcs_piece_name(op, handle->tag, 0, part->number), ""),
-						   "fields=" CF_GCS_FIELDS);
+		return cf_gcs_send(op, LOOKED, cf_gcs_object_path(op, cf_gcs_piece_name(op, handle->tag, 0, part->number)), "fields=" CF_GCS_FIELDS);
 	}
 	if (!cf_gcs_inserted(op, upload->args.key, &stat))
 		return CF_STEP_ERROR;
@@ -303,9 +297,7 @@ cf_gcs_upload_read(CfOp *op, CfUpload *upload, int64_t offset, CfChunk *chunk)
 		request->sink = chunk->data;
 		request->sink_bytes = (size_t) (last - first + 1);
 		request->net_class = CF_NET_BODY;
-		return cf_gcs_send(op, ASKED, cf_gcs_path(op, op->place->bucket,
-												  cf_gcs_piece_name(op, handle.tag, 0,
-																	(int) (offset / handle.part_bytes) + 1), ""),
+		return cf_gcs_send(op, ASKED, cf_gcs_object_path(op, cf_gcs_piece_name(op, handle.tag, 0, (int) (offset / handle.part_bytes) + 1)),
 						   "alt=media");
 	}
 	op->phase = BEGIN;
@@ -325,7 +317,7 @@ cf_gcs_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	CfGcsHandle handle;
 	CfStep		step;
 
-	if (cf_gcs_state(op) == NULL || !cf_gcs_handle_read(op, upload, &handle))
+	if (!cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
 	if (handle.kind != CF_GCS_UPLOAD_SESSION)
 		return cf_remote_upload_seal(op, upload, stat);
@@ -362,12 +354,12 @@ cf_gcs_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 CfStep
 cf_gcs_upload_abort(CfOp *op, CfUpload *upload)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfGcsState *state = op->state;
 	CfGcsHandle handle = {.kind = CF_GCS_UPLOAD_PUT};
 	bool		known = upload->handle[0] != '\0';
 	bool		object_too;
 
-	if (state == NULL || (known && !cf_gcs_handle_read(op, upload, &handle)))
+	if (known && !cf_gcs_handle_read(op, upload, &handle))
 		return CF_STEP_ERROR;
 	if (!known)
 		snprintf(handle.tag, sizeof(handle.tag), "%s", upload->args.owner_tag);
@@ -424,14 +416,12 @@ abort_pieces(CfOp *op, CfUpload *upload, const CfGcsHandle *handle, bool object_
 CfStep
 cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
 {
-	CfGcsState *state = cf_gcs_state(op);
+	CfGcsState *state = op->state;
 	json_t	   *answer;
 	json_t	   *item;
 	size_t		i;
 	bool		good = true;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase == BEGIN)
 	{
 		memset(page, 0, sizeof(*page));
@@ -439,7 +429,7 @@ cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStaleP
 		if (!cf_gcs_keep_text(op, &state->page_token, NULL))
 			return CF_STEP_ERROR;
 		page->uploads = cf_arena_alloc(op->arena, FIND_MAX * sizeof(CfStaleUpload));
-		return page->uploads == NULL ? cf_remote_memory(op) : find_ask(op, token);
+		return page->uploads == NULL ? cf_remote_memory(op) : cf_gcs_names_list(op, LISTED, NULL, token, "name,size,updated");
 	}
 	if (op->response.status != 200)
 		return cf_gcs_fail(op, "list the objects", NULL);
@@ -484,29 +474,9 @@ cf_gcs_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStaleP
 	if (!good)
 		return cf_remote_memory(op);
 	if (page->next == NULL && state->page_token != NULL)
-		return find_ask(op, NULL);
+		return cf_gcs_names_list(op, LISTED, NULL, NULL, "name,size,updated");
 	op->phase = BEGIN;
 	return page->next != NULL || find_flush(op, older_than_us, page) ? CF_STEP_DONE : cf_remote_memory(op);
-}
-
-/* find_ask asks for a page of pieces, from the upload named by token on, or where the last page ended. */
-static CfStep
-find_ask(CfOp *op, const char *token)
-{
-	CfGcsState *state = op->state;
-	CfRequest  *request = cf_storage_op_request(op, "GET", "storage.objects.list");
-	char	   *prefix = cf_gcs_name(op, CF_GCS_PARTS);
-	char	   *from = token == NULL || prefix == NULL ? prefix : cf_remote_format(&op->request_arena, "%s%s", prefix, token);
-
-	request->answer_max = CF_GCS_PAGE_BYTES;
-	prefix = prefix == NULL ? NULL : cf_url_encode(&op->request_arena, prefix, strlen(prefix), false);
-	from = from == NULL ? NULL : cf_url_encode(&op->request_arena, from, strlen(from), false);
-	if (prefix == NULL || from == NULL)
-		return cf_remote_memory(op);
-	return cf_gcs_send(op, LISTED, cf_remote_format(&op->request_arena, "/storage/v1/b/%s/o", op->place->bucket),
-					   "prefix=%s&startOffset=%s&maxResults=1000&fields=items(name,size,updated),nextPageToken%s%s", prefix,
-					   from, state->page_token == NULL ? "" : "&pageToken=",
-					   state->page_token == NULL ? "" : state->page_token);
 }
 
 /* find_flush adds the upload that was gathered, if nothing of it was written since; false = out of memory. */

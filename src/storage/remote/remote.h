@@ -135,8 +135,9 @@ extern const CfPlace *cf_remote_asked(const CfOp *op);
 /* cf_remote_header adds a header whose value may be gone later: it is copied. false = op->err tells why. */
 extern bool cf_remote_header(CfOp *op, const char *name, const char *value);
 
-/* cf_remote_send hands the request over; its answer is awaited in phase. */
+/* cf_remote_send hands the request over; its answer is awaited in phase. cf_remote_ask does when it was made; else op->err tells why not. */
 extern CfStep cf_remote_send(CfOp *op, int phase);
+extern CfStep cf_remote_ask(CfOp *op, bool made, int phase);
 
 extern bool cf_remote_success(const CfOp *op);	/* the answer is a 2xx, and whole */
 

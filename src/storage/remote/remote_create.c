@@ -26,29 +26,29 @@ cf_remote_ours(const CfObjectStat *stat, const char *owner_tag)
 CfStep
 cf_remote_put(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, CfObjectStat *stat)
 {
-	if (cf_remote_state(op, dialect(op)->state_bytes) == NULL)
-		return CF_STEP_ERROR;
 	return dialect(op)->create(op, args, NULL, data, length, stat);
+}
+
+CfStep
+cf_remote_told_before(CfOp *op)
+{
+	op->err = ((CfRemoteState *) op->state)->told;
+	return cf_remote_error(op);
 }
 
 CfStep
 cf_remote_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat)
 {
 	const CfError *told = &((CfRemoteState *) op->state)->told;
+	CfRemoteFound found = cf_remote_looked(op, args->key, stat);
 	bool		ours;
 
-	switch (cf_remote_looked(op, args->key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			if (told->kind == CF_ERR_NONE)
-				return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, args->key), op->place->name);
-			op->err = *told;
-			return cf_remote_error(op);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
+	if (found == CF_REMOTE_FAILED)
+		return CF_STEP_ERROR;
+	if (found == CF_REMOTE_MISSING && told->kind == CF_ERR_NONE)
+		return cf_remote_fails(op, CF_ERR_BUSY, "object \"%s\" of place \"%s\" comes and goes", cf_remote_shown(op, args->key), op->place->name);
+	if (found == CF_REMOTE_MISSING)
+		return cf_remote_told_before(op);
 	ours = cf_remote_ours(stat, args->owner_tag);
 	if (ours && stat->size_bytes == args->size_bytes && dialect(op)->sent(op, stat))
 		return cf_remote_done(op);

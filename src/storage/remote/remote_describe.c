@@ -92,6 +92,31 @@ cf_remote_metadata_next(CfRemoteMetadata *metadata, CfAttributeLine *line)
 	}
 }
 
+bool
+cf_remote_metadata_send(CfOp *op, const CfUploadArgs *args, const char *prefix, char *(*encode) (CfArena *arena, const char *text),
+						const char *except)
+{
+	CfArena    *arena = &op->request_arena;
+	CfRemoteMetadata metadata = {.args = args};
+	CfAttributeLine line;
+
+	while (cf_remote_metadata_next(&metadata, &line))
+	{
+		char	   *name = cf_remote_format(arena, "%s%.*s", prefix, (int) line.name_bytes, line.name);
+		char	   *value = cf_arena_strndup(arena, line.value, line.value_bytes);
+
+		if (value != NULL && encode != NULL)
+			value = encode(arena, value);
+		if (name == NULL || value == NULL)
+			return cf_remote_memory(op) == CF_STEP_DONE;
+		for (char *c = name + strlen(prefix); encode != NULL && *c != '\0'; c++)
+			*c = *c >= 'A' && *c <= 'Z' ? (char) (*c + 'a' - 'A') : *c == '_' && strncmp(line.name, "cf_", 3) == 0 ? '-' : *c;
+		if (!cf_remote_line_is(&line, except) && !cf_net_header(&op->request, name, value, &op->err))
+			return false;
+	}
+	return true;
+}
+
 /* line_known tells whether lines have one of that name. */
 static bool
 line_known(const char *lines, const CfAttributeLine *line)

@@ -93,6 +93,9 @@ extern bool cf_remote_range(const CfOp *op, int64_t at, int64_t *size_bytes);
 /* cf_remote_ours tells whether an object carries our owner tag. */
 extern bool cf_remote_ours(const CfObjectStat *stat, const char *owner_tag);
 
+/* cf_remote_told_before ends an operation with what was to be told before something else had to be found out, or done. */
+extern CfStep cf_remote_told_before(CfOp *op);
+
 /* cf_remote_settled ends a create whose object was looked at, in CF_REMOTE_SETTLING. */
 extern CfStep cf_remote_settled(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 
@@ -120,6 +123,13 @@ typedef struct CfRemoteMetadata
 } CfRemoteMetadata;
 
 extern bool cf_remote_metadata_next(CfRemoteMetadata *metadata, CfAttributeLine *line);
+
+/*
+ * cf_remote_metadata_send adds one header for each line of it, but for `except`; empty values, too. Where encode is not NULL it writes
+ * the values, and names are in lower case, ours with "-" for "_", which many proxies drop. false = op->err tells why.
+ */
+extern bool cf_remote_metadata_send(CfOp *op, const CfUploadArgs *args, const char *prefix,
+									char *(*encode) (CfArena *arena, const char *text), const char *except);
 
 /*
  * These tell before anything is sent whether the store can hold the metadata and the tags of a new object, by the rows that its driver

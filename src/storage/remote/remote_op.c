@@ -68,6 +68,12 @@ cf_remote_send(CfOp *op, int phase)
 	return CF_STEP_SEND;
 }
 
+CfStep
+cf_remote_ask(CfOp *op, bool made, int phase)
+{
+	return made ? cf_remote_send(op, phase) : cf_remote_error(op);
+}
+
 bool
 cf_remote_success(const CfOp *op)
 {

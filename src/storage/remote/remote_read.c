@@ -46,11 +46,9 @@ cf_remote_looked(CfOp *op, const char *key, CfObjectStat *stat)
 CfStep
 cf_remote_stat(CfOp *op, const char *key, CfObjectStat *stat)
 {
-	CfRemoteState *state = cf_remote_state(op, dialect(op)->state_bytes);
+	CfRemoteState *state = op->state;
 	CfStep		step = CF_STEP_DONE;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_START)
 		return dialect(op)->look(op, key, CF_REMOTE_ASKED);
 	if (op->phase == CF_REMOTE_ASKED_MORE)
@@ -128,11 +126,9 @@ missing(CfOp *op, const char *key)
 CfStep
 cf_remote_read(CfOp *op, const CfReadArgs *args, CfChunk *chunk)
 {
-	CfRemoteState *state = cf_remote_state(op, dialect(op)->state_bytes);
+	CfRemoteState *state = op->state;
 	CfStep		step;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_ASKED)
 		step = range_answer(op, args, chunk);
 	else if (op->phase == CF_REMOTE_ASKED_MORE)

@@ -16,8 +16,6 @@ cf_remote_remove(CfOp *op, const char *key, const char *version, const char *own
 	CfObjectStat stat;
 
 	(void) owner_tag;			/* one request does it all: a crash leaves nothing to finish */
-	if (cf_remote_state(op, dialect(op)->state_bytes) == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase == CF_REMOTE_START)
 	{
 		op->err.message[0] = '\0';

@@ -41,12 +41,10 @@ cf_remote_buffer_free(CfOp *op)
 CfStep
 cf_remote_upload_part(CfOp *op, CfUpload *upload, CfPart *part, const void *data, size_t length)
 {
-	CfRemoteState *state = cf_remote_state(op, dialect(op)->state_bytes);
+	CfRemoteState *state = op->state;
 	bool		in_parts;
 	CfStep		step;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase != CF_REMOTE_START)
 		return dialect(op)->part_answer(op, upload, part);
 	if (!dialect(op)->in_parts(op, upload, part, &in_parts))
@@ -119,13 +117,11 @@ part_outside(CfOp *op, const CfUpload *upload, const CfPart *part, const char *w
 CfStep
 cf_remote_upload_seal(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
-	CfRemoteState *state = cf_remote_state(op, dialect(op)->state_bytes);
+	CfRemoteState *state = op->state;
 	CfUploadArgs args = upload->args;
 	bool		in_parts;
 	CfStep		step;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (!dialect(op)->in_parts(op, upload, NULL, &in_parts))
 		return cf_remote_error(op);
 	if (in_parts)
@@ -172,8 +168,6 @@ cf_remote_upload_commit(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 	bool		in_parts;
 	CfStep		step;
 
-	if (cf_remote_state(op, dialect(op)->state_bytes) == NULL)
-		return CF_STEP_ERROR;
 	if (!dialect(op)->in_parts(op, upload, NULL, &in_parts))
 		return cf_remote_error(op);
 	if (in_parts)
@@ -193,6 +187,7 @@ commit_sealed(CfOp *op, const CfUpload *upload, CfObjectStat *stat)
 {
 	CfObjectStat *sealed = &((CfRemoteState *) op->state)->sealed;
 	const CfUploadArgs *args = &upload->args;
+	CfRemoteFound found;
 	bool		ours;
 
 	if (op->phase == CF_REMOTE_START && (upload->sealed_version[0] == '\0' || strcmp(sealed->version, upload->sealed_version) != 0))
@@ -206,15 +201,8 @@ commit_sealed(CfOp *op, const CfUpload *upload, CfObjectStat *stat)
 		memset(sealed, 0, sizeof(*sealed));
 		return cf_remote_done(op);
 	}
-	switch (cf_remote_looked(op, args->key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			return cf_remote_upload_gone(op, args->key);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
+	if ((found = cf_remote_looked(op, args->key, stat)) != CF_REMOTE_FOUND)
+		return found == CF_REMOTE_MISSING ? cf_remote_upload_gone(op, args->key) : CF_STEP_ERROR;
 	ours = cf_remote_ours(stat, args->owner_tag) && stat->size_bytes == args->size_bytes;
 	if (upload->sealed_version[0] == '\0' ? ours : dialect(op)->pinned(op, stat->version, upload->sealed_version))
 		return cf_remote_done(op);

@@ -74,17 +74,14 @@ typedef struct CfS3Store
 	bool		create_only;	/* If-None-Match on PUT */
 	bool		conditional_delete;
 	bool		versions;		/* buckets can be versioned, and ListObjectVersions tells of it */
-	bool		conditional_read;
-	bool		copies;
 	bool		copy_create_only;	/* If-None-Match on CopyObject; else copies go by parts */
 	bool		copy_replace;	/* If-Match (of the destination) on CopyObject and Complete */
 	bool		copy_unsummed;	/* refuses a copied part in an upload that was begun with a checksum */
 	bool		class_by_replace;	/* a new class alone does not make a copy onto itself legal */
-	bool		multipart;
+	bool		whole_only;		/* neither parts nor copies; and the ETag of a single PUT without KMS or customer keys is not its MD5 */
 	bool		join_create_only;	/* If-None-Match on Complete */
 	bool		list_sorted;
 	bool		list_exact;		/* encoding-type=url works, so every key is told exactly */
-	bool		etag_md5;		/* the ETag of a single PUT without KMS or customer keys is its MD5 */
 	CfS3Checksum checksum;
 	int64_t		object_max;		/* bytes; 0 = as many as 10,000 parts of 5 GiB hold */
 	bool		equal_parts;	/* all parts of an upload but the last have one size, or joining them fails */
@@ -174,7 +171,6 @@ typedef struct CfS3State
 } CfS3State;
 
 /* s3_driver.c */
-extern CfS3State *cf_s3_state(CfOp *op);
 extern const CfS3Store cf_s3_stores[];
 extern const int cf_s3_store_count;
 extern const CfS3Store *cf_s3_store(const CfPlace *place);
@@ -236,6 +232,7 @@ extern bool cf_s3_encryption_kept(CfOp *op, const char *key);
 extern CfStep cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed);
 extern bool cf_s3_delete_allowed(CfOp *op, const char *key);
 extern CfStep cf_s3_delete(CfOp *op, const char *key, int phase);
+extern CfStep cf_s3_delete_version(CfOp *op, const char *key, const char *version_id, int phase);
 
 /* s3_upload.c */
 extern CfStep cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload);
@@ -267,6 +264,7 @@ extern CfStep cf_s3_parts_take(CfOp *op, const CfUpload *upload, int phase);
 extern CfStep cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat);
 
 /* s3_list.c */
+extern CfStep cf_s3_page_ask(CfOp *op, const char *verb, CfRemoteText *query, int phase);
 extern CfStep cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfListPage *page);
 
 /* s3_copy.c */

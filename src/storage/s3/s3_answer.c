@@ -353,7 +353,7 @@ cf_s3_digests_fill(const CfOp *op, const char *etag, CfDigests *digests)
 		}
 	}
 	cf_remote_digests_goog(digests, &op->response);
-	if (!cf_s3_store(cf_remote_asked(op))->etag_md5 || (encryption[0] != '\0' && strcmp(encryption, "AES256") != 0) ||
+	if (cf_s3_store(cf_remote_asked(op))->whole_only || (encryption[0] != '\0' && strcmp(encryption, "AES256") != 0) ||
 		cf_s3_answer(op, "server-side-encryption-customer-algorithm")[0] != '\0' ||
 		sscanf(etag, "\"%33[0-9a-f]", bare) != 1 || strlen(etag) != 34)
 		return;

@@ -36,10 +36,8 @@ CfStep
 cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 		   const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat)
 {
-	CfS3State  *state = cf_s3_state(op);
+	CfS3State  *state = op->state;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
 		case CF_REMOTE_START:
@@ -146,21 +144,15 @@ static bool
 copy_source(CfOp *op, const CfPlace *source, const char *source_key)
 {
 	const CfS3State *state = op->state;
-	CfArena    *arena = &op->request_arena;
-	char	   *prefix = cf_url_encode(arena, source->prefix, strlen(source->prefix), true);
-	char	   *key = cf_url_encode(arena, source_key, strlen(source_key), true);
-	CfRemoteText text = {.arena = arena};
+	CfRemoteText text = {.arena = &op->request_arena};
 
 	cf_remote_text_add(&text, "/");
 	cf_remote_text_encode(&text, source->bucket);
 	cf_remote_text_add(&text, "/");
-	cf_remote_text_add(&text, prefix == NULL ? "" : prefix);
-	cf_remote_text_add(&text, key == NULL ? "" : key);
-	if (text.failed || prefix == NULL || key == NULL)
-	{
-		cf_remote_memory(op);
-		return false;
-	}
+	cf_remote_text_path(&text, source->prefix);
+	cf_remote_text_path(&text, source_key);
+	if (text.failed)
+		return cf_remote_memory(op) == CF_STEP_DONE;
 	return cf_s3_amz_header(op, "copy-source", text.data) &&
 		cf_s3_amz_header(op, "copy-source-if-match", state->source.etag) && cf_s3_customer_key(op, source, "copy-source-");
 }
@@ -261,10 +253,7 @@ copy_by_parts(CfOp *op, const CfPlace *source, const char *source_key, char *tok
 	if (op->phase == S3_COPY_PART && (step = copy_part_answer(op, token, source_key)) != CF_STEP_DONE)
 		return step;
 	if (op->phase == S3_COPY_ABORTED)
-	{
-		op->err = state->remote.told;
-		return cf_remote_error(op);
-	}
+		return cf_remote_told_before(op);
 	if (op->phase == S3_PARTS_LISTED || op->phase == S3_PARTS_JOINED || op->phase == CF_REMOTE_SETTLING)
 	{
 		step = cf_s3_parts_join(op, &state->copying, stat);
@@ -336,7 +325,7 @@ bool
 cf_s3_copies_from(const CfPlace *place, const CfPlace *source)
 {
 	static const char *const partitions[] = {"cn-", "us-gov-", "us-iso", "eusc-"};
-	bool		same = cf_s3_store(place)->copies && cf_s3_store(place) == cf_s3_store(source) &&
+	bool		same = !cf_s3_store(place)->whole_only && cf_s3_store(place) == cf_s3_store(source) &&
 		strcmp(place->endpoint, source->endpoint) == 0;
 
 	for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++)
@@ -352,11 +341,9 @@ CfStep
 cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class, char token[CF_STORAGE_COPY_TOKEN],
 				   CfObjectStat *stat)
 {
-	CfS3State  *state = cf_s3_state(op);
+	CfS3State  *state = op->state;
 	CfStep		step;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
 		case CF_REMOTE_START:
@@ -397,7 +384,7 @@ class_looked(CfOp *op, const char *key, const char *version, const char *storage
 		return cf_remote_changed(op, key);
 	if (strcmp(stat->storage_class, storage_class) == 0)
 		return cf_remote_done(op);
-	if (stat->must_restore || !cf_s3_store(op->place)->copies || (!caps.conditional_replace && state->head.version_id[0] == '\0'))
+	if (stat->must_restore || cf_s3_store(op->place)->whole_only || (!caps.conditional_replace && state->head.version_id[0] == '\0'))
 	{
 		cf_remote_unexpected(op, "change the class of object", key, stat->must_restore ? "it is archived" : "the store cannot do it safely");
 		op->err.kind = stat->must_restore ? CF_ERR_STATE : CF_ERR_UNSUPPORTED;
@@ -500,8 +487,7 @@ cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const ch
 						  "<Tier>%s</Tier></GlacierJobParameters></RestoreRequest>", days < 1 ? 1 : days, tier);
 	if (body.failed)
 		return cf_remote_memory(op);
-	if (cf_s3_request(op, "POST", "RestoreObject", key, "restore=") == NULL || !cf_s3_body(op, body.data, body.length, NULL) ||
-		!cf_remote_header(op, "Content-Type", "application/xml"))
-		return cf_remote_error(op);
-	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
+	return cf_remote_ask(op, cf_s3_request(op, "POST", "RestoreObject", key, "restore=") != NULL &&
+						 cf_s3_body(op, body.data, body.length, NULL) && cf_remote_header(op, "Content-Type", "application/xml"),
+						 CF_REMOTE_ASKED_MORE);
 }

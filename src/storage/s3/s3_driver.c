@@ -29,62 +29,51 @@ static bool signs_bodies(const CfPlace *place, const char *url);
 
 /*
  * What stores honour. Unknown is claimed (true) and left to check_storage(); false is what was seen or is documented to be
- * missing, ignored or refused. What a row leaves out is false, none, or no limit. Stores that keep objects in a file system
- * cannot have segments of more than 255 bytes.
+ * missing, ignored or refused. What a row leaves out is false, none, or no limit. All honour conditions of reading. Stores that keep
+ * objects in a file system cannot have segments of more than 255 bytes.
  */
 const CfS3Store cf_s3_stores[] = {
-	{.preset = "aws", .versions = true, .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4, .virtual_host = true,
-		.classes = true, .restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
-		.copies = true, .copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME},
-	{.preset = "generic", .versions = true, .endpoint_form = "https://HOST[:PORT]", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.classes = true, .restores = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
-		.copies = true, .multipart = true, .join_create_only = true, .etag_md5 = true,
-		.checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "minio", .versions = true, .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.create_only = true, .conditional_read = true, .copies = true, .copy_unsummed = true, .multipart = true, .join_create_only = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
-		.segment_max = 255},
-	{.preset = "ceph", .versions = true, .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,
-		.classes = true, .restores = true, .create_only = true, .conditional_read = true, .copies = true,
-		.multipart = true, .join_create_only = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
-		.checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "r2", .no_tags = true, .endpoint_form = "https://ACCOUNT.r2.cloudflarestorage.com", .region = "auto",
-		.dialect = &cf_s3_aws4, .classes = true, .create_only = true, .conditional_read = true, .copies = true,
-		.multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
-		.object_max = (INT64_C(5) << 40) - (INT64_C(5) << 30), .equal_parts = true},
-	{.preset = "b2", .versions = true, .no_tags = true, .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .conditional_read = true,
-		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
-		.checksum = CF_S3_CHECKSUM_MD5, .object_max = INT64_C(10000000000000)},
-	{.preset = "oracle", .no_tags = true, .endpoint_form = "https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com",
-		.dialect = &cf_s3_aws4, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
-		.object_max = INT64_C(10) << 40},
-	{.preset = "ibm", .versions = true, .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4,
-		.restores = true, .create_only = true, .conditional_read = true, .copies = true, .multipart = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5,
-		.object_max = INT64_C(10) << 40},
-	{.preset = "alibaba", .endpoint = "https://s3.oss-%s.aliyuncs.com", .dialect = &cf_s3_aws4, .virtual_host = true,
-		.classes = true, .restores = true, .conditional_read = true, .copies = true, .multipart = true,
-		.list_sorted = true, .list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "wasabi", .versions = true, .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .conditional_read = true,
-		.copies = true, .multipart = true, .list_sorted = true, .list_exact = true, .etag_md5 = true,
-		.checksum = CF_S3_CHECKSUM_MD5, .object_max = INT64_C(5) << 40},
-	{.preset = "seaweedfs", .versions = true, .endpoint_form = "https://HOST:8333", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.classes = true, .create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true,
-		.copy_create_only = true, .copy_replace = true, .multipart = true, .join_create_only = true,
-		.list_exact = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME, .segment_max = 255,
-		.no_backslash = true, .class_by_replace = true},
-	{.preset = "versitygw", .versions = true, .endpoint_form = "https://HOST:7070", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.create_only = true, .conditional_delete = true, .conditional_read = true, .copies = true, .multipart = true,
-		.join_create_only = true, .list_sorted = true, .etag_md5 = true, .checksum = CF_S3_CHECKSUM_CRC64NVME,
-		.segment_max = 255},
-	{.preset = "garage", .no_tags = true, .endpoint_form = "https://HOST:3900", .region = "garage", .dialect = &cf_s3_aws4,
-		.conditional_read = true, .copies = true, .multipart = true, .list_sorted = true, .list_exact = true,
-		.etag_md5 = true, .checksum = CF_S3_CHECKSUM_MD5},
-	{.preset = "gcs", .no_tags = true, .endpoint = "https://storage.googleapis.com", .region = "auto", .dialect = &cf_s3_goog4,
-		.classes = true, .create_only = true, .conditional_delete = true, .conditional_read = true,
-		.list_sorted = true, .list_exact = true, .checksum = CF_S3_CHECKSUM_MD5},
+	{.preset = "aws", .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_CRC64NVME, .virtual_host = true, .classes = true, .restores = true, .create_only = true,
+		.conditional_delete = true, .versions = true, .copy_create_only = true, .copy_replace = true,
+		.join_create_only = true, .list_sorted = true, .list_exact = true},
+	{.preset = "generic", .endpoint_form = "https://HOST[:PORT]", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .restores = true, .create_only = true, .conditional_delete = true,
+		.versions = true, .join_create_only = true},
+	{.preset = "minio", .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_CRC64NVME, .create_only = true, .versions = true, .copy_unsummed = true,
+		.join_create_only = true, .list_sorted = true, .list_exact = true, .segment_max = 255},
+	{.preset = "ceph", .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .restores = true, .create_only = true, .versions = true,
+		.join_create_only = true, .list_sorted = true, .list_exact = true},
+	{.preset = "r2", .endpoint_form = "https://ACCOUNT.r2.cloudflarestorage.com", .region = "auto", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .create_only = true, .list_sorted = true, .list_exact = true,
+		.object_max = (INT64_C(5) << 40) - (INT64_C(5) << 30), .equal_parts = true, .no_tags = true},
+	{.preset = "b2", .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .checksum = CF_S3_CHECKSUM_MD5,
+		.versions = true, .list_sorted = true, .list_exact = true, .object_max = INT64_C(10000000000000), .no_tags = true},
+	{.preset = "oracle", .endpoint_form = "https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com",
+		.dialect = &cf_s3_aws4, .checksum = CF_S3_CHECKSUM_MD5, .create_only = true, .list_sorted = true,
+		.list_exact = true, .object_max = INT64_C(10) << 40, .no_tags = true},
+	{.preset = "ibm", .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_MD5, .restores = true, .create_only = true, .versions = true, .list_sorted = true,
+		.list_exact = true, .object_max = INT64_C(10) << 40},
+	{.preset = "alibaba", .endpoint = "https://s3.oss-%s.aliyuncs.com", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_MD5, .virtual_host = true, .classes = true, .restores = true, .list_sorted = true,
+		.list_exact = true},
+	{.preset = "wasabi", .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .checksum = CF_S3_CHECKSUM_MD5,
+		.versions = true, .list_sorted = true, .list_exact = true, .object_max = INT64_C(5) << 40},
+	{.preset = "seaweedfs", .endpoint_form = "https://HOST:8333", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_CRC64NVME, .classes = true, .create_only = true, .conditional_delete = true,
+		.versions = true, .copy_create_only = true, .copy_replace = true, .class_by_replace = true,
+		.join_create_only = true, .list_exact = true, .segment_max = 255, .no_backslash = true},
+	{.preset = "versitygw", .endpoint_form = "https://HOST:7070", .region = "us-east-1", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_CRC64NVME, .create_only = true, .conditional_delete = true, .versions = true,
+		.join_create_only = true, .list_sorted = true, .segment_max = 255},
+	{.preset = "garage", .endpoint_form = "https://HOST:3900", .region = "garage", .dialect = &cf_s3_aws4,
+		.checksum = CF_S3_CHECKSUM_MD5, .list_sorted = true, .list_exact = true, .no_tags = true},
+	{.preset = "gcs", .endpoint = "https://storage.googleapis.com", .region = "auto", .dialect = &cf_s3_goog4,
+		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .create_only = true, .conditional_delete = true,
+		.list_sorted = true, .list_exact = true, .no_tags = true, .whole_only = true},
 };
 
 #define STORES (sizeof(cf_s3_stores) / sizeof(cf_s3_stores[0]))
@@ -258,19 +247,19 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 	caps->create_only = store->create_only;
 	caps->conditional_delete = store->conditional_delete;
 	caps->delete_hides = store->versions;
-	caps->conditional_read = store->conditional_read;
+	caps->conditional_read = true;
 	caps->list_sorted = store->list_sorted;
 	caps->list_utf8_safe = store->list_exact;
 	caps->storage_classes = store->classes;
 	caps->restores = store->restores;
 	caps->remote = true;
-	caps->server_side_copy = store->copies;
-	caps->copy_conditional = store->copies && (store->copy_create_only || store->join_create_only);
-	caps->conditional_replace = store->classes && store->copies && store->copy_replace;
-	caps->parallel_parts = store->multipart;
+	caps->server_side_copy = !store->whole_only;
+	caps->copy_conditional = !store->whole_only && (store->copy_create_only || store->join_create_only);
+	caps->conditional_replace = store->classes && store->copy_replace;
+	caps->parallel_parts = !store->whole_only;
 	caps->digests = (checksum == CF_S3_CHECKSUM_CRC64NVME ? CF_DIGEST_CRC64NVME : 0) |
 		(checksum == CF_S3_CHECKSUM_CRC32C ? CF_DIGEST_CRC32C : 0) |
-		(store->etag_md5 && cf_storage_option(place, "sse")[0] != 'a' ? CF_DIGEST_MD5 : 0);
+		(!store->whole_only && cf_storage_option(place, "sse")[0] != 'a' ? CF_DIGEST_MD5 : 0);
 	caps->part_digests = caps->digests & ~CF_DIGEST_MD5;
 	if (signs_bodies(place, place->endpoint[0] == '\0' ? "https://" : place->endpoint))
 		caps->part_digests |= CF_DIGEST_SHA256;
@@ -279,13 +268,13 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 	caps->copy_max_bytes = store->copy_create_only ? CF_S3_COPY_MAX : 0;
 	caps->copy_uploads = true;
 	caps->class_max_bytes = CF_S3_COPY_MAX;
-	caps->max_object_bytes = !store->multipart ? caps->put_max_bytes :
+	caps->max_object_bytes = store->whole_only ? caps->put_max_bytes :
 		store->object_max > 0 ? store->object_max : CF_S3_PARTS_MAX * CF_S3_PART_MAX;
 	caps->max_key_bytes = CF_STORAGE_KEY_MAX;
 	caps->max_segment_bytes = store->segment_max;
 	caps->part_min_bytes = CF_S3_PART_MIN;
 	caps->part_max_bytes = CF_S3_PART_MAX;
-	caps->parts_max = store->multipart ? CF_S3_PARTS_MAX : 1;
+	caps->parts_max = store->whole_only ? 1 : CF_S3_PARTS_MAX;
 }
 
 /*
@@ -372,13 +361,6 @@ cf_s3_accepts(const CfPlace *place, const char *option)
 	return strcmp(cf_storage_option(place, option), "true") == 0;
 }
 
-/* cf_s3_state gives what the op remembers; NULL = out of memory, told in op->err. */
-CfS3State *
-cf_s3_state(CfOp *op)
-{
-	return cf_remote_state(op, sizeof(CfS3State));
-}
-
 static void
 s3_end(CfOp *op)
 {
@@ -389,19 +371,15 @@ s3_end(CfOp *op)
 
 /*
  * cf_s3_request begins the request of an operation, to the place that the state names, with what all requests have in
- * common. NULL = op->err tells why.
+ * common. The query is NULL when there was no memory for it. NULL = op->err tells why.
  */
 CfRequest *
 cf_s3_request(CfOp *op, const char *method, const char *verb, const char *key, const char *query)
 {
-	CfRequest  *request;
-	const CfPlace *place;
+	const CfPlace *place = cf_remote_asked(op);
+	CfRequest  *request = cf_storage_op_request(op, method, verb);
 
-	if (cf_s3_state(op) == NULL)
-		return NULL;
-	place = cf_remote_asked(op);
-	request = cf_storage_op_request(op, method, verb);
-	request->url = cf_s3_url(place, &op->request_arena, key, query);
+	request->url = query == NULL ? NULL : cf_s3_url(place, &op->request_arena, key, query);
 	request->sign = cf_s3_sign;
 	request->classify = cf_s3_classify;
 	request->place = &place->net;

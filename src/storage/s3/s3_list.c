@@ -34,8 +34,6 @@ cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfL
 {
 	CfRemoteText query = {.arena = op->arena};
 
-	if (cf_s3_state(op) == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase != CF_REMOTE_START)
 		return list_answer(op, page, max_entries < LIST_MAX ? max_entries : LIST_MAX);
 	if (!cf_remote_page_token(op, token, ""))
@@ -44,12 +42,17 @@ cf_s3_list(CfOp *op, const char *prefix, const char *token, int max_entries, CfL
 	cf_remote_text_encode(&query, op->place->prefix);
 	cf_remote_text_encode(&query, prefix);
 	cf_remote_text_format(&query, "%s%s", token == NULL ? "" : "&continuation-token=", token == NULL ? "" : token);
-	if (query.failed)
-		return cf_remote_memory(op);
-	if (cf_s3_request(op, "GET", "ListObjectsV2", NULL, query.data) == NULL)
+	return cf_s3_page_ask(op, "ListObjectsV2", &query, CF_REMOTE_ASKED);
+}
+
+/* cf_s3_page_ask asks the bucket for a page of what it has. */
+CfStep
+cf_s3_page_ask(CfOp *op, const char *verb, CfRemoteText *query, int phase)
+{
+	if (cf_s3_request(op, "GET", verb, NULL, cf_remote_text_end(query)) == NULL)
 		return cf_remote_error(op);
 	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_remote_send(op, CF_REMOTE_ASKED);
+	return cf_remote_send(op, phase);
 }
 
 static CfStep

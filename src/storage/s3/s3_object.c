@@ -19,7 +19,6 @@ static bool range_version(CfOp *op, const char *key, char version[CF_STORAGE_VER
 static CfStep tags_ask(CfOp *op, const char *key, int phase);
 static bool sent(const CfOp *op, const CfObjectStat *stat);
 static CfStep create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat);
-static bool describe_metadata(CfOp *op, const CfUploadArgs *args);
 
 const CfRemote cf_s3_remote = {
 	.state_bytes = sizeof(CfS3State),
@@ -44,11 +43,8 @@ const CfRemote cf_s3_remote = {
 CfStep
 cf_s3_look(CfOp *op, const char *key, int phase)
 {
-	if (cf_s3_request(op, "HEAD", "HeadObject", key, "") == NULL)
-		return cf_remote_error(op);
-	if (cf_s3_store(cf_remote_asked(op))->dialect == &cf_s3_aws4 && !cf_s3_amz_header(op, "checksum-mode", "ENABLED"))
-		return cf_remote_error(op);
-	return cf_remote_send(op, phase);
+	return cf_remote_ask(op, cf_s3_request(op, "HEAD", "HeadObject", key, "") != NULL &&
+						 (cf_s3_store(cf_remote_asked(op))->dialect != &cf_s3_aws4 || cf_s3_amz_header(op, "checksum-mode", "ENABLED")), phase);
 }
 
 bool
@@ -80,9 +76,7 @@ tags_ask(CfOp *op, const char *key, int phase)
 {
 	if (((const CfS3State *) op->state)->head.tags == 0)
 		return CF_STEP_DONE;
-	if (cf_s3_request(op, "GET", "GetObjectTagging", key, "tagging=") == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, phase);
+	return cf_remote_ask(op, cf_s3_request(op, "GET", "GetObjectTagging", key, "tagging=") != NULL, phase);
 }
 
 static CfStep
@@ -96,10 +90,8 @@ range_ask(CfOp *op, const char *key, const char *version, int64_t first, int64_t
 		return cf_remote_changed(op, key);
 	snprintf(text, sizeof(text), "bytes=%lld-%lld", (long long) first, (long long) last);
 	snprintf(etag, sizeof(etag), "\"%s\"", pin.etag);
-	if (cf_s3_request(op, "GET", "GetObject", key, "") == NULL || !cf_remote_header(op, "Range", text) ||
-		(pin.etag[0] != '~' && !cf_remote_header(op, "If-Match", etag)))
-		return cf_remote_error(op);
-	return cf_remote_send(op, CF_REMOTE_ASKED);
+	return cf_remote_ask(op, cf_s3_request(op, "GET", "GetObject", key, "") != NULL && cf_remote_header(op, "Range", text) &&
+						 (pin.etag[0] == '~' || cf_remote_header(op, "If-Match", etag)), CF_REMOTE_ASKED);
 }
 
 static bool
@@ -304,9 +296,11 @@ cf_s3_describe(CfOp *op, const CfUploadArgs *args)
 	const char *storage_class = cf_remote_class(op, args->storage_class);
 	const char *sse = cf_storage_option(op->place, "sse");
 	const char *kms = cf_storage_option(op->place, "sse_kms_key_id");
+	char		prefix[32];
 
 	if (tags == NULL)
 		return cf_remote_memory(op) == CF_STEP_DONE;
+	snprintf(prefix, sizeof(prefix), "%smeta-", cf_s3_store(op->place)->dialect->header);
 	cf_remote_properties(args, values);
 	for (int i = 0; i < CF_REMOTE_PROPERTIES; i++)
 	{
@@ -314,31 +308,8 @@ cf_s3_describe(CfOp *op, const CfUploadArgs *args)
 			return false;
 	}
 	return (args->owner_tag[0] == '\0' || cf_s3_amz_header(op, "meta-cf-owner-tag", args->owner_tag)) &&
-		describe_metadata(op, args) && (tags[0] == '\0' || cf_s3_amz_header(op, "tagging", tags)) &&
+		cf_remote_metadata_send(op, args, prefix, cf_s3_word_encode, "") && (tags[0] == '\0' || cf_s3_amz_header(op, "tagging", tags)) &&
 		(storage_class[0] == '\0' || cf_s3_amz_header(op, "storage-class", storage_class)) &&
 		(sse[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption", sse)) &&
 		(sse[0] != 'a' || kms[0] == '\0' || cf_s3_amz_header(op, "server-side-encryption-aws-kms-key-id", kms));
-}
-
-/* describe_metadata adds one header per line. Our names are written with "-" for "_", which many proxies drop. */
-static bool
-describe_metadata(CfOp *op, const CfUploadArgs *args)
-{
-	CfRemoteMetadata metadata = {.args = args};
-	CfAttributeLine line;
-
-	while (cf_remote_metadata_next(&metadata, &line))
-	{
-		char	   *name = cf_remote_format(&op->request_arena, "meta-%.*s", (int) line.name_bytes, line.name);
-		char	   *value = cf_arena_strndup(&op->request_arena, line.value, line.value_bytes);
-		char	   *word = value == NULL ? NULL : cf_s3_word_encode(&op->request_arena, value);
-
-		if (name == NULL || word == NULL)
-			return cf_remote_memory(op) == CF_STEP_DONE;
-		for (char *c = name; *c != '\0'; c++)
-			*c = *c >= 'A' && *c <= 'Z' ? (char) (*c + 'a' - 'A') : *c == '_' && strncmp(line.name, "cf_", 3) == 0 ? '-' : *c;
-		if (!cf_s3_amz_header(op, name, word))
-			return false;
-	}
-	return true;
 }

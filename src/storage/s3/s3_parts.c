@@ -103,26 +103,16 @@ cf_s3_parts_join(CfOp *op, CfUpload *upload, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
 	CfDigests	sent = upload->digests;
+	CfRemoteFound found;
 
 	if (op->phase == S3_PARTS_LISTED)
 		return join_listed(op, upload);
 	if (op->phase == S3_PARTS_JOINED)
 		return join_answer(op, upload);
-	switch (cf_remote_looked(op, upload->args.key, stat))
-	{
-		case CF_REMOTE_MISSING:
-			op->err = state->remote.told;
-			return cf_remote_error(op);
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		default:
-			break;
-	}
-	if (state->replacing && strcmp(stat->storage_class, upload->args.storage_class) != 0)
-	{
-		op->err = state->remote.told;
-		return cf_remote_error(op);
-	}
+	if ((found = cf_remote_looked(op, upload->args.key, stat)) == CF_REMOTE_FAILED)
+		return CF_STEP_ERROR;
+	if (found == CF_REMOTE_MISSING || (state->replacing && strcmp(stat->storage_class, upload->args.storage_class) != 0))
+		return cf_remote_told_before(op);
 	if (strcmp(state->head.owner_tag, upload->args.owner_tag) != 0)
 		return cf_remote_exists(op, upload->args.key);
 	sent.known &= CF_DIGEST_CRC64NVME | CF_DIGEST_CRC32C;	/* an MD5 of parts is none of the object */

@@ -22,7 +22,7 @@
 
 #include "storage/s3/s3.h"
 
-static CfStep remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat *stat, CfRemoved *removed);
+static CfStep remove_looked(CfOp *op, const char *key, const char *version, CfRemoved *removed);
 static CfStep remove_answer(CfOp *op, const char *key, CfRemoved *removed);
 static bool hides(const CfOp *op);
 static bool can_hide(const CfOp *op);
@@ -31,19 +31,17 @@ static CfStep hidden(CfOp *op, const char *key, CfRemoved *removed);
 static CfStep versions_ask(CfOp *op, const char *key, int phase);
 static CfStep missing_listed(CfOp *op, const char *key, const char *version, CfRemoved *removed);
 static CfStep hidden_listed(CfOp *op, const char *key, CfRemoved *removed);
-static CfStep uncover(CfOp *op, const char *key);
 static bool key_told(const char *text, const char *prefix, const char *key);
 static bool version_visit(void *ctx, const char *path, const char *text, size_t length);
 
 CfStep
 cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_tag, CfRemoved *removed)
 {
-	CfS3State  *state = cf_s3_state(op);
+	CfS3State  *state = op->state;
+	CfRemoteFound found;
 	CfObjectStat stat;
 
 	(void) owner_tag;			/* a DELETE leaves nothing private behind */
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	switch (op->phase)
 	{
 		case CF_REMOTE_START:
@@ -61,26 +59,17 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
 			if (!cf_remote_success(op) && op->response.status != 404)
 				return cf_s3_fail(op, "bring back object", key);
 			*removed = CF_REMOVED_CHANGED;
-			op->err = state->remote.told;
-			return state->remote.told.kind == CF_ERR_NONE ? cf_remote_done(op) : cf_remote_error(op);
+			return state->remote.told.kind == CF_ERR_NONE ? cf_remote_done(op) : cf_remote_told_before(op);
 		default:
 			break;
 	}
-	switch (cf_remote_looked(op, key, &stat))
-	{
-		case CF_REMOTE_FAILED:
-			return CF_STEP_ERROR;
-		case CF_REMOTE_MISSING:
-			if (op->phase == CF_REMOTE_ASKED && hides(op))
-				return versions_ask(op, key, S3_MISSING_LISTED);
-			*removed = op->phase == CF_REMOTE_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
-			return cf_remote_done(op);
-		default:
-			break;
-	}
-	if (op->phase == CF_REMOTE_ASKED)
-		return remove_looked(op, key, version, &stat, removed);
-	*removed = CF_REMOVED_CHANGED;
+	if ((found = cf_remote_looked(op, key, &stat)) == CF_REMOTE_FAILED)
+		return CF_STEP_ERROR;
+	if (found == CF_REMOTE_MISSING && op->phase == CF_REMOTE_ASKED && hides(op))
+		return versions_ask(op, key, S3_MISSING_LISTED);
+	if (found == CF_REMOTE_FOUND && op->phase == CF_REMOTE_ASKED)
+		return remove_looked(op, key, version, removed);
+	*removed = found == CF_REMOTE_FOUND ? CF_REMOVED_CHANGED : op->phase == CF_REMOTE_ASKED_LAST ? CF_REMOVED_DELETED : CF_REMOVED_GONE;
 	return cf_remote_done(op);
 }
 
@@ -89,14 +78,13 @@ cf_s3_remove(CfOp *op, const char *key, const char *version, const char *owner_t
  * it is not: then the condition is that of the pin.
  */
 static CfStep
-remove_looked(CfOp *op, const char *key, const char *version, const CfObjectStat *stat, CfRemoved *removed)
+remove_looked(CfOp *op, const char *key, const char *version, CfRemoved *removed)
 {
 	CfS3State  *state = op->state;
 	bool		pinned = cf_s3_pinned(op, version);
 	CfCaps		caps;
 	CfS3Pin		pin;
 
-	(void) stat;
 	cf_storage_caps(op->place, &caps);
 	if (!pinned && op->probing && caps.conditional_delete && cf_s3_pin_read(version, &pin) && pin.etag[0] != '\0' && pin.etag[0] != '~')
 	{
@@ -229,12 +217,7 @@ versions_ask(CfOp *op, const char *key, int phase)
 	cf_remote_text_add(&query, "versions=&encoding-type=url&max-keys=100&prefix=");
 	cf_remote_text_encode(&query, op->place->prefix);
 	cf_remote_text_encode(&query, key);
-	if (query.failed)
-		return cf_remote_memory(op);
-	if (cf_s3_request(op, "GET", "ListObjectVersions", NULL, query.data) == NULL)
-		return cf_remote_error(op);
-	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_remote_send(op, phase);
+	return cf_s3_page_ask(op, "ListObjectVersions", &query, phase);
 }
 
 typedef struct VersionVisit
@@ -269,11 +252,11 @@ hidden_listed(CfOp *op, const char *key, CfRemoved *removed)
 	{
 		if (visit.judged ? visit.ours : visit.first_ours)
 			return cf_remote_done(op);
-		return uncover(op, key);
+		return cf_s3_delete_version(op, key, state->source.version_id, S3_UNCOVERED);
 	}
 	/* What was hidden cannot be told: nothing may stay hidden. */
 	state->remote.told = op->err;
-	return uncover(op, key);
+	return cf_s3_delete_version(op, key, state->source.version_id, S3_UNCOVERED);
 }
 
 /*
@@ -308,20 +291,15 @@ missing_listed(CfOp *op, const char *key, const char *version, CfRemoved *remove
 	return cf_remote_done(op);
 }
 
-/* uncover removes our own marker. */
-static CfStep
-uncover(CfOp *op, const char *key)
+/* cf_s3_delete_version removes a version for good: one that nobody else has seen, or a marker of ours. */
+CfStep
+cf_s3_delete_version(CfOp *op, const char *key, const char *version_id, int phase)
 {
-	const CfS3State *state = op->state;
 	CfRemoteText query = {.arena = op->arena};
 
 	cf_remote_text_add(&query, "versionId=");
-	cf_remote_text_encode(&query, state->source.version_id);
-	if (query.failed)
-		return cf_remote_memory(op);
-	if (cf_s3_request(op, "DELETE", "DeleteObject", key, query.data) == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, S3_UNCOVERED);
+	cf_remote_text_encode(&query, version_id);
+	return cf_remote_ask(op, cf_s3_request(op, "DELETE", "DeleteObject", key, cf_remote_text_end(&query)) != NULL, phase);
 }
 
 /* key_told compares a key of a listing, which may be encoded. Every one that is listed begins with ours, so it cannot be mistaken. */

@@ -22,7 +22,6 @@
 
 static CfStep abort_parts(CfOp *op, const CfUpload *upload);
 static CfStep abort_put(CfOp *op, const CfUpload *upload);
-static CfStep abort_version(CfOp *op, const CfUpload *upload);
 static CfStep abort_unknown(CfOp *op, const CfUpload *upload);
 static CfStep unknown_listed(CfOp *op, const CfUpload *upload);
 static CfStep find_send(CfOp *op, const char *key, const char *token, int phase);
@@ -59,8 +58,6 @@ cf_s3_upload_abort(CfOp *op, CfUpload *upload)
 	CfUpload	found = *upload;
 	char	   *key;
 
-	if (cf_s3_state(op) == NULL)
-		return CF_STEP_ERROR;
 	if (strcmp(upload->handle, "done") == 0)
 		return cf_remote_done(op);
 	if (parts && blank != NULL && !keyed)
@@ -125,7 +122,8 @@ abort_put(CfOp *op, const CfUpload *upload)
 	if ((found = cf_remote_abandoned(op, upload, upload->args.owner_tag, &stat)) != CF_REMOTE_FOUND)
 		return found == CF_REMOTE_MISSING ? abort_unknown(op, upload) : CF_STEP_ERROR;
 	if (state->head.version_id[0] != '\0' && cf_s3_store(op->place)->dialect == &cf_s3_aws4)
-		return abort_version(op, upload);
+		/* Nothing was visible before it, since it was created only where nothing was; so no older version comes to light. */
+		return cf_s3_delete_version(op, upload->args.key, state->head.version_id, CF_REMOTE_ASKED_MORE);
 	return cf_s3_delete_allowed(op, upload->args.key) ? cf_s3_delete(op, upload->args.key, CF_REMOTE_ASKED_LAST) : cf_remote_error(op);
 }
 
@@ -155,7 +153,7 @@ cf_s3_unknown_ask(CfOp *op, const CfUpload *upload)
 {
 	CfS3State  *state = op->state;
 
-	if (upload->args.begun_us == 0 || !cf_s3_store(op->place)->multipart)
+	if (upload->args.begun_us == 0 || cf_s3_store(op->place)->whole_only)
 		return CF_STEP_DONE;
 	state->rounds = 0;
 	state->at = 0;
@@ -222,32 +220,13 @@ unknown_listed(CfOp *op, const CfUpload *upload)
 	return CF_STEP_DONE;
 }
 
-/*
- * abort_version removes exactly the version that the seal made. Nothing was visible before it, since it was created only
- * where nothing was; so no older version comes to light.
- */
-static CfStep
-abort_version(CfOp *op, const CfUpload *upload)
-{
-	CfS3State  *state = op->state;
-	CfRemoteText query = {.arena = op->arena};
-
-	cf_remote_text_add(&query, "versionId=");
-	cf_remote_text_encode(&query, state->head.version_id);
-	if (query.failed)
-		return cf_remote_memory(op);
-	if (cf_s3_request(op, "DELETE", "DeleteObject", upload->args.key, query.data) == NULL)
-		return cf_remote_error(op);
-	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
-}
-
 CfStep
 cf_s3_uploads_find(CfOp *op, int64_t older_than_us, const char *token, CfStalePage *page)
 {
 	if (op->phase != CF_REMOTE_START)
 		return find_answer(op, older_than_us, page);
 	memset(page, 0, sizeof(*page));
-	if (!cf_s3_store(op->place)->multipart)
+	if (cf_s3_store(op->place)->whole_only)
 		return cf_remote_done(op);
 	return cf_remote_page_token(op, token, "=&") ? find_send(op, "", token, CF_REMOTE_ASKED) : CF_STEP_ERROR;
 }
@@ -262,12 +241,7 @@ find_send(CfOp *op, const char *key, const char *token, int phase)
 	cf_remote_text_encode(&query, op->place->prefix);
 	cf_remote_text_encode(&query, key);
 	cf_remote_text_format(&query, "%s%s", token == NULL ? "" : "&", token == NULL ? "" : token);
-	if (query.failed)
-		return cf_remote_memory(op);
-	if (cf_s3_request(op, "GET", "ListMultipartUploads", NULL, query.data) == NULL)
-		return cf_remote_error(op);
-	op->request.answer_max = CF_S3_PAGE_BYTES;
-	return cf_remote_send(op, phase);
+	return cf_s3_page_ask(op, "ListMultipartUploads", &query, phase);
 }
 
 typedef struct FindRead

@@ -33,11 +33,9 @@ cf_s3_upload_id(const char *handle)
 CfStep
 cf_s3_upload_begin(CfOp *op, const CfUploadArgs *args, CfUpload *upload)
 {
-	CfS3State  *state = cf_s3_state(op);
+	CfS3State  *state = op->state;
 	CfStep		step;
 
-	if (state == NULL)
-		return CF_STEP_ERROR;
 	if (op->phase != CF_REMOTE_START && op->phase != S3_COPY_CLEARED)
 		return begin_parts(op, args, upload);
 	if (op->phase == S3_COPY_CLEARED && !cf_s3_copy_cleared(op, args->key))
@@ -157,12 +155,12 @@ cf_s3_joinable(CfOp *op)
 {
 	const CfS3Store *store = cf_s3_store(op->place);
 
-	if (store->multipart && (store->join_create_only || cf_s3_accepts(op->place, "accept_unconditional_create")))
+	if (!store->whole_only && (store->join_create_only || cf_s3_accepts(op->place, "accept_unconditional_create")))
 		return true;
 	cf_error_set(&op->err, CF_ERR_UNSUPPORTED, "place \"%s\" cannot take objects in parts: %s", op->place->name,
-				 store->multipart ? "its store may overwrite an object of somebody else" : "its store cannot create them safely");
+				 store->whole_only ? "its store cannot create them safely" : "its store may overwrite an object of somebody else");
 	return cf_error_hint(&op->err, "The option put_max_mb says up to which size an object goes in one request%s.",
-						 store->multipart ? "; accept_unconditional_create 'true' accepts the risk" : "");
+						 store->whole_only ? "" : "; accept_unconditional_create 'true' accepts the risk");
 }
 
 /* cf_s3_parts_checksum gives the checksum of an upload whose parts are sent, or copied by the store. */
@@ -179,11 +177,9 @@ cf_s3_upload_create(CfOp *op, const CfUploadArgs *args, int phase)
 	CfS3Checksum checksum = cf_s3_parts_checksum(op->place, phase == S3_COPY_BEGUN);
 	const char *algorithm = checksum == CF_S3_CHECKSUM_CRC64NVME ? "CRC64NVME" : checksum == CF_S3_CHECKSUM_CRC32C ? "CRC32C" : NULL;
 
-	if (cf_s3_request(op, "POST", "CreateMultipartUpload", args->key, "uploads=") == NULL || !cf_s3_describe(op, args) ||
-		(algorithm != NULL && (!cf_s3_amz_header(op, "checksum-algorithm", algorithm) ||
-							   !cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT"))))
-		return cf_remote_error(op);
-	return cf_remote_send(op, phase);
+	return cf_remote_ask(op, cf_s3_request(op, "POST", "CreateMultipartUpload", args->key, "uploads=") != NULL && cf_s3_describe(op, args) &&
+						 (algorithm == NULL || (cf_s3_amz_header(op, "checksum-algorithm", algorithm) &&
+												cf_s3_amz_header(op, "checksum-type", "FULL_OBJECT"))), phase);
 }
 
 /* cf_s3_upload_created takes the id of the upload; false = the operation is over. */
@@ -225,16 +221,14 @@ cf_s3_upload_request(CfOp *op, const char *method, const char *verb, const CfUpl
 	cf_remote_text_add(&query, "uploadId=");
 	cf_remote_text_encode(&query, id);
 	cf_remote_text_add(&query, more);
-	if (query.failed)
-		return cf_remote_memory(op) == CF_STEP_DONE;
-	return cf_s3_request(op, method, verb, upload->args.key, query.data) != NULL;
+	return cf_s3_request(op, method, verb, upload->args.key, cf_remote_text_end(&query)) != NULL;
 }
 
 /* cf_s3_upload_give_up asks the store to forget an upload and its parts. */
 CfStep
 cf_s3_upload_give_up(CfOp *op, const CfUpload *upload, int phase)
 {
-	return cf_s3_upload_request(op, "DELETE", "AbortMultipartUpload", upload, 0, "") ? cf_remote_send(op, phase) : cf_remote_error(op);
+	return cf_remote_ask(op, cf_s3_upload_request(op, "DELETE", "AbortMultipartUpload", upload, 0, ""), phase);
 }
 
 bool

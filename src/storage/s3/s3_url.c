@@ -90,7 +90,7 @@ cf_s3_again(CfOp *op)
 	CfRemoteText old = {.arena = &op->request_arena};
 	CfRemoteText new = {.arena = &op->request_arena};
 
-	if (state == NULL || place->learned == NULL || state->remote.mended >= REGIONS_MAX || !cf_s3_region_told(op, region) ||
+	if (place->learned == NULL || state->remote.mended >= REGIONS_MAX || !cf_s3_region_told(op, region) ||
 		(is_aws(place) && cf_s3_partition(region) != cf_s3_partition(cf_s3_region(place))))
 		return false;
 	base_add(&old, place);

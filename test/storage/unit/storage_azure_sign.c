@@ -50,7 +50,7 @@ path_style(void)
 
 	place_open("http://127.0.0.1:10000/acct", "");
 	place_options[0].value = "";
-	ok(cf_azure_state(&op) != NULL && cf_azure_request(&op, "PUT", "PutBlob", args.key, NULL) != NULL &&
+	ok(cf_remote_state(&op, sizeof(CfAzureState)) != NULL && cf_azure_request(&op, "PUT", "PutBlob", args.key, NULL) != NULL &&
 	   cf_azure_header(&op, "x-ms-blob-type", "BlockBlob") && cf_azure_header(&op, "If-None-Match", "*") &&
 	   cf_azure_header(&op, "Content-Type", "application/octet-stream") && cf_azure_describe(&op, &args, NULL), "a blob with metadata");
 	op.request.body = "bytes";
