@@ -15,7 +15,7 @@ foreach my $driver (sort keys %section)
 	# The driver's verbs stand between the parentheses of the calls that make a request; those to services of identity are nobody's permission.
 	my $code = join "\n", map { slurp($_) } glob "$top/src/storage/$driver/*.c";
 	my %sent;
-	while ($code =~ /\bcf_(?!identity)\w+_request(\((?:[^()]++|(?1))*\))/g)
+	while ($code =~ /\bcf_(?!identity)\w+_(?:request|ask)(\((?:[^()]++|(?1))*\))/g)
 	{
 		my $call = $1;
 		$sent{$_} = 1 foreach grep { /^(?:[A-Z][a-z]+(?:[A-Z][a-z]+|URL|V2)+|storage\.\w+\.\w+)$/ } $call =~ /"([\w.]+)"/g;
