@@ -320,8 +320,9 @@ BEGIN
 	SELECT quote_ident(r.rolname) INTO v_owner FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = v_parent;
 
 	-- Nobody may add a row to the default partition between moving its rows and attaching, hence the lock first. The parent
-	-- before it: an INSERT that had chosen the default partition already, and waited for it, would fail afterwards.
-	EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', v_parent);
+	-- before it: an INSERT that had chosen the default partition already, and waited for it, would fail afterwards; and a query that had
+	-- asked the parent for its partitions, and waited, would look for the moved rows where they no longer are, and miss them.
+	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', v_parent);
 	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_leaf);
 	EXECUTE format('CREATE TABLE cloudflux.%I (LIKE %s INCLUDING ALL EXCLUDING IDENTITY)', p_name, v_leaf);
 	EXECUTE format('ALTER TABLE cloudflux.%I OWNER TO %s', p_name, v_owner);
