@@ -1,0 +1,108 @@
+# CloudFlux::Kafka: a real Kafka broker for TAP tests, on top of test/harness/servers, and independent looks into it.
+#
+#	use CloudFlux::Test;
+#	use CloudFlux::Kafka;
+#	my $kafka = broker();			# installs if need be, starts, stops it when the test ends
+#	my $c = cluster('publisher', 'cloudflux.kafka_brokers' => $kafka->{endpoint});
+#	$kafka->create('topic', 3);		# a topic with three partitions, by Kafka's own tool
+#	my @all = $kafka->consume('topic');	# every message that a read_committed consumer sees: hashes with partition, offset, key, headers, payload
+#	$kafka->consume('topic', 'read_uncommitted');
+#	$kafka->tool('consumer.group.ConsumerGroupCommand', '--describe', '--all-groups');	# what one of Kafka's tools prints
+#	$kafka->kill9; $kafka->start;		# SIGKILL; the same port and data again
+#	$kafka->pause; $kafka->resume;		# SIGSTOP, SIGCONT
+#
+# Messages are read by kcat, which knows nothing of cloudflux.
+package CloudFlux::Kafka;
+use strict;
+use warnings;
+use CloudFlux::Servers ();
+use Cwd qw(abs_path);
+use Exporter ();
+use File::Basename;
+use IPC::Run ();
+use JSON::PP;
+use Time::HiRes qw(time sleep);
+
+our @ISA = qw(CloudFlux::Servers Exporter);
+our @EXPORT = qw(broker);
+my $harness = abs_path(dirname(__FILE__) . '/..');
+
+sub broker
+{
+	my $self = bless CloudFlux::Servers::server('kafka'), __PACKAGE__;
+	$self->{libs} = $self->{env}{CF_LIBS};
+	return $self;
+}
+
+sub pid
+{
+	my ($self) = @_;
+	open my $in, '<', "$self->{dir}/pid" or return undef;
+	return (split / /, scalar <$in>)[0];
+}
+
+# kill9 ends the broker as a power cut would end its process, and waits until it is gone.
+sub kill9
+{
+	my ($self) = @_;
+	my $pid = $self->pid or die 'no broker runs';
+	kill 'KILL', $pid;
+	my $until = time + 30;
+	while (-d "/proc/$pid" && CloudFlux::Test::Cluster->_slurp("/proc/$pid/stat") =~ /^\d+ \(.*\) [^ZX]/)
+	{
+		die 'the broker survives SIGKILL' if time > $until;
+		sleep 0.02;
+	}
+}
+
+sub start
+{
+	my ($self) = @_;
+	my ($good, undef, $err) = $self->run("$harness/servers", 'start', 'kafka', $self->{dir});
+	die "could not start the broker again: $err" unless $good;
+}
+
+sub pause { my ($self) = @_; kill 'STOP', $self->pid }
+sub resume { my ($self) = @_; kill 'CONT', $self->pid }
+
+# tool runs a class of org.apache.kafka.tools against the broker, and gives what it prints; dies if it fails.
+sub tool
+{
+	my ($self, $class, @arguments) = @_;
+	my ($good, $out, $err) = $self->run('java', '-XX:TieredStopAtLevel=1', '-Xlog:disable', "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
+		'-cp', "$self->{libs}/*", "org.apache.kafka.tools.$class", '--bootstrap-server', $self->{endpoint}, @arguments);
+	die "$class: $out$err" unless $good;
+	return $out;
+}
+
+sub create
+{
+	my ($self, $topic, $partitions, @more) = @_;
+	$self->tool('TopicCommand', '--create', '--topic', $topic, '--partitions', $partitions // 1, '--replication-factor', 1, map { ('--config', $_) } @more);
+}
+
+# topics lists those that are there, sorted, without Kafka's own.
+sub topics
+{
+	my ($self) = @_;
+	my ($good, $out, $err) = $self->run('kcat', '-q', '-b', $self->{endpoint}, '-L', '-J');
+	die "kcat: $err" unless $good;
+	return sort grep { !/^__/ } map { $_->{topic} } @{ decode_json($out)->{topics} };
+}
+
+# consume reads a topic from its beginning to the end that it has now.
+sub consume
+{
+	my ($self, $topic, $isolation) = @_;
+	my ($good, $out, $err) = $self->run('kcat', '-q', '-b', $self->{endpoint}, '-C', '-t', $topic, '-o', 'beginning', '-e', '-J',
+		'-X', 'isolation.level=' . ($isolation // 'read_committed'), '-X', 'fetch.wait.max.ms=50', '-X', 'check.crcs=true');
+	die "kcat: $err" unless $good;
+	my $json = JSON::PP->new->utf8;
+	return map {
+		my $message = $json->decode($_);
+		$message->{headers} = { @{ $message->{headers} // [] } };
+		$message
+	} split /\n/, $out;
+}
+
+1;
