@@ -1,8 +1,9 @@
 /*
  * events: the outbox. An event is a row, written in the transaction that it tells of.
  *
- * Readers take windows of transactions (last_xmin <= xid < xmin of their snapshot) and order by id inside one:
- * a sequence is not an order of commit, and neither is an xid (docs/architecture.md §7). Rows are written by
+ * Two readers follow it. NOTIFY tells of windows of transactions that are all over (last_xmin <= xid < xmin of a snapshot). The
+ * publisher to Kafka (sql/events/kafka.sql) sends what a snapshot sees beyond the one before, by id: a sequence is not an
+ * order of commit, and neither is an xid (docs/architecture.md §7). Rows are written by
  * emit_events() alone, after the row that they tell of is locked; so of two events of one object the later one
  * has the larger id.
  */
@@ -35,7 +36,7 @@ COMMENT ON TABLE cloudflux.events IS
 'The outbox: one row per change that others may want to hear of, written in the transaction that made the change. Partitioned by week of occurred_at; kept 90 days unless partition_settings says otherwise. LISTEN cloudflux_events tells of new ones.';
 COMMENT ON COLUMN cloudflux.events.id IS 'Grows with time; of two events of one subject the later one has the larger id. Not the order of commit.';
 COMMENT ON COLUMN cloudflux.events.xid IS 'Transaction that wrote the event. 2 in rows that came from another cluster by dump and restore: nobody is told of them again.';
-COMMENT ON COLUMN cloudflux.events.topic IS 'Stream that the event belongs to: data-ingestion, classification, migration-events, analytics, cost-updates or alerts.';
+COMMENT ON COLUMN cloudflux.events.topic IS 'Stream that the event belongs to: see kafka_topics. In Kafka it is a topic of this name, unless event_types says otherwise.';
 COMMENT ON COLUMN cloudflux.events.event_type IS 'What happened, dotted and lower case: object.created, objects.classified, migration.completed, …';
 COMMENT ON COLUMN cloudflux.events.subject IS 'What it happened to: usually the file_id, else the job_id or a place.';
 COMMENT ON COLUMN cloudflux.events.data IS 'What a reader needs to know about it; {} when the type says it all.';
@@ -51,28 +52,49 @@ CREATE TABLE cloudflux.event_positions (
 	timeline          int NOT NULL,
 	lsn               pg_lsn NOT NULL,
 	events            bigint NOT NULL DEFAULT 0,                     -- told so far
-	updated_at        timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
+	updated_at        timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	-- Of the reader kafka alone: what was published is a snapshot, not a number.
+	published         pg_snapshot,
+	opened            pg_snapshot,
+	last_id           bigint NOT NULL DEFAULT 0,
+	intended          bigint NOT NULL DEFAULT 0,
+	wish              text CHECK (wish = 'rebase'),
+	state             text CHECK (state IN ('publishing', 'waiting', 'stopped')),
+	state_since       timestamptz,
+	detail            text,
+	hint              text,
+	failures          bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
 
 COMMENT ON TABLE cloudflux.event_positions IS 'Up to where each reader of the outbox has come; not dumped, since transaction ids mean nothing in another cluster.';
-COMMENT ON COLUMN cloudflux.event_positions.reader IS 'Name of the reader: notify (LISTEN cloudflux_events).';
+COMMENT ON COLUMN cloudflux.event_positions.reader IS 'Name of the reader: notify (LISTEN cloudflux_events) or kafka.';
 COMMENT ON COLUMN cloudflux.event_positions.last_xmin IS 'All events of transactions before this one have been told.';
 COMMENT ON COLUMN cloudflux.event_positions.system_identifier IS 'Cluster that last_xmin belongs to.';
 COMMENT ON COLUMN cloudflux.event_positions.timeline IS 'Timeline on which the position was written; it changes at a promotion.';
 COMMENT ON COLUMN cloudflux.event_positions.lsn IS 'Place in the write-ahead log at which the position was written.';
 COMMENT ON COLUMN cloudflux.event_positions.events IS 'Events told so far.';
 COMMENT ON COLUMN cloudflux.event_positions.updated_at IS 'When events were told last.';
+COMMENT ON COLUMN cloudflux.event_positions.published IS 'Reader kafka: all events of transactions that this snapshot sees are in Kafka. The position that counts is Kafka''s own; this is what it has acknowledged.';
+COMMENT ON COLUMN cloudflux.event_positions.opened IS 'Reader kafka: of what this later snapshot sees, too, the events up to last_id are there; NULL between two windows.';
+COMMENT ON COLUMN cloudflux.event_positions.last_id IS 'Reader kafka: last event of the open window that is there.';
+COMMENT ON COLUMN cloudflux.event_positions.intended IS 'Reader kafka: events that Kafka has if the last batch went through; written before it is sent.';
+COMMENT ON COLUMN cloudflux.event_positions.wish IS 'Reader kafka: rebase, from rebase_events() until the publisher has done it.';
+COMMENT ON COLUMN cloudflux.event_positions.state IS 'Reader kafka: publishing, waiting (for a broker, a topic, …; goes on by itself) or stopped (needs rebase_events()); NULL = it has never run.';
+COMMENT ON COLUMN cloudflux.event_positions.state_since IS 'Since when.';
+COMMENT ON COLUMN cloudflux.event_positions.detail IS 'Why it does not publish.';
+COMMENT ON COLUMN cloudflux.event_positions.hint IS 'What to do.';
+COMMENT ON COLUMN cloudflux.event_positions.failures IS 'How often it had to wait or to stop.';
 
 CREATE FUNCTION cloudflux.wake_keeper() RETURNS trigger
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'cloudflux_wake_keeper';
 
-COMMENT ON FUNCTION cloudflux.wake_keeper() IS 'Trigger function: wakes this database''s keeper when the transaction commits. Never sends a NOTIFY itself.';
+COMMENT ON FUNCTION cloudflux.wake_keeper() IS 'Trigger function: wakes this database''s keeper and publisher when the transaction commits. Never sends a NOTIFY itself.';
 
 CREATE TRIGGER events_wake_keeper AFTER INSERT ON cloudflux.events
 	FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.wake_keeper();
 
-COMMENT ON TRIGGER events_wake_keeper ON cloudflux.events IS 'Wakes the keeper after the commit, so that listeners hear of events within a second.';
+COMMENT ON TRIGGER events_wake_keeper ON cloudflux.events IS 'Wakes the keeper and the publisher after the commit, so that listeners hear of events within a second.';
 
 CREATE FUNCTION cloudflux.emit_events(p_topic text, p_event_type text, p_subjects text[], p_data jsonb[])
 RETURNS bigint
@@ -104,6 +126,9 @@ COMMENT ON FUNCTION cloudflux.wal_identity() IS
 -- Telling begins with this transaction: what a restore brings from before it is not told again.
 INSERT INTO cloudflux.event_positions (reader, last_xmin, system_identifier, timeline, lsn)
 SELECT 'notify', pg_catalog.pg_current_xact_id(), i.system_identifier, i.timeline, i.lsn FROM cloudflux.wal_identity() AS i;
+INSERT INTO cloudflux.event_positions (reader, last_xmin, system_identifier, timeline, lsn, published)
+SELECT 'kafka', pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), i.system_identifier, i.timeline, i.lsn, pg_catalog.pg_current_snapshot()
+  FROM cloudflux.wal_identity() AS i;
 
 -- What is to be told is a few rows at the end of a large table: reached by its index on xid, whatever the planner believes of bounds that it
 -- cannot know when it plans.
@@ -186,27 +211,6 @@ $$;
 COMMENT ON FUNCTION cloudflux.oldest_transaction() IS
 'The oldest transaction of the server that has written something, and so delays the telling of all later events: its process (NULL for a prepared transaction), since when, and whose it is. NULLs when there is none, and on a standby. SECURITY DEFINER, because a plain role does not see other sessions.';
 
-CREATE VIEW cloudflux.event_lag WITH (security_invoker = true) AS
-SELECT p.reader,
-       u.events AS untold_events,
-       u.oldest AS oldest_untold,
-       COALESCE(extract(epoch FROM clock_timestamp() - u.oldest), 0)::numeric(20, 3) AS lag_seconds,
-       t.pid AS held_back_by,
-       extract(epoch FROM clock_timestamp() - t.since)::numeric(20, 3) AS held_back_seconds
-  FROM cloudflux.event_positions AS p
- CROSS JOIN LATERAL (SELECT count(*) AS events, min(e.occurred_at) AS oldest
-                       FROM cloudflux.events AS e
-                      WHERE e.xid >= p.last_xmin) AS u
-  LEFT JOIN LATERAL cloudflux.oldest_transaction() AS t ON u.events > 0;
-
-COMMENT ON VIEW cloudflux.event_lag IS 'How far each reader of the outbox is behind, and who holds it back.';
-COMMENT ON COLUMN cloudflux.event_lag.reader IS 'Name of the reader: notify (LISTEN cloudflux_events).';
-COMMENT ON COLUMN cloudflux.event_lag.untold_events IS 'Committed events that this reader was not told of yet.';
-COMMENT ON COLUMN cloudflux.event_lag.oldest_untold IS 'When the oldest of them occurred; NULL when there is none.';
-COMMENT ON COLUMN cloudflux.event_lag.lag_seconds IS 'Age of the oldest of them; 0 when there is none.';
-COMMENT ON COLUMN cloudflux.event_lag.held_back_by IS 'Process of the oldest writing transaction of the server, which holds later events back; NULL when there are none or it is a prepared one.';
-COMMENT ON COLUMN cloudflux.event_lag.held_back_seconds IS 'How long that transaction has been open.';
-
 CREATE FUNCTION cloudflux.check_events(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
 RETURNS record
 LANGUAGE plpgsql STABLE
@@ -245,7 +249,7 @@ REVOKE ALL ON FUNCTION cloudflux.notify_events() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.oldest_transaction() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.check_events() FROM PUBLIC;
 
-GRANT SELECT ON cloudflux.events, cloudflux.event_positions, cloudflux.event_lag TO cloudflux_viewer;
+GRANT SELECT ON cloudflux.events, cloudflux.event_positions TO cloudflux_viewer;
 GRANT EXECUTE ON FUNCTION cloudflux.actor(), cloudflux.oldest_transaction(), cloudflux.check_events() TO cloudflux_viewer;
 
 -- The worker marks restored rows as told, hence UPDATE of that one column.

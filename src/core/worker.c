@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include <unistd.h>
+
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
@@ -316,6 +318,23 @@ cf_worker_wake_on_commit(const char *kind)
 		RegisterXactCallback(wake_at_end, NULL);
 	registered = true;
 	wake_at_commit |= mask_of_kind(kind);
+}
+
+/* end_at_once is the last that is left to do: the server's own callbacks have run, those of shared memory among them. */
+static void
+end_at_once(int code, Datum arg)
+{
+	_exit(code);
+}
+
+void
+cf_worker_has_threads(void)
+{
+	static bool registered = false;
+
+	if (!registered && slot != NULL)
+		on_proc_exit(end_at_once, (Datum) 0);
+	registered = true;
 }
 
 /* cf_worker_main is the entry of the process: arg is the number of its slot, bgw_extra the slot's generation. */

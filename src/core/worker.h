@@ -46,6 +46,12 @@ extern bool cf_worker_is_worker(void);
  */
 extern void cf_worker_become(void);
 
+/*
+ * cf_worker_has_threads tells that threads of a library may run when this worker ends. It then ends without the exit handlers of
+ * libraries: what these threads use must not be torn down under them, and nobody can wait for them.
+ */
+extern void cf_worker_has_threads(void);
+
 /* cf_worker_index is which of count() workers of its kind this process is, from 0; 0 in a user's session. */
 extern int	cf_worker_index(void);
 

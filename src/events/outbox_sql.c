@@ -29,6 +29,7 @@
 #include "core/spi_sql.h"
 #include "core/worker.h"
 #include "events/events.h"
+#include "events/publisher_sql.h"
 
 #define LOOK_AGAIN_MS 250
 
@@ -57,9 +58,10 @@ void
 cf_events_init(void)
 {
 	cf_keeper_register(notify_step);
+	cf_publisher_init_settings();
 }
 
-/* wake_keeper() is the statement trigger of cloudflux.events: the keeper looks once this transaction commits. */
+/* wake_keeper() is the statement trigger of cloudflux.events: keeper and publisher look once this transaction commits. */
 PG_FUNCTION_INFO_V1(cloudflux_wake_keeper);
 Datum
 cloudflux_wake_keeper(PG_FUNCTION_ARGS)
@@ -70,6 +72,7 @@ cloudflux_wake_keeper(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function cloudflux.wake_keeper can only be called as a trigger")));
 	cf_worker_wake_on_commit("keeper");
+	cf_worker_wake_on_commit("publisher");
 	return PointerGetDatum(NULL);
 }
 

@@ -1,0 +1,517 @@
+/*
+ * publisher_worker.c
+ *		The publisher: one worker per database that sends the outbox to Kafka, each event exactly once.
+ *
+ * Process model. The worker never waits for a broker: a thread (kafka_thread.h) makes the calls that wait, and the worker waits for
+ * its latch and for the thread's descriptor. A step either looks at the database (publisher_read_sql.c: one short transaction) and
+ * submits a task, or takes the result of one. Between the two there is no transaction, snapshot or lock.
+ *
+ *		open    -> position of Kafka, judged against what this database knows -> looking, or stopped
+ *		looking -> nothing: idle; events: (are their topics there?) -> publish -> looking
+ *		publish -> done: the position moves; aborted: the same again, later; unknown: open anew
+ *
+ * The process ends while librdkafka's threads may still run, and joining them may take as long as a resolver does: so it ends
+ * without the exit handlers of libraries (cf_worker_has_threads()). A transaction that was open is ended by the next init.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/clock.h"
+#include "core/compat.h"
+#include "core/interrupt.h"
+#include "core/worker.h"
+#include "events/publisher_sql.h"
+
+#define RETRY_MIN_MS 250
+#define RETRY_MAX_MS 10000
+#define STOPPED_MS 5000
+#define TOPICS_MAX 256
+
+typedef enum Phase
+{
+	PHASE_CLOSED,				/* no session */
+	PHASE_OPENING,
+	PHASE_LOOKING,				/* a session, and its position is accepted */
+	PHASE_CHECKING,				/* asking for a topic of the batch */
+	PHASE_PUBLISHING,
+	PHASE_REBASING,
+	PHASE_CREATING
+} Phase;
+
+static CfKafkaThread *thread = NULL;
+static CfKafkaLog *kafka_log = NULL;
+static CfKafkaTask task;
+static CfKafkaConfig config;
+static char *open_brokers = NULL;	/* those of the handle */
+static char name[64];			/* transactional id and group */
+static uint32 wait_event = 0;
+
+static Phase phase = PHASE_CLOSED;
+static Phase created_from = PHASE_CLOSED;
+static bool session = false;	/* current is Kafka's position, and accepted */
+static bool fresh = true;		/* the next open makes a new handle */
+static CfPosition current;
+static CfPosition next;
+static CfPosition mirror;
+static CfBatch batch;
+static CfTopicWish wish;
+static char topics[TOPICS_MAX][CF_TOPIC_BYTES];	/* known to exist */
+static int	topic_count = 0;
+static int64 retry_at_us = 0;
+static int	retry_ms = RETRY_MIN_MS;
+static int64 sent_at_us = 0;
+static bool sent_little = false;
+
+/* fault lets a test kill or stop the process at a named point; an error there is an ERROR. */
+static void
+fault(const char *point)
+{
+#ifdef CF_TEST
+	CfError		err;
+
+	if (CF_FAULT(point, &err))
+		ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("%s", err.message)));
+#else
+	(void) point;
+#endif
+}
+
+static void
+submit(CfKafkaTaskKind kind, Phase to)
+{
+	task.kind = kind;
+	phase = to;
+	cf_kafka_thread_submit(thread, &task);
+}
+
+/* try_later waits longer after each failure in a row. */
+static void
+try_later(int at_least_ms)
+{
+	retry_at_us = cf_clock_monotonic_us() + (int64) Max(retry_ms, at_least_ms) * 1000;
+	retry_ms = Min(retry_ms * 2, RETRY_MAX_MS);
+}
+
+/* last_words gives what librdkafka said last, which tells more than "timed out"; NULL = nothing. */
+static const char *
+last_words(void)
+{
+	static char line[CF_KAFKA_LINE_BYTES];
+	bool		any = false;
+
+	while (cf_kafka_log_take(kafka_log, line))
+	{
+		ereport(DEBUG1, (errmsg_internal("librdkafka: %s", line)));
+		any = true;
+	}
+	return any ? line : NULL;
+}
+
+/* report says why publishing waits. */
+static void
+report(const char *state, const CfError *err)
+{
+	static char words[CF_PUBLISHER_WORDS];
+	const char *more = last_words();
+
+	/* Without a moving part, or the same trouble would be news every time. */
+	if (err->retryable && more != NULL && err->kind == CF_ERR_IO)
+	{
+		const char *after = strstr(more, "]: ");
+
+		snprintf(words, sizeof(words), "%s: %s", err->message, after != NULL ? after + 3 : more);
+		*(strstr(words, " (after ") != NULL ? strstr(words, " (after ") : words + strlen(words)) = '\0';
+	}
+	else
+		snprintf(words, sizeof(words), "%s%s%s", err->message, err->detail[0] != '\0' ? ". " : "", err->detail);
+	cf_publisher_say(state, words, err->hint);
+}
+
+/* start_open asks for a session with the brokers of the settings. */
+static void
+start_open(void)
+{
+	if (open_brokers == NULL || strcmp(open_brokers, cf_kafka_brokers) != 0)
+	{
+		free(open_brokers);
+		open_brokers = strdup(cf_kafka_brokers);
+		fresh = true;
+		topic_count = 0;
+	}
+	config.brokers = open_brokers;
+	config.transactional_id = config.group = name;
+	config.progress_topic = CF_PROGRESS_TOPIC;
+	config.transaction_timeout_ms = cf_kafka_transaction_ms;
+	config.message_timeout_ms = Max(cf_kafka_transaction_ms / 2, 1000);
+	config.call_timeout_ms = cf_kafka_timeout_ms;
+	config.memory_kb = cf_kafka_memory_kb;
+	config.message_max_bytes = cf_kafka_message_bytes;
+	config.log = kafka_log;
+	task.config = &config;
+	task.fresh = fresh;
+	session = false;
+	cf_publisher_prepare_batch(&batch);
+	submit(CF_KAFKA_OPEN, PHASE_OPENING);
+	fresh = false;
+}
+
+/* opened judges the position that came back. */
+static void
+opened(void)
+{
+	CfPositionHere here;
+	CfVerdict	verdict;
+	CfError		err;
+	bool		rebase;
+
+	phase = PHASE_CLOSED;
+	if (!task.good)
+	{
+		report("waiting", &task.err);
+		try_later(0);
+		return;
+	}
+	if (task.known && !cf_position_decode(task.metadata, task.offset, &current, &err))
+	{
+		report("stopped", &err);
+		try_later(STOPPED_MS);
+		return;
+	}
+	rebase = cf_publisher_here(task.known ? current.timeline : 0, &mirror, &here);
+	if (!task.known)
+		memset(&current, 0, sizeof(current));
+	if (!rebase)
+	{
+		verdict = cf_position_judge(task.known ? &current : NULL, &here);
+		if (verdict > CF_VERDICT_BEGIN)
+		{
+			cf_position_why(verdict, task.known ? &current : NULL, &here, &err);
+			report("stopped", &err);
+			try_later(STOPPED_MS);
+			return;
+		}
+		if (verdict == CF_VERDICT_BEGIN)
+			current = mirror;
+	}
+	session = true;
+	phase = PHASE_LOOKING;
+	retry_at_us = 0;
+	if (!rebase)
+		cf_publisher_say("publishing", NULL, NULL);
+}
+
+static bool
+topic_is_known(const char *topic)
+{
+	for (int i = 0; i < topic_count; i++)
+	{
+		if (strcmp(topics[i], topic) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* send_batch sends it, as soon as each of its topics is known to exist: a missing one would show only at the commit. */
+static void
+send_batch(void)
+{
+	CfError		err;
+
+	for (int i = 0; i < batch.count; i++)
+	{
+		if (topic_is_known(batch.messages[i].topic))
+			continue;
+		task.topic = batch.messages[i].topic;
+		submit(CF_KAFKA_PARTITIONS, PHASE_CHECKING);
+		return;
+	}
+	if (!cf_position_encode(&next, task.metadata, &err))
+	{
+		phase = PHASE_LOOKING;
+		report("waiting", &err);
+		try_later(0);
+		return;
+	}
+	fault("events_before_send");
+	task.messages = batch.messages;
+	task.count = batch.count;
+	task.offset = next.events;
+	submit(CF_KAFKA_PUBLISH, PHASE_PUBLISHING);
+	fault("events_sending");
+}
+
+/* checked goes on when the topic exists. */
+static void
+checked(void)
+{
+	phase = PHASE_LOOKING;
+	if (task.good && task.partitions > 0)
+	{
+		if (topic_count < TOPICS_MAX)
+			strlcpy(topics[topic_count++], task.topic, CF_TOPIC_BYTES);
+		send_batch();
+		return;
+	}
+	if (task.good)
+	{
+		cf_error_set(&task.err, CF_ERR_NOT_FOUND, "topic \"%s\" does not exist", task.topic);
+		cf_error_hint(&task.err, "Create it: SELECT * FROM cloudflux.create_topics().");
+	}
+	report("waiting", &task.err);
+	try_later(0);
+}
+
+/* published follows the outcome of a transaction. */
+static void
+published(bool rebase)
+{
+	fault("events_sent");
+	phase = PHASE_LOOKING;
+	if (task.outcome == CF_KAFKA_DONE)
+	{
+		current = next;
+		retry_ms = RETRY_MIN_MS;
+		retry_at_us = 0;
+		sent_at_us = cf_clock_monotonic_us();
+		sent_little = batch.rows < cf_kafka_batch / 10;
+		if (rebase)
+			cf_publisher_rebased(&current);
+		cf_publisher_say("publishing", NULL, NULL);
+		(void) last_words();
+		return;
+	}
+	if (task.err.kind == CF_ERR_NOT_FOUND)
+		topic_count = 0;
+	report("waiting", &task.err);
+	if (task.outcome == CF_KAFKA_UNKNOWN)
+	{
+		session = false;
+		phase = PHASE_CLOSED;
+	}
+	try_later(0);
+}
+
+static void
+created(void)
+{
+	phase = created_from;
+	if (task.good || task.err.kind == CF_ERR_EXISTS)
+		cf_publisher_topic_settled(wish.topic, "present", NULL);
+	else if (task.err.kind == CF_ERR_IO)
+	{
+		report("waiting", &task.err);
+		try_later(0);
+		return;
+	}
+	else
+		cf_publisher_topic_settled(wish.topic, "refused", task.err.message);
+	/* What waited for a topic need not wait longer. */
+	retry_at_us = 0;
+}
+
+/* take_result waits for the thread, at most a second, and follows up. */
+static void
+take_result(void)
+{
+	(void) WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+							 cf_kafka_thread_fd(thread), 1000, CF_WAIT_EVENT(wait_event, "CloudfluxKafka"));
+	ResetLatch(MyLatch);
+	cf_worker_attend();
+	if (cf_kafka_thread_done(thread) == NULL)
+		return;
+	switch (phase)
+	{
+		case PHASE_OPENING:
+			opened();
+			break;
+		case PHASE_CHECKING:
+			checked();
+			break;
+		case PHASE_PUBLISHING:
+		case PHASE_REBASING:
+			published(phase == PHASE_REBASING);
+			break;
+		case PHASE_CREATING:
+			created();
+			break;
+		case PHASE_CLOSED:
+		case PHASE_LOOKING:
+			/* The step that submitted it has failed meanwhile: what came of it is read anew. */
+			session = false;
+			fresh = true;
+			phase = PHASE_CLOSED;
+			break;
+	}
+}
+
+/* follow_look submits what the database asks for; false when there is nothing to do. */
+static bool
+follow_look(CfLook look)
+{
+	CfError		err;
+
+	switch (look)
+	{
+		case CF_LOOK_NOTHING:
+			return false;
+		case CF_LOOK_BATCH:
+			fault("events_read");
+			send_batch();
+			return true;
+		case CF_LOOK_TOO_LARGE:
+			cf_error_set(&err, CF_ERR_INPUT, "event " INT64_FORMAT " is larger than cloudflux.kafka_message_size", batch.too_large);
+			cf_error_hint(&err, "Raise it, and max.message.bytes of the topic; or give the event's type no topic in cloudflux.event_types.");
+			report("waiting", &err);
+			try_later(0);
+			return false;
+		case CF_LOOK_REBASE:
+			batch.count = 0;
+			batch.rows = 0;
+			if (!cf_position_encode(&next, task.metadata, &err))
+			{
+				report("waiting", &err);
+				try_later(0);
+				return false;
+			}
+			task.count = 0;
+			task.offset = next.events;
+			submit(CF_KAFKA_PUBLISH, PHASE_REBASING);
+			return true;
+		case CF_LOOK_TOPIC:
+			created_from = phase;
+			config.brokers = open_brokers;
+			task.config = &config;
+			task.fresh = false;
+			task.topic = wish.topic;
+			task.partitions = wish.partitions;
+			task.replication = wish.replication;
+			submit(CF_KAFKA_CREATE, PHASE_CREATING);
+			return true;
+	}
+	return false;
+}
+
+/* refresh_due tells whether the position was committed so long ago that brokers may forget it. */
+static bool
+refresh_due(void)
+{
+	return current.events > 0 && cf_clock_monotonic_us() - sent_at_us > (int64) cf_kafka_refresh_sec * 1000000;
+}
+
+/* prepare makes what the process needs once. */
+static void
+prepare(void)
+{
+	CfError		err;
+
+	if (thread != NULL)
+		return;
+	snprintf(name, sizeof(name), "cloudflux-" UINT64_FORMAT "-%u", cf_publisher_system(), MyDatabaseId);
+	cf_worker_has_threads();
+	if (kafka_log == NULL)
+		kafka_log = cf_kafka_log_make();
+	thread = kafka_log != NULL ? cf_kafka_thread_start(&err) : NULL;
+	if (thread == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not start a thread for Kafka")));
+	sent_at_us = cf_clock_monotonic_us();
+}
+
+/* busy tells whether the thread has a task of ours. */
+static bool
+busy(void)
+{
+	return phase != PHASE_CLOSED && phase != PHASE_LOOKING;
+}
+
+/* wait_until makes the loop come back at a moment; true = not yet. */
+static bool
+wait_until(int64 moment_us)
+{
+	int64		left_ms = (moment_us - cf_clock_monotonic_us() + 999) / 1000;
+
+	if (left_ms <= 0)
+		return false;
+	cf_worker_idle_at_most((int) Min(left_ms, 1000));
+	return true;
+}
+
+static CfWorkerResult
+step(void)
+{
+	CfLook		look;
+
+	prepare();
+	if (busy())
+	{
+		take_result();
+		return CF_WORKER_MORE;
+	}
+	if (open_brokers == NULL || strcmp(open_brokers, cf_kafka_brokers) != 0)
+	{
+		start_open();
+		return CF_WORKER_MORE;
+	}
+	/* When there is little, it is collected for a moment: a transaction of Kafka costs as much as a hundred events. */
+	if (session && sent_little && wait_until(sent_at_us + (int64) cf_kafka_linger_ms * 1000))
+		return CF_WORKER_IDLE;
+	look = cf_publisher_look(session && cf_clock_monotonic_us() >= retry_at_us, &current, &batch, &next, &wish);
+	sent_little = false;
+	if (look == CF_LOOK_REBASE && !session)
+	{
+		/* Nobody may write a position who has not taken over the transactional id. */
+		retry_at_us = 0;
+		look = CF_LOOK_NOTHING;
+	}
+	if (follow_look(look))
+		return CF_WORKER_MORE;
+	if (wait_until(retry_at_us))
+		return CF_WORKER_IDLE;
+	if (!session)
+	{
+		start_open();
+		return CF_WORKER_MORE;
+	}
+	if (refresh_due())
+	{
+		next = current;
+		batch.rows = batch.count = 0;
+		send_batch();
+		return CF_WORKER_MORE;
+	}
+	return CF_WORKER_IDLE;
+}
+
+/* cleanup forgets the session: what is in flight is taken and thrown away, then the position is read again. */
+static void
+cleanup(void)
+{
+	if (!busy())
+		fresh = true;
+	session = false;
+	if (!busy())
+		phase = PHASE_CLOSED;
+}
+
+static int
+count(void)
+{
+	return cf_kafka_brokers[0] != '\0' ? 1 : 0;
+}
+
+static const CfWorkerKind publisher = {
+	.name = "publisher",
+	.count = count,
+	.step = step,
+	.cleanup = cleanup,
+	.idle_ms = 1000,
+};
+
+void
+cf_publisher_register(void)
+{
+	cf_worker_register(&publisher);
+}
