@@ -382,13 +382,17 @@ write_down(const CfPosition *position, int64 intended)
 	bool		nulls[5] = {false, position->opened[0] == '\0', false, false, false};
 
 	cf_spi_run(&write_row, values, nulls);
-	if (position->replay != 0)
-	{
-		Datum		replay[2] = {Int64GetDatum(position->replay), Int64GetDatum(position->replay_last_id)};
-
-		cf_spi_run(&write_replay, replay, NULL);
-	}
 	row_is_behind = false;
+}
+
+/* write_replay_down brings a replay up to what Kafka has acknowledged, before the next one is looked for. */
+static void
+write_replay_down(const CfPosition *position)
+{
+	Datum		values[2] = {Int64GetDatum(position->replay), Int64GetDatum(position->replay_last_id)};
+
+	if (position->replay != 0)
+		cf_spi_run(&write_replay, values, NULL);
 }
 
 /* durable ends the transaction that a batch was read in, and stamps the position with where it is durable. */
@@ -570,8 +574,8 @@ cf_publisher_look(bool session, const CfPosition *current, CfBatch *batch, CfPos
 	else if (session)
 	{
 		*next = *current;
-		if (row.events != current->events || row_is_behind)
-			row_is_behind = true;
+		row_is_behind = row_is_behind || row.events != current->events;
+		write_replay_down(current);
 		if (look_for_events(current, batch, next))
 		{
 			write_down(current, next->events);

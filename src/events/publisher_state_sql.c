@@ -14,11 +14,14 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "core/clock.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
 #include "core/worker.h"
 #include "events/events.h"
 #include "events/publisher_sql.h"
+
+#define LOG_US (60 * INT64CONST(1000000))
 
 char	   *cf_kafka_brokers = NULL;
 int			cf_kafka_batch = 5000;
@@ -101,10 +104,21 @@ text_or_null(const char *text, bool *isnull)
 	return *isnull ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
+static void
+log_state(const char *state, const char *detail, const char *hint)
+{
+	if (strcmp(state, "publishing") == 0)
+		ereport(LOG, (errmsg("cloudflux publishes events to Kafka at %s", cf_kafka_brokers)));
+	else
+		ereport(LOG, (errmsg("cloudflux does not publish events to Kafka at %s (%s)", cf_kafka_brokers, state),
+					  errdetail_internal("%s", detail != NULL ? detail : ""), hint != NULL && hint[0] != '\0' ? errhint("%s", hint) : 0));
+}
+
 void
 cf_publisher_say(const char *state, const char *detail, const char *hint)
 {
 	static char said[CF_PUBLISHER_WORDS + 32];
+	static int64 logged_at_us = 0;
 	char		now[CF_PUBLISHER_WORDS + 32];
 	Datum		values[3];
 	bool		nulls[3];
@@ -112,11 +126,12 @@ cf_publisher_say(const char *state, const char *detail, const char *hint)
 	snprintf(now, sizeof(now), "%s: %s", state, detail != NULL ? detail : "");
 	if (strcmp(now, said) == 0)
 		return;
-	if (strcmp(state, "publishing") == 0)
-		ereport(LOG, (errmsg("cloudflux publishes events to Kafka at %s", cf_kafka_brokers)));
-	else
-		ereport(LOG, (errmsg("cloudflux does not publish events to Kafka at %s (%s)", cf_kafka_brokers, state),
-					  errdetail_internal("%s", detail != NULL ? detail : ""), hint != NULL && hint[0] != '\0' ? errhint("%s", hint) : 0));
+	/* The row has every reason, the log not the same trouble in other words again and again. */
+	if (strncmp(now, said, strlen(state) + 1) != 0 || cf_clock_monotonic_us() - logged_at_us > LOG_US)
+	{
+		log_state(state, detail, hint);
+		logged_at_us = cf_clock_monotonic_us();
+	}
 	cf_worker_begin("telling the state of publishing");
 	values[0] = CStringGetTextDatum(state);
 	nulls[0] = false;

@@ -29,6 +29,7 @@
 #define RETRY_MIN_MS 250
 #define RETRY_MAX_MS 10000
 #define STOPPED_MS 5000
+#define PATIENCE_MS 3000		/* after which a task that has not come back is worth a word */
 #define TOPICS_MAX 256
 
 typedef enum Phase
@@ -63,6 +64,7 @@ static char topics[TOPICS_MAX][CF_TOPIC_BYTES];	/* known to exist */
 static int	topic_count = 0;
 static int64 retry_at_us = 0;
 static int	retry_ms = RETRY_MIN_MS;
+static int64 submitted_at_us = 0;
 static int64 sent_at_us = 0;
 static bool sent_little = false;
 
@@ -85,6 +87,7 @@ submit(CfKafkaTaskKind kind, Phase to)
 {
 	task.kind = kind;
 	phase = to;
+	submitted_at_us = cf_clock_monotonic_us();
 	cf_kafka_thread_submit(thread, &task);
 }
 
@@ -96,19 +99,14 @@ try_later(int at_least_ms)
 	retry_ms = Min(retry_ms * 2, RETRY_MAX_MS);
 }
 
-/* last_words gives what librdkafka said last, which tells more than "timed out"; NULL = nothing. */
-static const char *
-last_words(void)
-{
-	static char line[CF_KAFKA_LINE_BYTES];
-	bool		any = false;
+static char last_line[CF_KAFKA_LINE_BYTES];
 
-	while (cf_kafka_log_take(kafka_log, line))
-	{
-		ereport(DEBUG1, (errmsg_internal("librdkafka: %s", line)));
-		any = true;
-	}
-	return any ? line : NULL;
+/* hear takes what librdkafka has said; its last line tells more than "timed out" when something fails. */
+static void
+hear(void)
+{
+	while (cf_kafka_log_take(kafka_log, last_line))
+		ereport(DEBUG1, (errmsg_internal("librdkafka: %s", last_line)));
 }
 
 /* report says why publishing waits. */
@@ -116,19 +114,31 @@ static void
 report(const char *state, const CfError *err)
 {
 	static char words[CF_PUBLISHER_WORDS];
-	const char *more = last_words();
 
+	hear();
 	/* Without a moving part, or the same trouble would be news every time. */
-	if (err->retryable && more != NULL && err->kind == CF_ERR_IO)
+	if (err->kind == CF_ERR_IO && last_line[0] != '\0')
 	{
-		const char *after = strstr(more, "]: ");
+		const char *after = strstr(last_line, "]: ");
 
-		snprintf(words, sizeof(words), "%s: %s", err->message, after != NULL ? after + 3 : more);
+		snprintf(words, sizeof(words), "%s: %s", err->message, after != NULL ? after + 3 : last_line);
 		*(strstr(words, " (after ") != NULL ? strstr(words, " (after ") : words + strlen(words)) = '\0';
 	}
 	else
 		snprintf(words, sizeof(words), "%s%s%s", err->message, err->detail[0] != '\0' ? ". " : "", err->detail);
 	cf_publisher_say(state, words, err->hint);
+}
+
+/* tell_of_waiting says that Kafka keeps us waiting: a transaction may take its whole timeout to fail. */
+static void
+tell_of_waiting(void)
+{
+	CfError		err;
+
+	if (cf_clock_monotonic_us() - submitted_at_us < PATIENCE_MS * INT64CONST(1000))
+		return;
+	cf_error_set(&err, CF_ERR_IO, "no answer from Kafka");
+	report("waiting", &err);
 }
 
 /* start_open asks for a session with the brokers of the settings. */
@@ -281,7 +291,8 @@ published(bool rebase)
 		if (rebase)
 			cf_publisher_rebased(&current);
 		cf_publisher_say("publishing", NULL, NULL);
-		(void) last_words();
+		hear();
+		last_line[0] = '\0';
 		return;
 	}
 	if (task.err.kind == CF_ERR_NOT_FOUND)
@@ -322,7 +333,10 @@ take_result(void)
 	ResetLatch(MyLatch);
 	cf_worker_attend();
 	if (cf_kafka_thread_done(thread) == NULL)
+	{
+		tell_of_waiting();
 		return;
+	}
 	switch (phase)
 	{
 		case PHASE_OPENING:

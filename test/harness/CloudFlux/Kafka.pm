@@ -11,6 +11,8 @@
 #	$kafka->kill9; $kafka->start;		# SIGKILL; the same port and data again
 #	$kafka->pause; $kafka->resume;		# SIGSTOP, SIGCONT
 #
+#	$kafka->lines('topic');			# the payloads alone, one message a line: for many
+#
 # Messages are read by kcat, which knows nothing of cloudflux.
 package CloudFlux::Kafka;
 use strict;
@@ -90,19 +92,28 @@ sub topics
 	return sort grep { !/^__/ } map { $_->{topic} } @{ decode_json($out)->{topics} };
 }
 
+# read_with has kcat read a topic from its beginning to the end that it has now.
+sub read_with
+{
+	my ($self, $topic, $isolation, @format) = @_;
+	my ($good, $out, $err) = $self->run('kcat', '-q', '-b', $self->{endpoint}, '-C', '-t', $topic, '-o', 'beginning', '-e', @format,
+		'-X', 'isolation.level=' . ($isolation // 'read_committed'), '-X', 'fetch.wait.max.ms=50', '-X', 'check.crcs=true');
+	die "kcat: $err" unless $good;
+	return split /\n/, $out;
+}
+
+sub lines { my ($self, $topic, $isolation) = @_; return $self->read_with($topic, $isolation, '-f', '%s\n') }
+
 # consume reads a topic from its beginning to the end that it has now.
 sub consume
 {
 	my ($self, $topic, $isolation) = @_;
-	my ($good, $out, $err) = $self->run('kcat', '-q', '-b', $self->{endpoint}, '-C', '-t', $topic, '-o', 'beginning', '-e', '-J',
-		'-X', 'isolation.level=' . ($isolation // 'read_committed'), '-X', 'fetch.wait.max.ms=50', '-X', 'check.crcs=true');
-	die "kcat: $err" unless $good;
 	my $json = JSON::PP->new->utf8;
 	return map {
 		my $message = $json->decode($_);
 		$message->{headers} = { @{ $message->{headers} // [] } };
 		$message
-	} split /\n/, $out;
+	} $self->read_with($topic, $isolation, '-J');
 }
 
 1;

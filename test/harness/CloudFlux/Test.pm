@@ -195,6 +195,8 @@ sub standby
 	return $s;
 }
 
+# top is the checkout.
+sub top { return Cwd::abs_path("$harness/../..") }
 sub data { return $_[0]->_environment->{PGDATA} }
 sub socket { return $_[0]->_environment->{PGHOST} }
 sub bin { my ($b) = grep { -x "$_/psql" } glob "$_[0]{tree}/usr/lib/postgresql/*/bin"; return $b }

@@ -1,0 +1,173 @@
+# Events in Kafka: what is sent, in which order, where to, and what stops it; against a real broker.
+use CloudFlux::Kafka;
+use CloudFlux::Test;
+use JSON::PP;
+
+my $kafka = broker();
+my $c = cluster('kafka', 'cloudflux.kafka_linger' => 0, 'cloudflux.kafka_timeout' => '3s', 'cloudflux.kafka_transaction_timeout' => '10s');
+my $json = JSON::PP->new->utf8->canonical;
+
+sub state { return $c->value("SELECT COALESCE(state, '') FROM cloudflux.event_positions WHERE reader = 'kafka'") }
+sub detail { return $c->value("SELECT COALESCE(detail, '') FROM cloudflux.event_positions WHERE reader = 'kafka'") }
+sub health { return $c->value("SELECT status FROM cloudflux.health() WHERE component = 'kafka'") }
+sub emit { my ($topic, $type, $subject, $data) = @_; $c->sql("SELECT cloudflux.emit_events('$topic', '$type', ARRAY['$subject'], ARRAY['" . ($data // '{}') . "'::jsonb])") }
+# sent waits until nothing is left to send.
+sub sent { return $c->poll('SELECT count(*) = 0 FROM cloudflux.unpublished_events()', $_[0] // 30) }
+sub ids { my ($topic) = @_; return join ' ', map { $_->{headers}{event_id} } $kafka->consume($topic) }
+sub is_state { my ($want, $like, $title) = @_; ok($c->poll("SELECT state = '$want' AND COALESCE(detail, '') ~ '$like' FROM cloudflux.event_positions WHERE reader = 'kafka'", 40), $title) or diag(state(), ': ', detail()) }
+
+# Without a broker
+emit('analytics', 'test.early', 'a', '{"n": 1}');
+is($c->value("SELECT count(*) FROM cloudflux.workers WHERE worker = 'publisher'"), 0, 'without brokers no publisher runs');
+is(health(), 'ok', 'which is no fault');
+is($c->value("SELECT count(*) FROM cloudflux.event_lag WHERE reader = 'kafka'"), 0, 'and no lag');
+
+# The broker appears
+$c->set('cloudflux.kafka_brokers' => $kafka->{endpoint});
+is_state('waiting', 'cloudflux-progress', 'a missing topic is named');
+like($c->value("SELECT hint FROM cloudflux.event_positions WHERE reader = 'kafka'"), qr/create_topics/, 'with a hint');
+is($c->value("SELECT untold_events FROM cloudflux.event_lag WHERE reader = 'kafka' AND topic = 'analytics'"), 1, 'event_lag counts what waits, per topic');
+is($c->value("SELECT count(*) FROM cloudflux.create_topics(ARRAY['analytics', 'data-ingestion', 'mine'], 3)"), 4, 'topics are asked for, that of the position with them');
+ok($c->poll("SELECT bool_and(state = 'present') FROM cloudflux.topic_requests"), 'and made') or diag($c->sql('TABLE cloudflux.topic_requests'));
+is_deeply([ $kafka->topics ], [ 'analytics', 'cloudflux-progress', 'data-ingestion', 'mine' ], 'by the broker');
+is_state('publishing', '', 'publishing begins');
+ok(sent(), 'what was written before the broker came goes out');
+my ($first) = $kafka->consume('analytics');
+is($first->{key}, 'a', 'the key is the subject');
+is_deeply({ %{ $first->{headers} }, event_time => undef }, { event_id => 1, event_type => 'test.early', event_time => undef, 'content-type' => 'application/cloudevents+json; charset=UTF-8' }, 'headers tell what it is');
+my $body = $json->decode($first->{payload});
+is_deeply($body->{data}, { n => 1 }, 'the data are those of the row');
+is($body->{source}, 'urn:cloudflux:' . $c->value('SELECT system_identifier FROM pg_control_system()') . ':postgres', 'the source names cluster and database');
+is(health(), 'ok', 'all is well');
+
+# Order: transaction ids are not it
+my ($t0, $t1, $t2) = map { $c->session } 0 .. 2;
+$c->sql('CREATE TABLE x (v int); INSERT INTO x VALUES (0)');
+my $change = q{UPDATE x SET v = v + 1; SELECT cloudflux.emit_events('analytics', 'test.order', ARRAY['x'], ARRAY[jsonb_build_object('v', v)]) FROM x};
+sub versions { return join ' ', map { my $b = $json->decode($_->{payload}); $b->{type} eq 'test.order' ? $b->{data}{v} : () } $kafka->consume('analytics') }
+$t1->query('BEGIN; SELECT pg_current_xact_id()');
+$t2->query("BEGIN; SELECT pg_current_xact_id(); $change; COMMIT");
+$t1->query("$change; COMMIT");
+ok(sent(), 'an older transaction that changes the row later');
+is(versions(), '1 2', 'is told later: by id, not by transaction');
+
+# The one that a window below the oldest open transaction would get wrong: T1 < T0 < T2, T0 stays open.
+$t1->query('BEGIN; SELECT pg_current_xact_id()');
+$t0->query('BEGIN; SELECT pg_current_xact_id()');
+$t2->query("BEGIN; SELECT pg_current_xact_id(); $change; COMMIT");
+$t1->query("$change; COMMIT");
+ok(sent(), 'an open transaction holds nobody back');
+is(versions(), '1 2 3 4', 'and the order is that of the changes, whichever transactions are over');
+$t0->query("$change; COMMIT");
+ok(sent(), 'what it writes in the end');
+is(versions(), '1 2 3 4 5', 'comes last, and is not skipped');
+
+# Windows larger than a batch
+$c->set('cloudflux.kafka_batch' => 100);
+$c->sql(q{INSERT INTO cloudflux.events (topic, event_type, subject, data) SELECT 'mine', 'test.many', 'k' || i % 7, jsonb_build_object('i', i) FROM generate_series(1, 2345) i});
+ok(sent(), 'a transaction of 2,345 events goes out in batches of 100');
+my %by_key;
+my @all = map { $json->decode($_->{payload}) } $kafka->consume('mine');
+push @{ $by_key{ $_->{subject} } }, $_->{data}{i} foreach @all;
+is(scalar @all, 2345, 'each once');
+is(scalar(grep { my @n = @{ $by_key{$_} }; "@n" ne join ' ', sort { $a <=> $b } @n } keys %by_key), 0, 'in the order of their keys');
+
+# Types and topics
+$c->sql("INSERT INTO cloudflux.event_types (event_type, topic) VALUES ('test.*', 'mine'), ('test.secret', NULL)");
+emit('analytics', 'test.routed', 'r');
+emit('analytics', 'test.secret', 'never');
+emit('data-ingestion', 'object.created', 'o');
+ok(sent(), 'types have topics');
+is(scalar(grep { $_->{key} eq 'r' } $kafka->consume('mine')), 1, 'the longest pattern counts');
+is(scalar(grep { $_->{key} eq 'never' } map { $kafka->consume($_) } qw(mine analytics)), 0, 'a type without a topic is not sent');
+is($kafka->consume('data-ingestion') + 0, 1, 'builtin types go where they belong');
+throws($c, "UPDATE cloudflux.event_types SET topic = 'x' WHERE builtin", '42501', undef, 'builtin rows stay as they are');
+$c->sql('DELETE FROM cloudflux.event_types WHERE NOT builtin');
+
+# A missing topic, and a message that is too long: all waits, nothing is lost, and it goes on by itself
+emit('nowhere', 'test.lost', 'l');
+is_state('waiting', 'nowhere', 'a missing topic holds publishing up, and is named');
+emit('mine', 'test.after', 'after');
+$kafka->create('nowhere');
+ok(sent(60), 'when it is there all goes on');
+is($kafka->consume('nowhere') + 0, 1, 'what waited is sent');
+$kafka->create('short', 1, 'max.message.bytes=2000');
+emit('short', 'test.long', 'l', '{"x": "' . ('y' x 5000) . '"}');
+is_state('waiting', 'MSG_SIZE_TOO_LARGE|too large', 'so does a message that the topic does not take');
+like(detail(), qr/event \d+/, 'and the event is named');
+$kafka->run('java', '-XX:TieredStopAtLevel=1', '-Xlog:disable', '-cp', "$kafka->{libs}/*", 'kafka.admin.ConfigCommand', '--bootstrap-server', $kafka->{endpoint},
+	'--alter', '--entity-type', 'topics', '--entity-name', 'short', '--add-config', 'max.message.bytes=100000');
+ok(sent(60), 'when the topic takes it all goes on');
+is($kafka->consume('short') + 0, 1, 'with that message, once');
+$c->set('cloudflux.kafka_message_size' => '2000');
+emit('mine', 'test.long', 'l2', '{"x": "' . ('y' x 5000) . '"}');
+is_state('waiting', 'kafka_message_size', 'and one that is larger than our own limit');
+$c->set('cloudflux.kafka_message_size' => '1MB');
+ok(sent(60), 'goes when that is raised');
+
+# Replay
+my $last = $c->value("SELECT max(id) FROM cloudflux.events WHERE topic = 'analytics'");
+my $before = ids('analytics');
+throws($c, "SELECT cloudflux.replay_events('analytics', 5, 4)", '22023', undef, 'a replay of nothing is refused');
+is($c->value("SELECT cloudflux.replay_events(topic => 'analytics', first_id => 1, last_id => $last)"), 1 + $c->value("SELECT count(*) - 1 FROM cloudflux.events WHERE topic = 'analytics' AND id <= $last"),
+	'a replay tells how many it will send');
+ok($c->poll('SELECT finished_at IS NOT NULL FROM cloudflux.event_replays'), 'it is done') or diag($c->sql('TABLE cloudflux.event_replays'));
+my @again = grep { $_->{headers}{replay} } $kafka->consume('analytics');
+is(join(' ', sort { $a <=> $b } map { $_->{headers}{event_id} } @again), $c->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM cloudflux.events WHERE topic = 'analytics' AND id <= $last"),
+	'each event of the range once, under its id, marked by a header');
+ok($json->decode($again[0]{payload})->{replay}, 'and in the body');
+
+# An idle position is committed again
+$c->set('cloudflux.kafka_refresh' => '1s');
+my $commits = sub { my $n = () = $kafka->read_with('__consumer_offsets', 'read_uncommitted', '-f', 'x\n'); return $n };
+my $n = $commits->();
+await { $commits->() > $n } 30, 'an idle position is refreshed';
+$c->set('cloudflux.kafka_refresh' => '1d');
+
+# The broker goes, and comes back
+$kafka->kill9;
+emit('mine', 'test.meanwhile', 'm');
+is_state('waiting', '.', 'without its broker the publisher waits');
+cmp_ok($c->value("SELECT untold_events FROM cloudflux.event_lag WHERE topic = 'mine'"), '==', 1, 'and event_lag tells');
+$c->sql('CREATE DATABASE other');
+my $begin = time;
+$c->sql('DROP DATABASE other');
+cmp_ok(time - $begin, '<=', 5, 'DROP DATABASE of another database does not wait for it');
+$begin = time;
+$c->restart;
+cmp_ok(time - $begin, '<=', 15, 'nor does a fast shutdown');
+$kafka->start;
+ok(sent(90), 'and everything goes when the broker is back');
+is(scalar(grep { $_->{key} eq 'm' } $kafka->consume('mine')), 1, 'once');
+is_state('publishing', '', 'the state says so');
+
+# Kafka forgets
+$c->set('cloudflux.kafka_brokers' => '');
+ok($c->poll("SELECT count(*) = 0 FROM cloudflux.workers WHERE worker = 'publisher'"), 'without brokers the publisher goes');
+my ($group) = $kafka->tool('consumer.group.ConsumerGroupCommand', '--list') =~ /(cloudflux-\S+)/;
+$kafka->tool('consumer.group.ConsumerGroupCommand', '--delete', '--group', $group);
+$c->set('cloudflux.kafka_brokers' => $kafka->{endpoint});
+is_state('stopped', 'no position any more', 'a position that Kafka has forgotten stops it');
+is(health(), 'failed', 'health() says so');
+emit('mine', 'test.stopped', 's1');
+throws($c, "SELECT cloudflux.rebase_events('yesterday')", '22023', undef, 'a rebase has two words');
+$c->sql("SELECT cloudflux.rebase_events('mirror')");
+is_state('publishing', '', 'a rebase to the mirror goes on');
+ok(sent(), 'with what was written meanwhile');
+is(scalar(grep { $_->{key} eq 's1' } $kafka->consume('mine')), 1, 'once');
+is(health(), 'ok', 'health() is content');
+
+# Rights
+$c->sql('CREATE ROLE regress_viewer LOGIN IN ROLE cloudflux_viewer; CREATE ROLE regress_admin LOGIN IN ROLE cloudflux_admin');
+throws($c, "SELECT cloudflux.$_", '42501', undef, "a viewer may not: $_", user => 'regress_viewer') foreach "rebase_events('now')", "replay_events('mine', 1, 2)", 'create_topics()';
+is($c->error("SELECT cloudflux.create_topics(ARRAY['mine']), cloudflux.replay_events('mine', 1, 2)", user => 'regress_admin'), undef, 'an administrator may');
+is($c->error('SELECT * FROM cloudflux.event_lag', user => 'regress_viewer'), undef, 'a viewer sees the lag');
+
+# The extension goes
+$kafka->pause;
+$begin = time;
+$c->sql('DROP EXTENSION cloudflux CASCADE');
+cmp_ok(time - $begin, '<=', 20, 'DROP EXTENSION does not wait for a broker that does not answer');
+ok($c->poll("SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'cloudflux publisher'", 60), 'and the publisher goes');
+$kafka->resume;
+done_testing;
