@@ -53,6 +53,7 @@ CREATE TABLE cloudflux.event_positions (
 	lsn               pg_lsn NOT NULL,
 	events            bigint NOT NULL DEFAULT 0,                     -- told so far
 	updated_at        timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	begun_at          timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	-- Of the reader kafka alone: what was published is a snapshot, not a number.
 	published         pg_snapshot,
 	opened            pg_snapshot,
@@ -74,6 +75,7 @@ COMMENT ON COLUMN cloudflux.event_positions.timeline IS 'Timeline on which the p
 COMMENT ON COLUMN cloudflux.event_positions.lsn IS 'Place in the write-ahead log at which the position was written.';
 COMMENT ON COLUMN cloudflux.event_positions.events IS 'Events told so far.';
 COMMENT ON COLUMN cloudflux.event_positions.updated_at IS 'When events were told last.';
+COMMENT ON COLUMN cloudflux.event_positions.begun_at IS 'When this database began to count; older events came from another one.';
 COMMENT ON COLUMN cloudflux.event_positions.published IS 'Reader kafka: all events of transactions that this snapshot sees are in Kafka. The position that counts is Kafka''s own; this is what it has acknowledged.';
 COMMENT ON COLUMN cloudflux.event_positions.opened IS 'Reader kafka: of what this later snapshot sees, too, the events up to last_id are there; NULL between two windows.';
 COMMENT ON COLUMN cloudflux.event_positions.last_id IS 'Reader kafka: last event of the open window that is there.';

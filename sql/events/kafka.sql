@@ -191,9 +191,9 @@ BEGIN
 	END IF;
 	UPDATE cloudflux.event_positions AS p
 	   SET wish = 'rebase',
-	       published = CASE start WHEN 'now' THEN pg_current_snapshot() ELSE p.published END,
-	       opened = CASE start WHEN 'now' THEN NULL ELSE p.opened END,
-	       last_id = CASE start WHEN 'now' THEN 0 ELSE p.last_id END
+	       published = CASE WHEN start = 'now' OR p.events = 0 THEN pg_current_snapshot() ELSE p.published END,
+	       opened = CASE WHEN start = 'now' OR p.events = 0 THEN NULL ELSE p.opened END,
+	       last_id = CASE WHEN start = 'now' OR p.events = 0 THEN 0 ELSE p.last_id END
 	 WHERE p.reader = 'kafka'
 	RETURNING p.published INTO v_published;
 	PERFORM cloudflux.wake_publisher();
@@ -202,7 +202,7 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.rebase_events(text) IS
-'Makes publishing to Kafka go on after it has stopped because its position is not one that this database can continue (see event_lag): with what is written from ''now'' on, or where this database believes to have been (''mirror''; events that Kafka had acknowledged later are then sent again, under their event_id). Returns what counts as published. SECURITY DEFINER, because nobody else may change positions.';
+'Makes publishing to Kafka go on after it has stopped because its position is not one that this database can continue (see event_lag): with what is written from ''now'' on, or where this database believes to have been (''mirror''; events that Kafka had acknowledged later are then sent again, under their event_id; where nothing was ever published it is the same as ''now''). Returns what counts as published. SECURITY DEFINER, because nobody else may change positions.';
 
 -- What can be seen
 
@@ -214,7 +214,7 @@ BEGIN ATOMIC
 	SELECT e.topic, count(*), min(e.occurred_at)
 	  FROM cloudflux.event_positions AS p, cloudflux.events AS e
 	 WHERE p.reader = 'kafka'
-	   AND (e.xid >= pg_snapshot_xmax(p.published) OR e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(p.published))))
+	   AND (e.xid >= pg_snapshot_xmax(p.published) AND e.xid < pg_snapshot_xmax(pg_current_snapshot()) OR e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(p.published))))
 	   AND (p.opened IS NULL OR e.id > p.last_id OR NOT pg_visible_in_snapshot(e.xid, p.opened))
 	 GROUP BY e.topic;
 END;

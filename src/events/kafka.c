@@ -26,6 +26,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "core/clock.h"
+#include "core/interrupt.h"
 #include "events/kafka.h"
 
 #define LINES 32
@@ -523,9 +524,14 @@ finish(CfKafka *kafka, int64_t offset, const char *metadata, int64_t deadline, C
 
 		if (error == NULL && sent)
 			return CF_KAFKA_DONE;
-		sent = sent || error == NULL;
 		if (error == NULL)
+		{
+			sent = true;
+			/* Messages and position are there, and nobody may see them yet. */
+			if (CF_FAULT("events_before_commit", err))
+				return abort_now(kafka);
 			continue;
+		}
 		again = rd_kafka_error_is_retriable(error) && !rd_kafka_error_is_fatal(error) && left_ms(deadline) > 0;
 		abortable = rd_kafka_error_txn_requires_abort(error) && !rd_kafka_error_is_fatal(error);
 		if (again)

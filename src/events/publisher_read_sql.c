@@ -34,9 +34,13 @@
 #define TYPES_MAX 256
 #define EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
-/* Transactions that the window may hold; $1 is what is published. Two scans of the index (xid, id). */
+/*
+ * Transactions that the window may hold; $1 is what is published. Two scans of the index (xid, id). What claims to be of a
+ * transaction that has not been yet came with a dump of another cluster, and waits for the keeper to mark it.
+ */
 #define OF_WINDOW(columns) \
 	"SELECT " columns " FROM cloudflux.events e WHERE e.xid >= pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot)" \
+	"   AND e.xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())" \
 	" UNION ALL " \
 	"SELECT " columns " FROM cloudflux.events e WHERE e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($1::pg_catalog.pg_snapshot)))"
 #define COLUMNS "e.id, e.xid, e.topic, e.event_type, e.subject, e.data, e.actor, e.occurred_at"

@@ -68,7 +68,7 @@ static CfSpiPlan say_state = {
 };
 static CfSpiPlan find_here = {
 	"SELECT p.wish IS NOT NULL, p.published::pg_catalog.text, p.opened::pg_catalog.text, p.last_id, p.events, p.intended, p.system_identifier,"
-	"       EXISTS (SELECT FROM cloudflux.events e WHERE e.xid OPERATOR(pg_catalog.=) '2')"
+	"       p.events = 0 AND EXISTS (SELECT FROM cloudflux.events e WHERE e.occurred_at < p.begun_at)"
 	"  FROM cloudflux.event_positions p WHERE p.reader = 'kafka'", 0, {0}
 };
 static CfSpiPlan rebased = {

@@ -36,7 +36,7 @@ sub fault_points
 	foreach my $path (glob(CloudFlux::Test::Cluster->top . '/src/events/*.c'))
 	{
 		my $text = CloudFlux::Test::Cluster->_slurp($path);
-		$found{$1} = 1 while $text =~ /\bfault\("(\w+)"\)/g;
+		$found{$1} = 1 while $text =~ /\b(?:fault|CF_FAULT)\("(\w+)"/g;
 	}
 	return sort keys %found;
 }

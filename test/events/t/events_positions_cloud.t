@@ -1,0 +1,93 @@
+# A position is continued by the database that it belongs to, and by nobody else: promotion, zombie, backup, dump; against a real broker.
+use CloudFlux::Kafka;
+use CloudFlux::Test;
+
+my $kafka = broker();
+my %setting = ('cloudflux.kafka_brokers' => $kafka->{endpoint}, 'cloudflux.kafka_linger' => 0, 'cloudflux.kafka_timeout' => '3s',
+	'cloudflux.kafka_transaction_timeout' => '5s', 'cloudflux.migration_workers' => 0);
+my $c = cluster('first', %setting);
+$c->sql("SELECT count(*) FROM cloudflux.create_topics(ARRAY['mine'])");
+ok($c->poll("SELECT bool_and(state = 'present') FROM cloudflux.topic_requests"), 'topics are made');
+
+sub emit { my ($of, @subjects) = @_; $of->sql("SELECT cloudflux.emit_events('mine', 'test.at', ARRAY['$_'], NULL)") foreach @subjects }
+sub sent { my ($of) = @_; return $of->poll('SELECT count(*) = 0 FROM cloudflux.unpublished_events()', 60) }
+sub subjects { return join ' ', map { $_->{key} } $kafka->consume('mine') }
+sub is_state
+{
+	my ($of, $want, $like, $title) = @_;
+	ok($of->poll("SELECT state = '$want' AND COALESCE(detail, '') ~ '$like' FROM cloudflux.event_positions WHERE reader = 'kafka'", 60), $title)
+	  or diag($of->sql("SELECT state, detail FROM cloudflux.event_positions WHERE reader = 'kafka'"), $of->log_tail);
+}
+
+# caught_up waits until a standby has replayed all that the first one wrote.
+sub caught_up
+{
+	my ($standby) = @_;
+	my $lsn = $c->value('SELECT pg_current_wal_flush_lsn()');
+	ok($standby->poll("SELECT pg_last_wal_replay_lsn() >= '$lsn'"), 'the standby has caught up');
+}
+
+emit($c, qw(a b));
+ok(sent($c), 'events are published');
+
+# A backup from before, that starts later
+my $old = $c->standby('old');
+ok($old->poll('SELECT pg_is_in_recovery()'), 'a standby follows');
+is($old->value("SELECT count(*) FROM cloudflux.event_lag WHERE reader = 'kafka'") > 0, 1, 'where the lag can be seen');
+caught_up($old);
+$old->stop('immediate');
+
+# A standby that is promoted while the publisher of the first one sleeps in the middle of a transaction
+my $second = $c->standby('second');
+emit($c, 'c');
+ok(sent($c), 'more events are published');
+$c->set('cloudflux.fault' => 'events_sending:1:stop');
+my $zombie = $c->value("SELECT pid FROM cloudflux.workers WHERE worker = 'publisher'");
+emit($c, 'd');
+await { $c->_slurp("/proc/$zombie/stat") =~ /^\d+ \(.*\) T/ } 30, 'the first publisher stops while it sends';
+caught_up($second);
+$second->sql('SELECT pg_promote()');
+ok(sent($second), 'the promoted server publishes what the first one had in hand') or diag($second->log_tail);
+is_state($second, 'publishing', '', 'it goes on, on its new timeline');
+emit($second, 'e');
+ok(sent($second), 'with events of its own');
+is(subjects(), 'a b c d e', 'each event is there once');
+kill 'CONT', $zombie;
+is_state($c, 'stopped', 'timeline 2', 'who wakes up finds that another timeline has gone on, and stops');
+is(subjects(), 'a b c d e', 'having written nothing');
+emit($second, 'f');
+ok(sent($second), 'the promoted one takes the transactional id back');
+is(subjects(), 'a b c d e f', 'and nothing is lost or doubled');
+is($c->value("SELECT status FROM cloudflux.health() WHERE component = 'kafka'"), 'failed', 'health() of the first one tells');
+$c->stop;
+
+# The backup wakes up where the others have long gone on
+$old->start;
+$old->sql('SELECT pg_promote()');
+emit($old, 'lost');
+is_state($old, 'stopped', 'timeline|lies beyond', 'a backup from before the position refuses to go on');
+emit($old, 'x');
+is(subjects(), 'a b c d e f', 'it writes nothing');
+$old->sql("SELECT cloudflux.rebase_events('now')");
+is_state($old, 'publishing', '', 'until somebody says that it may');
+emit($old, 'y');
+ok(sent($old), 'then it publishes');
+is(subjects(), 'a b c d e f y', 'what was written from then on');
+$old->stop;
+$second->stop;
+
+# A dump in a new cluster
+$second->start;
+my $new = cluster('new', { extension => 0 }, %setting);
+my ($dump, $err) = ('', '');
+IPC::Run::run([ $second->bin . '/pg_dump', '-h', $second->socket, '-U', 'postgres', 'postgres' ], '>', \$dump, '2>', \$err) or die $err;
+$new->sql("SET row_security = off;\n$dump");
+$new->restart;
+is_state($new, 'stopped', 'restored from a dump', 'a database that was restored from a dump asks first');
+$new->sql("SELECT cloudflux.rebase_events('mirror')");
+emit($new, 'n1');
+ok(sent($new), 'and then begins with its own events') or diag($new->log_tail);
+is((split / /, subjects())[-1], 'n1', 'those of the dump are not sent again');
+my ($sources) = scalar keys %{ { map { /"source":"([^"]+)"/ ? ($1 => 1) : () } $kafka->lines('mine') } };
+is($sources, 2, 'they name another source');
+done_testing;
