@@ -1,0 +1,53 @@
+# What is in Kafka follows the schemas of docs/schemas: every type that cloudflux emits is made to happen, consumed, and held
+# against its schema by a validator that is not ours.
+use CloudFlux::Kafka;
+use CloudFlux::Test;
+use File::Basename;
+
+my $kafka = broker();
+my $c = cluster('schemas', 'cloudflux.kafka_brokers' => $kafka->{endpoint}, 'cloudflux.migration_workers' => 0, 'cloudflux.migration_attempts' => 1);
+$c->sql('SELECT count(*) FROM cloudflux.create_topics()');
+ok($c->poll("SELECT bool_and(state = 'present') FROM cloudflux.topic_requests"), 'topics are made');
+
+$c->place($_) foreach qw(fast slow);
+my $root = dirname($c->place('fast'));
+$c->write("fast/a/$_.txt", "object $_\n") foreach 1 .. 8;
+$c->sql(<<"SQL");
+	SELECT cloudflux.add_storage('fast', 'LOCAL', '$root/fast', '{"price_provider": "AWS", "price_region": "us-east-1", "storage_class": "STANDARD"}');
+	SELECT cloudflux.add_storage('slow', 'LOCAL', '$root/slow');
+	CALL cloudflux.import_inventory('fast');
+	INSERT INTO cloudflux.data_objects (place, object_key, size_bytes) VALUES ('slow', 'Schlüssel "in" \\ Anführung', 7);
+	INSERT INTO cloudflux.data_objects (file_name, size_gb, storage_location) VALUES ('catalogued only', 1.5, 's3://elsewhere/x');
+	INSERT INTO cloudflux.data_objects (place, object_key, size_bytes) SELECT 'slow', 'many/' || i, i FROM generate_series(1, 5000) i;
+	UPDATE cloudflux.data_objects SET metadata = metadata || '{"a": 1}', size_bytes = size_bytes + 1 WHERE object_key LIKE 'many/%';
+	DELETE FROM cloudflux.data_objects WHERE object_key LIKE 'many/1%';
+	DELETE FROM cloudflux.data_objects WHERE file_name = 'catalogued only';
+	SELECT count(*) FROM cloudflux.classify_objects();
+	SELECT cloudflux.roll_up_costs();
+SQL
+sub job { my ($n, $more) = @_; return $c->value("SELECT cloudflux.migrate((SELECT file_id FROM cloudflux.data_objects WHERE object_key = 'a/$n.txt'), 'slow'$more)") }
+job(1, ', delete_source => true');
+my $back = job(2, ", delete_source => true, grace => '1 day'");
+$c->sql("SELECT cloudflux.cancel_migration('" . job(3, '') . "')");
+$c->write('slow/a/4.txt', 'in the way');
+job(4, '');
+$c->sql('CALL cloudflux.run_migrations()');
+$c->sql("SELECT cloudflux.rollback_migration('$back')");
+$c->sql('CALL cloudflux.run_migrations()');
+$c->sql("SELECT cloudflux.delete_object(file_id) FROM cloudflux.data_objects WHERE object_key = 'a/5.txt'");
+$c->sql('CALL cloudflux.run_migrations()');
+ok($c->poll('SELECT count(*) = 0 FROM cloudflux.unpublished_events()', 60), 'all is published') or diag($c->log_tail);
+
+my @all = map { $kafka->lines($_) } grep { $_ ne 'cloudflux-progress' } $kafka->topics;
+is(scalar @all, $c->value('SELECT count(*) FROM cloudflux.events'), 'every event of the table is in Kafka');
+my ($in, $out, $err) = (join("\n", @all) . "\n", '', '');
+my $good = IPC::Run::run([ '/usr/bin/python3', 'test/events/data/validate.py', 'docs/schemas' ], '<', \$in, '>', \$out, '2>', \$err);
+ok($good, 'and follows its schema') or diag($err);
+my %seen = map { split / / } split /\n/, $out;
+my %known = map { basename($_) =~ /^(.*)\.\d+\.json$/ ? ($1 => 1) : () } grep { !/envelope/ } glob 'docs/schemas/*.json';
+is_deeply([ grep { !$seen{$_} } sort keys %known ], [], 'every type that has a schema was seen') or diag($c->sql("SELECT status, phase, error_message FROM cloudflux.migration_jobs ORDER BY id"));
+my $docs = $c->_slurp('docs/events.md');
+is_deeply([ grep { $docs !~ /`\Q$_\E`/ } sort keys %known ], [], 'and is told in docs/events.md');
+my ($odd) = map { /"object_key": "(Schl[^,]*)",/ ? $1 : () } @all;
+is($odd, 'Schlüssel \"in\" \\\\ Anführung', 'odd keys come through');
+done_testing;
