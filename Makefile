@@ -22,7 +22,7 @@ DATA_built   = build/cloudflux--$(EXTVERSION).sql
 EXTRA_CLEAN  = build
 
 # The harness's own goals need no PGXS: they install what it takes, then call make again. (PGXS has a `check` that refuses.)
-HARNESS_GOALS = check check-% demo demo-stop demo-clouds demo-clouds-stop bench format
+HARNESS_GOALS = check check-% demo demo-stop demo-clouds demo-clouds-stop demo-kafka demo-kafka-stop bench format
 NO_INSTALLCHECK = 1
 override with_llvm = no
 ifneq ($(filter-out $(HARNESS_GOALS),$(or $(MAKECMDGOALS),all)),)

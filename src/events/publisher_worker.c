@@ -121,7 +121,7 @@ report(const char *state, const CfError *err)
 	{
 		const char *after = strstr(last_line, "]: ");
 
-		snprintf(words, sizeof(words), "%s: %s", err->message, after != NULL ? after + 3 : last_line);
+		snprintf(words, sizeof(words), "%s: %s", err->retryable ? "no answer from Kafka" : err->message, after != NULL ? after + 3 : last_line);
 		*(strstr(words, " (after ") != NULL ? strstr(words, " (after ") : words + strlen(words)) = '\0';
 	}
 	else

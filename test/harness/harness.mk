@@ -5,7 +5,7 @@
 #	make check-versions	PostgreSQL 15, 17 and 18 in Debian trees (root)
 #	make check-long		check with long fuzzing and long kill loops
 #	make installcheck	the regression tests against the running server of PG_CONFIG, PGHOST, …
-#	make bench, demo, demo-stop, demo-clouds, demo-clouds-stop, reference, format
+#	make bench, demo, demo-stop, demo-clouds, demo-clouds-stop, demo-kafka, demo-kafka-stop, reference, format
 
 UNIT_SRC    := $(sort $(wildcard test/*/unit/*.c))
 UNIT_BIN    := $(foreach f,$(UNIT_SRC),build/unit/$(basename $(notdir $(f))))
@@ -19,7 +19,7 @@ KERNEL_STD   = -std=gnu11 -g -fno-strict-aliasing -fwrapv -D_GNU_SOURCE -DCF_VER
 SANITIZE     = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 T           ?=
 
-.PHONY: check check-versions check-long bench demo demo-stop demo-clouds demo-clouds-stop reference format unit-programs conform-program fuzz-programs
+.PHONY: check check-versions check-long bench demo demo-stop demo-clouds demo-clouds-stop demo-kafka demo-kafka-stop reference format unit-programs conform-program fuzz-programs
 .PHONY: check-build check-unit check-house check-regress check-isolation check-tap check-cloud check-fuzz clang-objects
 ifneq ($(or $(filter check,$(MAKECMDGOALS)),$(if $(PGXS),,1)),)
 check:
@@ -55,6 +55,14 @@ demo-clouds:
 
 demo-clouds-stop:
 	@test/demo/demo-clouds stop
+
+demo-kafka:
+	+@test/harness/setup demo
+	+@test/harness/setup kafka
+	+@test/demo/demo-kafka
+
+demo-kafka-stop:
+	@test/demo/demo-kafka stop
 
 reference:
 	+@test/harness/house --run test/house/reference > build/reference.md && mkdir -p docs && mv build/reference.md docs/reference.md
