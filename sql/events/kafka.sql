@@ -125,11 +125,11 @@ AS $$
 DECLARE
 	v_wrong text;
 BEGIN
-	IF $2 NOT BETWEEN 1 AND 10000 OR $3 NOT BETWEEN 1 AND 100 THEN
+	IF ($2 BETWEEN 1 AND 10000 AND $3 BETWEEN 1 AND 100) IS NOT TRUE THEN
 		RAISE EXCEPTION 'a topic cannot have % partitions with % copies', $2, $3
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Between 1 and 10000 partitions, between 1 and 100 copies.';
 	END IF;
-	SELECT string_agg(quote_literal(w.topic), ', ') INTO v_wrong
+	SELECT string_agg(quote_nullable(w.topic), ', ') INTO v_wrong
 	  FROM unnest($1) AS w(topic) WHERE w.topic IS NULL OR w.topic !~ '^[a-zA-Z0-9._-]{1,249}$' OR w.topic IN ('.', '..');
 	IF v_wrong IS NOT NULL THEN
 		RAISE EXCEPTION 'no names of topics: %', v_wrong
@@ -142,7 +142,7 @@ BEGIN
 	  FROM (SELECT unnest($1) AS topic
 	        UNION SELECT k.topic FROM cloudflux.kafka_topics AS k WHERE $1 IS NULL
 	        UNION SELECT e.topic FROM cloudflux.event_routes AS e WHERE $1 IS NULL AND e.topic IS NOT NULL
-	        UNION SELECT 'cloudflux-progress') AS w
+	        UNION SELECT 'cloudflux-progress' WHERE $1 IS NULL OR NOT EXISTS (SELECT FROM cloudflux.topic_requests AS p WHERE p.topic = 'cloudflux-progress')) AS w
 	 ORDER BY w.topic
 	    ON CONFLICT (topic) DO UPDATE
 	   SET partitions = excluded.partitions, replication = excluded.replication, state = 'wanted', detail = NULL,
@@ -152,7 +152,7 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.create_topics(text[], int, int) IS
-'Asks the publisher to make topics in Kafka: those named, or all of kafka_topics and event_types; always cloudflux-progress too, which keeps the position. It does so after the commit; topic_requests tells what came of it. Topics that exist stay as they are.';
+'Asks the publisher to make topics in Kafka: those named, or all of kafka_topics and event_types; cloudflux-progress too, which keeps the position. It does so after the commit; topic_requests tells what came of it. Topics that exist stay as they are.';
 
 CREATE FUNCTION cloudflux.replay_events(topic text, first_id bigint, last_id bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE

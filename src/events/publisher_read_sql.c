@@ -30,7 +30,9 @@
 #include "events/envelope.h"
 #include "events/publisher_sql.h"
 
-#define FETCH_ROWS 250
+#define FETCH_ROWS_MIN 16
+#define FETCH_ROWS_MAX 1000
+#define FETCH_BYTES (4 * 1024 * 1024)	/* that rows fetched together should have, by those before */
 #define TYPES_MAX 256
 #define EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
@@ -75,9 +77,9 @@ static Reading find_types = {
 	"SELECT r.event_type, r.topic, r.version FROM cloudflux.event_routes r ORDER BY r.event_type COLLATE \"C\"", 0, {0}
 };
 
-static CfSpiPlan lock_row = {
+static CfSpiPlan read_row = {
 	"SELECT p.wish IS NOT NULL, p.published::pg_catalog.text, p.opened::pg_catalog.text, p.last_id, p.events, p.intended"
-	"  FROM cloudflux.event_positions p WHERE p.reader = 'kafka' FOR UPDATE", 0, {0}
+	"  FROM cloudflux.event_positions p WHERE p.reader = 'kafka'", 0, {0}
 };
 static CfSpiPlan write_row = {
 	"UPDATE cloudflux.event_positions p"
@@ -85,7 +87,7 @@ static CfSpiPlan write_row = {
 	"       opened = $2::pg_catalog.pg_snapshot, last_id = $3, events = $4, intended = $5, system_identifier = i.system_identifier,"
 	"       timeline = i.timeline, lsn = i.lsn, updated_at = pg_catalog.clock_timestamp()"
 	"  FROM cloudflux.wal_identity() i"
-	" WHERE p.reader = 'kafka'", 5, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID}
+	" WHERE p.reader = 'kafka' AND p.wish IS NULL", 5, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID}
 };
 static CfSpiPlan write_intent = {
 	"UPDATE cloudflux.event_positions p SET intended = $1, updated_at = pg_catalog.clock_timestamp() WHERE p.reader = 'kafka'", 1, {INT8OID}
@@ -149,9 +151,8 @@ set_planner(void)
 	{
 		SetConfigOption("enable_seqscan", "off", PGC_SUSET, PGC_S_SESSION);
 		SetConfigOption("jit", "off", PGC_SUSET, PGC_S_SESSION);
-		/* Wait for a synchronous standby as a user would, whatever the default is: what is sent must survive a failover. */
-		if (synchronous_commit < SYNCHRONOUS_COMMIT_REMOTE_FLUSH)
-			SetConfigOption("synchronous_commit", "on", PGC_SUSET, PGC_S_OVERRIDE);
+		/* Wait for a synchronous standby as a user would, whatever the default is or becomes: what is sent must survive a failover. */
+		SetConfigOption("synchronous_commit", synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_APPLY ? "remote_apply" : "on", PGC_SUSET, PGC_S_OVERRIDE);
 	}
 	done = true;
 }
@@ -281,6 +282,12 @@ add_row(CfBatch *batch, HeapTuple tuple, TupleDesc tupdesc, CfText source, bool 
 		batch->last_id = event.id;
 		return ADDED;
 	}
+	/* An empty batch has room for everything that passes here and below. */
+	if (event.topic.length + event.event_type.length + event.subject.length > cf_kafka_message_bytes)
+	{
+		batch->too_large = event.id;
+		return ADDED_TOO_LARGE;
+	}
 	event.data = column_text(tuple, tupdesc, 5);
 	event.version = route != NULL ? route->version : 1;
 	event.time_us = TIMESTAMP_NOT_FINITE(occurred_at) ? CF_ENVELOPE_NO_TIME : occurred_at + EPOCH_US;
@@ -326,6 +333,7 @@ fill_batch(Reading *reading, Datum *values, const char *nulls, CfBatch *batch, b
 	char		source[NAMEDATALEN * 3 + 64];
 	char	   *database;
 	Added		added = ADDED;
+	long		fetch = FETCH_ROWS_MIN;
 	bool		more = true;
 
 	if (portal == NULL)
@@ -336,13 +344,15 @@ fill_batch(Reading *reading, Datum *values, const char *nulls, CfBatch *batch, b
 		elog(ERROR, "the name of the database is too long");
 	while (added == ADDED && more)
 	{
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		more = SPI_processed == FETCH_ROWS;
+		SPI_cursor_fetch(portal, true, fetch);
+		more = SPI_processed == (uint64) fetch;
 		for (uint64 i = 0; i < SPI_processed && added == ADDED; i++)
 			added = batch->count == batch->room ? ADDED_NOT
 				: add_row(batch, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, (CfText){source, strlen(source)}, replay);
 		SPI_freetuptable(SPI_tuptable);
 		MemoryContextReset(rows);
+		if (batch->rows > 0)
+			fetch = Min(Max((long) (FETCH_BYTES / (batch->bytes_used / batch->rows + 1)), FETCH_ROWS_MIN), FETCH_ROWS_MAX);
 		CHECK_FOR_INTERRUPTS();
 	}
 	SPI_cursor_close(portal);
@@ -351,7 +361,7 @@ fill_batch(Reading *reading, Datum *values, const char *nulls, CfBatch *batch, b
 	return added == ADDED;
 }
 
-/* The row, as it was locked; texts live as long as the transaction. */
+/* The row; texts live as long as the transaction. It is not locked: looking alone must not cost a transaction id. */
 typedef struct Row
 {
 	bool		wish;			/* a rebase */
@@ -363,9 +373,9 @@ typedef struct Row
 } Row;
 
 static void
-lock_the_row(Row *row)
+read_the_row(Row *row)
 {
-	if (cf_spi_run(&lock_row, NULL, NULL) == 0)
+	if (cf_spi_run(&read_row, NULL, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA), errmsg("reader \"kafka\" is missing in cloudflux.event_positions"),
 				 errhint("Drop the extension and create it again, or insert the row as the install script does.")));
@@ -377,16 +387,18 @@ lock_the_row(Row *row)
 	row->intended = cf_spi_int64(0, 6, NULL);
 }
 
-/* write_down brings the row up to what Kafka has acknowledged, and to what is intended. */
-static void
+/* write_down brings the row up to what Kafka has acknowledged, and to what is intended; false = somebody has asked for a rebase meanwhile. */
+static bool
 write_down(const CfPosition *position, int64 intended)
 {
 	Datum		values[5] = {CStringGetTextDatum(position->published), CStringGetTextDatum(position->opened), Int64GetDatum(position->last_id),
 	Int64GetDatum(position->events), Int64GetDatum(intended)};
 	bool		nulls[5] = {false, position->opened[0] == '\0', false, false, false};
 
-	cf_spi_run(&write_row, values, nulls);
+	if (cf_spi_run(&write_row, values, nulls) == 0)
+		return false;
 	row_is_behind = false;
+	return true;
 }
 
 /* write_replay_down brings a replay up to what Kafka has acknowledged, before the next one is looked for. */
@@ -558,7 +570,7 @@ cf_publisher_look(bool session, const CfPosition *current, CfBatch *batch, CfPos
 	set_planner();
 	cf_worker_begin("looking for events to publish");
 	cf_spi_begin();
-	lock_the_row(&row);
+	read_the_row(&row);
 	empty_batch(batch);
 	if (row.wish)
 	{
@@ -582,14 +594,16 @@ cf_publisher_look(bool session, const CfPosition *current, CfBatch *batch, CfPos
 		write_replay_down(current);
 		if (look_for_events(current, batch, next))
 		{
-			write_down(current, next->events);
-			durable(next);
-			return CF_LOOK_BATCH;
+			if (write_down(current, next->events))
+			{
+				durable(next);
+				return CF_LOOK_BATCH;
+			}
 		}
-		if (batch->too_large != 0)
+		else if (batch->too_large != 0)
 			look = CF_LOOK_TOO_LARGE;
-		if (row_is_behind)
-			write_down(current, current->events);
+		else if (row_is_behind)
+			(void) write_down(current, current->events);
 	}
 	cf_spi_end();
 	cf_worker_commit();

@@ -76,7 +76,7 @@ static CfSpiPlan rebased = {
 	"   SET wish = NULL, published = $1::pg_catalog.pg_snapshot, opened = $2::pg_catalog.pg_snapshot, last_id = $3, events = $4, intended = $4,"
 	"       system_identifier = i.system_identifier, timeline = i.timeline, lsn = i.lsn, updated_at = pg_catalog.clock_timestamp()"
 	"  FROM cloudflux.wal_identity() i"
-	" WHERE p.reader = 'kafka'", 4, {TEXTOID, TEXTOID, INT8OID, INT8OID}
+	" WHERE p.reader = 'kafka' AND p.published::pg_catalog.text OPERATOR(pg_catalog.=) $1", 4, {TEXTOID, TEXTOID, INT8OID, INT8OID}
 };
 static CfSpiPlan settle_topic = {
 	"UPDATE cloudflux.topic_requests w SET state = $2, detail = $3, settled_at = pg_catalog.clock_timestamp() WHERE w.topic = $1",

@@ -141,11 +141,20 @@ tell_of_waiting(void)
 	report("waiting", &err);
 }
 
+/* settings_differ tells whether the handle, or the batch, was made with other settings than those of now. */
+static bool
+settings_differ(void)
+{
+	return open_brokers == NULL || strcmp(open_brokers, cf_kafka_brokers) != 0 || config.transaction_timeout_ms != cf_kafka_transaction_ms ||
+		config.call_timeout_ms != cf_kafka_timeout_ms || config.memory_kb != cf_kafka_memory_kb ||
+		config.message_max_bytes != cf_kafka_message_bytes || batch.room != cf_kafka_batch;
+}
+
 /* start_open asks for a session with the brokers of the settings. */
 static void
 start_open(void)
 {
-	if (open_brokers == NULL || strcmp(open_brokers, cf_kafka_brokers) != 0)
+	if (settings_differ())
 	{
 		free(open_brokers);
 		open_brokers = strdup(cf_kafka_brokers);
@@ -397,7 +406,6 @@ follow_look(CfLook look)
 			return true;
 		case CF_LOOK_TOPIC:
 			created_from = phase;
-			config.brokers = open_brokers;
 			task.config = &config;
 			task.fresh = false;
 			task.topic = wish.topic;
@@ -464,7 +472,7 @@ step(void)
 		take_result();
 		return CF_WORKER_MORE;
 	}
-	if (open_brokers == NULL || strcmp(open_brokers, cf_kafka_brokers) != 0)
+	if (settings_differ())
 	{
 		start_open();
 		return CF_WORKER_MORE;

@@ -95,15 +95,27 @@ $kafka->create('short', 1, 'max.message.bytes=2000');
 emit('short', 'test.long', 'l', '{"x": "' . ('y' x 5000) . '"}');
 is_state('waiting', 'MSG_SIZE_TOO_LARGE|too large', 'so does a message that the topic does not take');
 like(detail(), qr/event \d+/, 'and the event is named');
-$kafka->run('java', '-XX:TieredStopAtLevel=1', '-Xlog:disable', '-cp', "$kafka->{libs}/*", 'kafka.admin.ConfigCommand', '--bootstrap-server', $kafka->{endpoint},
-	'--alter', '--entity-type', 'topics', '--entity-name', 'short', '--add-config', 'max.message.bytes=100000');
+$kafka->configure('short', 'max.message.bytes=100000');
 ok(sent(60), 'when the topic takes it all goes on');
 is($kafka->consume('short') + 0, 1, 'with that message, once');
 $c->set('cloudflux.kafka_message_size' => '2000');
 emit('mine', 'test.long', 'l2', '{"x": "' . ('y' x 5000) . '"}');
 is_state('waiting', 'kafka_message_size', 'and one that is larger than our own limit');
-$c->set('cloudflux.kafka_message_size' => '1MB');
+$c->set('cloudflux.kafka_message_size' => '5MB');
 ok(sent(60), 'goes when that is raised');
+emit('mine', 'test.long', '', '{"x": "' . ('y' x 3_000_000) . '"}');
+is_state('waiting', 'MSG_SIZE_TOO_LARGE|too large', 'what is too large for the topic alone is sent there, and refused');
+$kafka->configure('mine', 'max.message.bytes=5000000');
+ok(sent(60), 'until the topic takes it');
+is(scalar(grep { length $_->{payload} > 3_000_000 } $kafka->consume('mine')), 1, 'whole');
+$c->set('cloudflux.kafka_message_size' => '1MB');
+
+# Looking costs nothing
+my $written = sub { $c->value("SELECT xmin FROM cloudflux.event_positions WHERE reader = 'kafka'") };
+ok($c->poll("SELECT intended = events AND state = 'publishing' FROM cloudflux.event_positions WHERE reader = 'kafka'"), 'all is written down');
+my ($row, $now) = ($written->(), $c->value('SELECT clock_timestamp()'));
+ok($c->poll("SELECT query_start > '$now' FROM pg_stat_activity WHERE backend_type = 'cloudflux publisher'"), 'an idle publisher looks');
+is($written->(), $row, 'and writes nothing');
 
 # Replay
 my $last = $c->value("SELECT max(id) FROM cloudflux.events WHERE topic = 'analytics'");

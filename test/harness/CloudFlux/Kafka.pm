@@ -7,6 +7,7 @@
 #	$kafka->create('topic', 3);		# a topic with three partitions, by Kafka's own tool
 #	my @all = $kafka->consume('topic');	# every message that a read_committed consumer sees: hashes with partition, offset, key, headers, payload
 #	$kafka->consume('topic', 'read_uncommitted');
+#	$kafka->configure('topic', 'max.message.bytes=2000');
 #	$kafka->tool('consumer.group.ConsumerGroupCommand', '--describe', '--all-groups');	# what one of Kafka's tools prints
 #	$kafka->kill9; $kafka->start;		# SIGKILL; the same port and data again
 #	$kafka->pause; $kafka->resume;		# SIGSTOP, SIGCONT
@@ -67,12 +68,12 @@ sub start
 sub pause { my ($self) = @_; kill 'STOP', $self->pid }
 sub resume { my ($self) = @_; kill 'CONT', $self->pid }
 
-# tool runs a class of org.apache.kafka.tools against the broker, and gives what it prints; dies if it fails.
+# tool runs a class of org.apache.kafka.tools, or one with its whole name, against the broker, and gives what it prints; dies if it fails.
 sub tool
 {
 	my ($self, $class, @arguments) = @_;
 	my ($good, $out, $err) = $self->run('java', '-XX:TieredStopAtLevel=1', '-Xlog:disable', "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
-		'-cp', "$self->{libs}/*", "org.apache.kafka.tools.$class", '--bootstrap-server', $self->{endpoint}, @arguments);
+		'-cp', "$self->{libs}/*", $class =~ /^kafka\./ ? $class : "org.apache.kafka.tools.$class", '--bootstrap-server', $self->{endpoint}, @arguments);
 	die "$class: $out$err" unless $good;
 	return $out;
 }
@@ -81,6 +82,13 @@ sub create
 {
 	my ($self, $topic, $partitions, @more) = @_;
 	$self->tool('TopicCommand', '--create', '--topic', $topic, '--partitions', $partitions // 1, '--replication-factor', 1, map { ('--config', $_) } @more);
+}
+
+# configure changes a setting of a topic.
+sub configure
+{
+	my ($self, $topic, $setting) = @_;
+	$self->tool('kafka.admin.ConfigCommand', '--alter', '--entity-type', 'topics', '--entity-name', $topic, '--add-config', $setting);
 }
 
 # topics lists those that are there, sorted, without Kafka's own.
