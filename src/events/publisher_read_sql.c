@@ -20,6 +20,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -41,10 +42,10 @@
  * transaction that has not been yet came with a dump of another cluster, and waits for the keeper to mark it.
  */
 #define OF_WINDOW(columns) \
-	"SELECT " columns " FROM cloudflux.events e WHERE e.xid >= pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot)" \
+	"SELECT " columns " FROM cloudflux.events e WHERE e.xid >= pg_catalog.pg_snapshot_xmax($1)" \
 	"   AND e.xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())" \
 	" UNION ALL " \
-	"SELECT " columns " FROM cloudflux.events e WHERE e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($1::pg_catalog.pg_snapshot)))"
+	"SELECT " columns " FROM cloudflux.events e WHERE e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($1)))"
 #define COLUMNS "e.id, e.xid, e.topic, e.event_type, e.subject, e.data, e.actor, e.occurred_at"
 #define MESSAGE "w.id, w.topic, w.event_type, w.subject, w.data::pg_catalog.text, w.actor, w.occurred_at"
 
@@ -61,17 +62,17 @@ typedef struct Reading
 static Reading count_window = {
 	"SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text, pg_catalog.count(*), COALESCE(pg_catalog.max(w.id), 0)"
 	"  FROM (" OF_WINDOW("e.id, e.xid") ") w"
-	" WHERE w.id > $3 AND ($2 IS NULL OR pg_catalog.pg_visible_in_snapshot(w.xid, $2::pg_catalog.pg_snapshot))",
-	3, {TEXTOID, TEXTOID, INT8OID}
+	" WHERE w.id > $3 AND ($2 IS NULL OR pg_catalog.pg_visible_in_snapshot(w.xid, $2))",
+	3, {PG_SNAPSHOTOID, PG_SNAPSHOTOID, INT8OID}
 };
 static Reading small_window = {
-	"SELECT " MESSAGE " FROM (" OF_WINDOW(COLUMNS) ") w ORDER BY w.id", 1, {TEXTOID}
+	"SELECT " MESSAGE " FROM (" OF_WINDOW(COLUMNS) ") w ORDER BY w.id", 1, {PG_SNAPSHOTOID}
 };
 static Reading large_window = {
 	"SELECT " MESSAGE " FROM cloudflux.events w"
-	" WHERE w.id > $3 AND w.id <= $4 AND pg_catalog.pg_visible_in_snapshot(w.xid, $2::pg_catalog.pg_snapshot)"
-	"   AND NOT pg_catalog.pg_visible_in_snapshot(w.xid, $1::pg_catalog.pg_snapshot)"
-	" ORDER BY w.id", 4, {TEXTOID, TEXTOID, INT8OID, INT8OID}
+	" WHERE w.id > $3 AND w.id <= $4 AND pg_catalog.pg_visible_in_snapshot(w.xid, $2)"
+	"   AND NOT pg_catalog.pg_visible_in_snapshot(w.xid, $1)"
+	" ORDER BY w.id", 4, {PG_SNAPSHOTOID, PG_SNAPSHOTOID, INT8OID, INT8OID}
 };
 static Reading find_types = {
 	"SELECT r.event_type, r.topic, r.version FROM cloudflux.event_routes r ORDER BY r.event_type COLLATE \"C\"", 0, {0}
@@ -127,6 +128,13 @@ static int64 window_last_id;
 static bool window_whole;		/* nothing of it has been sent */
 static bool row_is_behind = false;	/* Kafka has acknowledged more than the row says */
 
+/* snapshot_of makes the server's own form of one. */
+static Datum
+snapshot_of(const char *text)
+{
+	return DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(text));
+}
+
 static SPIPlanPtr
 plan_of(Reading *reading)
 {
@@ -155,6 +163,17 @@ set_planner(void)
 		SetConfigOption("synchronous_commit", synchronous_commit == SYNCHRONOUS_COMMIT_REMOTE_APPLY ? "remote_apply" : "on", PGC_SUSET, PGC_S_OVERRIDE);
 	}
 	done = true;
+}
+
+/*
+ * read_in_order makes the planner read by the index on id and stop when we have enough, instead of sorting all that is left once for each
+ * batch; or lets it sort, where all is read.
+ */
+static void
+read_in_order(bool in_order)
+{
+	SetConfigOption("enable_sort", in_order ? "off" : "on", PGC_SUSET, PGC_S_SESSION);
+	SetConfigOption("enable_bitmapscan", in_order ? "off" : "on", PGC_SUSET, PGC_S_SESSION);
 }
 
 uint64
@@ -438,7 +457,8 @@ static bool
 count_rest(const CfPosition *current, CfPosition *next)
 {
 	bool		open = current->opened[0] != '\0';
-	Datum		values[3] = {CStringGetTextDatum(current->published), CStringGetTextDatum(current->opened), Int64GetDatum(open ? current->last_id : PG_INT64_MIN)};
+	Datum		values[3] = {snapshot_of(current->published), open ? snapshot_of(current->opened) : (Datum) 0,
+	Int64GetDatum(open ? current->last_id : PG_INT64_MIN)};
 	char		nulls[4] = {' ', open ? ' ' : 'n', ' ', '\0'};
 	char	   *now;
 
@@ -471,15 +491,17 @@ read_events(const CfPosition *current, CfBatch *batch, CfPosition *next)
 	load_routes();
 	if (window_whole && window_events <= batch->room)
 	{
-		Datum		values[1] = {CStringGetTextDatum(current->published)};
+		Datum		values[1] = {snapshot_of(current->published)};
 
+		read_in_order(false);
 		whole = fill_batch(&small_window, values, NULL, batch, false);
 	}
 	else
 	{
-		Datum		values[4] = {CStringGetTextDatum(current->published), CStringGetTextDatum(next->opened),
+		Datum		values[4] = {snapshot_of(current->published), snapshot_of(next->opened),
 		Int64GetDatum(window_whole ? PG_INT64_MIN : current->last_id), Int64GetDatum(window_last_id)};
 
+		read_in_order(true);
 		whole = fill_batch(&large_window, values, NULL, batch, false);
 	}
 	next->events += batch->rows;
@@ -511,6 +533,7 @@ read_again(CfBatch *batch, CfPosition *next)
 	last_id = cf_spi_int64(0, 4, NULL);
 	values[2] = Int64GetDatum(last_id);
 	load_routes();
+	read_in_order(true);
 	whole = fill_batch(&read_replay, values, NULL, batch, true);
 	next->replay_last_id = whole ? last_id : batch->last_id;
 	/* They were counted when they were sent first. */
