@@ -146,6 +146,8 @@ test_ladder(void)
 
 	rd_kafka_mock_push_request_errors(mock, ADD_OFFSETS, 2, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE);
 	ok(publish(&task, "words", 10, 7), "what can be retried is retried: %s", task.err.message);
+	rd_kafka_mock_push_request_errors(mock, ADD_PARTITIONS, 1, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	ok(publish(&task, "words", 10, 7), "a topic that the coordinator does not know yet is asked for again: %s", task.err.message);
 	rd_kafka_mock_push_request_errors(mock, TXN_OFFSET_COMMIT, 1, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
 	ok(!publish(&task, "words", 10, 8), "a refused position fails the transaction");
 	is_int(task.outcome, CF_KAFKA_ABORTED, "which is aborted");
@@ -204,6 +206,9 @@ test_topics(void)
 	ok(!perform(&task), "the mock cluster creates no topics, and that is told: %s", task.err.message);
 	task.partitions = -5;
 	ok(!perform(&task) && task.err.kind == CF_ERR_INPUT, "a wrong wish is refused: %s", task.err.message);
+	rd_kafka_mock_topic_set_error(mock, "secret", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	task = (CfKafkaTask){.kind = CF_KAFKA_PARTITIONS, .topic = "secret"};
+	ok(!perform(&task) && task.err.kind == CF_ERR_DENIED, "a topic may be none of our business: %s", task.err.message);
 	task = (CfKafkaTask){.kind = CF_KAFKA_PARTITIONS, .topic = "nowhere"};
 	ok(perform(&task) && task.partitions == 0, "a topic that does not exist has no partitions");
 	task = (CfKafkaTask){.kind = CF_KAFKA_CLOSE};
