@@ -167,6 +167,15 @@ cf_envelope_write(const CfEvent *event, CfText source, char *bytes, size_t room)
 	return out.length;
 }
 
+size_t
+cf_envelope_clean(CfText text, char *bytes, size_t room)
+{
+	Out			out = {bytes, 0, room};
+
+	put_utf8(&out, text);
+	return out.length;
+}
+
 bool
 cf_envelope_source(uint64_t system_identifier, const char *database, char *out, size_t room)
 {

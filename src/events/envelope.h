@@ -41,6 +41,12 @@ typedef struct CfEvent
 extern size_t cf_envelope_write(const CfEvent *event, CfText source, char *out, size_t room);
 
 /*
+ * cf_envelope_clean writes a text with U+FFFD for each byte that is no part of well-formed UTF-8, at most room bytes without a closing NUL,
+ * and returns how many it has: as many as before = there was nothing to do.
+ */
+extern size_t cf_envelope_clean(CfText text, char *out, size_t room);
+
+/*
  * cf_envelope_source writes "urn:cloudflux:SYSTEM:DATABASE" with a closing NUL: with the id of an event it is unique in the world.
  * False when it does not fit.
  */

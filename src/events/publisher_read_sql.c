@@ -245,7 +245,7 @@ route_of(CfText event_type)
 	return best;
 }
 
-/* column_text gives a column of the row as UTF-8. */
+/* column_text gives a column of the row as UTF-8; a database in SQL_ASCII may hold anything. */
 static CfText
 column_text(HeapTuple tuple, TupleDesc tupdesc, int col)
 {
@@ -253,7 +253,15 @@ column_text(HeapTuple tuple, TupleDesc tupdesc, int col)
 	text	   *value = DatumGetTextPP(SPI_getbinval(tuple, tupdesc, col, &isnull));
 	CfText		result = {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+	{
+		size_t		length = cf_envelope_clean(result, NULL, 0);
+		char	   *clean = palloc(length + 1);
+
+		(void) cf_envelope_clean(result, clean, length);
+		result = (CfText){clean, length};
+	}
+	else if (GetDatabaseEncoding() != PG_UTF8)
 	{
 		char	   *converted = pg_server_to_any(result.text, (int) result.length, PG_UTF8);
 

@@ -6,6 +6,6 @@
 use CloudFlux::Test;
 use CloudFlux::EventLoop;
 
-CloudFlux::EventLoop->new($ENV{CF_LONG} ? (events => 1_000_000, publisher => 500, broker => 100, postmaster => 200, batch => 5000)
-	: (events => 50_000, publisher => 10, broker => 2, postmaster => 3))->run;
+CloudFlux::EventLoop->new($ENV{CF_LONG} ? (events => 1_000_000, publisher => 500, broker => 100, postmaster => 200, pause => 50, batch => 5000)
+	: (events => 50_000, publisher => 10, broker => 2, postmaster => 3, pause => 2))->run;
 done_testing;

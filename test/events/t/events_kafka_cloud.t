@@ -117,6 +117,20 @@ my ($row, $now) = ($written->(), $c->value('SELECT clock_timestamp()'));
 ok($c->poll("SELECT query_start > '$now' FROM pg_stat_activity WHERE backend_type = 'cloudflux publisher'"), 'an idle publisher looks');
 is($written->(), $row, 'and writes nothing');
 
+# Other databases, other encodings
+foreach my $encoding (qw(LATIN1 SQL_ASCII))
+{
+	my $db = lc $encoding;
+	$c->sql("CREATE DATABASE $db TEMPLATE template0 ENCODING $encoding LOCALE 'C'");
+	$c->sql('CREATE EXTENSION cloudflux', db => $db);
+	$c->sql(q{SELECT cloudflux.emit_events('mine', 'test.text', ARRAY[convert_from('\\x5A7FE9', getdatabaseencoding())], ARRAY[jsonb_build_object('t', convert_from('\\xE9', getdatabaseencoding()))])}, db => $db);
+	ok($c->poll('SELECT count(*) = 0 FROM cloudflux.unpublished_events()', 60, 't', db => $db), "a database in $encoding has a publisher of its own");
+	my ($of) = grep { $_->{source} =~ /:$db$/ } map { my $b = eval { $json->decode($_) }; $b // () } $kafka->lines('mine');
+	my $want = $encoding eq 'LATIN1' ? "\x{e9}" : "\x{fffd}";
+	is($of->{subject} . $of->{data}{t}, "Z\x7f$want$want", 'and its texts are UTF-8 in Kafka' . ($encoding eq 'LATIN1' ? '' : ', where they can be'));
+	$c->sql("DROP DATABASE $db");
+}
+
 # Replay
 my $last = $c->value("SELECT max(id) FROM cloudflux.events WHERE topic = 'analytics'");
 my $before = ids('analytics');
@@ -159,7 +173,8 @@ is_state('publishing', '', 'the state says so');
 # Kafka forgets
 $c->set('cloudflux.kafka_brokers' => '');
 ok($c->poll("SELECT count(*) = 0 FROM cloudflux.workers WHERE worker = 'publisher'"), 'without brokers the publisher goes');
-my ($group) = $kafka->tool('consumer.group.ConsumerGroupCommand', '--list') =~ /(cloudflux-\S+)/;
+my $oid = $c->value("SELECT oid FROM pg_database WHERE datname = 'postgres'");
+my ($group) = $kafka->tool('consumer.group.ConsumerGroupCommand', '--list') =~ /(cloudflux-\d+-$oid)\b/;
 $kafka->tool('consumer.group.ConsumerGroupCommand', '--delete', '--group', $group);
 $c->set('cloudflux.kafka_brokers' => $kafka->{endpoint});
 is_state('stopped', 'no position any more', 'a position that Kafka has forgotten stops it');

@@ -100,6 +100,16 @@ test_broken(void)
 }
 
 static void
+test_clean(void)
+{
+	char		out[8];
+
+	is_int(cf_envelope_clean((CfText){"a\xff\xc3\xa9", 4}, out, sizeof(out)), 6, "a text is cleaned");
+	is_mem(out, "a\xef\xbf\xbd\xc3\xa9", 6, "by U+FFFD");
+	is_int(cf_envelope_clean((CfText){"\xc3\xa9", 2}, NULL, 0), 2, "a clean one stays as long as it is");
+}
+
+static void
 test_room(void)
 {
 	CfEvent		event = an_event();
@@ -153,6 +163,7 @@ main(void)
 	test_plain();
 	test_escapes();
 	test_broken();
+	test_clean();
 	test_room();
 	test_time();
 	test_source();

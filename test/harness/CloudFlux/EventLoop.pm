@@ -1,6 +1,6 @@
 # CloudFlux::EventLoop: clients write events while publisher, broker and postmaster die again and again.
 #
-#	CloudFlux::EventLoop->new(events => 50_000, publisher => 10, broker => 2, postmaster => 3)->run;
+#	CloudFlux::EventLoop->new(events => 50_000, publisher => 10, broker => 2, postmaster => 3, pause => 2)->run;
 #
 # Eight clients change rows and emit events in transactions of 0 to 2 s: some are rolled back, some have savepoints that are, and a
 # ninth prepares its transactions and ends them later. Each change counts up a version of its row, under the row's lock, and its event
@@ -8,6 +8,7 @@
 #	publisher	is killed, at a random moment or at a named fault point (test builds; the postmaster restarts all processes)
 #	broker		is killed and started again
 #	postmaster	and all its children are killed, and it recovers
+#	pause		publisher or broker sleep (SIGSTOP), for longer than a transaction may take
 # At the end kcat, which knows nothing of cloudflux, reads what a read_committed consumer sees: every committed event is there, once,
 # and the versions of every key are 1, 2, 3, …
 #
@@ -176,7 +177,8 @@ sub schedule
 	my ($self) = @_;
 	my @points = fault_points();
 	my @ends = ((map { my $point = $points[$_]; defined $point ? sub { $self->kill_at($point) } : sub { $self->kill_publisher } } 0 .. $self->{publisher} - 1),
-		(map { sub { $self->kill_broker } } 1 .. $self->{broker}), map { sub { $self->kill_postmaster } } 1 .. $self->{postmaster});
+		(map { sub { $self->kill_broker } } 1 .. $self->{broker}), (map { sub { $self->kill_postmaster } } 1 .. $self->{postmaster}),
+		map { my $whom = $_ % 2; sub { $self->pause($whom) } } 1 .. $self->{pause});
 	for (my $i = $#ends; $i > 0; $i--) { my $j = int rand($i + 1); @ends[ $i, $j ] = @ends[ $j, $i ] }
 	return @ends;
 }
@@ -257,6 +259,16 @@ sub kill_postmaster
 	my ($self) = @_;
 	$self->{c}->kill9;
 	$self->{c}->start;
+}
+
+# pause lets one of them sleep for longer than the 10 s that a transaction may take: what it wakes up with is of no worth any more.
+sub pause
+{
+	my ($self, $publisher) = @_;
+	my $pid = $publisher ? $self->wait_for_publisher : $self->{kafka}->pid or return ok(0, 'a publisher runs');
+	kill 'STOP', $pid;
+	sleep 11 + rand 2;
+	kill 'CONT', $pid;
 }
 
 # verify holds Kafka against the table.
