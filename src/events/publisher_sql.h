@@ -1,6 +1,7 @@
 /*
  * publisher_sql.h
- *		The publisher's transactions: its row, what it reads, what it writes down. Private to the room.
+ *		The publisher's transactions: its row, what it reads (publisher_read_sql.c, publisher_batch_sql.c), what it tells of itself
+ *		(publisher_state_sql.c). Private to the room.
  *
  * The row of event_positions is the database's own knowledge of what Kafka has: what was acknowledged, and what is about to be
  * sent. It is written, and flushed, before anything is sent; Kafka's position is then one of the two (position.h).
@@ -9,6 +10,8 @@
 #define CF_EVENTS_PUBLISHER_SQL_H
 
 #include "postgres.h"
+
+#include "utils/portal.h"
 
 #include "events/kafka_thread.h"
 #include "events/position.h"
@@ -79,6 +82,9 @@ extern void cf_publisher_say(const char *state, const char *detail, const char *
 
 /* cf_publisher_topic_settled answers a wish for a topic. */
 extern void cf_publisher_topic_settled(const char *topic, const char *state, const char *detail);
+
+/* cf_publisher_fill fetches rows from a cursor until the batch is full, and closes it; true = there are no more. */
+extern bool cf_publisher_fill(Portal portal, CfBatch *batch, bool replay);
 
 /* cf_publisher_prepare_batch makes room in a batch as the settings say. */
 extern void cf_publisher_prepare_batch(CfBatch *batch);
