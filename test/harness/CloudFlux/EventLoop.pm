@@ -221,7 +221,15 @@ sub kill_at
 		my $log = $c->log_size;
 		$self->arm("$point:$at:kill");
 		my $until = time + 20;
-		sleep 0.02 while -d "/proc/$pid" && $c->_slurp("/proc/$pid/stat") !~ /^\d+ \(.*\) [ZX]/ && time < $until;
+		my $patience = time + 4;
+		while (-d "/proc/$pid" && $c->_slurp("/proc/$pid/stat") !~ /^\d+ \(.*\) [ZX]/ && time < $until)
+		{
+			sleep 0.02;
+			next if time < $patience;
+			# Nothing is sent while everybody waits for somebody who has died.
+			$self->end_prepared;
+			$patience = time + 1;
+		}
 		# The next one would come to it, too, and the server would never rest.
 		$self->arm('');
 		$self->wait_for_server;
