@@ -12,7 +12,8 @@
 # At the end kcat, which knows nothing of cloudflux, reads what a read_committed consumer sees: every committed event is there, once,
 # and the versions of every key are 1, 2, 3, …
 #
-# CF_SEED repeats a run as far as the scheduler allows; CF_EVENTS sets how many events are written.
+# CF_SEED repeats a run as far as the scheduler allows; CF_EVENTS sets how many events are written, CF_SECONDS after what time nothing
+# more is killed (for those who work on this file).
 package CloudFlux::EventLoop;
 use CloudFlux::Kafka;
 use CloudFlux::Test;
@@ -54,6 +55,7 @@ sub run
 		$end->();
 		$self->{ends}++;
 		$self->end_prepared;
+		last if $ENV{CF_SECONDS} && time - $begin > $ENV{CF_SECONDS};
 	}
 	my $c = $self->{c};
 	my $until = time + 600;
@@ -61,7 +63,7 @@ sub run
 	$self->stop_clients;
 	diag(sprintf '%d ends in %.0f s', $self->{ends}, time - $begin);
 	my @points = fault_points();
-	is_deeply([ grep { !$self->{reached}{$_} } @points ], [], 'the publisher died at every fault point') if $self->{publisher} >= @points;
+	is_deeply([ grep { !$self->{reached}{$_} } @points ], [], 'the publisher died at every fault point') if $self->{publisher} >= @points && !$ENV{CF_SECONDS};
 	$self->verify;
 }
 
@@ -164,11 +166,28 @@ sub stop_clients
 	my ($self) = @_;
 	open my $out, '>', $self->{stop} or die $!;
 	close $out;
-	foreach my $pid (@{ $self->{clients} })
+	my @left = @{ $self->{clients} };
+	my $until = time + 120;
+	while ((@left = grep { waitpid($_, POSIX::WNOHANG()) == 0 } @left) && time < $until)
 	{
-		sleep 0.1, $self->end_prepared while waitpid($pid, POSIX::WNOHANG()) == 0;
+		sleep 0.1;
+		$self->end_prepared;
 	}
+	ok(!@left, 'all clients come to their ends') or $self->tell_of(@left);
+	kill 'KILL', map { ($_, $self->{c}->_children($_)) } @left;
 	$self->end_prepared(0);
+}
+
+# tell_of says what clients that have not ended wait for.
+sub tell_of
+{
+	my ($self, @clients) = @_;
+	my $c = $self->{c};
+	diag("client $_: " . join ', ', map { ($c->_slurp("/proc/$_/cmdline") =~ tr/\0/ /r) . ' in ' . $c->_slurp("/proc/$_/wchan") } $c->_children($_)) foreach @clients;
+	diag(join "\n", map { ($c->psql($_))[1] } 'SELECT gid, prepared, now() FROM pg_prepared_xacts',
+		"SELECT pid, backend_type, state, wait_event, pg_blocking_pids(pid), now() - xact_start, query FROM pg_stat_activity WHERE backend_type NOT IN ('walwriter', 'checkpointer', 'background writer')",
+		'SELECT pid, locktype, relation::regclass, transactionid, mode, granted FROM pg_locks WHERE NOT granted');
+	diag($c->log_tail);
 }
 
 # schedule mixes the ends, so that they meet each other.
