@@ -64,7 +64,8 @@ CREATE TABLE cloudflux.event_positions (
 	state_since       timestamptz,
 	detail            text,
 	hint              text,
-	failures          bigint NOT NULL DEFAULT 0
+	failures          bigint NOT NULL DEFAULT 0,
+	rate              double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE cloudflux.event_positions IS 'Up to where each reader of the outbox has come; not dumped, since transaction ids mean nothing in another cluster.';
@@ -86,6 +87,7 @@ COMMENT ON COLUMN cloudflux.event_positions.state_since IS 'Since when.';
 COMMENT ON COLUMN cloudflux.event_positions.detail IS 'Why it does not publish.';
 COMMENT ON COLUMN cloudflux.event_positions.hint IS 'What to do.';
 COMMENT ON COLUMN cloudflux.event_positions.failures IS 'How often it had to wait or to stop.';
+COMMENT ON COLUMN cloudflux.event_positions.rate IS 'Reader kafka: events per second at updated_at, a mean over the last minute or so; kafka_status tells it as of now.';
 
 CREATE FUNCTION cloudflux.wake_keeper() RETURNS trigger
 LANGUAGE c

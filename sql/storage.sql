@@ -3,8 +3,6 @@
  * credentials are user mappings. One server = one bucket (container, directory) at one provider.
  *
  *   add_storage, drop_storage, adopt_storage    make, remove, confirm a place
- *   set_credentials, forget_credentials,        secrets of a place, sealed in user mappings
- *   rotate_credentials, credentials
  *   check_storage, places_health                does it work, what can it do
  *   list_objects, stat_object, fetch_object,    objects of one place, on the rights of who asks
  *   store_object
@@ -342,51 +340,6 @@ BEGIN
 END
 $$;
 
--- ---------------------------------------------------------------- credentials
-
-/*
- * Everything that touches a clear value is C: it seals at once, and its nested CREATE USER MAPPING holds ciphertext only. A
- * user mapping can be dumped and restored; without the key it is worth nothing.
- */
-CREATE FUNCTION cloudflux.set_credentials(place text, credentials jsonb, for_role text DEFAULT NULL) RETURNS text[]
-LANGUAGE c VOLATILE
-AS 'MODULE_PATHNAME', 'cloudflux_set_credentials';
-
-CREATE FUNCTION cloudflux.rotate_credentials()
-RETURNS TABLE (place text, role_name text, credential text, old_key_id text, key_id text)
-LANGUAGE c VOLATILE
-AS 'MODULE_PATHNAME', 'cloudflux_rotate_credentials';
-
--- pg_user_mappings shows options to the role itself and to the owner of the server; they are sealed, and only their names are told here.
-CREATE VIEW cloudflux.credentials WITH (security_invoker = true) AS
-SELECT m.srvname::text AS place,
-       m.usename::text AS role_name,
-       o.option_name AS credential,
-       split_part(o.option_value, ':', 2) AS key_id
-  FROM pg_catalog.pg_user_mappings AS m
-  JOIN pg_catalog.pg_foreign_server AS s ON s.oid = m.srvid
-  JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
- CROSS JOIN LATERAL pg_catalog.pg_options_to_table(m.umoptions) AS o;
-
-CREATE FUNCTION cloudflux.forget_credentials(place text, for_role text DEFAULT NULL) RETURNS text[]
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-	v_role text := COALESCE(forget_credentials.for_role, CURRENT_USER);
-	v_names text[];
-BEGIN
-	PERFORM cloudflux.require_place(forget_credentials.place);
-	SELECT COALESCE(array_agg(c.credential ORDER BY c.credential), '{}') INTO v_names
-	  FROM cloudflux.credentials AS c
-	 WHERE c.place = forget_credentials.place AND c.role_name = v_role;
-	EXECUTE format('DROP USER MAPPING IF EXISTS FOR %s SERVER %I',
-	               CASE v_role WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(v_role) END, forget_credentials.place);
-	RETURN v_names;
-END
-$$;
-
 -- ---------------------------------------------------------------- does it work
 
 -- A class in the store's own spelling: Azure's price has the redundancy in its name, which is the account's and not the blob's.
@@ -702,7 +655,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.storage_tiers', 'WHERE NOT
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('cloudflux.storage_tiers', 'id')::regclass, '');
 
 GRANT USAGE ON FOREIGN DATA WRAPPER cloudflux TO cloudflux_admin;
-GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places, cloudflux.credentials, cloudflux.attribute_mappings TO cloudflux_viewer, cloudflux_worker;
+GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_places, cloudflux.attribute_mappings TO cloudflux_viewer, cloudflux_worker;
 -- (On places for the sake of its trigger's hint.)
 GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
 
@@ -710,7 +663,6 @@ REVOKE ALL ON FUNCTION cloudflux.guard_places(), cloudflux.record_place(text, te
 	cloudflux.record_checks(text, text[], int[]), cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text, text, text),
 	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
 	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
-	cloudflux.set_credentials(text, jsonb, text), cloudflux.forget_credentials(text, text), cloudflux.rotate_credentials(),
 	cloudflux.probe_place(text, text, text), cloudflux.check_storage(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.write_object(text, text, bytea, text, text, text, text), cloudflux.store_object(text, text, bytea, text, jsonb, text),
@@ -726,9 +678,8 @@ GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text, text, text
 	cloudflux.look_at_objects(text, text, text[]),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.own_class(text, text) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.write_object(text, text, bytea, text, text, text, text),
-	cloudflux.store_object(text, text, bytea, text, jsonb, text), cloudflux.set_credentials(text, jsonb, text),
-	cloudflux.forget_credentials(text, text) TO cloudflux_user;
-GRANT EXECUTE ON FUNCTION cloudflux.rotate_credentials(), cloudflux.database_home(), cloudflux.write_place(text), cloudflux.adopt_storage(text),
+	cloudflux.store_object(text, text, bytea, text, jsonb, text) TO cloudflux_user;
+GRANT EXECUTE ON FUNCTION cloudflux.database_home(), cloudflux.write_place(text), cloudflux.adopt_storage(text),
 	cloudflux.add_storage(text, text, text, jsonb),
 	cloudflux.drop_storage(text), cloudflux.probe_place(text, text, text), cloudflux.check_storage(text) TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval),
@@ -802,18 +753,6 @@ COMMENT ON FUNCTION cloudflux.add_storage(text, text, text, jsonb) IS
 	'Makes a place: a foreign server with the given options, adopted at once; returns its name. provider is AWS, Azure, GCP, S3 or LOCAL; bucket is the absolute path of an existing directory for LOCAL. options: region, endpoint, prefix, storage_class, tier, price_provider, price_region, max_connections, bandwidth_limit (bytes per second), requests_per_second, those of the provider, and credential_source, for superusers: whose identity is used where a role has no credentials of its own (environment, web_identity, imds, …). Warns when the owner of a LOCAL place lacks the roles for files of the server.';
 COMMENT ON FUNCTION cloudflux.drop_storage(text) IS
 	'Drops a place that holds no objects, with the credentials that are set for it, and returns its name; the objects themselves are never touched. 2BP01 while objects are catalogued there, 02000 when there is no such place.';
-COMMENT ON FUNCTION cloudflux.set_credentials(text, jsonb, text) IS
-	'Seals the credentials of a place for a role (NULL = the current one, ''public'' = all that have none of their own) and puts them into its user mapping, in place of those that are there; returns their names. AWS and S3: access_key_id, secret_access_key, session_token; Azure: account_key, or sas_token, or tenant_id, client_id and client_secret; GCP: service_account_key (the JSON), or access_token. A value is a text, or {"file": "/path"} for a file of the server (pg_read_server_files). For the role itself with USAGE, or the owner of the foreign server (42501). They are bound to name, provider, endpoint and bucket of the place: whoever changes one sets them anew. No error, log line or plan of it holds a value; what the server logs before it is called is told in docs/security.md.';
-COMMENT ON FUNCTION cloudflux.forget_credentials(text, text) IS
-	'Removes the credentials of a place for a role (NULL = the current one, ''public'' = those of all), and returns their names; none is no error.';
-COMMENT ON FUNCTION cloudflux.rotate_credentials() IS
-	'Seals all credentials of places that the caller owns under the current key, a row per value that was under another one. What cannot be opened stays as it is, with a warning. When it returns nothing, older keys may leave the key file.';
-COMMENT ON VIEW cloudflux.credentials IS
-	'Which credentials there are, never their values: those of the current role, and all of the places that it owns.';
-COMMENT ON COLUMN cloudflux.credentials.place IS 'Name of the place.';
-COMMENT ON COLUMN cloudflux.credentials.role_name IS 'Role whose credentials they are; public = all roles that have none of their own.';
-COMMENT ON COLUMN cloudflux.credentials.credential IS 'Name of the credential.';
-COMMENT ON COLUMN cloudflux.credentials.key_id IS 'Key that it is sealed under, of cloudflux.credential_keys().';
 COMMENT ON FUNCTION cloudflux.probe_place(text, text, text) IS 'The checks of check_storage(); p_tag names the throw-away objects, p_other_class is a storage class to be tried. found is 1 (proven), 0 (disproven) or NULL; of the row digests it holds bits. What is found is kept in places.capabilities.';
 COMMENT ON FUNCTION cloudflux.check_storage(text) IS
 	'Proves what a place can do, with throw-away objects that it removes again, a row per check: reachable, authenticated, list, write, conditional write, checksums, conditional read, conditional delete, copy, conditional copy, conditional replace, keys (is one taken for another), tiers, clock. What it proves is kept in places.capabilities and limits what moves do: a place that was not seen to honour conditional deletes keeps its sources. The objects are named cloudflux-check/…; they cost a few requests.';

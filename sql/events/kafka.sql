@@ -1,7 +1,7 @@
 /*
  * events in Kafka: which topics there are, which type of event goes where, what was asked of the publisher, and how far it is.
  *
- * The publisher (src/events/publisher_worker.c) runs when cloudflux.kafka_brokers is set. Nothing here talks to Kafka: wishes are
+ * The publisher (src/events/publisher_worker.c) runs when the settings say where Kafka is (connection.sql). Nothing here talks to Kafka: wishes are
  * rows, and the publisher answers in them.
  */
 
@@ -230,7 +230,8 @@ SELECT p.reader,
        t.pid AS held_back_by,
        extract(epoch FROM clock_timestamp() - t.since)::numeric(20, 3) AS held_back_seconds,
        'telling'::text AS state,
-       NULL::text AS detail
+       NULL::text AS detail,
+       NULL::text AS hint
   FROM cloudflux.event_positions AS p
  CROSS JOIN LATERAL (SELECT count(*) AS events, min(e.occurred_at) AS oldest
                        FROM cloudflux.events AS e
@@ -245,11 +246,12 @@ SELECT p.reader,
        COALESCE(extract(epoch FROM clock_timestamp() - u.oldest), 0)::numeric(20, 3),
        NULL, NULL,
        COALESCE(p.state, 'waiting'),
-       p.detail
+       p.detail,
+       p.hint
   FROM cloudflux.event_positions AS p
  CROSS JOIN (cloudflux.kafka_topics AS k FULL JOIN cloudflux.unpublished_events() AS u ON u.topic = k.topic)
  WHERE p.reader = 'kafka'
-   AND (COALESCE(current_setting('cloudflux.kafka_brokers', true), '') <> '' OR p.events > 0);
+   AND (cloudflux.kafka_is_set() OR p.events > 0);
 
 COMMENT ON VIEW cloudflux.event_lag IS 'How far each reader of the outbox is behind and why: one row for NOTIFY, and one per topic for Kafka when there are brokers.';
 COMMENT ON COLUMN cloudflux.event_lag.reader IS 'Name of the reader: notify (LISTEN cloudflux_events) or kafka.';
@@ -261,6 +263,7 @@ COMMENT ON COLUMN cloudflux.event_lag.held_back_by IS 'Process of the oldest wri
 COMMENT ON COLUMN cloudflux.event_lag.held_back_seconds IS 'How long that transaction has been open.';
 COMMENT ON COLUMN cloudflux.event_lag.state IS 'telling for notify; for kafka publishing, waiting (goes on by itself) or stopped (needs rebase_events()).';
 COMMENT ON COLUMN cloudflux.event_lag.detail IS 'Why Kafka waits or has stopped.';
+COMMENT ON COLUMN cloudflux.event_lag.hint IS 'What to do about it.';
 
 CREATE FUNCTION cloudflux.check_kafka(OUT status text, OUT since timestamptz, OUT detail text, OUT hint text)
 RETURNS record
@@ -275,7 +278,7 @@ BEGIN
 	SELECT COALESCE(sum(u.events), 0) AS events, min(u.oldest) AS oldest INTO v_lag FROM cloudflux.unpublished_events() AS u;
 	status := 'ok';
 	since := v_here.state_since;
-	IF COALESCE(current_setting('cloudflux.kafka_brokers', true), '') = '' THEN
+	IF NOT cloudflux.kafka_is_set() THEN
 		detail := 'No brokers are set: events stay in the table.';
 		RETURN;
 	END IF;

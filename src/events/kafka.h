@@ -31,9 +31,23 @@ extern void cf_kafka_log_free(CfKafkaLog *log);
 /* cf_kafka_log_take fetches the oldest line; false = there is none. Of what did not fit the ring the oldest is lost. */
 extern bool cf_kafka_log_take(CfKafkaLog *log, char line[CF_KAFKA_LINE_BYTES]);
 
+/* How we and the brokers prove to each other who we are. NULL = left to librdkafka, or not used. */
+typedef struct CfKafkaSecurity
+{
+	bool		tls;
+	const char *mechanism;		/* of SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; NULL = none */
+	const char *username;
+	const char *password;
+	const char *token_file;		/* for OAUTHBEARER; read whenever a token is wanted */
+	const char *ca_file;		/* whom we trust; NULL = whom the machine trusts */
+	const char *certificate_file;	/* ours */
+	const char *key_file;
+} CfKafkaSecurity;
+
 typedef struct CfKafkaConfig
 {
 	const char *brokers;		/* host:port,… */
+	const CfKafkaSecurity *security;	/* NULL = in clear, and nobody asks who we are; read by cf_kafka_open() only */
 	const char *transactional_id;
 	const char *group;			/* under which the position is kept; nobody consumes with it */
 	const char *progress_topic; /* its partition 0; must exist */

@@ -3,7 +3,8 @@
  *		Rows of the outbox become messages: their topic, their text in UTF-8, their body, in memory that another thread may read.
  *
  * A batch ends when it is full, of events or of bytes; a row that did not fit is read again for the next one. What alone is larger
- * than a message may be is never skipped: the batch ends before it, and when it is the first, publishing waits.
+ * than a message may be is not skipped unless somebody says so (skip_event()): the batch ends before it, and when it is the first,
+ * publishing waits.
  */
 #include "postgres.h"
 
@@ -46,6 +47,14 @@ typedef struct Route
 static Route routes[TYPES_MAX];
 static int	route_count;
 
+static CfSpiPlan find_skipped = {
+	"SELECT s.event_id FROM cloudflux.skipped_events s ORDER BY s.event_id", 0, {0}
+};
+
+/* Events that somebody keeps from Kafka, for one transaction; sorted. */
+static int64 *skipped;
+static int64 skipped_count;
+
 void
 cf_publisher_prepare_batch(CfBatch *batch)
 {
@@ -82,6 +91,31 @@ load_routes(void)
 		route->topic = cf_spi_text(i, 2);
 		route->version = (int) cf_spi_int64(i, 3, NULL);
 	}
+}
+
+/* load_skipped reads which events are not to be sent; there are few, if any. */
+static void
+load_skipped(void)
+{
+	skipped_count = (int64) cf_spi_run(&find_skipped, NULL, NULL);
+	skipped = palloc(sizeof(int64) * (skipped_count + 1));
+	for (int64 i = 0; i < skipped_count; i++)
+		skipped[i] = cf_spi_int64(i, 1, NULL);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+static bool
+is_skipped(int64 id)
+{
+	return skipped_count > 0 && bsearch(&id, skipped, skipped_count, sizeof(int64), compare_ids) != NULL;
 }
 
 /* route_of finds the row that fits a type best: the type itself, else the longest pattern; NULL = none. */
@@ -165,7 +199,7 @@ add_row(CfBatch *batch, HeapTuple tuple, TupleDesc tupdesc, CfText source, bool 
 	size_t		strings;
 	size_t		body;
 
-	if (route != NULL && route->topic == NULL)
+	if ((route != NULL && route->topic == NULL) || is_skipped(event.id))
 	{
 		batch->rows++;
 		batch->last_id = event.id;
@@ -223,6 +257,9 @@ cf_publisher_fill(Portal portal, CfBatch *batch, bool replay)
 	long		fetch = FETCH_ROWS_MIN;
 	bool		more = true;
 
+	MemoryContextSwitchTo(outer);
+	load_skipped();
+	MemoryContextSwitchTo(rows);
 	load_routes();
 	database = get_database_name(MyDatabaseId);
 	database = pg_server_to_any(database, (int) strlen(database), PG_UTF8);

@@ -71,6 +71,7 @@ static CfSpiPlan write_row = {
 	"UPDATE cloudflux.event_positions p"
 	"   SET published = $1::pg_catalog.pg_snapshot, last_xmin = pg_catalog.pg_snapshot_xmin($1::pg_catalog.pg_snapshot),"
 	"       opened = $2::pg_catalog.pg_snapshot, last_id = $3, events = $4, intended = $5, system_identifier = i.system_identifier,"
+	"       rate = cloudflux.faded_rate(p.rate, p.updated_at) + GREATEST($4 - p.events, 0) / 60.0,"
 	"       timeline = i.timeline, lsn = i.lsn, updated_at = pg_catalog.clock_timestamp()"
 	"  FROM cloudflux.wal_identity() i"
 	" WHERE p.reader = 'kafka' AND p.wish IS NULL", 5, {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID}

@@ -13,13 +13,13 @@
 
 #include "utils/portal.h"
 
+#include "events/connection_sql.h"
 #include "events/kafka_thread.h"
 #include "events/position.h"
 
 #define CF_PUBLISHER_WORDS 1024
 #define CF_TOPIC_BYTES 256		/* Kafka allows 249 */
 
-extern char *cf_kafka_brokers;
 extern int	cf_kafka_batch;
 extern int	cf_kafka_linger_ms;
 extern int	cf_kafka_memory_kb;

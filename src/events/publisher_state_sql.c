@@ -23,7 +23,6 @@
 
 #define LOG_US (60 * INT64CONST(1000000))
 
-char	   *cf_kafka_brokers = NULL;
 int			cf_kafka_batch = 5000;
 int			cf_kafka_linger_ms = 50;
 int			cf_kafka_memory_kb = 32768;
@@ -86,10 +85,7 @@ static CfSpiPlan settle_topic = {
 void
 cf_publisher_init_settings(void)
 {
-	DefineCustomStringVariable("cloudflux.kafka_brokers",
-							   "Kafka brokers that events are sent to.",
-							   "A list of host:port; empty = none: events stay in the table until there are some.",
-							   &cf_kafka_brokers, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	cf_connection_register();
 	for (size_t i = 0; i < lengthof(settings); i++)
 		DefineCustomIntVariable(settings[i].name, settings[i].short_desc, settings[i].long_desc, settings[i].value, *settings[i].value,
 								settings[i].min, settings[i].max, PGC_SIGHUP, settings[i].flags, NULL, NULL, NULL);
@@ -108,9 +104,9 @@ static void
 log_state(const char *state, const char *detail, const char *hint)
 {
 	if (strcmp(state, "publishing") == 0)
-		ereport(LOG, (errmsg("cloudflux publishes events to Kafka at %s", cf_kafka_brokers)));
+		ereport(LOG, (errmsg("cloudflux publishes events to Kafka at %s", cf_connection_where())));
 	else
-		ereport(LOG, (errmsg("cloudflux does not publish events to Kafka at %s (%s)", cf_kafka_brokers, state),
+		ereport(LOG, (errmsg("cloudflux does not publish events to Kafka at %s (%s)", cf_connection_where(), state),
 					  errdetail_internal("%s", detail != NULL ? detail : ""), hint != NULL && hint[0] != '\0' ? errhint("%s", hint) : 0));
 }
 

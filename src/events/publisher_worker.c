@@ -47,7 +47,9 @@ static CfKafkaThread *thread = NULL;
 static CfKafkaLog *kafka_log = NULL;
 static CfKafkaTask task;
 static CfKafkaConfig config;
-static char *open_brokers = NULL;	/* those of the handle */
+static CfConnection connection;
+static bool unreadable = false; /* what the settings name cannot be used */
+static bool handle_fits = false;	/* the handle was made for this connection */
 static char name[64];			/* transactional id and group */
 static uint32 wait_event = 0;
 
@@ -141,27 +143,47 @@ tell_of_waiting(void)
 	report("waiting", &err);
 }
 
+/* take_connection reads where Kafka is when that may have changed; false = that cannot be used, and has been reported. */
+static bool
+take_connection(void)
+{
+	CfError		err;
+	bool		changed;
+
+	if (!cf_connection_stale(&connection) && (!unreadable || cf_clock_monotonic_us() < retry_at_us))
+		return !unreadable;
+	unreadable = !cf_connection_read(&connection, &changed, &err);
+	handle_fits = handle_fits && !changed;
+	if (!unreadable)
+		return true;
+	session = false;
+	phase = PHASE_CLOSED;
+	report("waiting", &err);
+	try_later(0);
+	return false;
+}
+
 /* settings_differ tells whether the handle, or the batch, was made with other settings than those of now. */
 static bool
 settings_differ(void)
 {
-	return open_brokers == NULL || strcmp(open_brokers, cf_kafka_brokers) != 0 || config.transaction_timeout_ms != cf_kafka_transaction_ms ||
+	return !handle_fits || config.transaction_timeout_ms != cf_kafka_transaction_ms ||
 		config.call_timeout_ms != cf_kafka_timeout_ms || config.memory_kb != cf_kafka_memory_kb ||
 		config.message_max_bytes != cf_kafka_message_bytes || batch.room != cf_kafka_batch;
 }
 
-/* start_open asks for a session with the brokers of the settings. */
+/* start_open asks for a session with the brokers of the connection. */
 static void
 start_open(void)
 {
 	if (settings_differ())
 	{
-		free(open_brokers);
-		open_brokers = strdup(cf_kafka_brokers);
+		handle_fits = true;
 		fresh = true;
 		topic_count = 0;
 	}
-	config.brokers = open_brokers;
+	config.brokers = connection.brokers;
+	config.security = connection.secured ? &connection.security : NULL;
 	config.transactional_id = config.group = name;
 	config.progress_topic = CF_PROGRESS_TOPIC;
 	config.transaction_timeout_ms = cf_kafka_transaction_ms;
@@ -387,7 +409,8 @@ follow_look(CfLook look)
 			return true;
 		case CF_LOOK_TOO_LARGE:
 			cf_error_set(&err, CF_ERR_INPUT, "event " INT64_FORMAT " is larger than cloudflux.kafka_message_size", batch.too_large);
-			cf_error_hint(&err, "Raise it, and max.message.bytes of the topic; or give the event's type no topic in cloudflux.event_types.");
+			cf_error_hint(&err, "Raise it, and max.message.bytes of the topic; or keep it from Kafka: SELECT cloudflux.skip_event(" INT64_FORMAT ", 'why').",
+						  batch.too_large);
 			report("waiting", &err);
 			try_later(0);
 			return false;
@@ -439,6 +462,7 @@ prepare(void)
 	thread = kafka_log != NULL ? cf_kafka_thread_start(&err) : NULL;
 	if (thread == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not start a thread for Kafka")));
+	cf_connection_watch();
 	sent_at_us = cf_clock_monotonic_us();
 }
 
@@ -471,6 +495,11 @@ step(void)
 	{
 		take_result();
 		return CF_WORKER_MORE;
+	}
+	if (!take_connection())
+	{
+		(void) wait_until(retry_at_us);
+		return CF_WORKER_IDLE;
 	}
 	if (settings_differ())
 	{
@@ -521,7 +550,7 @@ cleanup(void)
 static int
 count(void)
 {
-	return cf_kafka_brokers[0] != '\0' ? 1 : 0;
+	return cf_connection_wanted() ? 1 : 0;
 }
 
 static const CfWorkerKind publisher = {

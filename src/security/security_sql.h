@@ -1,11 +1,13 @@
 /*
  * security_sql.h
- *		Sealed values for doorways: the keys of this process, and values that they seal and open.
+ *		Sealed values for doorways: the keys of this process, values that they seal and open, and the user mappings that hold them.
  */
 #ifndef CF_SECURITY_SECURITY_SQL_H
 #define CF_SECURITY_SECURITY_SQL_H
 
 #include "postgres.h"
+
+#include "foreign/foreign.h"
 
 #include "security/seal.h"
 #include "security/security.h"
@@ -20,5 +22,43 @@ extern bool cf_seal_reveal(const CfSealBinding *binding, const char *envelope, c
 
 /* cf_seal_current tells the id of the key that seals; false = there is none. */
 extern bool cf_seal_current(char id[CF_SEAL_KEY_ID_MAX + 1], CfError *err);
+
+#define CF_SEAL_PUBLIC "public"	/* stands for all roles, as no role can be called */
+
+/*
+ * cf_seal_mapping_find finds the user mapping of a role, else that of PUBLIC; cf_seal_mapping_get that of exactly one
+ * (InvalidOid = PUBLIC). *user is the role's name, or CF_SEAL_PUBLIC.
+ */
+extern bool cf_seal_mapping_find(Oid server, Oid role, List **options, const char **user);
+extern bool cf_seal_mapping_get(Oid server, Oid role, List **options);
+
+/* cf_seal_mapping_check is for validators: it raises unless all options are sealed values under names that are known. */
+extern void cf_seal_mapping_check(List *options, bool (*known_name) (const char *name));
+
+/* cf_seal_secret_file reads a text file of the server, for the caller to wipe; one newline at its end is left away. */
+extern bool cf_seal_secret_file(const char *path, char **text, CfError *err);
+
+/* A foreign server whose user mappings hold sealed values, as its room tells of it. */
+typedef struct CfSealServer
+{
+	ForeignServer *server;
+	const char *noun;			/* what its room calls one */
+	const char *const *names;	/* of the values that it takes, NULL behind the last; NULL = it takes none */
+	CfSealBinding binding;		/* of its values; user and option are filled in by who seals or opens one */
+	void	   *own;			/* of the room */
+} CfSealServer;
+
+/* What set_credentials() and rotate_credentials() have to know of the servers of a foreign-data wrapper. */
+typedef struct CfSealKind
+{
+	const char *wrapper;
+	/* read finds a server on the authority of a role; what it gives lives as long as arena and memory context */
+	bool		(*read) (const char *name, Oid role, CfArena *arena, CfSealServer *server, CfError *err);
+	/* check tells whether values belong together; NULL = none, whether the server can be used at all */
+	bool		(*check) (const CfSealServer *server, const CfCredentials *given, CfError *err);
+} CfSealKind;
+
+/* cf_seal_register is for cf_NAME_init() of a room that owns a wrapper; *kind lives as long as the process. */
+extern void cf_seal_register(const CfSealKind *kind);
 
 #endif							/* CF_SECURITY_SECURITY_SQL_H */

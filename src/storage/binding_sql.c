@@ -1,6 +1,6 @@
 /*
  * binding_sql.c
- *		User mappings of a place, and what their sealed values are bound to.
+ *		What the sealed credentials of a place are bound to, and what else setting them needs to know of it.
  *
  * A value is bound to everything that decides where it is sent: server, provider, endpoint, bucket, and those options of the
  * driver that name a host or an account (else who alters the server's token endpoint harvests the next client_secret).
@@ -8,14 +8,11 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/reloptions.h"
-#include "catalog/pg_user_mapping.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "utils/syscache.h"
 
 #include "storage/binding_sql.h"
+#include "storage/driver.h"
+#include "storage/place_sql.h"
 
 static bool names_address(const char *option);
 
@@ -53,29 +50,38 @@ names_address(const char *option)
 	return false;
 }
 
-bool
-cf_storage_mapping_find(Oid server, Oid role, List **options, const char **user)
+/* place_read describes a place to who sets its credentials. */
+static bool
+place_read(const char *name, Oid role, CfArena *arena, CfSealServer *server, CfError *err)
 {
-	if (cf_storage_mapping_get(server, role, options))
-	{
-		*user = GetUserNameFromId(role, true);
-		return *user != NULL;
-	}
-	*user = CF_STORAGE_PUBLIC;
-	return cf_storage_mapping_get(server, InvalidOid, options);
+	CfPlace    *place;
+
+	if (!cf_storage_place_read(name, role, arena, &place, &server->server, err))
+		return false;
+	server->noun = "place";
+	server->names = place->driver != NULL ? place->driver->credentials : NULL;
+	server->own = place;
+	cf_storage_binding(place, "", "", &server->binding);
+	return true;
 }
 
-bool
-cf_storage_mapping_get(Oid server, Oid role, List **options)
+/* place_check lets the driver look whether credentials belong together. */
+static bool
+place_check(const CfSealServer *server, const CfCredentials *given, CfError *err)
 {
-	HeapTuple	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(role), ObjectIdGetDatum(server));
-	Datum		value;
-	bool		isnull;
+	CfPlace    *place = server->own;
+	bool		good;
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	value = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &isnull);
-	*options = isnull ? NIL : untransformRelOptions(value);
-	ReleaseSysCache(tuple);
-	return true;
+	place->credentials = given;
+	good = cf_storage_place_check(place, err);
+	place->credentials = NULL;
+	return good;
+}
+
+void
+cf_storage_binding_register(void)
+{
+	static const CfSealKind places = {.wrapper = "cloudflux", .read = place_read, .check = place_check};
+
+	cf_seal_register(&places);
 }

@@ -29,7 +29,4 @@ extern bool cf_storage_source_read(const char *name, char **value, CfError *err)
  */
 extern const char *cf_storage_source_setting(const CfPlace *place, int *at, const char **value);
 
-/* cf_storage_secret_file reads a text file of the server, for the caller to wipe; one newline at its end is left away. */
-extern bool cf_storage_secret_file(const char *path, char **text, CfError *err);
-
 #endif							/* CF_STORAGE_CREDENTIALS_SQL_H */

@@ -86,7 +86,6 @@ static bool number_read(const char *name, const char *value, int64_t max, int64_
 static void option_check_known(DefElem *def, const CfDriver *driver);
 static void option_check_value(const char *name, OptionKind kind, const char *value, const CfDriver *driver);
 static const char *sources_hint(const CfDriver *driver);
-static void user_mapping_check(List *options);
 static void server_check(List *options);
 
 bool
@@ -241,7 +240,7 @@ cloudflux_validator(PG_FUNCTION_ARGS)
 	if (catalog == ForeignServerRelationId)
 		server_check(options);
 	else if (catalog == UserMappingRelationId)
-		user_mapping_check(options);
+		cf_seal_mapping_check(options, cf_storage_credential_known);
 	else if (options != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
@@ -393,31 +392,4 @@ sources_hint(const CfDriver *driver)
 		appendStringInfo(&hint, "%s%s", i == 0 ? "Sources of this provider are: " : ", ", driver->sources[i]);
 	appendStringInfoString(&hint, "; sealed credentials need none.");
 	return hint.data;
-}
-
-/*
- * user_mapping_check accepts sealed values under names that a driver takes. Neither a clear value nor the statement that holds
- * it may reach the log.
- */
-static void
-user_mapping_check(List *options)
-{
-	char		id[CF_SEAL_KEY_ID_MAX + 1];
-	ListCell   *cell;
-
-	foreach(cell, options)
-	{
-		DefElem    *def = (DefElem *) lfirst(cell);
-		bool		known = cf_storage_credential_known(def->defname);
-
-		if (known && cf_seal_key_id(defGetString(def), id))
-			continue;
-		ereport(ERROR,
-				(errcode(known ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_FDW_INVALID_OPTION_NAME),
-				 known ? errmsg("credential \"%s\" of a user mapping is not sealed", def->defname) :
-				 errmsg("invalid option of a user mapping"),
-				 errdetail("A user mapping holds sealed credentials only; in clear they would stand in the catalog, in dumps and in the log."),
-				 errhint("Use cloudflux.set_credentials(), which seals them at once."),
-				 errhidestmt(true)));
-	}
 }

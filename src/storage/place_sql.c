@@ -30,6 +30,7 @@
 #include "core/error_sql.h"
 #include "core/interrupt.h"
 #include "core/spi_sql.h"
+#include "storage/binding_sql.h"
 #include "storage/credentials_sql.h"
 #include "storage/driver.h"
 #include "storage/options_sql.h"
@@ -54,6 +55,7 @@ cf_storage_init(void)
 							 "Makes objects and folders in LOCAL places durable before they are reported as written or removed.",
 							 "Turn it off only for tests and benchmarks: a crash of the machine may then lose objects.",
 							 &storage_fsync, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	cf_storage_binding_register();
 }
 
 bool

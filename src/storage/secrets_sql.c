@@ -93,7 +93,7 @@ cf_storage_credentials_open(const ForeignServer *server, Oid role, CfArena *aren
 		return true;
 	if ((secrets = secrets_make(arena, err)) == NULL)
 		return false;
-	if (cf_storage_mapping_find(server->serverid, role, &options, &user))
+	if (cf_seal_mapping_find(server->serverid, role, &options, &user))
 	{
 		if (!read_mapping(secrets, place, options, user, err))
 			return false;

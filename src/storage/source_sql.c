@@ -9,14 +9,6 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <openssl/crypto.h>
-
-#include "storage/fd.h"
-
 #include "security/security_sql.h"
 #include "storage/credentials_sql.h"
 #include "storage/driver.h"
@@ -84,7 +76,7 @@ cf_storage_source_read(const char *name, char **value, CfError *err)
 		if (found == NULL || found[0] == '\0')
 			return true;
 		if (variables[i].is_file)
-			return cf_storage_secret_file(found, value, err);
+			return cf_seal_secret_file(found, value, err);
 		*value = pstrdup(found);
 		return true;
 	}
@@ -107,36 +99,4 @@ cf_storage_source_setting(const CfPlace *place, int *at, const char **value)
 			return settings[i].name;
 	}
 	return NULL;
-}
-
-bool
-cf_storage_secret_file(const char *path, char **text, CfError *err)
-{
-	char	   *buffer = palloc(CF_SEAL_SECRET_MAX + 2);
-	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
-	struct stat st;
-	ssize_t		length = -1;
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
-		cf_error_set(err, CF_ERR_INPUT, "\"%s\" is not a file", path);
-	else if (fd < 0 || (length = read(fd, buffer, CF_SEAL_SECRET_MAX + 2)) < 0)
-		cf_error_errno(err, errno, "could not read file", path);
-	if (fd >= 0)
-		CloseTransientFile(fd);
-	if (length >= 0)
-	{
-		if (length > 0 && buffer[length - 1] == '\n')
-			length--;
-		if (length >= 1 && length <= CF_SEAL_SECRET_MAX && memchr(buffer, '\0', length) == NULL)
-		{
-			buffer[length] = '\0';
-			*text = buffer;
-			return true;
-		}
-		cf_error_set(err, CF_ERR_INPUT, "file \"%s\" does not hold a credential", path);
-		cf_error_detail(err, "It is empty, longer than %d bytes, or not a text.", CF_SEAL_SECRET_MAX);
-	}
-	OPENSSL_cleanse(buffer, CF_SEAL_SECRET_MAX + 2);
-	pfree(buffer);
-	return false;
 }

@@ -2,6 +2,8 @@
  * credentials_sql.c
  *		set_credentials() and rotate_credentials(): secrets go into a user mapping sealed, and never become SQL text.
  *
+ * Which foreign servers have credentials, of what names, and what binds them is told by the rooms that own the wrappers (CfSealKind).
+ *
  * A secret comes as an argument of a function (best as a bind parameter, or as the name of a file of the server), is sealed here,
  * and the nested CREATE or ALTER USER MAPPING holds ciphertext only: so pg_stat_statements, the log, event triggers
  * and dumps never see more. While the function runs no error logs the statement that called it, which may hold the secret as a
@@ -14,7 +16,6 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/reloptions.h"
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
@@ -35,22 +36,19 @@
 #include "core/core.h"
 #include "core/error_sql.h"
 #include "security/security_sql.h"
-#include "storage/binding_sql.h"
-#include "storage/credentials_sql.h"
-#include "storage/driver.h"
-#include "storage/place_sql.h"
 
 PG_FUNCTION_INFO_V1(cloudflux_set_credentials);
 PG_FUNCTION_INFO_V1(cloudflux_rotate_credentials);
 
 #define VALUES_MAX lengthof(((CfCredentials *) 0)->items)
+#define KINDS_MAX 4
 
 /* The call of set_credentials(). Values are wiped as soon as they are sealed. */
 typedef struct Setting
 {
 	CfArena		arena;
-	CfPlace    *place;
-	ForeignServer *server;
+	const CfSealKind *kind;
+	CfSealServer server;
 	Oid			role;			/* InvalidOid = PUBLIC */
 	const char *user;			/* its name */
 	CfCredentials given;
@@ -58,6 +56,10 @@ typedef struct Setting
 	MemoryContextCallback wipe;
 } Setting;
 
+static const CfSealKind *kinds[KINDS_MAX];
+static int	kind_count = 0;
+
+static const CfSealKind *kind_of(const ForeignServer *server);
 static void hide_statement(void *arg);
 static void wipe_values(void *arg);
 static void setting_open(Setting *setting, const char *name, const char *role);
@@ -66,15 +68,36 @@ static void take_value(Setting *setting, char *name, JsonbValue *value);
 static char *value_text(const char *name, JsonbValue *value);
 static void check_value(const char *name, const char *text);
 static char *file_value(const char *name, JsonbContainer *object);
-static void check_name(const CfPlace *place, const char *name);
+static void check_name(const CfSealServer *server, const char *name);
 static void seal_values(Setting *setting);
 static void write_mapping(const Setting *setting);
 static void run_ddl(const char *ddl);
 static const char *mapping_of(const char *user, Oid role, const char *server);
 static Datum names_array(const Setting *setting);
 static void rotate_mapping(ReturnSetInfo *rsinfo, HeapTuple tuple, const char *current);
-static void rotate_value(StringInfo changes, const CfPlace *place, const char *user, DefElem *def, const char *current,
+static void rotate_value(StringInfo changes, const CfSealServer *server, const char *user, DefElem *def, const char *current,
 						 ReturnSetInfo *rsinfo);
+
+void
+cf_seal_register(const CfSealKind *kind)
+{
+	Assert(kind_count < KINDS_MAX);
+	kinds[kind_count++] = kind;
+}
+
+/* kind_of tells whose server it is; NULL = it has no sealed credentials. */
+static const CfSealKind *
+kind_of(const ForeignServer *server)
+{
+	const char *wrapper = GetForeignDataWrapper(server->fdwid)->fdwname;
+
+	for (int i = 0; i < kind_count; i++)
+	{
+		if (strcmp(kinds[i]->wrapper, wrapper) == 0)
+			return kinds[i];
+	}
+	return NULL;
+}
 
 /* cloudflux_set_credentials(place, credentials jsonb, for_role): seals them and returns their names. */
 Datum
@@ -127,36 +150,42 @@ wipe_values(void *arg)
 	}
 }
 
-/* setting_open finds place and role, and looks whether the caller may set credentials for it. */
+/* setting_open finds the server and the role, and looks whether the caller may set its credentials. */
 static void
 setting_open(Setting *setting, const char *name, const char *role)
 {
 	CfAllocator allocator = cf_arena_context(CurrentMemoryContext);
+	ForeignServer *found = GetForeignServerByName(name, true);
+	CfSealServer *server = &setting->server;
 	CfError		err = {0};
 
 	cf_arena_init(&setting->arena, &allocator, 1024, 0);
-	if (!cf_storage_place_read(name, GetUserId(), &setting->arena, &setting->place, &setting->server, &err))
+	setting->kind = found != NULL ? kind_of(found) : NULL;
+	/* Of what is not there, or not ours, the kind that was registered last tells: places. */
+	if (setting->kind == NULL)
+		setting->kind = kinds[kind_count - 1];
+	if (!setting->kind->read(name, GetUserId(), &setting->arena, server, &err))
 		cf_error_raise(&err);
-	if (role != NULL && strcmp(role, CF_STORAGE_PUBLIC) == 0)
+	if (role != NULL && strcmp(role, CF_SEAL_PUBLIC) == 0)
 		setting->role = InvalidOid;
 	else
 		setting->role = role == NULL ? GetUserId() : get_role_oid(role, false);
-	setting->user = OidIsValid(setting->role) ? GetUserNameFromId(setting->role, false) : CF_STORAGE_PUBLIC;
-	if (setting->role != GetUserId() && !has_privs_of_role(GetUserId(), setting->server->owner))
+	setting->user = OidIsValid(setting->role) ? GetUserNameFromId(setting->role, false) : CF_SEAL_PUBLIC;
+	if (setting->role != GetUserId() && !has_privs_of_role(GetUserId(), server->server->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set credentials of place \"%s\" for role \"%s\"", name, setting->user),
+				 errmsg("permission denied to set credentials of %s \"%s\" for role \"%s\"", server->noun, name, setting->user),
 				 errdetail("A role sets its own; the owner of the foreign server sets those of all.")));
-	if (setting->place->driver == NULL && !cf_storage_place_check(setting->place, &err))
+	if (server->names == NULL && !setting->kind->check(server, NULL, &err))
 		cf_error_raise(&err);
-	if (setting->place->driver->credentials == NULL)
+	if (server->names == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("place \"%s\" takes no credentials", name),
-				 errdetail("Its provider is %s.", setting->place->provider)));
+				 errmsg("%s \"%s\" takes no credentials", server->noun, name),
+				 errdetail("Its provider is %s.", server->binding.provider)));
 }
 
-/* take_values takes the values out of the JSON object, and lets the driver look whether they belong together. */
+/* take_values takes the values out of the JSON object, and lets their room look whether they belong together. */
 static void
 take_values(Setting *setting, Jsonb *credentials)
 {
@@ -179,10 +208,8 @@ take_values(Setting *setting, Jsonb *credentials)
 		else if (token == WJB_VALUE)
 			take_value(setting, name, &value);
 	}
-	setting->place->credentials = &setting->given;
-	if (!cf_storage_place_check(setting->place, &err))
+	if (!setting->kind->check(&setting->server, &setting->given, &err))
 		cf_error_raise(&err);
-	setting->place->credentials = NULL;
 }
 
 static void
@@ -190,21 +217,21 @@ take_value(Setting *setting, char *name, JsonbValue *value)
 {
 	CfCredential *item = &setting->given.items[setting->given.count];
 
-	check_name(setting->place, name);
+	check_name(&setting->server, name);
 	if (setting->given.count == VALUES_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a place has at most %d credentials", (int) VALUES_MAX)));
+				 errmsg("a %s has at most %d credentials", setting->server.noun, (int) VALUES_MAX)));
 	item->name = name;
 	item->value = value_text(name, value);
 	setting->given.count++;
 }
 
-/* check_name refuses what the driver does not take. A name that is none may be a secret in the wrong place. */
+/* check_name refuses what the server does not take. A name that is none may be a secret in the wrong place. */
 static void
-check_name(const CfPlace *place, const char *name)
+check_name(const CfSealServer *server, const char *name)
 {
-	const char *const *known = place->driver->credentials;
+	const char *const *known = server->names;
 	bool		printable = strspn(name, "abcdefghijklmnopqrstuvwxyz_") == strlen(name) && strlen(name) <= 32;
 	StringInfoData names;
 
@@ -217,8 +244,8 @@ check_name(const CfPlace *place, const char *name)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("place \"%s\" takes no credential \"%s\"", place->name, printable ? name : "…"),
-			 errhint("Those of provider %s are: %s.", place->provider, names.data)));
+			 errmsg("%s \"%s\" takes no credential \"%s\"", server->noun, server->binding.server, printable ? name : "…"),
+			 errhint("Those of provider %s are: %s.", server->binding.provider, names.data)));
 }
 
 /* value_text gives a value as text: a string as it is, {"file": …} from there, another object as JSON. */
@@ -278,7 +305,7 @@ file_value(const char *name, JsonbContainer *object)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to read credential \"%s\" from a file", name),
 				 errdetail("Only members of pg_read_server_files may name files of the server.")));
-	if (!cf_storage_secret_file(pnstrdup(found.val.string.val, found.val.string.len), &text, &err))
+	if (!cf_seal_secret_file(pnstrdup(found.val.string.val, found.val.string.len), &text, &err))
 		cf_error_raise(&err);
 	return text;
 }
@@ -291,10 +318,11 @@ seal_values(Setting *setting)
 	{
 		CfCredential *item = &setting->given.items[i];
 		char	   *value = unconstify(char *, item->value);
-		CfSealBinding binding;
+		CfSealBinding binding = setting->server.binding;
 		CfError		err = {0};
 
-		cf_storage_binding(setting->place, setting->user, item->name, &binding);
+		binding.user = setting->user;
+		binding.option = item->name;
 		if (!cf_seal_value(&binding, value, &setting->sealed[i], &err))
 			cf_error_raise(&err);
 		OPENSSL_cleanse(value, strlen(value));
@@ -305,9 +333,9 @@ seal_values(Setting *setting)
 static void
 write_mapping(const Setting *setting)
 {
-	const char *mapping = mapping_of(setting->user, setting->role, setting->place->name);
+	const char *mapping = mapping_of(setting->user, setting->role, setting->server.binding.server);
 	List	   *old = NIL;
-	bool		exists = cf_storage_mapping_get(setting->server->serverid, setting->role, &old);
+	bool		exists = cf_seal_mapping_get(setting->server.server->serverid, setting->role, &old);
 	StringInfoData ddl;
 	ListCell   *cell;
 
@@ -399,24 +427,25 @@ rotate_mapping(ReturnSetInfo *rsinfo, HeapTuple tuple, const char *current)
 	Form_pg_user_mapping form = (Form_pg_user_mapping) GETSTRUCT(tuple);
 	ForeignServer *server = GetForeignServer(form->umserver);
 	CfAllocator allocator = cf_arena_context(CurrentMemoryContext);
-	const char *user = OidIsValid(form->umuser) ? GetUserNameFromId(form->umuser, true) : CF_STORAGE_PUBLIC;
+	const char *user = OidIsValid(form->umuser) ? GetUserNameFromId(form->umuser, true) : CF_SEAL_PUBLIC;
 	List	   *options = NIL;
 	StringInfoData changes;
+	const CfSealKind *kind = kind_of(server);
 	CfArena		arena;
-	CfPlace    *place;
+	CfSealServer sealed;
 	CfError		err = {0};
 	ListCell   *cell;
 
-	if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, "cloudflux") != 0 || user == NULL ||
+	if (kind == NULL || user == NULL ||
 		!has_privs_of_role(GetUserId(), server->owner) ||
-		!cf_storage_mapping_get(server->serverid, form->umuser, &options))
+		!cf_seal_mapping_get(server->serverid, form->umuser, &options))
 		return;
 	cf_arena_init(&arena, &allocator, 1024, 0);
-	if (!cf_storage_place_read(server->servername, GetUserId(), &arena, &place, &server, &err))
+	if (!kind->read(server->servername, GetUserId(), &arena, &sealed, &err))
 		cf_error_raise(&err);
 	initStringInfo(&changes);
 	foreach(cell, options)
-		rotate_value(&changes, place, user, (DefElem *) lfirst(cell), current, rsinfo);
+		rotate_value(&changes, &sealed, user, (DefElem *) lfirst(cell), current, rsinfo);
 	if (changes.len > 0)
 		run_ddl(psprintf("ALTER USER MAPPING FOR %s OPTIONS (%s)", mapping_of(user, form->umuser, server->servername),
 						 changes.data));
@@ -425,21 +454,22 @@ rotate_mapping(ReturnSetInfo *rsinfo, HeapTuple tuple, const char *current)
 
 /* rotate_value adds one value to the changes, sealed anew, unless the current key sealed it already. */
 static void
-rotate_value(StringInfo changes, const CfPlace *place, const char *user, DefElem *def, const char *current,
+rotate_value(StringInfo changes, const CfSealServer *server, const char *user, DefElem *def, const char *current,
 			 ReturnSetInfo *rsinfo)
 {
 	char		id[CF_SEAL_KEY_ID_MAX + 1];
 	char		secret[CF_SEAL_SECRET_MAX + 1];
 	Datum		row[5];
 	bool		nulls[5] = {false};
-	CfSealBinding binding;
+	CfSealBinding binding = server->binding;
 	CfError		err = {0};
 	char	   *sealed;
 	bool		good;
 
 	if (!cf_seal_key_id(defGetString(def), id) || strcmp(id, current) == 0)
 		return;
-	cf_storage_binding(place, user, def->defname, &binding);
+	binding.user = user;
+	binding.option = def->defname;
 	if (!cf_seal_reveal(&binding, defGetString(def), secret, sizeof(secret), &err))
 	{
 		ereport(WARNING,
@@ -455,7 +485,7 @@ rotate_value(StringInfo changes, const CfPlace *place, const char *user, DefElem
 		cf_error_raise(&err);
 	appendStringInfo(changes, "%sSET %s %s", changes->len > 0 ? ", " : "", quote_identifier(def->defname),
 					 quote_literal_cstr(sealed));
-	row[0] = CStringGetTextDatum(place->name);
+	row[0] = CStringGetTextDatum(server->binding.server);
 	row[1] = CStringGetTextDatum(user);
 	row[2] = CStringGetTextDatum(def->defname);
 	row[3] = CStringGetTextDatum(id);
