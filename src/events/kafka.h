@@ -81,6 +81,12 @@ typedef enum CfKafkaOutcome
 	CF_KAFKA_UNKNOWN,			/* perhaps committed: close the handle, open a new one, read the position */
 } CfKafkaOutcome;
 
+/*
+ * cf_kafka_advice tells what to do when librdkafka's last line tells of a connection that was refused; NULL = it does not. security is
+ * that of the connection, NULL = in clear.
+ */
+extern const char *cf_kafka_advice(const CfKafkaSecurity *security, const char *line);
+
 typedef struct CfKafka CfKafka;
 
 /* cf_kafka_open makes a handle; it connects later. Blocks all signals for the threads that librdkafka starts. */

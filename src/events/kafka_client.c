@@ -24,6 +24,7 @@
 #include "events/kafka_client.h"
 
 #define LONG_LINE_BYTES 1024
+#define SCRAM_MENDED 0x020601ff	/* librdkafka 2.6.1 */
 
 struct CfKafkaClient
 {
@@ -99,6 +100,27 @@ cf_kafka_left_ms(int64_t deadline_us)
 	int64_t		left = (deadline_us - cf_clock_monotonic_us()) / 1000;
 
 	return left < 0 ? 0 : (int) left;
+}
+
+const char *
+cf_kafka_advice(const CfKafkaSecurity *security, const char *line)
+{
+	if (security == NULL)
+		return strstr(line, "SSL") != NULL || strstr(line, "Disconnected while requesting ApiVersion") != NULL ?
+			"If the brokers want TLS or a password, name them by a server: cloudflux.kafka_server." : NULL;
+	if (strstr(line, "OAUTHBEARER") != NULL)
+		return "The broker wants a token that is good: somebody has to renew it in the server's token_file.";
+	if (strstr(line, "SASL authentication error") != NULL)
+	{
+		/* Of the nonces it sends more than RFC 5802 says, and brokers since 4.0 (and 3.9.1, 3.8.1, 3.7.2 in part) mind. */
+		if (security->mechanism != NULL && strncmp(security->mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < SCRAM_MENDED)
+			return "Set the right ones with cloudflux.set_credentials(). But librdkafka before 2.6.1, as this machine has it, cannot log in to "
+				"brokers of Kafka 4 by SCRAM: with those use PLAIN, OAUTHBEARER or certificates.";
+		return "Set the right ones with cloudflux.set_credentials().";
+	}
+	if (strstr(line, "SSL") != NULL)
+		return "Look at the certificates: those of the brokers, and the server's options ca_file, client_cert_file and client_key_file.";
+	return NULL;
 }
 
 /* mask covers a secret wherever a line repeats it. */

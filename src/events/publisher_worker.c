@@ -116,6 +116,7 @@ static void
 report(const char *state, const CfError *err)
 {
 	static char words[CF_PUBLISHER_WORDS];
+	const char *hint = err->hint;
 
 	hear();
 	/* Without a moving part, or the same trouble would be news every time. */
@@ -125,10 +126,12 @@ report(const char *state, const CfError *err)
 
 		snprintf(words, sizeof(words), "%s: %s", err->retryable ? "no answer from Kafka" : err->message, after != NULL ? after + 3 : last_line);
 		*(strstr(words, " (after ") != NULL ? strstr(words, " (after ") : words + strlen(words)) = '\0';
+		if (hint[0] == '\0')
+			hint = cf_kafka_advice(connection.secured ? &connection.security : NULL, last_line);
 	}
 	else
 		snprintf(words, sizeof(words), "%s%s%s", err->message, err->detail[0] != '\0' ? ". " : "", err->detail);
-	cf_publisher_say(state, words, err->hint);
+	cf_publisher_say(state, words, hint);
 }
 
 /* tell_of_waiting says that Kafka keeps us waiting: a transaction may take its whole timeout to fail. */

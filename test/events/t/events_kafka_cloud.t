@@ -110,6 +110,27 @@ ok(sent(60), 'until the topic takes it');
 is(scalar(grep { length $_->{payload} > 3_000_000 } $kafka->consume('mine')), 1, 'whole');
 $c->set('cloudflux.kafka_message_size' => '1MB');
 
+# What nobody wants to wait for is skipped, and kept
+emit('mine', 'test.long', 'l3', '{"x": "' . ('y' x 2_000_000) . '"}');
+emit('mine', 'test.after', 'behind');
+is_state('waiting', 'kafka_message_size', 'an event may be too large for anybody');
+my ($held) = detail() =~ /event (\d+)/;
+like($c->value("SELECT hint FROM cloudflux.event_lag WHERE topic = 'mine'"), qr/skip_event\($held/, 'event_lag tells what can be done');
+throws($c, "SELECT cloudflux.skip_event($held, '')", '22023', qr/why/, 'skipping it needs a reason');
+throws($c, 'SELECT cloudflux.skip_event(-1, \'x\')', '02000', qr/no event -1/, 'and an event');
+throws($c, "SELECT cloudflux.skip_event(min(id), 'x') FROM cloudflux.events", '55000', qr/has been published/, 'that is not in Kafka yet');
+throws($c, "SET ROLE cloudflux_user; SELECT cloudflux.skip_event($held, 'x')", '42501', undef, 'and an administrator');
+$c->sql("SET ROLE cloudflux_admin; SELECT cloudflux.skip_event($held, 'nobody reads it')");
+ok(sent(60), 'then all goes on');
+is(scalar(grep { $_->{key} eq 'behind' } $kafka->consume('mine')), 1, 'with what was behind it');
+is($c->value("SELECT event_id || ' ' || subject || ' ' || reason || ' ' || skipped_by || ' ' || length(data->>'x') FROM cloudflux.skipped_events"),
+	"$held l3 nobody reads it cloudflux_admin 2000000", 'the event is kept, with who did it and why');
+like($c->log_since, qr/event $held is kept from Kafka by role "cloudflux_admin": nobody reads it/, 'the log tells it');
+$c->sql("SELECT cloudflux.replay_events('mine', $held, $held)");
+ok($c->poll('SELECT bool_and(finished_at IS NOT NULL) FROM cloudflux.event_replays'), 'a replay passes it over');
+is(scalar(grep { $_->{key} eq 'l3' } $kafka->consume('mine')), 0, 'it never arrives');
+is($c->value("SELECT state || ' ' || skipped || ' ' || unpublished || ' ' || (events_per_second > 0) FROM cloudflux.kafka_status"), 'publishing 1 0 true', 'kafka_status shows the state, the rate, and what was skipped');
+
 # Looking costs nothing
 my $written = sub { $c->value("SELECT xmin FROM cloudflux.event_positions WHERE reader = 'kafka'") };
 ok($c->poll("SELECT intended = events AND state = 'publishing' FROM cloudflux.event_positions WHERE reader = 'kafka'"), 'all is written down');

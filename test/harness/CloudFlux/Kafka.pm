@@ -3,6 +3,8 @@
 #	use CloudFlux::Test;
 #	use CloudFlux::Kafka;
 #	my $kafka = broker();			# installs if need be, starts, stops it when the test ends
+#						# (CF_BROKER: the folder of one that runs already, for tests that neither stop it nor use its tools)
+#	my $kafka = broker(secure => 1);	# one that listens with TLS and SASL, too: $kafka->{env}{CF_SASL}, see test/harness/servers
 #	my $c = cluster('publisher', 'cloudflux.kafka_brokers' => $kafka->{endpoint});
 #	$kafka->create('topic', 3);		# a topic with three partitions, by Kafka's own tool
 #	my @all = $kafka->consume('topic');	# every message that a read_committed consumer sees: hashes with partition, offset, key, headers, payload
@@ -32,6 +34,9 @@ my $harness = abs_path(dirname(__FILE__) . '/..');
 
 sub broker
 {
+	my (%how) = @_;
+	local $ENV{CF_SECURE} = $how{secure} // '';
+	return bless CloudFlux::Servers::described($ENV{CF_BROKER}), __PACKAGE__ if $ENV{CF_BROKER};
 	my $self = bless CloudFlux::Servers::server('kafka'), __PACKAGE__;
 	$self->{libs} = $self->{env}{CF_LIBS};
 	return $self;

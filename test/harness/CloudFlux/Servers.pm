@@ -53,11 +53,20 @@ sub server
 	make_path($dir);
 	my ($good, $out, $err) = run(undef, "$harness/servers", 'start', $name, $dir);
 	die "could not start $name: $err" unless $good;
-	my $self = bless { name => $name, dir => $dir }, __PACKAGE__;
+	my $self = described($dir);
+	$self->{name} = $name;
+	return $living{$dir} = $self;
+}
+
+# described reads what test/harness/servers says of a server that runs.
+sub described
+{
+	my ($dir) = @_;
+	my $self = bless { dir => $dir }, __PACKAGE__;
 	open my $in, '<', "$dir/env" or die "$dir/env: $!";
 	while (my $line = <$in>) { $self->{env}{$1} = $2 if $line =~ /^export (\w+)='(.*)'$/ }
 	@$self{qw(endpoint provider bucket)} = @{ $self->{env} }{qw(CF_ENDPOINT CF_PROVIDER CF_BUCKET)};
-	return $living{$dir} = $self;
+	return $self;
 }
 
 sub stop
