@@ -158,7 +158,7 @@ my $before = ids('analytics');
 throws($c, "SELECT cloudflux.replay_events('analytics', 5, 4)", '22023', undef, 'a replay of nothing is refused');
 is($c->value("SELECT cloudflux.replay_events(topic => 'analytics', first_id => 1, last_id => $last)"), 1 + $c->value("SELECT count(*) - 1 FROM cloudflux.events WHERE topic = 'analytics' AND id <= $last"),
 	'a replay tells how many it will send');
-ok($c->poll('SELECT finished_at IS NOT NULL FROM cloudflux.event_replays'), 'it is done') or diag($c->sql('TABLE cloudflux.event_replays'));
+ok($c->poll('SELECT bool_and(finished_at IS NOT NULL) FROM cloudflux.event_replays'), 'it is done') or diag($c->sql('TABLE cloudflux.event_replays'));
 my @again = grep { $_->{headers}{replay} } $kafka->consume('analytics');
 is(join(' ', sort { $a <=> $b } map { $_->{headers}{event_id} } @again), $c->value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM cloudflux.events WHERE topic = 'analytics' AND id <= $last"),
 	'each event of the range once, under its id, marked by a header');
