@@ -137,20 +137,32 @@ mask(char *line, const char *secret)
 	}
 }
 
+/*
+ * of_certificate tells whether a line tells of a broker's certificate that was refused; librdkafka has several, and guesses in one of them.
+ * If so, *name_length is that of the thread and the broker, with which it begins.
+ */
+static bool
+of_certificate(const char *facility, const char *text, int *name_length)
+{
+	const char *broker = strstr(text, "]: ");
+	const char *behind = broker != NULL ? strstr(broker + 3, ": ") : NULL;
+
+	*name_length = behind != NULL ? (int) (behind + 2 - text) : 0;
+	return strcmp(facility, "SSLCERTVRFY") == 0 || strstr(text, "certificate verify failed") != NULL;
+}
+
 /* on_log runs on any of librdkafka's threads. */
 static void
 on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	CfKafkaClient *client = rd_kafka_opaque(rk);
 	int			error = client->certificate_error;
-	const char *failed = error != X509_V_OK ? strstr(text, "SSL handshake failed") : NULL;
+	int			name_length;
 	char		line[LONG_LINE_BYTES];
 
 	(void) level;
-	/* What is wrong with a certificate stands at the end of a long story, which guesses. */
-	if (failed != NULL)
-		snprintf(line, sizeof(line), "%s: %.*sSSL handshake failed: %s", facility, (int) (failed - text), text,
-				 X509_verify_cert_error_string(error));
+	if (error != X509_V_OK && of_certificate(facility, text, &name_length))
+		snprintf(line, sizeof(line), "%s: %.*sSSL handshake failed: %s", facility, name_length, text, X509_verify_cert_error_string(error));
 	else
 		snprintf(line, sizeof(line), "%s: %s", facility, text);
 	mask(line, client->password);
