@@ -7,6 +7,7 @@ use CloudFlux::Test;
 use Digest::SHA ();
 use File::Basename;
 use File::Path qw(make_path);
+use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use IPC::Run ();
 use JSON::PP;
@@ -14,8 +15,7 @@ use JSON::PP;
 my $top = dirname(__FILE__) . '/../../..';
 my $c = cluster('sentinel', { extension => 0 }, shared_preload_libraries => 'auto_explain,cloudflux,pg_stat_statements',
 	'cloudflux.net_allow' => '127.0.0.0/8', 'pg_stat_statements.track' => 'all');
-my $secrets = "$c->{dir}/secrets";
-make_path($secrets);
+my $secrets = tempdir(CLEANUP => 1);	# where the server can enter, wherever this checkout is
 my $as_server = sub {
 	my ($name, $text) = @_;
 	open my $out, '>', "$secrets/$name" or die "$name: $!";

@@ -5,6 +5,7 @@ use CloudFlux::Test;
 use CloudFlux::Servers ();
 use File::Basename;
 use File::Path qw(make_path);
+use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use IPC::Run ();
 use JSON::PP;
@@ -52,8 +53,7 @@ start_peer('gcsxml');
 my ($s3, $azure, $gcs) = @peer{qw(s3 azure gcs)};
 
 # What the platforms would put into the server's environment.
-my $secrets = "$tmp/secrets";
-make_path($secrets);
+my $secrets = tempdir(CLEANUP => 1);	# where the server can enter, wherever this checkout is
 my $as_server = sub {
 	my ($name, $text) = @_;
 	open my $out, '>', "$secrets/$name.new" or die "$name: $!";
