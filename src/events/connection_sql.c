@@ -434,7 +434,7 @@ cf_connection_watch(void)
 void
 cf_connection_register(void)
 {
-	static const CfSealKind servers = {.wrapper = WRAPPER, .read = server_read, .check = server_check};
+	static const CfSealKind servers = {.wrapper = WRAPPER, .known = credential_known, .read = server_read, .check = server_check};
 
 	cf_seal_register(&servers);
 	DefineCustomStringVariable("cloudflux.kafka_brokers",

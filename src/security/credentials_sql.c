@@ -41,7 +41,6 @@ PG_FUNCTION_INFO_V1(cloudflux_set_credentials);
 PG_FUNCTION_INFO_V1(cloudflux_rotate_credentials);
 
 #define VALUES_MAX lengthof(((CfCredentials *) 0)->items)
-#define KINDS_MAX 4
 
 /* The call of set_credentials(). Values are wiped as soon as they are sealed. */
 typedef struct Setting
@@ -56,10 +55,6 @@ typedef struct Setting
 	MemoryContextCallback wipe;
 } Setting;
 
-static const CfSealKind *kinds[KINDS_MAX];
-static int	kind_count = 0;
-
-static const CfSealKind *kind_of(const ForeignServer *server);
 static void hide_statement(void *arg);
 static void wipe_values(void *arg);
 static void setting_open(Setting *setting, const char *name, const char *role);
@@ -77,27 +72,6 @@ static Datum names_array(const Setting *setting);
 static void rotate_mapping(ReturnSetInfo *rsinfo, HeapTuple tuple, const char *current);
 static void rotate_value(StringInfo changes, const CfSealServer *server, const char *user, DefElem *def, const char *current,
 						 ReturnSetInfo *rsinfo);
-
-void
-cf_seal_register(const CfSealKind *kind)
-{
-	Assert(kind_count < KINDS_MAX);
-	kinds[kind_count++] = kind;
-}
-
-/* kind_of tells whose server it is; NULL = it has no sealed credentials. */
-static const CfSealKind *
-kind_of(const ForeignServer *server)
-{
-	const char *wrapper = GetForeignDataWrapper(server->fdwid)->fdwname;
-
-	for (int i = 0; i < kind_count; i++)
-	{
-		if (strcmp(kinds[i]->wrapper, wrapper) == 0)
-			return kinds[i];
-	}
-	return NULL;
-}
 
 /* cloudflux_set_credentials(place, credentials jsonb, for_role): seals them and returns their names. */
 Datum
@@ -160,10 +134,10 @@ setting_open(Setting *setting, const char *name, const char *role)
 	CfError		err = {0};
 
 	cf_arena_init(&setting->arena, &allocator, 1024, 0);
-	setting->kind = found != NULL ? kind_of(found) : NULL;
+	setting->kind = found != NULL ? cf_seal_kind_of(found) : NULL;
 	/* Of what is not there, or not ours, the kind that was registered last tells: places. */
 	if (setting->kind == NULL)
-		setting->kind = kinds[kind_count - 1];
+		setting->kind = cf_seal_kind_last();
 	if (!setting->kind->read(name, GetUserId(), &setting->arena, server, &err))
 		cf_error_raise(&err);
 	if (role != NULL && strcmp(role, CF_SEAL_PUBLIC) == 0)
@@ -430,7 +404,7 @@ rotate_mapping(ReturnSetInfo *rsinfo, HeapTuple tuple, const char *current)
 	const char *user = OidIsValid(form->umuser) ? GetUserNameFromId(form->umuser, true) : CF_SEAL_PUBLIC;
 	List	   *options = NIL;
 	StringInfoData changes;
-	const CfSealKind *kind = kind_of(server);
+	const CfSealKind *kind = cf_seal_kind_of(server);
 	CfArena		arena;
 	CfSealServer sealed;
 	CfError		err = {0};

@@ -72,6 +72,7 @@ cf_security_init(void)
 							   "Command that prints the keys that seal credentials.",
 							   "It prints what cloudflux.key_file would hold, and is run by the server's operating system user.",
 							   &key_command, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	cf_seal_statements_init();
 }
 
 bool

@@ -52,6 +52,8 @@ typedef struct CfSealServer
 typedef struct CfSealKind
 {
 	const char *wrapper;
+	/* known tells whether a value of that name may be sealed in a mapping of such a server */
+	bool		(*known) (const char *name);
 	/* read finds a server on the authority of a role; what it gives lives as long as arena and memory context */
 	bool		(*read) (const char *name, Oid role, CfArena *arena, CfSealServer *server, CfError *err);
 	/* check tells whether values belong together; NULL = none, whether the server can be used at all */
@@ -60,5 +62,17 @@ typedef struct CfSealKind
 
 /* cf_seal_register is for cf_NAME_init() of a room that owns a wrapper; *kind lives as long as the process. */
 extern void cf_seal_register(const CfSealKind *kind);
+
+/*
+ * cf_seal_kind gives the kinds in the order in which they were registered, NULL behind the last, cf_seal_kind_last the last;
+ * cf_seal_kind_named and cf_seal_kind_of find one by its wrapper and that of a server; NULL = there is none.
+ */
+extern const CfSealKind *cf_seal_kind(int i);
+extern const CfSealKind *cf_seal_kind_last(void);
+extern const CfSealKind *cf_seal_kind_named(const char *wrapper);
+extern const CfSealKind *cf_seal_kind_of(const ForeignServer *server);
+
+/* cf_seal_statements_init makes the server ask us about user mappings before it looks at them; called by cf_security_init. */
+extern void cf_seal_statements_init(void);
 
 #endif							/* CF_SECURITY_SECURITY_SQL_H */

@@ -81,7 +81,7 @@ place_check(const CfSealServer *server, const CfCredentials *given, CfError *err
 void
 cf_storage_binding_register(void)
 {
-	static const CfSealKind places = {.wrapper = "cloudflux", .read = place_read, .check = place_check};
+	static const CfSealKind places = {.wrapper = "cloudflux", .known = cf_storage_credential_known, .read = place_read, .check = place_check};
 
 	cf_seal_register(&places);
 }

@@ -78,6 +78,22 @@ ok(IPC::Run::run([ $c->bin . '/pgbench', '-h', $c->socket, '-U', 'postgres', '-n
 is($c->value('SELECT count(*) FROM cloudflux.credentials'), 2, 'both are there');
 throws($c, "SELECT cloudflux.set_credentials('store', '{\"password\": \"$secret{refused}\"}')", '22023', qr/takes no credential "password"/, 'a refusal');
 throws($c, "CREATE USER MAPPING FOR postgres SERVER store OPTIONS (access_token '$secret{refused}')", '22023', qr/not sealed/, 'a clear user mapping');
+# What PostgreSQL would refuse before a validator is asked, with the statement in the log.
+my $clear = "OPTIONS (access_token '$secret{refused}')";
+throws($c, "CREATE USER MAPPING FOR PUBLIC SERVER store $clear", '22023', qr/not sealed/, 'where there is a mapping already');
+throws($c, "CREATE USER MAPPING FOR nobody SERVER store $clear", '22023', qr/not sealed/, 'for a role that is not there');
+throws($c, "CREATE USER MAPPING FOR postgres SERVER nowhere $clear", '42704', qr/does not exist/, 'at a server that is not there');
+throws($c, "ALTER USER MAPPING FOR postgres SERVER store OPTIONS (SET access_token '$secret{refused}')", '22023', qr/not sealed/, 'a change of one that is not there');
+throws($c, "CREATE USER MAPPING FOR other SERVER store $clear", '22023', qr/not sealed/, 'from who may not use the server', user => 'other');
+throws($c, "CREATE SERVER store FOREIGN DATA WRAPPER cloudflux $clear", '42710', qr/already exists/, 'as an option of a server that is there already');
+throws($c, "SELECT cloudflux.add_storage('shown', 'GCP', 'a-bucket', '{\"access_token\": \"$secret{refused}\"}')", 'HV00D', qr/invalid option "access_token"/, 'as an option of a place');
+throws($c, "DO \$\$ BEGIN EXECUTE 'CREATE USER MAPPING FOR postgres SERVER store OPTIONS (access_token ''$secret{refused}'')'; END \$\$", '22023', qr/not sealed/, 'nested');
+{
+	my $refused = $c->session;
+	is($refused->try_query("CREATE USER MAPPING FOR PUBLIC SERVER store $clear"), undef, 'a session goes on after a refusal');
+	is($c->value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sentinel-refused%' AND pid <> pg_backend_pid()"), 0, 'a refused one is not in pg_stat_activity');
+	$refused->quit;
+}
 
 # With everything logged: as a file, and in use.
 my $sentinel = CloudFlux::Sentinel->new($c, \%secret, control => 'sentinel-bucket', sealed => qr/cf1:k2:/);

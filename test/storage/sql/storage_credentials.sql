@@ -64,6 +64,15 @@ SELECT * FROM cloudflux.credentials;
 CREATE USER MAPPING FOR PUBLIC SERVER photos OPTIONS (access_token 'hidden');
 CREATE USER MAPPING FOR PUBLIC SERVER photos OPTIONS (password 'hidden');
 CREATE USER MAPPING FOR PUBLIC SERVER photos OPTIONS (access_token 'cf1:k1:hidden');
+-- before PostgreSQL itself refuses the statement, with all of it in the log
+CREATE USER MAPPING FOR regress_cred_nobody SERVER photos OPTIONS (access_token 'hidden');
+CREATE USER MAPPING FOR CURRENT_USER SERVER nowhere OPTIONS (access_token 'hidden');
+CREATE USER MAPPING FOR CURRENT_USER SERVER nowhere OPTIONS ("user" 'of another wrapper');
+ALTER USER MAPPING FOR CURRENT_USER SERVER photos OPTIONS (ADD access_token 'hidden');
+ALTER USER MAPPING FOR CURRENT_USER SERVER photos OPTIONS (DROP access_token);
+SET ROLE regress_cred_reader;
+CREATE USER MAPPING FOR CURRENT_USER SERVER photos OPTIONS (access_token 'hidden');
+RESET ROLE;
 CREATE SERVER s FOREIGN DATA WRAPPER cloudflux OPTIONS (provider 'GCP', bucket 'some-bucket', access_token 'hidden');
 
 -- what is set is sealed; setting again replaces all of it
