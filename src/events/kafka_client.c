@@ -243,6 +243,7 @@ static bool
 secure(CfKafkaClient *client, const CfKafkaSecurity *security, CfError *err)
 {
 	bool		sasl = security->mechanism != NULL;
+	bool		oauth = sasl && strcmp(security->mechanism, "OAUTHBEARER") == 0;
 	const CfKafkaProperty properties[] = {
 		{"security.protocol", security->tls ? (sasl ? "sasl_ssl" : "ssl") : sasl ? "sasl_plaintext" : "plaintext", 0},
 		{"sasl.mechanisms", security->mechanism, 0},
@@ -262,7 +263,7 @@ secure(CfKafkaClient *client, const CfKafkaSecurity *security, CfError *err)
 	}
 	if (security->tls)
 		rd_kafka_conf_set_ssl_cert_verify_cb(client->base, on_certificate);
-	if (sasl && strcmp(security->mechanism, "OAUTHBEARER") == 0)
+	if (oauth)
 	{
 		client->token_file = strdup(security->token_file);
 		rd_kafka_conf_enable_sasl_queue(client->base, 1);
@@ -270,6 +271,9 @@ secure(CfKafkaClient *client, const CfKafkaSecurity *security, CfError *err)
 	}
 	if (security->password != NULL)
 		client->password = strdup(security->password);
+	/* Without them tokens would never be asked for, and the password not be masked. */
+	if ((client->password == NULL && security->password != NULL) || (client->token_file == NULL && oauth))
+		return cf_error_set(err, CF_ERR_MEMORY, "out of memory");
 	return true;
 }
 

@@ -27,7 +27,6 @@
 #define FETCH_ROWS_MIN 16
 #define FETCH_ROWS_MAX 1000
 #define FETCH_BYTES (4 * 1024 * 1024)	/* that rows fetched together should have, by those before */
-#define TYPES_MAX 256
 #define EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 static CfSpiPlan find_types = {
@@ -44,7 +43,7 @@ typedef struct Route
 	int			version;
 } Route;
 
-static Route routes[TYPES_MAX];
+static Route *routes;
 static int	route_count;
 
 static CfSpiPlan find_skipped = {
@@ -79,7 +78,8 @@ cf_publisher_prepare_batch(CfBatch *batch)
 static void
 load_routes(void)
 {
-	route_count = (int) Min(cf_spi_run(&find_types, NULL, NULL), TYPES_MAX);
+	route_count = (int) cf_spi_run(&find_types, NULL, NULL);
+	routes = palloc(sizeof(Route) * (route_count + 1));
 	for (int i = 0; i < route_count; i++)
 	{
 		Route	   *route = &routes[i];
@@ -250,17 +250,16 @@ bool
 cf_publisher_fill(Portal portal, CfBatch *batch, bool replay)
 {
 	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "rows", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext outer = MemoryContextSwitchTo(rows);
+	MemoryContext outer;
 	char		source[NAMEDATALEN * 3 + 64];
 	char	   *database;
 	Added		added = ADDED;
 	long		fetch = FETCH_ROWS_MIN;
 	bool		more = true;
 
-	MemoryContextSwitchTo(outer);
 	load_skipped();
-	MemoryContextSwitchTo(rows);
 	load_routes();
+	outer = MemoryContextSwitchTo(rows);
 	database = get_database_name(MyDatabaseId);
 	database = pg_server_to_any(database, (int) strlen(database), PG_UTF8);
 	if (!cf_envelope_source(GetSystemIdentifier(), database, source, sizeof(source)))

@@ -122,9 +122,9 @@ plan_of(Reading *reading)
 	return reading->plan;
 }
 
-/* set_planner leaves the planner no choice: these tables grow faster than they are analyzed. */
+/* prepare_session leaves the planner no choice, since these tables grow faster than they are analyzed, and commits no choice either. */
 static void
-set_planner(void)
+prepare_session(void)
 {
 	static bool done = false;
 
@@ -374,7 +374,7 @@ cf_publisher_look(bool session, const CfPosition *current, CfBatch *batch, CfPos
 	CfLook		look = CF_LOOK_NOTHING;
 	Row			row;
 
-	set_planner();
+	prepare_session();
 	cf_worker_begin("looking for events to publish");
 	cf_spi_begin();
 	read_the_row(&row);

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/clock.h"
@@ -30,7 +31,6 @@
 #define RETRY_MAX_MS 10000
 #define STOPPED_MS 5000
 #define PATIENCE_MS 3000		/* after which a task that has not come back is worth a word */
-#define TOPICS_MAX 256
 
 typedef enum Phase
 {
@@ -62,8 +62,9 @@ static CfPosition next;
 static CfPosition mirror;
 static CfBatch batch;
 static CfTopicWish wish;
-static char topics[TOPICS_MAX][CF_TOPIC_BYTES];	/* known to exist */
+static char (*topics)[CF_TOPIC_BYTES] = NULL;	/* known to exist */
 static int	topic_count = 0;
+static int	topic_room = 0;
 static int64 retry_at_us = 0;
 static int	retry_ms = RETRY_MIN_MS;
 static int64 submitted_at_us = 0;
@@ -259,6 +260,20 @@ topic_is_known(const char *topic)
 	return false;
 }
 
+static void
+know_topic(const char *topic)
+{
+	if (topic_count == topic_room)
+	{
+		int			room = Max(topic_room * 2, 32);
+		Size		bytes = (Size) room * CF_TOPIC_BYTES;
+
+		topics = topics == NULL ? MemoryContextAlloc(TopMemoryContext, bytes) : repalloc(topics, bytes);
+		topic_room = room;
+	}
+	strlcpy(topics[topic_count++], topic, CF_TOPIC_BYTES);
+}
+
 /* send_batch sends it, as soon as each of its topics is known to exist: a missing one would show only at the commit. */
 static void
 send_batch(void)
@@ -295,8 +310,7 @@ checked(void)
 	phase = PHASE_LOOKING;
 	if (task.good && task.partitions > 0)
 	{
-		if (topic_count < TOPICS_MAX)
-			strlcpy(topics[topic_count++], task.topic, CF_TOPIC_BYTES);
+		know_topic(task.topic);
 		send_batch();
 		return;
 	}

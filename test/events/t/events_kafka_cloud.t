@@ -81,6 +81,10 @@ ok(sent(), 'types have topics');
 is(scalar(grep { $_->{key} eq 'r' } $kafka->consume('mine')), 1, 'the longest pattern counts');
 is(scalar(grep { $_->{key} eq 'never' } map { $kafka->consume($_) } qw(mine analytics)), 0, 'a type without a topic is not sent');
 is($kafka->consume('data-ingestion') + 0, 1, 'builtin types go where they belong');
+$c->sql("INSERT INTO cloudflux.event_types (event_type, topic) SELECT 'many.' || n, 'mine' FROM generate_series(1, 400) n");
+emit('analytics', 'many.99', 'many');
+ok(sent(), 'there may be many types');
+is(scalar(grep { $_->{key} eq 'many' } $kafka->consume('mine')), 1, 'and each has its topic');
 throws($c, "UPDATE cloudflux.event_types SET topic = 'x' WHERE builtin", '42501', undef, 'builtin rows stay as they are');
 $c->sql('DELETE FROM cloudflux.event_types WHERE NOT builtin');
 
