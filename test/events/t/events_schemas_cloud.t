@@ -36,6 +36,7 @@ $c->sql("SELECT cloudflux.rollback_migration('$back')");
 $c->sql('CALL cloudflux.run_migrations()');
 $c->sql("SELECT cloudflux.delete_object(file_id) FROM cloudflux.data_objects WHERE object_key = 'a/5.txt'");
 $c->sql('CALL cloudflux.run_migrations()');
+$c->sql("CALL cloudflux.generate_events(1000, '0.3 s', '$_')") foreach qw(objects sensors);
 ok($c->poll('SELECT count(*) = 0 FROM cloudflux.unpublished_events()', 60), 'all is published') or diag($c->log_tail);
 
 my @all = map { $kafka->lines($_) } grep { $_ ne 'cloudflux-progress' } $kafka->topics;
