@@ -37,11 +37,8 @@ static void probe_conditional_read(CfProbe *probe);
 static void probe_copy(CfProbe *probe);
 static void probe_conditional_copy(CfProbe *probe, const char *there);
 static void probe_versions(CfProbe *probe);
-static void probe_aliases(CfProbe *probe);
-static bool is_alias(CfProbe *probe, const char *key, const char *normal);
 static void probe_tiers(CfProbe *probe);
 static void probe_clock(CfProbe *probe);
-static void note_made(CfProbe *probe, const char *key);
 static CfRemoved remove_key(CfProbe *probe, const char *key, const char *version);
 static void clean_up(CfProbe *probe);
 static void sweep(CfProbe *probe);
@@ -64,7 +61,7 @@ cf_probe_run(CfProbe *probe)
 		probe_copy(probe);
 		probe_versions(probe);
 	}
-	probe_aliases(probe);
+	cf_probe_keys(probe);
 	probe_tiers(probe);
 	probe_clock(probe);
 	cf_probe_conditional_replace(probe);
@@ -340,7 +337,7 @@ probe_copy(CfProbe *probe)
 
 	if (!probe->caps.server_side_copy || probe->stat.version[0] == '\0')
 		return;
-	note_made(probe, key);
+	cf_probe_made(probe, key);
 	step = copied(probe, probe->stat.version, &args, &stat);
 	if (step == CF_STEP_ERROR)
 		cf_probe_failed(probe, "copy");
@@ -370,7 +367,7 @@ probe_conditional_copy(CfProbe *probe, const char *there)
 		return;
 	}
 	args.key = psprintf("%s-stale", probe->key);
-	note_made(probe, args.key);
+	cf_probe_made(probe, args.key);
 	step = copied(probe, probe->old_version, &args, &stat);
 	if (step == CF_STEP_ERROR && (probe->op.err.kind == CF_ERR_CHANGED || probe->op.err.kind == CF_ERR_NOT_FOUND))
 		probe->told(probe, name, CF_PROBE_YES, true, "Neither was an object replaced, nor another version copied.", NULL);
@@ -394,76 +391,6 @@ probe_versions(CfProbe *probe)
 					"The store tells of no older versions that it would keep.", NULL);
 }
 
-/*
- * probe_aliases writes keys that a store may understand as another key, where our own rules let them be written at all. The row
- * "key folds" is no check: it has the bits of those that were.
- */
-static void
-probe_aliases(CfProbe *probe)
-{
-	static const struct
-	{
-		const char *key;		/* NULL = the other one behind a slash */
-		const char *normal;
-		int			fold;
-	}			keys[] = {
-		{"k//d", "k/d", CF_FOLD_EMPTY_SEGMENT}, {"k/./z", "k/z", CF_FOLD_DOT}, {"k/x/../y", "k/y", CF_FOLD_DOT_DOT},
-		{"k/e/", "k/e", CF_FOLD_TRAILING_SLASH}, {NULL, "lead", CF_FOLD_LEADING_SLASH}, {"k/CASE", "k/case", CF_FOLD_CASE},
-		{"k/\xc3\xa9", "k/e\xcc\x81", CF_FOLD_UNICODE}};
-	StringInfoData found;
-	int			folds = 0;
-
-	if (probe->stat.version[0] == '\0' && probe->old_version[0] == '\0')
-	{
-		cf_probe_not_tried(probe, "keys");
-		return;
-	}
-	initStringInfo(&found);
-	for (int i = 0; i < lengthof(keys); i++)
-	{
-		if (!is_alias(probe, keys[i].key, keys[i].normal))
-			continue;
-		folds |= keys[i].fold;
-		appendStringInfo(&found, "%s\"%s\" is \"%s\"", found.len > 0 ? ", " : "", keys[i].key == NULL ? "/key" : keys[i].key,
-						 keys[i].key == NULL ? "key" : keys[i].normal);
-	}
-	probe->told(probe, "key folds", folds, true, NULL, NULL);
-	if (folds != 0)
-		probe->told(probe, "keys", CF_PROBE_NO, false, psprintf("The store takes one key for another: %s.", found.data),
-					(folds & (CF_FOLD_CASE | CF_FOLD_UNICODE)) != 0 ? "Plans refuse keys that would become one here; no object replaces another." :
-					"Keys with empty segments, dots or slashes at their ends are not written to this place.");
-	else
-		probe->told(probe, "keys", CF_PROBE_YES, true, "No key was taken for another.", NULL);
-}
-
-/* is_alias writes one key and looks whether its normal form appears; key NULL = the normal one behind a slash. */
-static bool
-is_alias(CfProbe *probe, const char *key, const char *normal)
-{
-	char	   *base = key == NULL ? pstrdup(probe->key) : psprintf("%s-%s", probe->key, key);
-	char	   *plain = psprintf("%s-%s", probe->key, normal);
-	CfObjectStat stat;
-	CfError		err;
-	CfStep		step;
-
-	if (key == NULL)
-	{
-		base = psprintf("/%s-%s", probe->key, normal);
-		if (probe->place->prefix[0] != '\0')
-			return false;		/* a slash behind the prefix is an empty segment, which was looked at already */
-	}
-	if (!cf_storage_key_check(probe->place, base, &err))
-		return false;
-	note_made(probe, base);
-	step = cf_probe_put(probe, base, FIRST_TEXT, "", "g", &stat);
-	cf_storage_op_end(&probe->op);
-	if (step == CF_STEP_ERROR)
-		return false;
-	DRIVE(probe, step, cf_storage_stat(&probe->op, plain, &stat));
-	cf_storage_op_end(&probe->op);
-	return step == CF_STEP_DONE;
-}
-
 /* probe_tiers writes an object of another class than the default, and looks whether the store says so. */
 static void
 probe_tiers(CfProbe *probe)
@@ -484,7 +411,7 @@ probe_tiers(CfProbe *probe)
 		cf_probe_not_tried(probe, "tiers");
 		return;
 	}
-	note_made(probe, key);
+	cf_probe_made(probe, key);
 	step = cf_probe_put(probe, key, FIRST_TEXT, probe->other_class, "h", &stat);
 	cf_storage_op_end(&probe->op);
 	if (step == CF_STEP_DONE)
@@ -522,7 +449,7 @@ cf_probe_put(CfProbe *probe, const char *key, const char *text, const char *clas
 	int64		date_us;
 	CfStep		step;
 
-	note_made(probe, key);
+	cf_probe_made(probe, key);
 	DRIVE(probe, step, cf_storage_put(&probe->op, &args, text, strlen(text), stat));
 	if (step == CF_STEP_ERROR || probe->skew_known)
 		return step;
@@ -538,9 +465,8 @@ cf_probe_put(CfProbe *probe, const char *key, const char *text, const char *clas
 	return step;
 }
 
-/* note_made remembers a key that may be there from now on. */
-static void
-note_made(CfProbe *probe, const char *key)
+void
+cf_probe_made(CfProbe *probe, const char *key)
 {
 	for (int i = 0; i < probe->made_count; i++)
 	{

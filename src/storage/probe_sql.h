@@ -9,7 +9,7 @@
 
 #include "storage/storage_sql.h"
 
-#define CF_PROBE_MADE_MAX 12
+#define CF_PROBE_MADE_MAX 16
 
 /* What a check found about a capability; a check that could not be made has found nothing. */
 typedef enum CfProbeFound
@@ -58,7 +58,8 @@ extern void cf_probe_failed(CfProbe *probe, const char *name);
 
 #define CF_PROBE_OTHER_TEXT "cloudflux checks whether this place works: this is its second version.\n"
 
-/* What the parts of a probe lend each other: an object is written, a check could not be made. */
+/* What the parts of a probe lend each other: a key may be there from now on, an object is written, a check could not be made. */
+extern void cf_probe_made(CfProbe *probe, const char *key);
 extern CfStep cf_probe_put(CfProbe *probe, const char *key, const char *text, const char *class, const char *suffix, CfObjectStat *stat);
 extern void cf_probe_not_tried(CfProbe *probe, const char *name);
 
@@ -69,5 +70,8 @@ extern void cf_places_record_checks(const char *place, Datum names, Datum found)
 extern void cf_probe_conditional_delete(CfProbe *probe);
 extern void cf_probe_versioned_delete(CfProbe *probe);
 extern void cf_probe_conditional_replace(CfProbe *probe);
+
+/* probe_keys_sql.c */
+extern void cf_probe_keys(CfProbe *probe);
 
 #endif							/* CF_STORAGE_PROBE_SQL_H */

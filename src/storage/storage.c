@@ -25,7 +25,6 @@ static const struct
 	{"LOCAL", &cf_storage_file_driver},
 };
 
-static bool fold_check(const CfPlace *place, const char *key, CfError *err);
 static bool op_ready(CfOp *op);
 static bool key_given(const char *key, CfError *err);
 static CfStep unsupported(CfOp *op, const char *what);
@@ -219,34 +218,7 @@ cf_storage_key_check(const CfPlace *place, const char *key, CfError *err)
 {
 	if (place->driver == NULL)
 		return cf_storage_place_check(place, err);
-	return place->driver->key_check(place, key, err) && fold_check(place, key, err);
-}
-
-/* fold_check refuses a key of a shape that the store was seen to take for another key. */
-static bool
-fold_check(const CfPlace *place, const char *key, CfError *err)
-{
-	int			folds = place->was_probed ? place->probed.key_folds : 0;
-	size_t		length = strlen(key);
-	int			shape = 0;
-
-	for (const char *at = key; folds != 0; at++)
-	{
-		size_t		bytes = strcspn(at, "/");
-
-		shape |= bytes == 0 && at[0] != '\0' && at != key ? CF_FOLD_EMPTY_SEGMENT : 0;
-		shape |= bytes == 1 && at[0] == '.' ? CF_FOLD_DOT : 0;
-		shape |= bytes == 2 && at[0] == '.' && at[1] == '.' ? CF_FOLD_DOT_DOT : 0;
-		at += bytes;
-		if (*at == '\0')
-			break;
-	}
-	shape |= key[0] == '/' ? CF_FOLD_LEADING_SLASH : 0;
-	shape |= length > 0 && key[length - 1] == '/' ? CF_FOLD_TRAILING_SLASH : 0;
-	if ((shape & folds) == 0)
-		return true;
-	cf_error_set(err, CF_ERR_INPUT, "key \"%.200s\" would be another one's in place \"%s\"", key, place->name);
-	return cf_error_hint(err, "cloudflux.check_storage() saw its store take such keys for others: use a key without empty segments, dots and slashes at its ends.");
+	return place->driver->key_check(place, key, err) && cf_storage_fold_check(place, key, err);
 }
 
 CfStep
@@ -454,6 +426,9 @@ cf_storage_remove(CfOp *op, const char *key, const char *version, const char *ow
 		cf_error_set(&op->err, CF_ERR_INPUT, "object \"%s\" cannot be removed without its version", key);
 		return CF_STEP_ERROR;
 	}
+	/* Under such a key lies what has another name, and is looked for by it. */
+	if (!cf_storage_fold_check(op->place, key, &op->err))
+		return CF_STEP_ERROR;
 	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->remove(op, key, version, owner_tag, removed);

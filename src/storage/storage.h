@@ -71,10 +71,10 @@ typedef struct CfCaps
 	int64_t		part_min_bytes;
 	int64_t		part_max_bytes;
 	int			parts_max;
-	int			key_folds;		/* CF_FOLD_ bits: keys that the store was seen to take for others; none is claimed */
+	int			key_folds;		/* CF_FOLD_ bits: keys that the store takes for others; a probe adds to what is claimed */
 } CfCaps;
 
-/* How two keys become one object. Keys of the first five shapes are not written where that was seen. */
+/* How two keys become one object. Keys of all shapes but those of case and characters are neither written nor removed there. */
 #define CF_FOLD_EMPTY_SEGMENT 1	/* "a//b" is "a/b" */
 #define CF_FOLD_DOT 2			/* "a/./b" is "a/b" */
 #define CF_FOLD_DOT_DOT 4		/* "a/x/../b" is "a/b" */
@@ -82,6 +82,8 @@ typedef struct CfCaps
 #define CF_FOLD_LEADING_SLASH 16
 #define CF_FOLD_CASE 32			/* "A" is "a" */
 #define CF_FOLD_UNICODE 64		/* composed and decomposed characters are the same */
+#define CF_FOLD_BACKSLASH 128	/* "a\\b" is "a/b" */
+#define CF_FOLD_DOT_AT_END 256	/* "a./b" is "a/b" */
 
 /* Digests of a whole object, as the store tells them or as we computed them; `known` says which are set. */
 #define CF_DIGEST_SHA256 1
@@ -364,6 +366,9 @@ extern bool cf_storage_version_told(const CfPlace *place, const CfToldVersion *t
  * control characters, UTF-8, reserved names. Keys that fail it can be listed and reported, never created.
  */
 extern bool cf_storage_key_check(const CfPlace *place, const char *key, CfError *err);
+
+/* cf_storage_fold_check refuses a key of a shape that the store takes for another key (folds.c). */
+extern bool cf_storage_fold_check(const CfPlace *place, const char *key, CfError *err);
 
 /* cf_storage_authenticate obtains the token of the place, where its credentials want one: every operation does so by itself. */
 extern CfStep cf_storage_authenticate(CfOp *op);

@@ -142,6 +142,7 @@ azure_caps(const CfPlace *place, CfCaps *caps)
 	caps->max_object_bytes = CF_AZURE_BLOCK_MAX * CF_AZURE_BLOCKS_MAX;
 	caps->max_key_bytes = CF_STORAGE_KEY_MAX;
 	caps->max_segment_bytes = SEGMENT_MAX;
+	caps->key_folds = CF_FOLD_BACKSLASH | CF_FOLD_DOT_AT_END;
 	caps->part_min_bytes = CF_AZURE_PART_MIN;
 	caps->part_max_bytes = CF_AZURE_BLOCK_MAX;
 	caps->parts_max = CF_AZURE_BLOCKS_MAX;

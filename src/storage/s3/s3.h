@@ -2,7 +2,7 @@
  * s3.h
  *		What the files of the driver of Amazon S3 and compatible stores share. Private to src/storage/s3.
  *
- * A place is a bucket. What differs between stores is a row of cf_s3_stores (s3_driver.c), chosen by the option preset; the
+ * A place is a bucket. What differs between stores is a row of cf_s3_stores (s3_stores.c), chosen by the option preset; the
  * name of the provider only says which row is the default.
  *
  * An object up to put_max bytes goes in one PUT, a larger one in a multipart upload. The handle of an upload is "put" (one
@@ -87,7 +87,7 @@ typedef struct CfS3Store
 	bool		equal_parts;	/* all parts of an upload but the last have one size, or joining them fails */
 	int			segment_max;	/* bytes between two slashes; 0 = no limit */
 	bool		no_tags;		/* refuses or ignores tags of objects */
-	bool		no_backslash;	/* takes a backslash for a slash, so two keys would be one object */
+	int			key_folds;		/* CF_FOLD_ bits: keys that it takes for others, as far as that is known */
 } CfS3Store;
 
 /* What signs: texts live as long as the place or the arena that they were read into. */
@@ -170,10 +170,12 @@ typedef struct CfS3State
 	bool		replacing;		/* the parts replace the pinned object instead of creating one */
 } CfS3State;
 
-/* s3_driver.c */
+/* s3_stores.c; cf_s3_store gives the row of a place: its preset's, else its provider's */
 extern const CfS3Store cf_s3_stores[];
 extern const int cf_s3_store_count;
 extern const CfS3Store *cf_s3_store(const CfPlace *place);
+
+/* s3_driver.c */
 extern const CfAttributeRule *cf_s3_attributes(const CfPlace *place);	/* s3_attributes.c */
 extern CfS3Checksum cf_s3_checksum(const CfPlace *place);
 extern int64_t cf_s3_put_max(const CfPlace *place);

@@ -1,9 +1,9 @@
 /*
  * s3_driver.c
- *		Driver of Amazon S3 and compatible stores (providers AWS and S3): stores as data, options, what a place can do, keys, and
+ *		Driver of Amazon S3 and compatible stores (providers AWS and S3): options, what a place can do, keys, and
  *		what every request has in common; and the table of the driver.
  *
- * A row of cf_s3_stores tells what a store honours, as documented or seen. Where nobody knows, it claims what check_storage()
+ * A row of cf_s3_stores (s3_stores.c) tells what a store honours, as documented or seen. Where nobody knows, it claims what check_storage()
  * can try out and take away; where a store is known to ignore a condition, nothing can bring it back but an option by which
  * a person accepts the risk.
  */
@@ -26,59 +26,6 @@ static bool bucket_check(const CfPlace *place, CfError *err);
 static bool segments_check(const char *text, const CfS3Store *store);
 static bool carries_key(const char *verb);
 static bool signs_bodies(const CfPlace *place, const char *url);
-
-/*
- * What stores honour. Unknown is claimed (true) and left to check_storage(); false is what was seen or is documented to be
- * missing, ignored or refused. What a row leaves out is false, none, or no limit. All honour conditions of reading. Stores that keep
- * objects in a file system cannot have segments of more than 255 bytes.
- */
-const CfS3Store cf_s3_stores[] = {
-	{.preset = "aws", .endpoint = "https://s3.%s.amazonaws.com", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_CRC64NVME, .virtual_host = true, .classes = true, .restores = true, .create_only = true,
-		.conditional_delete = true, .versions = true, .copy_create_only = true, .copy_replace = true,
-		.join_create_only = true, .list_sorted = true, .list_exact = true},
-	{.preset = "generic", .endpoint_form = "https://HOST[:PORT]", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .restores = true, .create_only = true, .conditional_delete = true,
-		.versions = true, .join_create_only = true},
-	{.preset = "minio", .endpoint_form = "https://HOST:9000", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_CRC64NVME, .create_only = true, .versions = true, .copy_unsummed = true,
-		.join_create_only = true, .list_sorted = true, .list_exact = true, .segment_max = 255},
-	{.preset = "ceph", .endpoint_form = "https://HOST[:PORT]", .region = "default", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .restores = true, .create_only = true, .versions = true,
-		.join_create_only = true, .list_sorted = true, .list_exact = true},
-	{.preset = "r2", .endpoint_form = "https://ACCOUNT.r2.cloudflarestorage.com", .region = "auto", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .create_only = true, .list_sorted = true, .list_exact = true,
-		.object_max = (INT64_C(5) << 40) - (INT64_C(5) << 30), .equal_parts = true, .no_tags = true},
-	{.preset = "b2", .endpoint = "https://s3.%s.backblazeb2.com", .dialect = &cf_s3_aws4, .checksum = CF_S3_CHECKSUM_MD5,
-		.versions = true, .list_sorted = true, .list_exact = true, .object_max = INT64_C(10000000000000), .no_tags = true},
-	{.preset = "oracle", .endpoint_form = "https://NAMESPACE.compat.objectstorage.REGION.oraclecloud.com",
-		.dialect = &cf_s3_aws4, .checksum = CF_S3_CHECKSUM_MD5, .create_only = true, .list_sorted = true,
-		.list_exact = true, .object_max = INT64_C(10) << 40, .no_tags = true},
-	{.preset = "ibm", .endpoint = "https://s3.%s.cloud-object-storage.appdomain.cloud", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_MD5, .restores = true, .create_only = true, .versions = true, .list_sorted = true,
-		.list_exact = true, .object_max = INT64_C(10) << 40},
-	{.preset = "alibaba", .endpoint = "https://s3.oss-%s.aliyuncs.com", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_MD5, .virtual_host = true, .classes = true, .restores = true, .list_sorted = true,
-		.list_exact = true},
-	{.preset = "wasabi", .endpoint = "https://s3.%s.wasabisys.com", .dialect = &cf_s3_aws4, .checksum = CF_S3_CHECKSUM_MD5,
-		.versions = true, .list_sorted = true, .list_exact = true, .object_max = INT64_C(5) << 40},
-	{.preset = "seaweedfs", .endpoint_form = "https://HOST:8333", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_CRC64NVME, .classes = true, .create_only = true, .conditional_delete = true,
-		.versions = true, .copy_create_only = true, .copy_replace = true, .class_by_replace = true,
-		.join_create_only = true, .list_exact = true, .segment_max = 255, .no_backslash = true},
-	{.preset = "versitygw", .endpoint_form = "https://HOST:7070", .region = "us-east-1", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_CRC64NVME, .create_only = true, .conditional_delete = true, .versions = true,
-		.join_create_only = true, .list_sorted = true, .segment_max = 255},
-	{.preset = "garage", .endpoint_form = "https://HOST:3900", .region = "garage", .dialect = &cf_s3_aws4,
-		.checksum = CF_S3_CHECKSUM_MD5, .list_sorted = true, .list_exact = true, .no_tags = true},
-	{.preset = "gcs", .endpoint = "https://storage.googleapis.com", .region = "auto", .dialect = &cf_s3_goog4,
-		.checksum = CF_S3_CHECKSUM_MD5, .classes = true, .create_only = true, .conditional_delete = true,
-		.list_sorted = true, .list_exact = true, .no_tags = true, .whole_only = true},
-};
-
-#define STORES (sizeof(cf_s3_stores) / sizeof(cf_s3_stores[0]))
-
-const int	cf_s3_store_count = STORES;
 
 static const char *const option_names[] = {
 	"preset", "addressing", "payload_signing", "checksum", "put_max_mb", "sse", "sse_kms_key_id", "request_payer",
@@ -178,7 +125,7 @@ option_check(const CfPlace *place, CfError *err)
 	int64_t		number;
 	bool		found = preset[0] == '\0';
 
-	for (size_t i = 0; i < STORES; i++)
+	for (int i = 0; i < cf_s3_store_count; i++)
 		found |= strcmp(cf_s3_stores[i].preset, preset) == 0;
 	if (!found)
 	{
@@ -272,6 +219,7 @@ s3_caps(const CfPlace *place, CfCaps *caps)
 		store->object_max > 0 ? store->object_max : CF_S3_PARTS_MAX * CF_S3_PART_MAX;
 	caps->max_key_bytes = CF_STORAGE_KEY_MAX;
 	caps->max_segment_bytes = store->segment_max;
+	caps->key_folds = store->key_folds;
 	caps->part_min_bytes = CF_S3_PART_MIN;
 	caps->part_max_bytes = CF_S3_PART_MAX;
 	caps->parts_max = store->whole_only ? 1 : CF_S3_PARTS_MAX;
@@ -294,7 +242,7 @@ s3_key_check(const CfPlace *place, const char *key, CfError *err)
 	cf_error_set(err, CF_ERR_INPUT, "key \"%s\" cannot be written to place \"%s\"", shown, place->name);
 	if (segment_max > 0)
 		return cf_error_detail(err, "A segment between two slashes is empty, \".\", \"..\", or has more than %d bytes%s.", segment_max,
-							   cf_s3_store(place)->no_backslash ? ", or a backslash" : "");
+							   (cf_s3_store(place)->key_folds & CF_FOLD_BACKSLASH) != 0 ? ", or a backslash" : "");
 	return cf_error_detail(err, "A segment between two slashes is empty, \".\" or \"..\".");
 }
 
@@ -302,7 +250,7 @@ s3_key_check(const CfPlace *place, const char *key, CfError *err)
 static bool
 segments_check(const char *text, const CfS3Store *store)
 {
-	if (store->no_backslash && strchr(text, '\\') != NULL)
+	if ((store->key_folds & CF_FOLD_BACKSLASH) != 0 && strchr(text, '\\') != NULL)
 		return false;
 	do
 	{
@@ -314,20 +262,6 @@ segments_check(const char *text, const CfS3Store *store)
 		text += length;
 	} while (*text++ != '\0' && *text != '\0');
 	return true;
-}
-
-/* cf_s3_store gives the row of a place: its preset's, else its provider's. */
-const CfS3Store *
-cf_s3_store(const CfPlace *place)
-{
-	const char *preset = cf_storage_option(place, "preset");
-
-	for (size_t i = 0; i < STORES && preset[0] != '\0'; i++)
-	{
-		if (strcmp(cf_s3_stores[i].preset, preset) == 0)
-			return &cf_s3_stores[i];
-	}
-	return &cf_s3_stores[strcmp(place->provider, "AWS") == 0 ? 0 : 1];
 }
 
 /* cf_s3_checksum tells by which digest the store checks what it gets. */

@@ -67,6 +67,16 @@ foreach my $place (sort keys %classes)
 }
 throws($c, "SELECT cloudflux.put_object('azurite', 'no', 'x', NULL, NULL, 'GLACIER')", '22023', undef, 'Azure has no class of S3');
 
+# A name that the store takes for another one's, entered by hand: its bytes can be had, nothing is removed by it.
+$server{weed}->write('fold/x', $bytes);
+is($c->value("SELECT (capabilities ->> 'key folds')::int & 1 FROM cloudflux.places WHERE place = 'weed'"), 1, 'check_storage() saw that a store takes a//b for a/b');
+$c->sql("INSERT INTO cloudflux.data_objects (file_id, place, object_key, size_bytes) VALUES ('alias', 'weed', 'fold//x', length('$bytes'))");
+my $aliased = $c->value("SELECT cloudflux.migrate('alias', 'local', dest_key => 'folded', delete_source => true)");
+done($aliased, 'an object is moved under such a name');
+is($c->read('local/folded'), $bytes, 'its bytes have arrived');
+like($c->value("SELECT source_kept FROM cloudflux.migration_jobs WHERE job_id = '$aliased'"), qr/"fold\/\/x" would be another one's/, 'its source is kept, and the job says why');
+is($server{weed}->read('fold/x'), $bytes, 'which is there, under its own name');
+
 # Sources on GCS.
 foreach my $place (qw(gcs fake))
 {

@@ -184,7 +184,7 @@ messages(void)
 	is_str(shown, "01234567...", "a long key is cut in a message");
 }
 
-/* folds: what check_storage() saw a store take for another key is not written there; nothing else is refused for that. */
+/* folds: what check_storage() saw a store take for another key is neither written nor removed there; nothing else is refused for that. */
 static void
 folds(void)
 {
@@ -194,7 +194,8 @@ folds(void)
 		int			fold;
 	}			keys[] = {
 		{"a//b", CF_FOLD_EMPTY_SEGMENT}, {"a/b//", CF_FOLD_EMPTY_SEGMENT | CF_FOLD_TRAILING_SLASH}, {"/a", CF_FOLD_LEADING_SLASH},
-		{"//a", CF_FOLD_EMPTY_SEGMENT | CF_FOLD_LEADING_SLASH}, {"a/", CF_FOLD_TRAILING_SLASH}};
+		{"//a", CF_FOLD_EMPTY_SEGMENT | CF_FOLD_LEADING_SLASH}, {"a/", CF_FOLD_TRAILING_SLASH},
+		{"a\\b", CF_FOLD_BACKSLASH}, {"a./b", CF_FOLD_DOT_AT_END}, {"a/b.", CF_FOLD_DOT_AT_END}};
 	CfPlace		gcs = {.name = "far", .provider = "GCP", .bucket = "b", .prefix = "", .storage_class = "", .driver = cf_storage_driver("GCP"),
 		.was_probed = true};
 	CfError		err;
@@ -203,7 +204,7 @@ folds(void)
 	{
 		gcs.probed.key_folds = 0;
 		ok(cf_storage_key_check(&gcs, keys[i].key, &err), "%s is a key of its own on GCS", keys[i].key);
-		for (int fold = CF_FOLD_EMPTY_SEGMENT; fold <= CF_FOLD_UNICODE; fold *= 2)
+		for (int fold = CF_FOLD_EMPTY_SEGMENT; fold <= CF_FOLD_DOT_AT_END; fold *= 2)
 		{
 			gcs.probed.key_folds = fold;
 			if (cf_storage_key_check(&gcs, keys[i].key, &err) == ((fold & keys[i].fold) != 0))
@@ -211,12 +212,67 @@ folds(void)
 		}
 	}
 	gcs.probed.key_folds = CF_FOLD_EMPTY_SEGMENT;
-	ok(!cf_storage_key_check(&gcs, "a//b", &err) && err.kind == CF_ERR_INPUT && strstr(err.hint, "check_storage") != NULL,
+	ok(!cf_storage_key_check(&gcs, "a//b", &err) && err.kind == CF_ERR_INPUT && strstr(err.detail, "check_storage") != NULL,
 	   "where the store was seen to fold it, it is refused: %s", err.message);
 	gcs.probed.key_folds = ~0;
 	ok(cf_storage_key_check(&gcs, "a.b/.c/d..e", &err), "dots in names are no segments");
 	gcs.was_probed = false;
 	ok(cf_storage_key_check(&gcs, "a//b", &err), "a store that nobody has tried is believed");
+	gcs.was_probed = true;
+	gcs.probed.key_folds = CF_FOLD_EMPTY_SEGMENT;
+	gcs.prefix = "p/";
+	ok(!cf_storage_key_check(&gcs, "/a", &err), "behind a prefix, a slash in front is an empty segment");
+}
+
+/* removed tells whether a place lets an object be removed as far as its key goes: nothing is sent then. */
+static bool
+removed(const char *provider, const char *preset, int seen, const char *key, CfError *err)
+{
+	CfPlaceOption options[] = {{"preset", preset}, {"account", "account"}};
+	CfPlace		far = {.name = "far", .provider = provider, .bucket = "some-bucket", .region = "us-east-1", .endpoint = "https://store.example",
+		.prefix = "", .storage_class = "", .credential_source = "", .options = options, .option_count = 2,
+		.driver = cf_storage_driver(provider), .was_probed = seen != 0,
+		.probed = {.conditional_delete = true, .delete_hides = true, .key_folds = seen}};
+	CfArena		memory;
+	CfOp		removal;
+	CfRemoved	found;
+	CfStep		step;
+
+	cf_arena_init(&memory, &cf_arena_malloc, 4096, 0);
+	cf_storage_op_init(&removal, &far, &memory);
+	step = cf_storage_remove(&removal, key, "v", "tag", &found);
+	*err = removal.err;
+	cf_storage_op_end(&removal);
+	cf_arena_free(&memory);
+	return step == CF_STEP_SEND;
+}
+
+/* aliases: under a key that the store takes for another lies what has another name, so it is not removed by it. */
+static void
+aliases(void)
+{
+	static const struct
+	{
+		const char *provider;
+		const char *preset;
+		int			seen;
+		const char *key;
+		bool		goes;
+	}			cases[] = {
+		{"AWS", "", 0, "a//b", true}, {"S3", "generic", 0, "a//b", true}, {"S3", "generic", CF_FOLD_EMPTY_SEGMENT, "a//b", false},
+		{"S3", "generic", CF_FOLD_EMPTY_SEGMENT, "a/b", true}, {"S3", "generic", CF_FOLD_DOT, "a//b", true},
+		{"S3", "seaweedfs", 0, "a//b", false}, {"S3", "seaweedfs", 0, "a\\b", false}, {"S3", "versitygw", 0, "a/x/../b", false},
+		{"S3", "versitygw", 0, "a/./b", false}, {"S3", "versitygw", 0, "/a", false}, {"S3", "versitygw", 0, "a/b", true},
+		{"Azure", "", 0, "a\\b", false}, {"Azure", "", 0, "a./b", false}, {"Azure", "", 0, "a/b", true}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CfError		err = {0};
+
+		ok(removed(cases[i].provider, cases[i].preset, cases[i].seen, cases[i].key, &err) == cases[i].goes &&
+		   (cases[i].goes || (err.kind == CF_ERR_INPUT && !err.retryable && strstr(err.message, "would be another one's") != NULL)),
+		   "%s %s: \"%s\" %s: %s", cases[i].provider, cases[i].preset, cases[i].key, cases[i].goes ? "is removed" : "is not removed", err.message);
+	}
 }
 
 int
@@ -230,6 +286,7 @@ main(void)
 	arguments();
 	messages();
 	folds();
+	aliases();
 	place_open("0123456789/");
 	{
 		CfError		err;
