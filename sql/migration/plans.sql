@@ -396,7 +396,7 @@ COMMENT ON COLUMN cloudflux.plans.max_bytes IS 'Most bytes that it may move; NUL
 COMMENT ON COLUMN cloudflux.plans.max_cost IS 'Most US dollars that the moves may cost together; NULL = no limit.';
 COMMENT ON COLUMN cloudflux.plans.objects IS 'Objects that would move.';
 COMMENT ON COLUMN cloudflux.plans.bytes IS 'Their bytes.';
-COMMENT ON COLUMN cloudflux.plans.requests IS 'Requests to providers that this takes.';
+COMMENT ON COLUMN cloudflux.plans.requests IS 'Requests to providers that this takes, as far as they are known: see plan_items.requests.';
 COMMENT ON COLUMN cloudflux.plans.move_cost IS 'What the moves cost together, in US dollars; NULL = no object of it is priced.';
 COMMENT ON COLUMN cloudflux.plans.monthly_before IS 'What these objects cost a month where they are, in US dollars.';
 COMMENT ON COLUMN cloudflux.plans.monthly_after IS 'What they would cost a month at the destination, in US dollars.';
@@ -416,7 +416,7 @@ COMMENT ON COLUMN cloudflux.plan_items.dest_place IS 'Place that it would go to.
 COMMENT ON COLUMN cloudflux.plan_items.dest_key IS 'Key that it would have there.';
 COMMENT ON COLUMN cloudflux.plan_items.dest_tier IS 'Tier that was asked for; NULL = the place''s.';
 COMMENT ON COLUMN cloudflux.plan_items.size_bytes IS 'Its size in bytes.';
-COMMENT ON COLUMN cloudflux.plan_items.requests IS 'Requests that its move takes.';
+COMMENT ON COLUMN cloudflux.plan_items.requests IS 'Requests that its move takes; NULL = unknown, since one end has no price.';
 COMMENT ON COLUMN cloudflux.plan_items.move_cost IS 'What its move costs, in US dollars; NULL = a price is missing.';
 COMMENT ON COLUMN cloudflux.plan_items.restore_cost IS 'How much of move_cost the restoring of an archived object takes; NULL = it is not archived.';
 COMMENT ON COLUMN cloudflux.plan_items.monthly_before IS 'What it costs a month where it is, in US dollars.';
@@ -446,7 +446,7 @@ COMMENT ON COLUMN cloudflux.migration_plans.dest_place IS 'Place that the object
 COMMENT ON COLUMN cloudflux.migration_plans.dest_tier IS 'Tier that was asked for; NULL = the place''s.';
 COMMENT ON COLUMN cloudflux.migration_plans.objects IS 'Objects that would move.';
 COMMENT ON COLUMN cloudflux.migration_plans.bytes IS 'Their bytes.';
-COMMENT ON COLUMN cloudflux.migration_plans.requests IS 'Requests that this takes.';
+COMMENT ON COLUMN cloudflux.migration_plans.requests IS 'Requests that this takes, as far as they are known: see plan_items.requests.';
 COMMENT ON COLUMN cloudflux.migration_plans.move_cost IS 'What the moves cost, in US dollars; NULL = unpriced.';
 COMMENT ON COLUMN cloudflux.migration_plans.monthly_before IS 'What the objects cost a month where they are, in US dollars.';
 COMMENT ON COLUMN cloudflux.migration_plans.monthly_after IS 'What they would cost a month at the destination, in US dollars.';

@@ -167,7 +167,7 @@ cf_pricing_cheapest(const CfPricingBook *book, const CfPricingMove *stay, int32_
 	return true;
 }
 
-/* set_unknown makes every amount unknown. */
+/* set_unknown makes every amount, and the number of requests, unknown. */
 static void
 set_unknown(CfPricingMoveQuote *quote)
 {
@@ -177,6 +177,7 @@ set_unknown(CfPricingMoveQuote *quote)
 
 	for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
 		*amounts[i] = CF_MONEY_UNKNOWN;
+	quote->requests = -1;
 }
 
 /* plan_requests decides which requests the move takes, and how its bytes are read. */

@@ -54,7 +54,7 @@ typedef enum CfPricingRisk
 
 typedef struct CfPricingMoveQuote
 {
-	int64_t		requests;		/* that are billed: reads, writes, changes of class, restores */
+	int64_t		requests;		/* that are billed: reads, writes, changes of class, restores; -1 = unknown, as an end is unpriced */
 	CfMoney		request_usd;
 	CfMoney		transition_usd;
 	CfMoney		retrieval_usd;

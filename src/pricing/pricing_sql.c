@@ -225,6 +225,7 @@ cloudflux_quote_move(PG_FUNCTION_ARGS)
 		cf_error_raise(&err);
 
 	values[0] = Int64GetDatum(quote.requests);
+	nulls[0] = quote.requests < 0;
 	for (i = 0; i < lengthof(amounts); i++)
 		values[1 + i] = money_datum(*amounts[i], &nulls[1 + i]);
 	values[11] = money_datum(cf_money_round(quote.payback_days, 4), &nulls[11]);

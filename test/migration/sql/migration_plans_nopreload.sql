@@ -14,6 +14,8 @@ SELECT cloudflux.plan_migration('archive', must_pay => false, plan_name => 'all'
 SELECT plan_name, status, dest_place, objects, bytes, move_cost, payback_days, refused, risks, arrived, failed, live, planned_by FROM cloudflux.migration_plans;
 SELECT cloudflux.plan_migration('archive', prefix => 'logs/', must_pay => false, max_objects => 2, delete_source => false) AS two \gset
 SELECT file_id, size_bytes, refused FROM cloudflux.plan_items WHERE plan_id = :two ORDER BY 1;
+-- of a place without prices nobody knows what it would bill
+SELECT count(*) AS items, count(requests) AS requests_known, count(move_cost) AS priced FROM cloudflux.plan_items WHERE plan_id = :two;
 SELECT cloudflux.plan_migration('archive', prefix => 'logs/', must_pay => false, max_bytes => 1100) AS bytes \gset
 SELECT file_id, size_bytes, refused FROM cloudflux.plan_items WHERE plan_id = :bytes ORDER BY 1;
 SELECT cloudflux.plan_migration('archive', file_ids => '{p1,other,nobody}', source_place => 'fast', must_pay => false) AS named \gset

@@ -88,6 +88,9 @@ test_same_region(void)
 	move.size_bytes = 0;
 	to("AWS", "us-east-1", "GLACIER_IR");
 	is_int(quote.requests, 1, "an empty object is one request");
+	to("AWS", "us-east-1", "NO_SUCH_CLASS");
+	is_int(quote.requests, -1, "to a class without a price nobody knows how many there are");
+	is_str(risks(), "unpriced", "which is told");
 }
 
 static void
