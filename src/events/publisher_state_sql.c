@@ -16,6 +16,7 @@
 
 #include "core/clock.h"
 #include "core/error_sql.h"
+#include "core/settings_sql.h"
 #include "core/spi_sql.h"
 #include "core/worker.h"
 #include "events/events.h"
@@ -31,16 +32,7 @@ int			cf_kafka_transaction_ms = 60000;
 int			cf_kafka_timeout_ms = 10000;
 int			cf_kafka_refresh_sec = 86400;
 
-static const struct
-{
-	const char *name;
-	const char *short_desc;
-	const char *long_desc;
-	int		   *value;
-	int			min;
-	int			max;
-	int			flags;
-}			settings[] = {
+static const CfIntSetting settings[] = {
 	{"cloudflux.kafka_batch", "Events that go to Kafka in one transaction at most.", NULL,
 	&cf_kafka_batch, 1, 5000, 0},
 	{"cloudflux.kafka_linger", "How long few events are collected before they are sent.",
@@ -86,9 +78,7 @@ void
 cf_publisher_init_settings(void)
 {
 	cf_connection_register();
-	for (size_t i = 0; i < lengthof(settings); i++)
-		DefineCustomIntVariable(settings[i].name, settings[i].short_desc, settings[i].long_desc, settings[i].value, *settings[i].value,
-								settings[i].min, settings[i].max, PGC_SIGHUP, settings[i].flags, NULL, NULL, NULL);
+	cf_settings_define(settings, lengthof(settings), NULL);
 	cf_publisher_register();
 }
 

@@ -17,6 +17,7 @@
 
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "core/settings_sql.h"
 #include "core/shmem.h"
 #include "core/worker.h"
 #include "migration/engine_sql.h"
@@ -53,16 +54,7 @@ static const struct config_enum_entry verify_words[] = {
 };
 
 /* All settings but one are integers; a reload changes them. */
-static const struct
-{
-	const char *name;
-	const char *short_desc;
-	const char *long_desc;
-	int		   *value;
-	int			min;
-	int			max;
-	int			flags;
-}			settings[] = {
+static const CfIntSetting settings[] = {
 	{"cloudflux.migration_workers", "Movers per database.",
 	"0 stops moving in the background; CALL cloudflux.run_migrations() still works.",
 	&cf_migration_workers, 0, 32, 0},
@@ -102,10 +94,7 @@ init_buckets(void *mem)
 void
 cf_migration_init(void)
 {
-	for (size_t i = 0; i < lengthof(settings); i++)
-		DefineCustomIntVariable(settings[i].name, settings[i].short_desc, settings[i].long_desc,
-								settings[i].value, *settings[i].value, settings[i].min, settings[i].max,
-								PGC_SIGHUP, settings[i].flags, NULL, NULL, NULL);
+	cf_settings_define(settings, lengthof(settings), NULL);
 	DefineCustomEnumVariable("cloudflux.migration_verify", "How a copy is compared with what was read.",
 							 "store: by a digest that the store tells, where it tells one that was computed; else, and with readback always, every byte is read back.",
 							 &cf_migration_verify, cf_migration_verify, verify_words, PGC_SIGHUP, 0, NULL, NULL, NULL);

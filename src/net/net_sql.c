@@ -30,6 +30,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/error_sql.h"
+#include "core/settings_sql.h"
 #include "core/shmem.h"
 #include "net/guard.h"
 #include "net/meter.h"
@@ -142,16 +143,7 @@ static const struct
 	&net_ca_file, check_ca_file, 0},
 };
 
-static const struct
-{
-	const char *name;
-	const char *short_desc;
-	const char *long_desc;
-	int		   *value;
-	int			min;
-	int			max;
-	int			flags;
-}			numbers[] = {
+static const CfIntSetting numbers[] = {
 	{"cloudflux.net_attempts", "How often a request is sent at most when it fails for a reason that passes.", NULL,
 	&net_attempts, 1, 20, 0},
 	{"cloudflux.net_max_transfers", "Requests of one process that are under way at once.",
@@ -181,10 +173,7 @@ cf_net_init(void)
 	for (size_t i = 0; i < lengthof(strings); i++)
 		DefineCustomStringVariable(strings[i].name, strings[i].short_desc, strings[i].long_desc, strings[i].value, "",
 								   PGC_SIGHUP, strings[i].flags, strings[i].check, string_changed, NULL);
-	for (size_t i = 0; i < lengthof(numbers); i++)
-		DefineCustomIntVariable(numbers[i].name, numbers[i].short_desc, numbers[i].long_desc, numbers[i].value,
-								*numbers[i].value, numbers[i].min, numbers[i].max, PGC_SIGHUP, numbers[i].flags,
-								NULL, number_changed, NULL);
+	cf_settings_define(numbers, lengthof(numbers), number_changed);
 	cf_shmem_register("cloudflux net", sizeof(NetMemory), init_memory, (void **) &shared_memory);
 }
 
