@@ -89,6 +89,15 @@ SELECT credential, role_name = 'public' AS public FROM cloudflux.credentials ORD
 
 -- it is worth something only where it was set: under its name, at its address, for its role
 SELECT cloudflux.forget_credentials('photos', 'public');
+SELECT cloudflux.forget_credentials('nowhere');
+SELECT cloudflux.forget_credentials(NULL);
+-- another wrapper's server is none of cloudflux, whatever it is called
+CREATE FOREIGN DATA WRAPPER cloudflux_other;
+CREATE SERVER other FOREIGN DATA WRAPPER cloudflux_other;
+CREATE USER MAPPING FOR PUBLIC SERVER other OPTIONS (access_token 'kept');
+SELECT cloudflux.forget_credentials('other', 'public');
+SELECT count(*) AS told FROM cloudflux.credentials WHERE place = 'other';
+DROP FOREIGN DATA WRAPPER cloudflux_other CASCADE;
 ALTER SERVER photos OPTIONS (ADD endpoint 'https://elsewhere.example.org');
 SELECT cloudflux.adopt_storage('photos');
 SELECT * FROM cloudflux.place_problem('photos', false);
