@@ -161,29 +161,21 @@ sub top_up
 	$self->{submitted} += $out =~ /(\d+)/ ? $1 : 0;
 }
 
-sub steer
+sub steered
 {
-	my ($self, $way) = @_;
-	my $c = $self->{c};
+	my ($self, $how) = @_;
 	my $next = $self->next_of('o.place');
-	my $submit = sub { "SELECT cloudflux.migrate(f.file_id, f.dest, $_[0], priority => 10) FROM (SELECT o.file_id, $next AS dest
+	return "SELECT cloudflux.migrate(f.file_id, f.dest, $how, priority => 10) FROM (SELECT o.file_id, $next AS dest
 		FROM cloudflux.data_objects o LEFT JOIN cloudflux.job_queue q USING (file_id)
-		WHERE q.file_id IS NULL AND o.object_key LIKE 'steered%' LIMIT 4) f" };
-	my @quiet = (timeout => 40);
-	if ($way eq 'cancel')
-	{
-		$c->psql('ALTER SYSTEM SET cloudflux.migration_bandwidth = \'8MB\'', @quiet);
-		$c->psql('SELECT pg_reload_conf()', @quiet);
-		$c->psql($submit->('delete_source => true'), @quiet);
-		$c->poll("SELECT count(*) > 0 FROM cloudflux.migration_progress WHERE phase = 'copying' AND priority = 10 AND bytes_done > 0", 20);
-		$c->psql('ALTER SYSTEM RESET cloudflux.migration_bandwidth', @quiet);
-		$c->psql('SELECT pg_reload_conf()', @quiet);
-		$c->psql("SELECT cloudflux.cancel_migration(job_id) FROM cloudflux.job_queue WHERE priority = 10 AND phase IN ('pending', 'copying')", @quiet);
-		return;
-	}
-	$c->psql($submit->("delete_source => true, grace => '1 hour'"), @quiet);
-	$c->poll("SELECT count(*) > 0 FROM cloudflux.job_queue WHERE phase = 'grace'", 20);
-	$c->psql("SELECT cloudflux.rollback_migration(job_id) FROM cloudflux.job_queue WHERE phase = 'grace'", @quiet);
+		WHERE q.file_id IS NULL AND o.object_key LIKE 'steered%' LIMIT 4) f";
+}
+
+# throttle outlives a crash: it is lifted when a cycle begins, too.
+sub throttle
+{
+	my ($self, $slow) = @_;
+	$self->{c}->psql('ALTER SYSTEM ' . ($slow ? q(SET cloudflux.migration_bandwidth = '8MB') : 'RESET cloudflux.migration_bandwidth'), timeout => 40);
+	$self->{c}->psql('SELECT pg_reload_conf()', timeout => 40);
 }
 
 # settle also does what the hint of a job says that was in the hands of too many dying movers. Where every cycle kills, that
@@ -192,9 +184,11 @@ sub settle
 {
 	my ($self) = @_;
 	my $good = $self->SUPER::settle;
-	my $tired = $self->{c}->sql("SELECT count(cloudflux.retry_migration(job_id)) FROM cloudflux.migration_jobs WHERE status = 'failed' AND error_message LIKE '%movers died or lost their lease%'");
-	return $good if $tired == 0;
-	diag("$tired jobs had lost too many movers, and are tried again");
+	my @tired = split /\n/, $self->{c}->sql(q{SELECT job_id FROM (SELECT job_id, cloudflux.retry_migration(job_id) AS phase
+		FROM cloudflux.migration_jobs WHERE status = 'failed' AND error_message LIKE '%movers died or lost their lease%') j WHERE phase IS NOT NULL});
+	return $good if !@tired;
+	diag(@tired . ' jobs had lost too many movers, and are tried again');
+	push @{ $self->{tried_again} }, @tired;
 	return $self->SUPER::settle;
 }
 
