@@ -3,27 +3,18 @@
  *		The thread that makes the calls of librdkafka which wait.
  *
  * librdkafka has calls that cannot be told to return within milliseconds: destroying a handle joins its threads, and one of these
- * may be inside the resolver. So none of them is called by the process of the server itself. The thread runs with all signals
- * blocked, touches only its task and its handle, and calls nothing of the server.
+ * may be inside the resolver. So none of them is called by the process of the server itself, but by an errand (core/errand.h), which
+ * touches only its task and its handle.
  */
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "core/errand.h"
 #include "events/kafka_thread.h"
 
 struct CfKafkaThread
 {
-	pthread_t	thread;
-	pthread_mutex_t mutex;		/* of task, done, stop */
-	pthread_cond_t wanted;
-	CfKafkaTask *task;
-	bool		done;
-	bool		stop;
-	int			ends[2];		/* a pipe; a byte in it = done */
-	CfKafka    *kafka;			/* the thread's own from here on */
+	CfErrand   *errand;
+	CfKafka    *kafka;			/* the thread's own, as is ready */
 	bool		ready;			/* init has been called with success */
 };
 
@@ -92,108 +83,53 @@ perform(CfKafkaThread *self, CfKafkaTask *task)
 		: cf_kafka_partitions(self->kafka, task->topic, &task->partitions, &task->err);
 }
 
-static void *
-run(void *arg)
+static void
+work(void *owner, void *errand)
 {
-	CfKafkaThread *self = arg;
+	CfKafkaThread *self = owner;
+	CfKafkaTask *task = errand;
 
-	pthread_mutex_lock(&self->mutex);
-	while (!self->stop)
-	{
-		CfKafkaTask *task = self->done ? NULL : self->task;
-
-		if (task == NULL)
-		{
-			pthread_cond_wait(&self->wanted, &self->mutex);
-			continue;
-		}
-		pthread_mutex_unlock(&self->mutex);
-		task->err.kind = CF_ERR_NONE;
-		task->good = perform(self, task);
-		pthread_mutex_lock(&self->mutex);
-		self->done = true;
-		/* One byte per task, taken with it: the pipe is never full. */
-		if (write(self->ends[1], "", 1) < 0)
-			self->stop = true;
-	}
-	pthread_mutex_unlock(&self->mutex);
-	close_handle(self);
-	return NULL;
+	task->err.kind = CF_ERR_NONE;
+	task->good = perform(self, task);
 }
 
 CfKafkaThread *
 cf_kafka_thread_start(CfError *err)
 {
 	CfKafkaThread *self = calloc(1, sizeof(CfKafkaThread));
-	sigset_t	all,
-				before;
-	int			failed;
 
-	if (self == NULL || pipe2(self->ends, O_NONBLOCK | O_CLOEXEC) != 0)
-	{
-		free(self);
-		cf_error_set(err, CF_ERR_MEMORY, "could not start a thread for Kafka");
-		return NULL;
-	}
-	pthread_mutex_init(&self->mutex, NULL);
-	pthread_cond_init(&self->wanted, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&self->thread, NULL, run, self);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed == 0)
+	if (self != NULL)
+		self->errand = cf_errand_start(work, self, err);
+	else
+		cf_error_set(err, CF_ERR_MEMORY, "out of memory");
+	if (self != NULL && self->errand != NULL)
 		return self;
-	close(self->ends[0]);
-	close(self->ends[1]);
 	free(self);
-	cf_error_set(err, CF_ERR_MEMORY, "could not start a thread for Kafka");
 	return NULL;
 }
 
 int
 cf_kafka_thread_fd(const CfKafkaThread *self)
 {
-	return self->ends[0];
+	return cf_errand_fd(self->errand);
 }
 
 void
 cf_kafka_thread_submit(CfKafkaThread *self, CfKafkaTask *task)
 {
-	pthread_mutex_lock(&self->mutex);
-	self->task = task;
-	self->done = false;
-	pthread_cond_signal(&self->wanted);
-	pthread_mutex_unlock(&self->mutex);
+	cf_errand_submit(self->errand, task);
 }
 
 CfKafkaTask *
 cf_kafka_thread_done(CfKafkaThread *self)
 {
-	CfKafkaTask *task = NULL;
-	char		byte;
-
-	pthread_mutex_lock(&self->mutex);
-	if (self->done && self->task != NULL && read(self->ends[0], &byte, 1) == 1)
-	{
-		task = self->task;
-		self->task = NULL;
-		self->done = false;
-	}
-	pthread_mutex_unlock(&self->mutex);
-	return task;
+	return cf_errand_done(self->errand);
 }
 
 void
 cf_kafka_thread_stop(CfKafkaThread *self)
 {
-	pthread_mutex_lock(&self->mutex);
-	self->stop = true;
-	pthread_cond_signal(&self->wanted);
-	pthread_mutex_unlock(&self->mutex);
-	pthread_join(self->thread, NULL);
-	pthread_cond_destroy(&self->wanted);
-	pthread_mutex_destroy(&self->mutex);
-	close(self->ends[0]);
-	close(self->ends[1]);
+	cf_errand_stop(self->errand);
+	close_handle(self);
 	free(self);
 }
