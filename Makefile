@@ -4,7 +4,7 @@
 EXTENSION    = cloudflux
 EXTVERSION   = 0.1.0
 # Order of installation; a room may lean on those before it.
-ROOMS       := security core events net storage catalog forecast pricing tiering migration policy report
+ROOMS       := security core events net storage catalog forecast pricing tiering migration policy metrics report
 
 # FLAVOUR=test compiles the named fault points in (CF_TEST).
 FLAVOUR     ?= release

@@ -66,6 +66,7 @@ static bool became = false;
 static Oid	saved_user;
 static int	saved_context_flags;
 static MemoryContext saved_memory;
+static Oid	acts_for = InvalidOid;
 
 static bool extension_is_here(void);
 CF_NORETURN static void leave(CfSlotState why);
@@ -111,6 +112,7 @@ void
 cf_worker_begin(const char *activity)
 {
 	became = false;
+	acts_for = InvalidOid;
 	if (slot == NULL)
 	{
 		/* What another session does between two of our transactions must be seen, whatever the caller's default says. */
@@ -142,6 +144,18 @@ cf_worker_become(void)
 	GetUserIdAndSecContext(&saved_user, &saved_context_flags);
 	SetUserIdAndSecContext(role, saved_context_flags | SECURITY_LOCAL_USERID_CHANGE);
 	became = true;
+}
+
+void
+cf_worker_act_for(Oid role)
+{
+	acts_for = role;
+}
+
+Oid
+cf_worker_acts_for(void)
+{
+	return acts_for;
 }
 
 /* become_again gives the process back its own user. After an ERROR the server has done it already. */

@@ -47,6 +47,13 @@ extern bool cf_worker_is_worker(void);
 extern void cf_worker_become(void);
 
 /*
+ * cf_worker_act_for tells for whom this worker acts until it says otherwise or its transaction ends: actor() names that role then.
+ * InvalidOid = for nobody but itself. The rights are another thing: who lends them switches the user, too.
+ */
+extern void cf_worker_act_for(Oid role);
+extern Oid	cf_worker_acts_for(void);
+
+/*
  * cf_worker_has_threads tells that threads of a library may run when this worker ends. It then ends without the exit handlers of
  * libraries: what these threads use must not be torn down under them, and nobody can wait for them.
  */

@@ -29,6 +29,7 @@
 #include "core/spi_sql.h"
 #include "core/worker.h"
 #include "events/events.h"
+#include "events/ingest_sql.h"
 #include "events/publisher_sql.h"
 
 #define LOOK_AGAIN_MS 250
@@ -59,6 +60,7 @@ cf_events_init(void)
 {
 	cf_keeper_register(notify_step);
 	cf_publisher_init_settings();
+	cf_ingest_register();
 }
 
 /* wake_keeper() is the statement trigger of cloudflux.events: keeper and publisher look once this transaction commits. */
@@ -109,7 +111,7 @@ cloudflux_wal_identity(PG_FUNCTION_ARGS)
 }
 
 /*
- * actor() names who acts: the worker's role in a worker, else the user outside of all SECURITY DEFINER functions
+ * actor() names who acts: in a worker its role, or the one that it acts for; else the user outside of all SECURITY DEFINER functions
  * (the session's user, or the role that SET ROLE chose).
  */
 PG_FUNCTION_INFO_V1(cloudflux_actor);
@@ -117,6 +119,8 @@ Datum
 cloudflux_actor(PG_FUNCTION_ARGS)
 {
 	CF_ABI_CHECK();
+	if (OidIsValid(cf_worker_acts_for()))
+		PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(cf_worker_acts_for(), false)));
 	if (cf_worker_is_worker())
 		PG_RETURN_TEXT_P(cstring_to_text("cloudflux_worker"));
 	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetOuterUserId(), false)));
