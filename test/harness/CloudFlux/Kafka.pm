@@ -15,6 +15,7 @@
 #	$kafka->pause; $kafka->resume;		# SIGSTOP, SIGCONT
 #
 #	$kafka->lines('topic');			# the payloads alone, one message a line: for many
+#	$kafka->produce('topic', [ [ key => 'value' ], … ], '-H', 'name=value');	# sends messages; dies unless all were taken; a value of undef is none
 #
 # Messages are read by kcat, which knows nothing of cloudflux.
 package CloudFlux::Kafka;
@@ -81,6 +82,17 @@ sub tool
 		'-cp', "$self->{libs}/*", $class =~ /^kafka\./ ? $class : "org.apache.kafka.tools.$class", '--bootstrap-server', $self->{endpoint}, @arguments);
 	die "$class: $out$err" unless $good;
 	return $out;
+}
+
+# produce sends messages by kcat, which is told nothing else than what it is to send. What was not acknowledged may be sent again by who calls:
+# so then, and only then, there may be some twice.
+sub produce
+{
+	my ($self, $topic, $messages, @options) = @_;
+	my $in = join '', map { "$_->[0]\x1f" . ($_->[1] // '') . "\x1e" } @$messages;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'kcat', '-q', '-b', $self->{endpoint}, '-P', '-t', $topic, '-K', "\x1f", '-D', "\x1e", '-Z', '-X', 'enable.idempotence=true',
+		'-X', 'message.timeout.ms=60000', @options ], '<', \$in, '>', \$out, '2>', \$err) or die "kcat: $err";
 }
 
 sub create
