@@ -317,7 +317,7 @@ COMMENT ON FUNCTION cloudflux.ingest_statement(text) IS 'The INSERT of a topic w
 -- Positions
 
 CREATE FUNCTION cloudflux.plan_ingest(p_topics text[], p_partitions int[], p_low bigint[], p_high bigint[])
-RETURNS TABLE (topic text, partition int, "position" bigint, generation int, last_offset bigint, last_digest text)
+RETURNS TABLE (topic text, partition int, from_offset bigint, generation int, last_offset bigint, last_digest text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -366,7 +366,7 @@ BEGIN
 		END IF;
 		topic := v_here.topic;
 		partition := v_here.partition;
-		position := v_here.position;
+		from_offset := v_here.position;
 		generation := v_here.generation;
 		last_offset := v_here.last_offset;
 		last_digest := v_here.last_digest;

@@ -21,7 +21,7 @@ static CfSpiPlan find_topics = {
 	"  FROM cloudflux.ingest_topics t WHERE t.enabled ORDER BY t.topic", 0, {0}
 };
 static CfSpiPlan plan_parts = {
-	"SELECT p.topic, p.partition, p.position, p.generation, p.last_offset, p.last_digest"
+	"SELECT p.topic, p.partition, p.from_offset, p.generation, p.last_offset, p.last_digest"
 	"  FROM cloudflux.plan_ingest($1, $2, $3, $4) p ORDER BY p.topic COLLATE \"C\", p.partition",
 	4, {TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID}
 };
