@@ -12,7 +12,7 @@
 #include "events/consumer.h"
 
 /* Numbers of requests in Kafka's protocol. */
-#define LIST_OFFSETS 2
+#define FETCH 1
 #define METADATA 3
 
 static rd_kafka_t *host;
@@ -50,6 +50,7 @@ produce(void)
 	for (int i = 0; i < 10; i++)
 	{
 		char		word[8];
+		void	   *value = i == 1 ? NULL : word;
 
 		snprintf(word, sizeof(word), "w%d", i);
 		if (i == 0)
@@ -58,7 +59,7 @@ produce(void)
 							  RD_KAFKA_V_END);
 		else
 			rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("words"), RD_KAFKA_V_PARTITION(1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-							  RD_KAFKA_V_VALUE(i == 1 ? NULL : word, i == 1 ? 0 : 2), RD_KAFKA_V_END);
+							  RD_KAFKA_V_VALUE(value, (size_t) (value == NULL ? 0 : 2)), RD_KAFKA_V_END);
 	}
 	is_int(rd_kafka_flush(producer, 10000), 0, "words are sent");
 	rd_kafka_destroy(producer);
@@ -183,10 +184,11 @@ test_trouble(void)
 	ok(fetch(10, 1000), "is told");
 	is_int(items[0].what, CF_CONSUMER_LOST, "as lost");
 	ok(items[0].why != NULL && items[0].why[0] != '\0', "in words: %s", items[0].why);
-	ok(assign("words", 17, 0), "a partition that does not exist");
+	rd_kafka_mock_push_request_errors(mock, FETCH, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	ok(assign("words", 1, 7), "a partition that may not be read");
 	ok(fetch(10, 1000), "is told");
 	is_int(items[0].what, CF_CONSUMER_TROUBLE, "as trouble");
-	ok(assign("words", -7, 0) || task.err.message[0] != '\0', "what is no partition has an error, or trouble");
+	ok(items[0].why != NULL && items[0].why[0] != '\0', "in words: %s", items[0].why);
 	rd_kafka_mock_push_request_errors(mock, METADATA, 1, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
 	(void) look(1, (const char *const[]){"words"}, true);
 	rd_kafka_mock_clear_request_errors(mock, METADATA);
