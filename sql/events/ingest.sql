@@ -172,7 +172,7 @@ COMMENT ON COLUMN cloudflux.dead_letters.id IS 'Grows with each.';
 COMMENT ON COLUMN cloudflux.dead_letters.topic IS 'Where the message came from.';
 COMMENT ON COLUMN cloudflux.dead_letters.partition IS 'Its partition.';
 COMMENT ON COLUMN cloudflux.dead_letters.message_offset IS 'Its offset.';
-COMMENT ON COLUMN cloudflux.dead_letters.reason IS 'Why it was refused the last time.';
+COMMENT ON COLUMN cloudflux.dead_letters.reason IS 'Why it was refused the last time; "not now: …" while something else keeps it from being tried again.';
 COMMENT ON COLUMN cloudflux.dead_letters.error_code IS 'SQLSTATE, when a handler or a table refused it; NULL = it could not be read.';
 COMMENT ON COLUMN cloudflux.dead_letters.message_time IS 'When it was sent.';
 COMMENT ON COLUMN cloudflux.dead_letters.key IS 'Its key; NULL = none.';

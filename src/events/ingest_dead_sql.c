@@ -43,10 +43,10 @@ static CfSpiPlan open_wanted = {
 	"           ORDER BY l.id LIMIT $2 FOR UPDATE) d) w"
 	" WHERE w.before <= $3 ORDER BY w.id", 3, {TEXTOID, INT8OID, INT8OID}
 };
-/* Another topic's turn. */
+/* Not now: another topic's turn, and why. */
 static CfSpiPlan postpone = {
-	"UPDATE cloudflux.dead_letters d SET wanted_at = pg_catalog.clock_timestamp() WHERE d.topic OPERATOR(pg_catalog.=) $1 AND d.wanted_at IS NOT NULL",
-	1, {TEXTOID}
+	"UPDATE cloudflux.dead_letters d SET wanted_at = pg_catalog.clock_timestamp(), reason = COALESCE('not now: ' || $2, d.reason)"
+	" WHERE d.topic OPERATOR(pg_catalog.=) $1 AND d.wanted_at IS NOT NULL", 2, {TEXTOID, TEXTOID}
 };
 static CfSpiPlan forget_letter = {
 	"DELETE FROM cloudflux.dead_letters d WHERE d.id OPERATOR(pg_catalog.=) $1", 1, {INT8OID}
@@ -259,9 +259,10 @@ cf_ingest_retry(char topic[CF_TOPIC_BYTES], bool *more, CfIngestWords *words)
 		outcome = cf_ingest_guarded(retry, &self, words);
 		if (outcome != CF_INGEST_DONE)
 		{
-			Datum		values[] = {CStringGetTextDatum(topic)};
+			Datum		values[] = {CStringGetTextDatum(topic), safe_text(words->detail)};
+			bool		nulls[] = {false, words->detail[0] == '\0'};
 
-			cf_spi_run(&postpone, values, NULL);
+			cf_spi_run(&postpone, values, nulls);
 		}
 	}
 	cf_spi_end();

@@ -346,13 +346,14 @@ is_ours(const CfIngestTarget *target, int code)
 		case ERRCODE_INSUFFICIENT_RESOURCES:
 		case ERRCODE_OPERATOR_INTERVENTION:
 		case ERRCODE_SYSTEM_ERROR:
-		case ERRCODE_INTERNAL_ERROR:
 		case ERRCODE_CONNECTION_EXCEPTION:
 			return true;
 		default:
 			break;
 	}
-	if (code == ERRCODE_LOCK_NOT_AVAILABLE || code == ERRCODE_READ_ONLY_SQL_TRANSACTION)
+	/* Other internal errors may come of what one letter says, and must not stop those behind it. */
+	if (code == ERRCODE_LOCK_NOT_AVAILABLE || code == ERRCODE_READ_ONLY_SQL_TRANSACTION || code == ERRCODE_DATA_CORRUPTED ||
+		code == ERRCODE_INDEX_CORRUPTED)
 		return true;
 	/* Of a table: it is not there, is another one, or may not be written. */
 	return target->statement != NULL && ERRCODE_TO_CATEGORY(code) == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;

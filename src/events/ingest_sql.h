@@ -1,7 +1,7 @@
 /*
  * ingest_sql.h
  *		The ingester's transactions: what is to be read (ingest_plan_sql.c), what becomes of messages (ingest_batch_sql.c,
- *		ingest_records_sql.c), dead letters (ingest_dead_sql.c). Private to the room.
+ *		ingest_records_sql.c), dead letters (ingest_dead_sql.c), who has to wait (ingest_waiting_sql.c). Private to the room.
  *
  * The rows of ingest_positions are the truth about what has been read; what the process remembers is thrown away at any doubt.
  */
@@ -111,6 +111,18 @@ extern void cf_ingest_bury(const char *topic, const CfLetter *letters, int count
 
 /* cf_ingest_digest tells the SHA-256 of a message, its key and its time. */
 extern void cf_ingest_digest(const CfConsumerItem *item, char digest[CF_DIGEST_BYTES]);
+
+/*
+ * Topics that have to wait (ingest_waiting_sql.c). cf_ingest_make_wait leaves one out for a while, longer each time, and says so; cf_ingest_end_wait
+ * forgets it. cf_ingest_waits tells whether one is known, cf_ingest_has_to_wait whether its time is not over yet, cf_ingest_wait_is_over whether
+ * that of any has come since a moment.
+ */
+extern void cf_ingest_make_wait(const char *topic, const CfIngestWords *words);
+extern void cf_ingest_end_wait(const char *topic);
+extern bool cf_ingest_waits(const char *topic);
+extern bool cf_ingest_has_to_wait(const char *topic);
+extern bool cf_ingest_wait_is_over(int64 since_us);
+extern void cf_ingest_forget_waits(void);
 
 extern void cf_ingest_register(void);
 

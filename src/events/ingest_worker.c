@@ -36,6 +36,7 @@
 #define LOOK_US (10 * INT64CONST(1000000))
 #define LOOK_SOON_US (1 * INT64CONST(1000000))	/* while a topic is missing */
 #define CHANGES_US INT64CONST(1000000)
+#define DEAD_US (5 * INT64CONST(1000000))
 #define WAIT_MS 500				/* of one fetch, when there is nothing */
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 30000
@@ -54,14 +55,6 @@ typedef enum Phase
 	PHASE_CLOSING,
 	PHASE_READING				/* partitions are assigned, and the thread has no task */
 } Phase;
-
-/* A topic that has to wait. */
-typedef struct Waiting
-{
-	char		topic[CF_TOPIC_BYTES];
-	int64		until_us;
-	int			delay_ms;
-} Waiting;
 
 static CfConsumer *consumer = NULL;
 static CfKafkaLog *kafka_log = NULL;
@@ -88,67 +81,10 @@ static int	item_room = 0;
 static int64 looked_at_us = 0;
 static int64 changes_at_us = 0;
 static int64 submitted_at_us = 0;
+static int64 dead_at_us = 0;
 static int64 retry_at_us = 0;
 static int	retry_ms = RETRY_MIN_MS;
-static Waiting *waiting = NULL;
-static int	waiting_count = 0;
-static int	waiting_room = 0;
 static char last_line[CF_KAFKA_LINE_BYTES];
-
-static Waiting *
-find_waiting(const char *topic)
-{
-	for (int i = 0; i < waiting_count; i++)
-	{
-		if (strcmp(waiting[i].topic, topic) == 0)
-			return &waiting[i];
-	}
-	return NULL;
-}
-
-static bool
-has_to_wait(const char *topic)
-{
-	Waiting    *found = find_waiting(topic);
-
-	return found != NULL && found->until_us > cf_clock_monotonic_us();
-}
-
-/* make_wait leaves a topic out for a while, longer each time. */
-static void
-make_wait(const char *topic, const CfIngestWords *words)
-{
-	Waiting    *found = find_waiting(topic);
-
-	if (found == NULL)
-	{
-		if (waiting_count == waiting_room)
-		{
-			waiting_room = waiting_room * 2 + 8;
-			waiting = waiting == NULL ? MemoryContextAlloc(TopMemoryContext, sizeof(Waiting) * waiting_room)
-				: repalloc(waiting, sizeof(Waiting) * waiting_room);
-		}
-		found = &waiting[waiting_count++];
-		strlcpy(found->topic, topic, CF_TOPIC_BYTES);
-		found->delay_ms = RETRY_MIN_MS;
-	}
-	found->until_us = cf_clock_monotonic_us() + (int64) found->delay_ms * 1000;
-	found->delay_ms = Min(found->delay_ms * 2, RETRY_MAX_MS);
-	stale = true;
-	cf_ingest_say(topic, "waiting", words->detail, words->hint);
-}
-
-/* end_wait forgets that a topic had to wait. */
-static void
-end_wait(const char *topic)
-{
-	Waiting    *found = find_waiting(topic);
-
-	if (found == NULL)
-		return;
-	*found = waiting[--waiting_count];
-	cf_ingest_say(topic, "reading", NULL, NULL);
-}
 
 static void
 submit(CfConsumerTaskKind kind, Phase to)
@@ -252,7 +188,7 @@ notice_changes(void)
 		return;
 	stale = true;
 	digest = now;
-	waiting_count = 0;			/* what they waited for may have been mended */
+	cf_ingest_forget_waits();	/* what they waited for may have been mended */
 	MemoryContextReset(topic_context);
 	outer = MemoryContextSwitchTo(topic_context);
 	topics = palloc0(sizeof(CfConsumerTopic) * (count + 1));
@@ -319,7 +255,7 @@ tell_of_topics(void)
 	{
 		if (topics[i].failed == CF_ERR_NONE)
 		{
-			if (find_waiting(topics[i].name) == NULL)
+			if (!cf_ingest_waits(topics[i].name))
 				cf_ingest_say(topics[i].name, "reading", NULL, NULL);
 			continue;
 		}
@@ -383,7 +319,7 @@ looked(void)
 	retry_ms = RETRY_MIN_MS;
 	tell_of_topics();
 	context = AllocSetContextCreate(TopMemoryContext, "ingest plan", ALLOCSET_DEFAULT_SIZES);
-	cf_ingest_plan(&task, has_to_wait, context, &other);
+	cf_ingest_plan(&task, cf_ingest_has_to_wait, context, &other);
 	if (!stale && same_parts(&other))
 	{
 		MemoryContextDelete(context);
@@ -455,15 +391,16 @@ take_topic(const char *topic)
 {
 	CfIngestWords words;
 
-	if (has_to_wait(topic))
+	if (cf_ingest_has_to_wait(topic))
 		return;
 	switch (cf_ingest_take(topic, &plan, items, task.item_count, &words))
 	{
 		case CF_INGEST_DONE:
-			end_wait(topic);
+			cf_ingest_end_wait(topic);
 			break;
 		case CF_INGEST_LATER:
-			make_wait(topic, &words);
+			cf_ingest_make_wait(topic, &words);
+			stale = true;
 			break;
 		case CF_INGEST_MOVED:
 			stale = true;
@@ -541,31 +478,20 @@ busy(void)
 	return phase != PHASE_IDLE && phase != PHASE_READING;
 }
 
-/* wait_is_over tells whether a topic that had to wait is to be tried again. */
-static bool
-wait_is_over(void)
-{
-	int64		now = cf_clock_monotonic_us();
-
-	for (int i = 0; i < waiting_count; i++)
-	{
-		if (waiting[i].until_us <= now && waiting[i].until_us > looked_at_us)
-			return true;
-	}
-	return false;
-}
-
-/* retry_dead tries dead letters again that somebody asked for; true = there may be more. */
+/* retry_dead tries dead letters again that somebody asked for; true = there may be more. What fails for no fault of theirs is tried later. */
 static bool
 retry_dead(void)
 {
 	CfIngestWords words;
 	char		topic[CF_TOPIC_BYTES];
 	bool		more;
-	CfIngestOutcome outcome = cf_ingest_retry(topic, &more, &words);
+	CfIngestOutcome outcome;
 
-	if (outcome == CF_INGEST_LATER)
-		make_wait(topic, &words);
+	if (cf_clock_monotonic_us() < dead_at_us)
+		return false;
+	outcome = cf_ingest_retry(topic, &more, &words);
+	if (more && outcome != CF_INGEST_DONE)
+		dead_at_us = cf_clock_monotonic_us() + DEAD_US;
 	return more && outcome == CF_INGEST_DONE;
 }
 
@@ -604,7 +530,7 @@ step(void)
 		cf_worker_idle_at_most((int) Max(Min((retry_at_us - now) / 1000 + 1, 1000), 1));
 		return CF_WORKER_IDLE;
 	}
-	if (stale || settings_differ() || now - looked_at_us >= (incomplete ? LOOK_SOON_US : LOOK_US) || wait_is_over())
+	if (stale || settings_differ() || now - looked_at_us >= (incomplete ? LOOK_SOON_US : LOOK_US) || cf_ingest_wait_is_over(looked_at_us))
 	{
 		start_look();
 		return CF_WORKER_MORE;

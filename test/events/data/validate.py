@@ -13,6 +13,8 @@ import jsonschema
 folder = sys.argv[1]
 schemas = {}
 for name in os.listdir(folder):
+    if not name.endswith('.json'):
+        continue
     with open(os.path.join(folder, name), encoding='utf-8') as text:
         schema = json.load(text)
     jsonschema.Draft202012Validator.check_schema(schema)
