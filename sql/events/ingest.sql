@@ -368,7 +368,8 @@ BEGIN
 		partition := v_here.partition;
 		from_offset := v_here.position;
 		generation := v_here.generation;
-		last_offset := v_here.last_offset;
+		-- The message that was read last can be looked at again only while Kafka keeps it.
+		last_offset := CASE WHEN v_here.last_offset >= v_here.low THEN v_here.last_offset END;
 		last_digest := v_here.last_digest;
 		RETURN NEXT;
 	END LOOP;

@@ -15,10 +15,8 @@
 
 #include "core/errand.h"
 #include "events/consumer.h"
+#include "events/consumer_look.h"
 #include "events/kafka_client.h"
-
-#define PARTS_MAX 20000
-#define FEW_TOPICS 3
 
 struct CfConsumer
 {
@@ -135,134 +133,13 @@ open_handle(CfConsumer *self, const CfConsumerConfig *config, CfError *err)
 	return true;
 }
 
-/* add_parts makes room for the partitions of a topic. */
-static bool
-add_parts(CfConsumerTask *task, const CfConsumerTopic *topic)
-{
-	if (task->part_count + topic->partitions > PARTS_MAX)
-	{
-		cf_error_set(&task->err, CF_ERR_UNSUPPORTED, "there are more than %d partitions to be read", PARTS_MAX);
-		return cf_error_hint(&task->err, "Take topics out of cloudflux.ingest_topics, or switch them off there.");
-	}
-	if (task->part_count + topic->partitions > task->part_room)
-	{
-		int			room = task->part_count + topic->partitions + 64;
-		CfConsumerPart *parts = realloc(task->parts, sizeof(CfConsumerPart) * (size_t) room);
-
-		if (parts == NULL)
-			return cf_error_set(&task->err, CF_ERR_MEMORY, "out of memory");
-		task->parts = parts;
-		task->part_room = room;
-	}
-	for (int i = 0; i < topic->partitions; i++)
-		task->parts[task->part_count++] = (CfConsumerPart){.topic = topic->name, .partition = i};
-	return true;
-}
-
-/*
- * ask_ends asks for one end of all partitions at once. A request waits for the fetch before it on its connection, for up to
- * fetch.wait.max.ms: one for each partition would take seconds.
- */
-static bool
-ask_ends(CfConsumer *self, CfConsumerTask *task, bool high)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(task->part_count);
-	rd_kafka_resp_err_t code;
-	int			at = 0;
-
-	for (int i = 0; i < task->part_count; i++)
-		rd_kafka_topic_partition_list_add(list, task->parts[i].topic, task->parts[i].partition)->offset = high ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-	code = rd_kafka_offsets_for_times(self->handle, list, self->timeout_ms);
-	for (; at < task->part_count && code == RD_KAFKA_RESP_ERR_NO_ERROR; at++)
-	{
-		const rd_kafka_topic_partition_t *element = &list->elems[at];
-
-		/* They come back in the order in which they were asked for; if that changes, look for each. */
-		if (element->partition != task->parts[at].partition || strcmp(element->topic, task->parts[at].topic) != 0)
-			element = rd_kafka_topic_partition_list_find(list, task->parts[at].topic, task->parts[at].partition);
-		code = element == NULL ? RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION : element->err;
-		if (code == RD_KAFKA_RESP_ERR_NO_ERROR && element->offset < 0)
-			code = RD_KAFKA_RESP_ERR__NO_OFFSET;
-		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-			break;
-		if (high)
-			task->parts[at].high = element->offset;
-		else
-			task->parts[at].low = element->offset;
-	}
-	rd_kafka_topic_partition_list_destroy(list);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return true;
-	cf_kafka_fail_code(&task->err, code, "ask for the ends of partitions");
-	return at == task->part_count ? false : cf_error_detail(&task->err, "Partition %d of topic \"%s\".", task->parts[at].partition, task->parts[at].topic);
-}
-
-/* find_topics looks for many topics in one request, which tells of all that there are. */
-static bool
-find_topics(CfConsumer *self, CfConsumerTask *task)
-{
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_resp_err_t code = rd_kafka_metadata(self->handle, 1, NULL, &metadata, self->timeout_ms);
-
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return cf_kafka_fail_code(&task->err, code, "ask for topics");
-	for (int i = 0; i < task->topic_count; i++)
-	{
-		CfConsumerTopic *topic = &task->topics[i];
-
-		topic->partitions = 0;
-		for (int k = 0; k < metadata->topic_cnt; k++)
-		{
-			if (strcmp(metadata->topics[k].topic, topic->name) == 0 && metadata->topics[k].err == RD_KAFKA_RESP_ERR_NO_ERROR)
-				topic->partitions = metadata->topics[k].partition_cnt;
-		}
-	}
-	rd_kafka_metadata_destroy(metadata);
-	return true;
-}
-
-/* find_each looks for few topics one by one; one that may not be read does not keep the others from being read. */
-static bool
-find_each(CfConsumer *self, CfConsumerTask *task)
-{
-	for (int i = 0; i < task->topic_count; i++)
-	{
-		CfConsumerTopic *topic = &task->topics[i];
-
-		if (cf_kafka_count_partitions(self->handle, topic->name, self->timeout_ms, &topic->partitions, &task->err))
-			continue;
-		if (task->err.kind != CF_ERR_DENIED && task->err.kind != CF_ERR_INPUT)
-			return false;
-		topic->failed = task->err.kind;
-		task->err.kind = CF_ERR_NONE;
-	}
-	return true;
-}
-
 static bool
 look(CfConsumer *self, CfConsumerTask *task)
 {
 	task->part_count = 0;
 	if (task->fresh)
 		close_handle(self);
-	if (self->handle == NULL && !open_handle(self, task->config, &task->err))
-		return false;
-	for (int i = 0; i < task->topic_count; i++)
-		task->topics[i].failed = CF_ERR_NONE;
-	if (!(task->topic_count > FEW_TOPICS ? find_topics(self, task) : find_each(self, task)))
-		return false;
-	for (int i = 0; i < task->topic_count; i++)
-	{
-		CfConsumerTopic *topic = &task->topics[i];
-
-		if (topic->failed != CF_ERR_NONE)
-			continue;
-		if (topic->partitions == 0)
-			topic->failed = CF_ERR_NOT_FOUND;
-		else if (!add_parts(task, topic))
-			return false;
-	}
-	return task->part_count == 0 || (ask_ends(self, task, false) && ask_ends(self, task, true));
+	return (self->handle != NULL || open_handle(self, task->config, &task->err)) && cf_consumer_look(self->handle, self->timeout_ms, task);
 }
 
 static bool

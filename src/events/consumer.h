@@ -23,8 +23,11 @@ typedef struct CfConsumerConfig
 typedef struct CfConsumerTopic
 {
 	const char *name;
+	bool		skip;			/* not looked for this time */
 	int			partitions;		/* answer; 0 = it does not exist, or may not be seen */
+	int			leaderless;		/* as many of them have no leader, and are not among the task's parts */
 	CfErrorKind failed;			/* CF_ERR_NONE, CF_ERR_NOT_FOUND or why nothing is known of it */
+	const char *why;			/* the same in librdkafka's words */
 } CfConsumerTopic;
 
 typedef struct CfConsumerPart

@@ -176,8 +176,10 @@ headers_of(const CfIngestMessage *message)
 static Jsonb *
 document(CfText data)
 {
-	char	   *text = pnstrdup(data.text, data.length);
+	char	   *text = palloc(data.length + 1);
 
+	memcpy(text, data.text, data.length);
+	text[data.length] = '\0';
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pg_any_to_server(text, (int) data.length, PG_UTF8))));
 }
 

@@ -124,6 +124,9 @@ extern bool cf_ingest_has_to_wait(const char *topic);
 extern bool cf_ingest_wait_is_over(int64 since_us);
 extern void cf_ingest_forget_waits(void);
 
+/* cf_ingest_tell writes down what Kafka said of a topic; false = not all of it can be read. */
+extern bool cf_ingest_tell(const CfConsumerTopic *topic);
+
 extern void cf_ingest_register(void);
 
 #endif							/* CF_EVENTS_INGEST_SQL_H */

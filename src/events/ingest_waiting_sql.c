@@ -1,10 +1,11 @@
 /*
  * ingest_waiting_sql.c
- *		Topics that have to wait: for a lock, a table, a right. They are left out of what is read until their time has come, which is
- *		later after each failure in a row.
+ *		Topics that have to wait: for a lock, a table, a right, a broker of their own. They are left out of what is read until their time has
+ *		come, which is later after each failure in a row.
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "core/clock.h"
@@ -99,4 +100,31 @@ void
 cf_ingest_forget_waits(void)
 {
 	count = 0;
+}
+
+bool
+cf_ingest_tell(const CfConsumerTopic *topic)
+{
+	CfIngestWords words = {.hint = "See whether its brokers run; it is tried again."};
+
+	if (topic->failed == CF_ERR_NONE && topic->leaderless == 0)
+	{
+		if (!cf_ingest_waits(topic->name))
+			cf_ingest_say(topic->name, "reading", NULL, NULL);
+		return true;
+	}
+	if (topic->failed == CF_ERR_NONE)
+		cf_ingest_say(topic->name, "waiting", psprintf("%d of %d partitions have no leader in Kafka; the others are read.", topic->leaderless, topic->partitions),
+					  words.hint);
+	else if (topic->failed == CF_ERR_NOT_FOUND)
+		cf_ingest_say(topic->name, "waiting", "The topic does not exist.", "Create it, for instance with SELECT * FROM cloudflux.create_topics(…).");
+	else if (topic->failed == CF_ERR_DENIED || topic->failed == CF_ERR_INPUT)
+		cf_ingest_say(topic->name, "waiting", "Kafka does not let us read the topic.", "Grant READ and DESCRIBE on it.");
+	else
+	{
+		/* To ask takes time, in which nothing else is read: not every time. */
+		snprintf(words.detail, sizeof(words.detail), "Kafka does not tell of its partitions: %s.", topic->why);
+		cf_ingest_make_wait(topic->name, &words);
+	}
+	return false;
 }

@@ -72,6 +72,7 @@ static bool incomplete = false; /* a topic is missing */
 static bool fresh = false;		/* the next look makes a new handle */
 static CfIngestPlan plan;
 static MemoryContext plan_context = NULL;	/* of plan */
+static MemoryContext other_context = NULL;	/* of a plan that is being made */
 static MemoryContext topic_context = NULL;	/* of topics */
 static CfConsumerTopic *topics = NULL;
 static int	topic_count = 0;
@@ -181,6 +182,7 @@ notice_changes(void)
 	{
 		topic_context = AllocSetContextCreate(TopMemoryContext, "ingest topics", ALLOCSET_SMALL_SIZES);
 		plan_context = AllocSetContextCreate(TopMemoryContext, "ingest plan", ALLOCSET_DEFAULT_SIZES);
+		other_context = AllocSetContextCreate(TopMemoryContext, "ingest plan", ALLOCSET_DEFAULT_SIZES);
 	}
 	changes_at_us = cf_clock_monotonic_us();
 	count = cf_ingest_topics(&found, &now);
@@ -231,6 +233,8 @@ start_look(void)
 		fresh = true;
 		stale = true;
 	}
+	for (int i = 0; i < topic_count; i++)
+		topics[i].skip = cf_ingest_has_to_wait(topics[i].name);
 	config.brokers = connection.brokers;
 	config.security = connection.secured ? &connection.security : NULL;
 	config.call_timeout_ms = cf_kafka_timeout_ms;
@@ -246,24 +250,15 @@ start_look(void)
 	submit(CF_CONSUMER_LOOK, PHASE_LOOKING);
 }
 
-/* tell_of_topics writes down which topics are not there. */
+/* tell_of_topics writes down what Kafka said of them. */
 static void
 tell_of_topics(void)
 {
 	incomplete = false;
 	for (int i = 0; i < topic_count; i++)
 	{
-		if (topics[i].failed == CF_ERR_NONE)
-		{
-			if (!cf_ingest_waits(topics[i].name))
-				cf_ingest_say(topics[i].name, "reading", NULL, NULL);
-			continue;
-		}
-		incomplete = true;
-		if (topics[i].failed == CF_ERR_NOT_FOUND)
-			cf_ingest_say(topics[i].name, "waiting", "The topic does not exist.", "Create it, for instance with SELECT * FROM cloudflux.create_topics(…).");
-		else
-			cf_ingest_say(topics[i].name, "waiting", "Kafka does not let us read the topic.", "Grant READ and DESCRIBE on it.");
+		if (!topics[i].skip && !cf_ingest_tell(&topics[i]))
+			incomplete = true;
 	}
 }
 
@@ -303,7 +298,7 @@ start_assign(void)
 static void
 looked(void)
 {
-	MemoryContext context;
+	MemoryContext made_in;
 	CfIngestPlan other;
 
 	phase = plan.count > 0 && !stale ? PHASE_READING : PHASE_IDLE;
@@ -318,15 +313,13 @@ looked(void)
 	last_line[0] = '\0';
 	retry_ms = RETRY_MIN_MS;
 	tell_of_topics();
-	context = AllocSetContextCreate(TopMemoryContext, "ingest plan", ALLOCSET_DEFAULT_SIZES);
-	cf_ingest_plan(&task, cf_ingest_has_to_wait, context, &other);
+	MemoryContextReset(other_context);
+	cf_ingest_plan(&task, cf_ingest_has_to_wait, other_context, &other);
 	if (!stale && same_parts(&other))
-	{
-		MemoryContextDelete(context);
 		return;
-	}
-	MemoryContextDelete(plan_context);
-	plan_context = context;
+	made_in = other_context;
+	other_context = plan_context;
+	plan_context = made_in;
 	plan = other;
 	start_assign();
 }
@@ -365,6 +358,23 @@ seen_again(CfIngestPart *part, const CfConsumerItem *item)
 	return true;
 }
 
+/* have_trouble leaves a topic out for a while, of which a partition cannot be read; without a topic it concerns all. */
+static void
+have_trouble(const CfConsumerItem *item)
+{
+	CfIngestWords words = {.hint = ""};
+
+	ereport(DEBUG1, (errmsg_internal("partition %d of topic \"%s\": %s", item->partition, item->topic, item->why)));
+	stale = true;
+	if (item->what == CF_CONSUMER_LOST || cf_ingest_find(&plan, item->topic, item->partition) == NULL)
+		retry_at_us = Max(retry_at_us, cf_clock_monotonic_us() + RETRY_MIN_MS * INT64CONST(1000));
+	else if (!cf_ingest_has_to_wait(item->topic))
+	{
+		snprintf(words.detail, sizeof(words.detail), "Partition %d: %s.", item->partition, item->why);
+		cf_ingest_make_wait(item->topic, &words);
+	}
+}
+
 /* look_at_items sorts out what is no message, and doubts. */
 static void
 look_at_items(void)
@@ -375,11 +385,7 @@ look_at_items(void)
 		CfIngestPart *part = cf_ingest_find(&plan, item->topic, item->partition);
 
 		if (item->what == CF_CONSUMER_LOST || item->what == CF_CONSUMER_TROUBLE)
-		{
-			ereport(DEBUG1, (errmsg_internal("partition %d of topic \"%s\": %s", item->partition, item->topic, item->why)));
-			stale = true;
-			retry_at_us = Max(retry_at_us, cf_clock_monotonic_us() + RETRY_MIN_MS * INT64CONST(1000));
-		}
+			have_trouble(item);
 		else if (part != NULL && part->doubted && !seen_again(part, item))
 			stale = true;
 	}

@@ -133,16 +133,27 @@ ok($c->poll('SELECT count(*) = 2 FROM rows WHERE n = 4'), 'whose position is set
 $c->sql(q{UPDATE cloudflux.ingest_topics SET enabled = false WHERE topic = 'rows'});
 is_state('rows', 'off', '^$', 'a topic is switched off');
 $kafka->produce('rows', [ map { [ k => qq({"n":$_}) ] } 20 .. 25 ]);
-open my $out, '>', "$kafka->{dir}/gone.json" or die $!;
-my $at = $c->value(q{SELECT position + 3 FROM cloudflux.ingest_positions WHERE topic = 'rows'});
-print $out qq({"partitions": [{"topic": "rows", "partition": 0, "offset": $at}], "version": 1});
-close $out;
-$kafka->tool('DeleteRecordsCommand', '--offset-json-file', "$kafka->{dir}/gone.json");
+# forgets deletes the messages of "rows" before an offset; -1 = all.
+sub forgets
+{
+	my ($at) = @_;
+	open my $out, '>', "$kafka->{dir}/gone.json" or die $!;
+	print $out qq({"partitions": [{"topic": "rows", "partition": 0, "offset": $at}], "version": 1});
+	close $out;
+	$kafka->tool('DeleteRecordsCommand', '--offset-json-file', "$kafka->{dir}/gone.json");
+}
+forgets($c->value(q{SELECT position + 3 FROM cloudflux.ingest_positions WHERE topic = 'rows'}));
 $c->sql(q{UPDATE cloudflux.ingest_topics SET enabled = true WHERE topic = 'rows'});
 is_state('rows', 'stopped', 'were deleted in Kafka', 'messages that were deleted before they were read stop it');
 is(health(), 'failed', 'health() says so');
 $c->sql(q{SELECT cloudflux.reset_ingest('rows', 'earliest')});
 ok($c->poll(q{SELECT count(*) = 3 FROM rows WHERE n >= 20}), 'until somebody says where to go on') or diag(rows());
+$c->sql(q{UPDATE cloudflux.ingest_topics SET enabled = false WHERE topic = 'rows'});
+is_state('rows', 'off', '^$', 'off again');
+forgets(-1);
+$kafka->produce('rows', [ [ k => '{"n":30}' ] ]);
+$c->sql(q{UPDATE cloudflux.ingest_topics SET enabled = true WHERE topic = 'rows'});
+ok($c->poll(q{SELECT count(*) = 1 FROM rows WHERE n = 30}), 'messages that were deleted after they were read are not missed') or diag($c->sql('TABLE cloudflux.ingest_lag'));
 
 # Another topic of the same name
 sub another

@@ -29,7 +29,7 @@ start_mock(void)
 	char		said[256];
 
 	host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), said, sizeof(said));
-	mock = rd_kafka_mock_cluster_new(host, 1);
+	mock = rd_kafka_mock_cluster_new(host, 2);
 	rd_kafka_mock_topic_create(mock, "words", 2, 1);
 	rd_kafka_mock_topic_create(mock, "empty", 1, 1);
 	rd_kafka_mock_topic_set_error(mock, "nowhere", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
@@ -134,9 +134,47 @@ test_look(void)
 	ok(look(5, (const char *const[]){"words", "nowhere", "secret", "empty", "words"}, false), "many topics are looked for at once: %s", task.err.message);
 	is_int(topics[0].partitions, 2, "and found");
 	is_int(topics[3].partitions, 1, "each");
-	is_int(topics[2].failed, CF_ERR_NOT_FOUND, "what may not be seen is not there");
+	is_int(topics[2].failed, CF_ERR_DENIED, "what may not be read is told here, too");
 	is_int(task.part_count, 5, "with all partitions");
 	ok(look(0, NULL, false) && task.part_count == 0, "no topics have none");
+}
+
+static void
+test_parts(void)
+{
+	static const char *const names[] = {"words", "empty"};
+
+	rd_kafka_mock_partition_set_leader(mock, "words", 0, -1);
+	ok(look(2, names, true), "a partition without a leader is no reason to fail: %s", task.err.message);
+	is_int(topics[0].leaderless, 1, "it is told");
+	is_int(task.part_count, 2, "the others can be read");
+	is_int(task.parts[0].partition, 1, "of the same topic");
+	is_str(task.parts[1].topic, "empty", "and of another");
+	rd_kafka_mock_partition_set_leader(mock, "words", 0, 1);
+	rd_kafka_mock_partition_set_leader(mock, "empty", 0, 2);
+	rd_kafka_mock_partition_set_leader(mock, "words", 1, 1);
+	config.call_timeout_ms = 1500;
+	ok(look(2, names, true), "with leaders of their own: %s", task.err.message);
+	is_int(task.part_count, 3, "all are told");
+	rd_kafka_mock_broker_set_down(mock, 2);
+	ok(look(2, names, true), "a broker that does not answer is a matter of its topics: %s", task.err.message);
+	is_int(topics[1].failed, CF_ERR_IO, "one of them cannot be told");
+	ok(topics[1].why != NULL && topics[1].why[0] != '\0', "in words: %s", topics[1].why);
+	is_int(task.part_count, 2, "the others can");
+	is_int(task.parts[1].high, 10, "with where they end");
+	for (int i = 0; i < 2; i++)
+		topics[i].skip = i == 1;
+	task.fresh = false;
+	ok(perform(CF_CONSUMER_LOOK), "and need not wait for it");
+	is_int(topics[1].failed, CF_ERR_NONE, "who is left out is not asked for");
+	is_int(task.part_count, 2, "nor told of");
+	topics[0].skip = true;
+	topics[1].skip = false;
+	ok(!perform(CF_CONSUMER_LOOK), "when it is the only one, nothing is known");
+	is_int(task.err.kind, CF_ERR_IO, "because nobody answers: %s", task.err.message);
+	rd_kafka_mock_broker_set_up(mock, 2);
+	config.call_timeout_ms = 3000;
+	ok(look(2, names, true) && task.part_count == 3, "until it is back");
 }
 
 static void
@@ -217,6 +255,7 @@ main(void)
 		bail("no thread: %s", err.message);
 	ok(cf_consumer_done(consumer) == NULL, "nothing is done before anything was asked for");
 	test_look();
+	test_parts();
 	test_fetch();
 	test_trouble();
 	cf_consumer_stop(consumer);
