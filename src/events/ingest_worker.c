@@ -29,6 +29,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/interrupt.h"
+#include "core/settings_sql.h"
 #include "core/worker.h"
 #include "events/connection_sql.h"
 #include "events/ingest_sql.h"
@@ -566,6 +567,14 @@ count(void)
 	return cf_kafka_ingest && cf_connection_wanted() ? 1 : 0;
 }
 
+static const CfIntSetting settings[] = {
+	{"cloudflux.kafka_ingest_batch", "Messages that are taken from Kafka in one transaction at most.", NULL,
+	&cf_kafka_ingest_batch, 1, 100000, 0},
+	{"cloudflux.kafka_ingest_memory", "Memory for messages on their way from Kafka.",
+	"Half of it for what is being written, half for what is fetched ahead. One message that is larger comes nevertheless.",
+	&cf_kafka_ingest_memory_kb, 2048, 2097151, GUC_UNIT_KB},
+};
+
 static const CfWorkerKind ingester = {
 	.name = "ingester",
 	.count = count,
@@ -580,11 +589,7 @@ cf_ingest_register(void)
 	DefineCustomBoolVariable("cloudflux.kafka_ingest", "Whether topics of Kafka are read into tables.",
 							 "Which ones is in cloudflux.ingest_topics. Needs cloudflux.kafka_brokers or cloudflux.kafka_server.", &cf_kafka_ingest, true, PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
-	DefineCustomIntVariable("cloudflux.kafka_ingest_batch", "Messages that are taken from Kafka in one transaction at most.", NULL,
-							&cf_kafka_ingest_batch, 5000, 1, 100000, PGC_SIGHUP, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("cloudflux.kafka_ingest_memory", "Memory for messages on their way from Kafka.",
-							"Half of it for what is being written, half for what is fetched ahead. One message that is larger comes nevertheless.",
-							&cf_kafka_ingest_memory_kb, 32768, 2048, 2097151, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	cf_settings_define(settings, lengthof(settings), NULL);
 	cf_worker_register(&ingester);
 }
 
