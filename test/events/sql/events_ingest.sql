@@ -80,13 +80,13 @@ SELECT take(tell('created', '2026-11-01 10:00Z', '{"place": "lake", "object_key"
 RESET ROLE;
 SELECT * FROM objects;
 SELECT access_type, accessed_at, latency_ms, bytes FROM cloudflux.access_logs;
-SELECT topic, event_type, actor, subject = 'o' AS of_topic, data ->> 'scope' AS scope, data ->> 'changed' AS changed FROM cloudflux.events WHERE topic = 'classification';
+SELECT topic, event_type, actor, subject = 'o' AS of_topic, data ->> 'scope' AS scope, data ->> 'changed' AS changed FROM cloudflux.events WHERE topic = 'classification' AND data ->> 'scope' = 'arrived';
 SELECT count(*), count(DISTINCT file_id) FROM cloudflux.object_classes;
 -- Told again, and late: nothing changes. A newer word counts, of many the last one.
-SELECT count(*) AS events FROM cloudflux.events \gset
+SELECT count(*) AS events FROM cloudflux.events WHERE topic = 'data-ingestion' OR data ->> 'scope' = 'arrived' \gset
 SELECT take(tell('created', '2026-11-01 10:00Z', '{"place": "lake", "object_key": "a", "size_bytes": 1}'), tell('deleted', '2026-11-01 09:00Z', '{"place": "lake", "object_key": "a"}'),
 	tell('created', '2026-11-01 08:00Z', '{"place": "lake", "object_key": "a", "size_bytes": 9}'));
-SELECT count(*) - :events AS events FROM cloudflux.events;
+SELECT count(*) - :events AS events FROM cloudflux.events WHERE topic = 'data-ingestion' OR data ->> 'scope' = 'arrived';
 SELECT take(tell('created', '2026-11-02 10:00Z', '{"place": "lake", "object_key": "a", "size_bytes": 5}'), tell('created', '2026-11-02 09:00Z', '{"place": "lake", "object_key": "a", "size_bytes": 4}'),
 	tell('created', '2026-11-02 09:00Z', '{"place": "lake", "object_key": "b", "size_bytes": 4}'), tell('deleted', '2026-11-02 10:00Z', '{"place": "lake", "object_key": "b"}'));
 SELECT * FROM objects WHERE place = 'lake';
