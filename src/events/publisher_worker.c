@@ -130,6 +130,13 @@ report(const char *state, const CfError *err)
 		if (hint[0] == '\0')
 			hint = cf_kafka_advice(connection.secured ? &connection.security : NULL, last_line);
 	}
+	else if (err->kind == CF_ERR_IO && (err->detail[0] == '\0' || strstr(err->detail, "_TIMED_OUT") != NULL))
+	{
+		/* Nobody has said anything, librdkafka neither: a resolver or an address that swallows what is asked, a process that stands still. */
+		snprintf(words, sizeof(words), "no answer from Kafka at %s", connection.brokers);
+		if (hint[0] == '\0')
+			hint = "From this machine the names of the brokers must resolve, and their ports answer.";
+	}
 	else
 		snprintf(words, sizeof(words), "%s%s%s", err->message, err->detail[0] != '\0' ? ". " : "", err->detail);
 	cf_publisher_say(state, words, hint);
