@@ -44,6 +44,7 @@ typedef struct CfSlot
 	int32		procno;			/* L: place in ProcGlobal, for SetLatch without a pointer; -1 = none */
 	int32		exits;			/* launcher: ends in a row before a healthy while had passed */
 	int32		failures;		/* process: steps failed since the server started */
+	bool		deaf;			/* process: it looks again by time, and wants no wake-ups until then */
 	bool		refused;		/* launcher: the server had no free slot at the last try */
 	TimestampTz started_at;
 	TimestampTz active_at;		/* last time a step did something */

@@ -59,6 +59,7 @@ static int	kind_count = 0;
 static CfSlot *slot = NULL;
 static const CfWorkerKind *my_kind = NULL;
 static int	idle_at_most_ms;
+static bool collecting = false;	/* nobody else is to end the next wait of the loop */
 static uint32 wait_event = 0;
 
 /* Who the process was before cf_worker_become(), and where it allocated before cf_worker_begin(). */
@@ -246,6 +247,20 @@ cf_worker_idle_at_most(int ms)
 	idle_at_most_ms = Min(idle_at_most_ms, ms);
 }
 
+void
+cf_worker_collect_for(int ms)
+{
+	cf_worker_idle_at_most(ms);
+	collecting = true;
+}
+
+void
+cf_worker_deaf(bool deaf)
+{
+	if (slot != NULL)
+		slot->deaf = deaf;
+}
+
 bool
 cf_worker_interrupt(void *ctx)
 {
@@ -273,6 +288,9 @@ cf_worker_interrupt(void *ctx)
 /*
  * Being woken. A latch of a process is found by its place in ProcGlobal; a stale place wakes somebody for
  * nothing, which a latch allows. So no lock is taken at a user's commit.
+ *
+ * A worker that is deaf is left alone. Nothing is missed: it hears again before it takes the snapshot of its next look, and who
+ * commits after that snapshot (both under ProcArrayLock) finds it so.
  */
 static uint32 wake_at_commit = 0;
 
@@ -287,7 +305,7 @@ wake_kinds(uint32 mask)
 	{
 		CfSlot	   *other = &cf_slots->slots[i];
 
-		if (other->dboid == MyDatabaseId && other->kind >= 0 && (mask & (1u << other->kind)) != 0)
+		if (other->dboid == MyDatabaseId && other->kind >= 0 && (mask & (1u << other->kind)) != 0 && !other->deaf)
 			cf_slots_set_latch(other->procno);
 	}
 }
@@ -448,6 +466,7 @@ work(void)
 	long		backoff_ms = BACKOFF_MIN_MS;
 
 	idle_at_most_ms = my_kind->idle_ms;
+	cf_worker_deaf(false);
 	for (;;)
 	{
 		CfWorkerResult result = CF_WORKER_IDLE;
@@ -465,7 +484,10 @@ work(void)
 				continue;
 			}
 			slot->state = CF_SLOT_IDLE;
+			cf_worker_deaf(collecting);
 			cf_worker_wait(idle_at_most_ms);
+			cf_worker_deaf(false);
+			collecting = false;
 			idle_at_most_ms = my_kind->idle_ms;
 			continue;
 		}

@@ -73,6 +73,14 @@ extern void cf_worker_wait(long ms);
 extern void cf_worker_idle_at_most(int ms);
 
 /*
+ * cf_worker_collect_for is cf_worker_idle_at_most for who collects what comes: cf_worker_wake() of others does not end that wait. So a busy
+ * database wakes a worker that has just looked once per ms, and not at each commit. cf_worker_deaf(true) does the same around a wait of one's own; whoever
+ * sets it sets it back and then looks.
+ */
+extern void cf_worker_collect_for(int ms);
+extern void cf_worker_deaf(bool deaf);
+
+/*
  * cf_worker_interrupt is a CfInterrupt callback: true when a cancel, a termination or a shutdown is pending. It
  * absorbs process barriers (or DROP DATABASE elsewhere would wait for us), and never raises.
  */

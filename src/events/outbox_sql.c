@@ -1,6 +1,6 @@
 /*
  * outbox_sql.c
- *		What happens around a committed event: the keeper is woken, and tells the listeners once per batch.
+ *		An event is written; once it is committed, the keeper is woken, and tells the listeners once per batch.
  *
  * A user's transaction never does NOTIFY itself: that takes a lock of the whole database over the commit. It
  * only sets a latch, after its commit. The keeper reads the window of transactions that are all over
@@ -8,7 +8,7 @@
  *
  * A latch is no promise: PREPARE TRANSACTION sets none, and the event of a transaction that has ended becomes
  * readable only when every older one has ended too. So the keeper also looks by time, more often while it knows of
- * events that it may not read yet.
+ * events that it may not read yet. And when many commit it is not woken by each of them.
  */
 #include "postgres.h"
 
@@ -20,9 +20,11 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
 
+#include "core/clock.h"
 #include "core/core.h"
 #include "core/error_sql.h"
 #include "core/keeper.h"
@@ -35,23 +37,48 @@
 #define LOOK_AGAIN_MS 250
 
 static CfSpiPlan notify_events = {
-	"SELECT waiting FROM cloudflux.notify_events()", 0, {0}
+	"SELECT waiting, told > 0 FROM cloudflux.notify_events()", 0, {0}
 };
 
-/* notify_step tells of one window; CF_WORKER_IDLE always, since a window holds all that may be read. */
+static CfSpiPlan emit_one = {
+	"INSERT INTO cloudflux.events (topic, event_type, subject, data) VALUES ($1, $2, $3, $4)", 4, {TEXTOID, TEXTOID, TEXTOID, JSONBOID}
+};
+static CfSpiPlan emit_many = {
+	"INSERT INTO cloudflux.events (topic, event_type, subject, data)"
+	" SELECT $1, $2, s.subject, COALESCE(s.data, '{}'::pg_catalog.jsonb)"
+	"   FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS s(subject, data)"
+	"  WHERE s.subject IS NOT NULL", 4, {TEXTOID, TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
+};
+
+/*
+ * notify_step tells of one window; CF_WORKER_IDLE always, since a window holds all that may be read. The first event is told at once. What
+ * comes then is collected: a look costs thirty times what a user's transaction pays for its event, and telling flushes the log.
+ */
 static CfWorkerResult
 notify_step(void)
 {
+	static int64 next_us = 0;
+	int64		left_us = next_us - cf_clock_monotonic_us();
 	bool		waiting;
+	bool		told;
 
+	if (left_us > 0)
+	{
+		cf_worker_collect_for((int) (left_us / 1000) + 1);
+		return CF_WORKER_IDLE;
+	}
 	cf_worker_begin("telling listeners of events");
 	cf_spi_begin();
 	cf_spi_run(&notify_events, NULL, NULL);
 	waiting = cf_spi_bool(0, 1, NULL);
+	told = cf_spi_bool(0, 2, NULL);
 	cf_spi_end();
 	cf_worker_commit();
-	if (waiting)
-		cf_worker_idle_at_most(LOOK_AGAIN_MS);
+	if (told || waiting)
+	{
+		next_us = cf_clock_monotonic_us() + LOOK_AGAIN_MS * INT64CONST(1000);
+		cf_worker_collect_for(LOOK_AGAIN_MS);
+	}
 	return CF_WORKER_IDLE;
 }
 
@@ -76,6 +103,46 @@ cloudflux_wake_keeper(PG_FUNCTION_ARGS)
 	cf_worker_wake_on_commit("keeper");
 	cf_worker_wake_on_commit("publisher");
 	return PointerGetDatum(NULL);
+}
+
+/* only_one tells whether an array has one element that is not null, and gives it. */
+static bool
+only_one(FunctionCallInfo fcinfo, int arg, Datum *value)
+{
+	ArrayType  *array = PG_ARGISNULL(arg) ? NULL : PG_GETARG_ARRAYTYPE_P(arg);
+	int			one;
+	bool		isnull;
+
+	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 1)
+		return false;
+	one = ARR_LBOUND(array)[0];
+	*value = array_get_element(PointerGetDatum(array), 1, &one, -1, -1, false, TYPALIGN_INT, &isnull);
+	return !isnull;
+}
+
+/* emit_events(topic, event_type, subjects, data) writes one event per subject. */
+PG_FUNCTION_INFO_V1(cloudflux_emit_events);
+Datum
+cloudflux_emit_events(PG_FUNCTION_ARGS)
+{
+	Datum		values[4];
+	bool		nulls[4];
+	uint64		written;
+	bool		one;
+
+	CF_ABI_CHECK();
+	for (int i = 0; i < 4; i++)
+	{
+		nulls[i] = PG_ARGISNULL(i);
+		values[i] = nulls[i] ? (Datum) 0 : PG_GETARG_DATUM(i);
+	}
+	one = only_one(fcinfo, 2, &values[2]) && only_one(fcinfo, 3, &values[3]);
+	if (!one && !nulls[2])
+		values[2] = PG_GETARG_DATUM(2);
+	cf_spi_begin();
+	written = cf_spi_run(one ? &emit_one : &emit_many, values, nulls);
+	cf_spi_end();
+	PG_RETURN_INT64((int64) written);
 }
 
 /*

@@ -383,8 +383,11 @@ created(void)
 static void
 take_result(void)
 {
+	/* Who commits meanwhile need not tell: the database is looked at next, anyway. */
+	cf_worker_deaf(true);
 	(void) WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 							 cf_kafka_thread_fd(thread), 1000, CF_WAIT_EVENT(wait_event, "CloudfluxKafka"));
+	cf_worker_deaf(false);
 	ResetLatch(MyLatch);
 	cf_worker_attend();
 	if (cf_kafka_thread_done(thread) == NULL)
@@ -532,7 +535,10 @@ step(void)
 	}
 	/* When there is little, it is collected for a moment: a transaction of Kafka costs as much as a hundred events. */
 	if (session && sent_little && wait_until(sent_at_us + (int64) cf_kafka_linger_ms * 1000))
+	{
+		cf_worker_collect_for(cf_kafka_linger_ms);
 		return CF_WORKER_IDLE;
+	}
 	look = cf_publisher_look(session && cf_clock_monotonic_us() >= retry_at_us, &current, &batch, &next, &wish);
 	sent_little = false;
 	if (look == CF_LOOK_REBASE && !session)
