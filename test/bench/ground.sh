@@ -1,6 +1,7 @@
 # Ground of the benchmarks; sourced. A throw-away cluster on the release build with the extension, timing of pairs, and a table.
 #
 #	bench_cluster [setting=value …]		starts it; psql talks to it; $CF_PLACES is a folder that the server may write
+#	bench_settings				what it was started with, for starting it again
 #	bench_pair NAME 'command A' 'command B'	runs A B A B … CF_RUNS times (5) after one warm-up, prints medians in ms and A/B
 #	prepare_a, prepare_b			functions that run untimed before each run, when defined
 #
@@ -17,8 +18,8 @@ bench_cluster()
 	make -s all PG_CONFIG="$PG_CONFIG" > /dev/null
 	test/harness/tree build/bench/tree release
 	rm -rf build/bench/cluster
-	test/harness/cluster start build/bench/tree build/bench/cluster shared_preload_libraries=cloudflux \
-		max_wal_size=8GB checkpoint_timeout=30min shared_buffers=1GB "$@"
+	bench_settings=(shared_preload_libraries=cloudflux max_wal_size=8GB checkpoint_timeout=30min shared_buffers=1GB "$@")
+	test/harness/cluster start build/bench/tree build/bench/cluster "${bench_settings[@]}"
 	trap 'test/harness/cluster stop build/bench/tree build/bench/cluster immediate; rm -rf build/bench/cluster' EXIT
 	eval "$(test/harness/cluster env build/bench/tree build/bench/cluster)"
 	PATH=$PATH:$peers
