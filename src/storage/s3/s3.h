@@ -220,7 +220,7 @@ extern const CfRemote cf_s3_remote;
 extern CfStep cf_s3_look(CfOp *op, const char *key, int phase);
 extern bool cf_s3_missing(CfOp *op);
 extern bool cf_s3_pinned(const CfOp *op, const char *version);
-extern CfStep cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase);
+extern CfStep cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, int phase);
 extern CfStep cf_s3_put_answer(CfOp *op, const CfUploadArgs *args, CfObjectStat *stat);
 extern bool cf_s3_writable(CfOp *op);
 extern bool cf_s3_describe(CfOp *op, const CfUploadArgs *args);

@@ -45,7 +45,7 @@ cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *
 		case CF_REMOTE_ASKED:
 			return copy_looked(op, source_key, source_version, args, source);
 		case CF_REMOTE_ASKED_MORE:
-			return cf_s3_put_send(op, args, "", 0, CF_REMOTE_ASKED_LAST);
+			return cf_s3_put_send(op, args, NULL, "", 0, CF_REMOTE_ASKED_LAST);
 		case CF_REMOTE_ASKED_LAST:
 			return cf_s3_put_answer(op, args, stat);
 		case S3_COPY_ONE:
@@ -118,7 +118,7 @@ copy_looked(CfOp *op, const char *source_key, const char *source_version, const 
 	state->remote.asked = NULL;
 	state->copying.args = *args;
 	if (stat.size_bytes == 0)
-		return cf_s3_put_send(op, args, "", 0, CF_REMOTE_ASKED_LAST);
+		return cf_s3_put_send(op, args, NULL, "", 0, CF_REMOTE_ASKED_LAST);
 	return in_one(op->place, stat.size_bytes) ? copy_one(op, source, source_key, args) : parts_begin(op, args);
 }
 

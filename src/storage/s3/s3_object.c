@@ -108,7 +108,6 @@ range_version(CfOp *op, const char *key, char version[CF_STORAGE_VERSION_MAX + 1
 static CfStep
 create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, CfObjectStat *stat)
 {
-	(void) known;
 	if (op->phase == CF_REMOTE_START)
 	{
 		if (!cf_s3_writable(op) || !cf_remote_metadata_check(op, args))
@@ -119,15 +118,15 @@ create(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *d
 	}
 	if (op->phase == CF_REMOTE_ASKED || op->phase == CF_REMOTE_SETTLING)
 		return cf_s3_put_answer(op, args, stat);
-	return cf_s3_put_send(op, args, data, length, CF_REMOTE_ASKED);
+	return cf_s3_put_send(op, args, known, data, length, CF_REMOTE_ASKED);
 }
 
 /*
- * cf_s3_put_send creates an object with one request. A store without the condition, whose risk a person has accepted, is
+ * cf_s3_put_send creates an object with one request; known digests are of its bytes (NULL = none are). A store without the condition, whose risk a person has accepted, is
  * looked at first (CF_REMOTE_ASKED_MORE), and called again when the answer is there.
  */
 CfStep
-cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t length, int phase)
+cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const CfDigests *known, const void *data, size_t length, int phase)
 {
 	CfCaps		caps;
 	CfObjectStat stat;
@@ -137,8 +136,8 @@ cf_s3_put_send(CfOp *op, const CfUploadArgs *args, const void *data, size_t leng
 		return cf_s3_look(op, args->key, CF_REMOTE_ASKED_MORE);
 	if (op->phase == CF_REMOTE_ASKED_MORE && !cf_s3_missing(op))
 		return cf_remote_settled(op, args, &stat);
-	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length, NULL) ||
-		!cf_s3_checksum_add(op, data == NULL ? "" : data, length, NULL) || !cf_s3_describe(op, args) ||
+	if (cf_s3_request(op, "PUT", "PutObject", args->key, "") == NULL || !cf_s3_body(op, data == NULL ? "" : data, length, known) ||
+		!cf_s3_checksum_add(op, data == NULL ? "" : data, length, known) || !cf_s3_describe(op, args) ||
 		(caps.create_only && !cf_s3_condition(op, NULL)))
 		return cf_remote_error(op);
 	op->request.net_class = CF_NET_BODY;
