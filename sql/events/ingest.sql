@@ -258,7 +258,7 @@ COMMENT ON TRIGGER guard_ingest_topics ON cloudflux.ingest_topics IS 'Checks who
 
 -- Handlers
 
-CREATE FUNCTION cloudflux.apply_ingest(p_handler text, p_topic text, p_records cloudflux.ingest_record[]) RETURNS void
+CREATE FUNCTION cloudflux.apply_ingest(p_handler text, p_topic text, p_records cloudflux.ingest_record[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -268,10 +268,11 @@ BEGIN
 	FOR v_function IN SELECT h.function_name FROM cloudflux.ingest_handlers AS h WHERE h.handler = p_handler ORDER BY h.step LOOP
 		EXECUTE format('SELECT cloudflux.%I($1, $2, $3)', v_function) INTO v_subjects USING p_topic, p_records, v_subjects;
 	END LOOP;
+	RETURN v_subjects;
 END
 $$;
 
-COMMENT ON FUNCTION cloudflux.apply_ingest(text, text, cloudflux.ingest_record[]) IS 'Part of the ingester: runs the functions of a handler for some records, with the rights of whoever calls it.';
+COMMENT ON FUNCTION cloudflux.apply_ingest(text, text, cloudflux.ingest_record[]) IS 'Part of the ingester: runs the functions of a handler for some records, with the rights of whoever calls it; returns what the last one does.';
 
 CREATE FUNCTION cloudflux.ingest_statement(p_topic text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -298,6 +298,7 @@ cf_ingest_take(const char *topic, CfIngestPlan *plan, const CfConsumerItem *item
 		if (moved == 0)
 			return CF_INGEST_DONE;
 	}
+	ingest_fault("ingest_fetched");
 	cf_worker_begin("ingesting messages");
 	cf_spi_begin();
 	outcome = cf_ingest_guarded(take_body, &batch, words);

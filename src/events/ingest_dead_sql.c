@@ -56,9 +56,8 @@ static CfSpiPlan refuse_again = {
 	" WHERE d.id OPERATOR(pg_catalog.=) $1", 3, {INT8OID, TEXTOID, TEXTOID}
 };
 
-/* safe_text makes a text that the database can hold of words that may have been cut, or hold bytes of a message. */
-static Datum
-safe_text(const char *words)
+Datum
+cf_ingest_words(const char *words)
 {
 	char	   *copy = pstrdup(words);
 
@@ -70,8 +69,8 @@ safe_text(const char *words)
 	return CStringGetTextDatum(copy);
 }
 
-static Datum
-bytes_or_null(CfText given, bool *isnull)
+Datum
+cf_ingest_bytes(CfText given, bool *isnull)
 {
 	bytea	   *made;
 
@@ -132,13 +131,13 @@ cf_ingest_bury(const char *topic, const CfLetter *letters, int count)
 		values[0] = CStringGetTextDatum(topic);
 		values[1] = Int32GetDatum(letter->partition);
 		values[2] = Int64GetDatum(letter->offset);
-		values[3] = safe_text(letter->reason);
+		values[3] = cf_ingest_words(letter->reason);
 		nulls[4] = letter->sqlstate == NULL;
 		values[4] = nulls[4] ? (Datum) 0 : CStringGetTextDatum(letter->sqlstate);
 		nulls[5] = letter->time_us < 0;
 		values[5] = TimestampTzGetDatum(letter->time_us - EPOCH_US);
-		values[6] = bytes_or_null(letter->key, &nulls[6]);
-		values[7] = bytes_or_null(letter->message.value, &nulls[7]);
+		values[6] = cf_ingest_bytes(letter->key, &nulls[6]);
+		values[7] = cf_ingest_bytes(letter->message.value, &nulls[7]);
 		values[8] = headers_datum(&letter->message, &nulls[8]);
 		cf_spi_run(&insert_letter, values, nulls);
 	}
@@ -204,7 +203,7 @@ settle(const CfLetter *letters, int count)
 			cf_spi_run(&forget_letter, values, NULL);
 			continue;
 		}
-		values[1] = safe_text(letter->reason);
+		values[1] = cf_ingest_words(letter->reason);
 		values[2] = letter->sqlstate != NULL ? CStringGetTextDatum(letter->sqlstate) : (Datum) 0;
 		cf_spi_run(&refuse_again, values, nulls);
 	}
@@ -259,7 +258,7 @@ cf_ingest_retry(char topic[CF_TOPIC_BYTES], bool *more, CfIngestWords *words)
 		outcome = cf_ingest_guarded(retry, &self, words);
 		if (outcome != CF_INGEST_DONE)
 		{
-			Datum		values[] = {CStringGetTextDatum(topic), safe_text(words->detail)};
+			Datum		values[] = {CStringGetTextDatum(topic), cf_ingest_words(words->detail)};
 			bool		nulls[] = {false, words->detail[0] == '\0'};
 
 			cf_spi_run(&postpone, values, nulls);

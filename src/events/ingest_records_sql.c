@@ -45,6 +45,7 @@ struct CfIngestTarget
 	CfIngestFormat format;
 	CfIngestShape shape;
 	bool		wants_headers;
+	bool		commands;		/* what comes of records is logged */
 	Oid			role;
 	Oid			array_type;
 	TupleDesc	record;
@@ -113,6 +114,7 @@ cf_ingest_target(const char *topic, CfIngestWords *words)
 	target->array_type = (Oid) cf_spi_int64(0, 7, NULL);
 	target->shape = cf_spi_bool(0, 8, NULL) ? CF_INGEST_OBJECTS : CF_INGEST_DATA;
 	target->wants_headers = true;
+	target->commands = strcmp(target->handler, "actions") == 0;
 	if (strcmp(target->handler, "table") == 0)
 	{
 		if (target->format == CF_INGEST_AUTO)
@@ -268,20 +270,24 @@ records_datum(const CfIngestTarget *target, const CfLetter *letters, int letter_
 	return PointerGetDatum(construct_array(values, *count, target->record->tdtypeid, -1, false, TYPALIGN_DOUBLE));
 }
 
-/* run gives records to the handler; the current user is the one that the topic is mapped to. */
-static void
-run(const CfIngestTarget *target, Datum records, Oid array_type)
+/* run gives records to the handler; the current user is the one that the topic is mapped to. Gives what the handler returns. */
+static Datum
+run(const CfIngestTarget *target, Datum records, bool *isnull)
 {
-	Oid			types[3] = {TEXTOID, TEXTOID, array_type};
+	Oid			types[3] = {TEXTOID, TEXTOID, target->array_type};
 	Datum		values[3] = {CStringGetTextDatum(target->handler), CStringGetTextDatum(target->topic), records};
 	int			code;
 
+	*isnull = true;
 	if (target->statement != NULL)
 		code = SPI_execute_with_args(target->statement, 1, &types[2], &values[2], NULL, false, 0);
 	else
 		code = SPI_execute_with_args("SELECT cloudflux.apply_ingest($1, $2, $3)", 3, types, values, NULL, false, 0);
 	if (code < 0)
 		elog(ERROR, "could not run the handler of topic \"%s\": %s", target->topic, SPI_result_code_string(code));
+	if (code != SPI_OK_SELECT || SPI_processed != 1)
+		return (Datum) 0;
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 }
 
 /* run_as_mapped runs the handler with the mapped role's rights, and puts user and settings back. */
@@ -293,6 +299,8 @@ run_as_mapped(const CfIngestTarget *target, const CfLetter *letters, int count)
 	int			records;
 	Oid			user;
 	Datum		array = records_datum(target, letters, count, &records);
+	Datum		results = (Datum) 0;
+	bool		no_results = true;
 
 	if (records > 0)
 	{
@@ -300,11 +308,13 @@ run_as_mapped(const CfIngestTarget *target, const CfLetter *letters, int count)
 		GetUserIdAndSecContext(&user, &flags);
 		SetUserIdAndSecContext(target->role, flags | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 		cf_worker_act_for(target->role);
-		run(target, array, target->array_type);
+		results = run(target, array, &no_results);
 		cf_worker_act_for(InvalidOid);
 		SetUserIdAndSecContext(user, flags);
 	}
 	AtEOXact_GUC(false, level);
+	if (records > 0 && target->commands)
+		cf_ingest_note_done(target->topic, array, target->array_type, results, no_results);
 }
 
 /* try_letters does some letters in a subtransaction; NULL = done. */
@@ -429,5 +439,7 @@ cf_ingest_letters(CfIngestTarget *target, CfLetter *letters, int count, CfIngest
 		}
 		FreeErrorData(failed);
 	}
+	if (target->commands)
+		cf_ingest_note_refused(target->topic, letters, count);
 	return true;
 }

@@ -1,7 +1,7 @@
 /*
  * ingest_sql.h
  *		The ingester's transactions: what is to be read (ingest_plan_sql.c), what becomes of messages (ingest_batch_sql.c,
- *		ingest_records_sql.c), dead letters (ingest_dead_sql.c), who has to wait (ingest_waiting_sql.c). Private to the room.
+ *		ingest_records_sql.c), what came of commands (ingest_actions_sql.c), dead letters (ingest_dead_sql.c), who has to wait (ingest_waiting_sql.c). Private to the room.
  *
  * The rows of ingest_positions are the truth about what has been read; what the process remembers is thrown away at any doubt.
  */
@@ -108,6 +108,19 @@ extern bool cf_ingest_letters(CfIngestTarget *target, CfLetter *letters, int cou
 
 /* cf_ingest_bury writes those that are refused into dead_letters. */
 extern void cf_ingest_bury(const char *topic, const CfLetter *letters, int count);
+
+/* cf_ingest_words makes a text that the database can hold of words that may have been cut, or hold bytes of a message. */
+extern Datum cf_ingest_words(const char *words);
+
+/* cf_ingest_bytes makes a bytea; *isnull = there are none. */
+extern Datum cf_ingest_bytes(CfText given, bool *isnull);
+
+/*
+ * What came of commands (ingest_actions_sql.c), logged with our own rights: `records` and `results` are arrays of equal length, of those that
+ * were done; of letters those that were refused are logged.
+ */
+extern void cf_ingest_note_done(const char *topic, Datum records, Oid array_type, Datum results, bool no_results);
+extern void cf_ingest_note_refused(const char *topic, const CfLetter *letters, int count);
 
 /* cf_ingest_digest tells the SHA-256 of a message, its key and its time. */
 extern void cf_ingest_digest(const CfConsumerItem *item, char digest[CF_DIGEST_BYTES]);

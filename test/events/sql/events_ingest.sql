@@ -69,9 +69,9 @@ SELECT cloudflux.add_storage('cats', 'AWS', 'pictures', '{"region": "us-east-1",
 CREATE FUNCTION tell(p_kind text, p_at text, p_data jsonb) RETURNS cloudflux.ingest_record LANGUAGE sql
 RETURN ROW(0, 1, 1, p_at::timestamptz, NULL, p_kind, NULL, p_data)::cloudflux.ingest_record;
 CREATE FUNCTION take(VARIADIC p_records cloudflux.ingest_record[]) RETURNS void LANGUAGE sql
-RETURN cloudflux.apply_ingest('objects', 'o', p_records);
+AS $$ SELECT cloudflux.apply_ingest('objects', 'o', p_records) $$;
 CREATE VIEW objects AS SELECT place, object_key, size_bytes, content_type, modified_at, version IS NOT NULL AS pinned, vanished_at, owner FROM cloudflux.data_objects ORDER BY place, object_key;
-GRANT EXECUTE ON FUNCTION tell(text, text, jsonb), take(cloudflux.ingest_record[]) TO regress_ingest_bot;
+GRANT EXECUTE ON FUNCTION tell(text, text, jsonb), take(cloudflux.ingest_record[]) TO regress_ingest_bot, cloudflux_worker;
 SET ROLE regress_ingest_bot;
 SELECT take(tell('created', '2026-11-01 10:00Z', '{"place": "lake", "object_key": "a", "size_bytes": 1}'),
 	tell('created', '2026-11-01 10:00Z', '{"provider": "AWS", "bucket": "pictures", "key": "dogs/1.jpg", "size_bytes": 2, "content_type": "image/jpeg", "etag": "\"e1\""}'),
@@ -133,6 +133,21 @@ SELECT cloudflux.run_action('many', '{"names": ["a", "b,c", null], "doc": {"x": 
 SELECT cloudflux.run_action('gone');
 SELECT cloudflux.run_action('classify', '{"file_id": "x"}');
 SELECT cloudflux.apply_ingest('actions', 'a', ARRAY[tell('many', NULL, '{"arguments": {"names": [], "doc": null}}')]);
+
+-- What came of them is logged, by nobody but the ingester, for good
+SET ROLE cloudflux_worker;
+SELECT cloudflux.note_actions('a', ARRAY[tell('classify', NULL, '{"arguments": {"file_id": "x"}}'), tell('', NULL, '{"action": "many"}')], '{WARM}');
+SELECT cloudflux.note_refusal('a', 0, 5, 'k', convert_to('{"specversion": "1.0", "type": "drop_everything", "data": {"arguments": [1]}}', 'UTF8'), 'not allowed', '42501'),
+	cloudflux.note_refusal('a', 0, 6, '\xff', '{"action": "migrate"}', 'no such place', '02000'), cloudflux.note_refusal('a', 0, 7, NULL, '[1', 'no JSON', NULL), cloudflux.note_refusal('a', 0, 8, NULL, NULL, 'empty', NULL);
+RESET ROLE;
+SELECT topic, message_offset, part, message_key, run_as, action, arguments, outcome, result, error_code FROM cloudflux.action_log ORDER BY id;
+UPDATE cloudflux.action_log SET outcome = 'done';
+DELETE FROM cloudflux.action_log;
+TRUNCATE cloudflux.action_log;
+SET ROLE regress_ingest_bot;
+SELECT count(*) FROM cloudflux.action_log;
+SELECT cloudflux.note_actions('a', '{}', '{}');
+RESET ROLE;
 
 -- Metrics
 SET ROLE regress_ingest_bot;

@@ -85,6 +85,23 @@ is_read('rows', 5, 'messages of a transaction are read when it is committed');
 ok($c->poll(q{SELECT position = 6 AND lag = 0 FROM cloudflux.ingest_lag WHERE topic = 'rows'}), 'and its mark is passed') or diag($c->sql(q{SELECT * FROM cloudflux.ingest_lag WHERE topic = 'rows'}));
 $c->sql(q{TRUNCATE rows; DELETE FROM cloudflux.dead_letters; UPDATE cloudflux.ingest_columns SET path = '$.n' WHERE column_name = 'n'});
 
+# Commands: what is done, and what is refused, is logged with them
+$kafka->create('commands');
+$c->sql(q{INSERT INTO cloudflux.ingest_topics (topic, handler, run_as) VALUES ('commands', 'actions', 'bot')});
+my $file = $c->value(q{SELECT file_id FROM cloudflux.data_objects WHERE object_key = 'a'});
+$kafka->produce('commands', [
+	[ ops => qq({"action":"classify","arguments":{"file_id":"$file"}}) ], [ ops => '{"action":"drop_everything","arguments":{"now":true}}' ],
+	[ ops => '{"action":"migrate","arguments":{"file_id":"none","dest_place":"lake"}}' ], [ ops => 'please' ],
+	[ ops => qq({"action":"classify","arguments":{"file_id":"$file"}}) ] ]);
+is_read('commands', 5, 'commands are read');
+is($c->value(q{SELECT string_agg(message_offset || ' ' || COALESCE(action, '-') || ' ' || outcome || ' ' || COALESCE(error_code, '-'), ', ' ORDER BY message_offset) FROM cloudflux.action_log}),
+	'0 classify done -, 1 drop_everything refused 42501, 2 migrate refused 02000, 3 - refused -, 4 classify done -', 'each leaves a row, done or refused');
+is($c->value(q{SELECT count(*) FROM cloudflux.action_log WHERE run_as = 'bot' AND message_key = 'ops' AND mapped_by = 'postgres' AND (outcome = 'refused' OR arguments ->> 'file_id' IS NOT NULL AND result IS NOT NULL)}), 5,
+	'which tells whose rights it had, and what came of it') or diag($c->sql('TABLE cloudflux.action_log'));
+$c->sql(q{SELECT cloudflux.retry_dead_letters('commands')});
+ok($c->poll(q{SELECT count(*) = 8 FROM cloudflux.action_log}), 'so does one that is tried again');
+$c->sql(q{DELETE FROM cloudflux.dead_letters; DELETE FROM cloudflux.ingest_topics WHERE topic = 'commands'});
+
 # Not the messages' fault: everything waits, nothing is refused
 my $locker = $c->session;
 $locker->query('BEGIN; LOCK TABLE rows IN ACCESS EXCLUSIVE MODE');
