@@ -175,9 +175,11 @@ net_of(CfRound *round)
 	return round->net;
 }
 
+/* submit hands a request to the engine, on the account of a job. */
 static void
-submit(CfRound *round, CfPort *port)
+submit(CfRound *round, CfPort *port, CfJob *job)
 {
+	port->op.request.budget = job == NULL ? NULL : &job->repeats;
 	cf_net_submit(net_of(round), &port->op.request, &port->op.response, &port->op.request_arena, port);
 	port->traffic = CF_PORT_SENT;
 }
@@ -203,7 +205,7 @@ send_wanted(CfRound *round, CfLane *lane)
 		if (port->traffic != CF_PORT_WANTS)
 			continue;
 		port->owner = lane;
-		submit(round, port);
+		submit(round, port, lane->job);
 		lane->sent++;
 	}
 }
@@ -421,7 +423,7 @@ bool
 cf_round_await(CfRound *round)
 {
 	if (round->port.traffic == CF_PORT_WANTS)
-		submit(round, &round->port);
+		submit(round, &round->port, round->driven);
 	while (round->port.traffic != CF_PORT_QUIET)
 	{
 		if (cf_round_stopping(round))

@@ -151,7 +151,7 @@ cf_lane_paid(const CfLane *lane, int64 now_us)
  * upload behind, nor remove what another mover has made of the job meanwhile. It also keeps the leases of a long batch.
  */
 bool
-cf_round_still_held(CfRound *round, const CfJob *job)
+cf_round_still_held(CfRound *round, CfJob *job)
 {
 	round->driven = job;
 	if (cf_clock_monotonic_us() - round->renewed_us >= RENEW_US)

@@ -108,6 +108,7 @@ typedef struct CfJob
 	char	   *sealed_version;
 	const char *verified;		/* how */
 	bool		remote;			/* one of its ends is reached by requests */
+	CfNetBudget repeats;		/* of its requests */
 	bool		in_lane;
 	bool		tried;			/* its source's removal, its change of class or its restoring was, in this round */
 	int64		waited_sec;		/* since a mover first took it */

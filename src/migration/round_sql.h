@@ -68,7 +68,7 @@ struct CfRound
 	bool		stop;			/* an interrupt is pending: give everything back */
 	int			descriptors;	/* reserved with the server's accounting */
 	CfPort		port;			/* of an operation that is driven to its end */
-	const CfJob *driven;		/* whose lease was looked at last: an operation for it ends when it is lost */
+	CfJob	   *driven;		/* whose lease was looked at last: an operation for it ends when it is lost */
 
 	/* lanes_sql.c */
 	struct CfNet *net;			/* NULL = nothing was sent in this round */
@@ -113,7 +113,7 @@ extern int	cf_round_lines(const CfRound *round, const CfTransferPlan *plan);
 /* pace_sql.c */
 extern bool cf_round_stopping(CfRound *round);
 extern size_t cf_round_buffer_bytes(const CfPlace *source, const CfPlace *dest);
-extern bool cf_round_still_held(CfRound *round, const CfJob *job);
+extern bool cf_round_still_held(CfRound *round, CfJob *job);
 extern bool cf_round_in_transaction(CfRound *round, CfJob *job, const char *activity, bool (*statement) (CfJob *job), bool durable);
 extern void cf_round_attend(CfRound *round);
 extern void cf_lane_pay(CfLane *lane, int64 bytes);

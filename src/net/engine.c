@@ -366,7 +366,11 @@ learn(CfCall *call, CfNetVerdict verdict, int64_t now_us, int64_t after_us)
 		cf_breaker_answered(&slot->breaker);
 		cf_slot_grow(slot);
 		if (verdict == CF_NET_FINAL)
+		{
 			cf_retry_budget_give(&slot->budget, call->attempt > 1);
+			if (call->request->budget != NULL)
+				cf_retry_budget_give(call->request->budget, call->attempt > 1);
+		}
 	}
 }
 
@@ -388,14 +392,25 @@ correct_clock(CfCall *call)
 	return true;
 }
 
-/* may_repeat tells whether an attempt may follow this one, and pays for it. */
+/* may_repeat tells whether an attempt may follow this one, and pays for it: from the budget of its job, and from that of its place. */
 static bool
 may_repeat(CfCall *call, int64_t now_us)
 {
+	CfNetBudget *job = call->request->budget;
+
 	if (call->attempt >= call->net->options.attempts_max ||
 		(call->request->repeat == CF_NET_REPEAT_NEVER && call->response->sends > 0))
 		return false;
-	return strcmp(cf_breaker_state(&call->slot->breaker, now_us), "open") != 0 && cf_retry_budget_take(&call->slot->budget);
+	if (strcmp(cf_breaker_state(&call->slot->breaker, now_us), "open") == 0)
+		return false;
+	call->response->budget_spent = job != NULL && !cf_retry_budget_take(job, CF_RETRY_JOB_TOKENS);
+	if (call->response->budget_spent)
+		return false;
+	if (cf_retry_budget_take(&call->slot->budget, CF_RETRY_PLACE_TOKENS))
+		return true;
+	if (job != NULL)
+		cf_retry_budget_give(job, true);
+	return false;
 }
 
 /* conclude reads the outcome of an attempt: the call is finished, or waits for the next one. */

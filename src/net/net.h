@@ -76,6 +76,12 @@ typedef struct CfNetPlace
 typedef struct CfRequest CfRequest;
 typedef struct CfResponse CfResponse;
 
+/* What repetitions have taken of a budget that good answers fill up again; all zero = full. */
+typedef struct CfNetBudget
+{
+	volatile int32_t spent;
+} CfNetBudget;
+
 struct CfRequest
 {
 	const char *method;			/* GET, HEAD, PUT, POST, DELETE, PATCH */
@@ -91,6 +97,7 @@ struct CfRequest
 	CfNetClass	net_class;
 	CfNetRepeat repeat;
 	const CfNetPlace *place;
+	CfNetBudget *budget;		/* of the job that it is for, beside that of the place; NULL = none. It stays until the answer */
 	bool		metadata_service;	/* one of the compiled-in link-local endpoints; set by credential sources alone */
 	int			pause_ms;		/* > 0: nothing is sent, the request finishes by itself after so long, with status 0 and no error */
 
@@ -111,6 +118,7 @@ struct CfResponse
 	size_t		sink_bytes;		/* how much lies in the sink */
 	int			sends;			/* how often the peer may have got the request; > 1: a 412 may be our own doing */
 	bool		truncated;		/* the connection ended before the announced length */
+	bool		budget_spent;	/* waiting might have mended it, but the budget of the request's job is spent */
 	int64_t		clock_skew_us;	/* peer's Date - our clock, when the engine had to correct it; else 0 */
 	CfError		err;			/* for status 0: retryable tells whether later may be better */
 };

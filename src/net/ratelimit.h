@@ -33,7 +33,7 @@ typedef struct CfNetSlot
 	CfBucket	requests;
 	CfBucket	bytes;
 	CfBreaker	breaker;
-	CfRetryBudget budget;
+	CfNetBudget budget;
 } CfNetSlot;
 
 typedef struct CfNetShared

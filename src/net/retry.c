@@ -14,7 +14,6 @@
 
 #define FIRST_US INT64_C(100000)	/* bound of the first wait */
 #define SLOW_FIRST_US INT64_C(500000)	/* the same when the peer asks for less */
-#define BUDGET 500
 #define COST 5
 #define OPEN_US INT64_C(1000000)
 #define OPEN_MAX_US INT64_C(60000000)
@@ -175,20 +174,20 @@ cf_retry_after_us(const char *value, int64_t now_us)
 }
 
 bool
-cf_retry_budget_take(CfRetryBudget *budget)
+cf_retry_budget_take(CfNetBudget *budget, int tokens)
 {
 	int32_t		seen = __atomic_load_n(&budget->spent, __ATOMIC_RELAXED);
 
 	do
 	{
-		if (seen + COST > BUDGET)
+		if (seen + COST > tokens)
 			return false;
 	} while (!__atomic_compare_exchange_n(&budget->spent, &seen, seen + COST, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return true;
 }
 
 void
-cf_retry_budget_give(CfRetryBudget *budget, bool repeated)
+cf_retry_budget_give(CfNetBudget *budget, bool repeated)
 {
 	int32_t		back = repeated ? COST : 1;
 	int32_t		seen = __atomic_load_n(&budget->spent, __ATOMIC_RELAXED);

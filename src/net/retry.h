@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/net.h"
+
 /*
  * cf_retry_wait_us draws the wait after the attempt-th attempt (from 1): uniform between 0 and a bound that doubles with
  * each attempt (full jitter), at least what the peer asked for by Retry-After (after_us, -1 = nothing), never more than
@@ -23,15 +25,15 @@ extern uint64_t cf_retry_random(uint64_t *state);
 
 /*
  * The budget of a place: repetitions may not multiply what a store in trouble has to bear. A repetition costs 5 of 500
- * tokens; an answer gives 1 back, or the 5 when it was repeated. All zero = full. Shared between processes (atomic).
+ * tokens; a good answer gives 1 back, or the 5 when it was repeated. Shared between processes (atomic). That of a job is smaller,
+ * 100 tokens for each of its attempts: what is wrong with one object must not use up what the others of its place may need. Who has none
+ * left fails, and waits as a job that is tried again does.
  */
-typedef struct CfRetryBudget
-{
-	volatile int32_t spent;
-} CfRetryBudget;
+#define CF_RETRY_PLACE_TOKENS 500
+#define CF_RETRY_JOB_TOKENS 100
 
-extern bool cf_retry_budget_take(CfRetryBudget *budget);
-extern void cf_retry_budget_give(CfRetryBudget *budget, bool repeated);
+extern bool cf_retry_budget_take(CfNetBudget *budget, int tokens);
+extern void cf_retry_budget_give(CfNetBudget *budget, bool repeated);
 
 /*
  * The circuit breaker of a place: after 10 failures in a row with no answer or an answer of 500 or more (but 501 and 505,

@@ -25,6 +25,7 @@ static const struct
 
 static const char *subject(CfOp *op, const char *what, const char *key);
 static CfStep unanswered(CfOp *op, const char *subject);
+static void budget(CfOp *op);
 
 CfNetVerdict
 cf_remote_verdict(const CfResponse *response)
@@ -168,6 +169,7 @@ cf_remote_refused(CfOp *op, const char *what, const char *key, const char *reque
 	cf_error_detail(&op->err, "%s%s%s%s", told->message, length == 0 || strchr(".!?", told->message[length - 1]) != NULL ? "" : ".",
 					length == 0 || id[0] == '\0' ? "" : " ", named);
 	cf_error_hint(&op->err, "%s", told->hint == NULL ? "" : told->hint);
+	budget(op);
 	if (told->token_refused && place->token != NULL)
 		place->token->expires_us = 0;
 	return CF_STEP_ERROR;
@@ -194,5 +196,17 @@ unanswered(CfOp *op, const char *text)
 	op->err.retryable = told.kind == CF_ERR_NONE || told.retryable;
 	cf_error_detail(&op->err, "%s", told.detail);
 	cf_error_hint(&op->err, "%s", told.hint);
+	budget(op);
 	return CF_STEP_ERROR;
+}
+
+/* budget says that a request was not repeated because too many others of its job had been; what the store said stays in front. */
+static void
+budget(CfOp *op)
+{
+	size_t		length = strlen(op->err.detail);
+
+	if (op->response.budget_spent)
+		snprintf(op->err.detail + length, sizeof(op->err.detail) - length, "%sThe budget of repetitions of this attempt of the job is spent.",
+				 length == 0 ? "" : " ");
 }

@@ -687,6 +687,37 @@ test_breaker(void)
 }
 
 static void
+test_job_budget(void)
+{
+	CfNetBudget budget = {.spent = CF_RETRY_JOB_TOKENS - 5};
+
+	fresh();
+	prepare("GET", "/budget");
+	request.budget = &budget;
+	peer_script(&peer, {BUSY, PEER_STAYS, 0, false});
+	perform();
+	ok(response.status == 503 && peer.requests == 2, "a job repeats as often as its budget allows");
+	perform();
+	ok(peer.requests == 3 && response.budget_spent, "and then no more, and the answer says why");
+	request.budget = NULL;
+	peer_script(&peer, {BUSY, PEER_STAYS, 0, false}, {OK_HELLO, PEER_STAYS, 0, false});
+	perform();
+	ok(response.status == 200 && peer.requests == 2, "while others do");
+	peer_script(&peer, {OK_HELLO, PEER_STAYS, 0, false});
+	request.budget = &budget;
+	for (int i = 0; i < 5; i++)
+		perform();
+	peer_script(&peer, {BUSY, PEER_STAYS, 0, false}, {OK_HELLO, PEER_STAYS, 0, false});
+	perform();
+	ok(response.status == 200 && peer.requests == 2, "and it may again after five good answers");
+	cf_slot_find(net->shared, 0, "here")->budget.spent = CF_RETRY_PLACE_TOKENS;
+	budget.spent = 0;
+	peer_script(&peer, {BUSY, PEER_STAYS, 0, false});
+	perform();
+	ok(peer.requests == 1 && budget.spent == 0 && !response.budget_spent, "what its place refuses costs it nothing");
+}
+
+static void
 test_cancel(void)
 {
 	CfResponse	other;
@@ -801,6 +832,7 @@ main(void)
 	test_limits();
 	test_bandwidth_in();
 	test_breaker();
+	test_job_budget();
 	test_cancel();
 	test_pause();
 	test_descriptors();

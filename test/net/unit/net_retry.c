@@ -75,17 +75,17 @@ test_dates(void)
 static void
 test_budget(void)
 {
-	CfRetryBudget budget = {0};
+	CfNetBudget budget = {0};
 	int			taken = 0;
 
-	while (cf_retry_budget_take(&budget))
+	while (cf_retry_budget_take(&budget, CF_RETRY_PLACE_TOKENS))
 		taken++;
 	is_int(taken, 100, "a place has 100 repetitions in a row");
 	cf_retry_budget_give(&budget, true);
-	ok(cf_retry_budget_take(&budget) && !cf_retry_budget_take(&budget), "one that succeeds gives one back");
+	ok(cf_retry_budget_take(&budget, CF_RETRY_PLACE_TOKENS) && !cf_retry_budget_take(&budget, CF_RETRY_PLACE_TOKENS), "one that succeeds gives one back");
 	for (int i = 0; i < 5; i++)
 		cf_retry_budget_give(&budget, false);
-	ok(cf_retry_budget_take(&budget) && !cf_retry_budget_take(&budget), "and so do five good answers");
+	ok(cf_retry_budget_take(&budget, CF_RETRY_PLACE_TOKENS) && !cf_retry_budget_take(&budget, CF_RETRY_PLACE_TOKENS), "and so do five good answers");
 	for (int i = 0; i < 1000; i++)
 		cf_retry_budget_give(&budget, true);
 	is_int(budget.spent, 0, "it is never more than full");
