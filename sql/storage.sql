@@ -93,14 +93,19 @@ INSERT INTO cloudflux.storage_tiers (cloud, tier, storage_class, first_byte_ms, 
 
 -- Buckets of AWS and Google have names of their own in the world; a container has one in its account, and other stores are told apart by
 -- their endpoint, or by the preset that knows it.
+-- https://H:443 and https://h are one address: so it has one spelling.
+CREATE FUNCTION cloudflux.canonical_url(p_url text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'cloudflux_canonical_url';
+
 CREATE FUNCTION cloudflux.place_url(p_provider text, p_endpoint text, p_account text, p_preset text, p_bucket text, p_prefix text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE p_provider
 	WHEN 'AWS' THEN 's3:/'
 	WHEN 'GCP' THEN 'gs:/'
-	WHEN 'Azure' THEN COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), 'https://' || NULLIF(p_account, '') || '.blob.core.windows.net', 'azure:/')
+	WHEN 'Azure' THEN COALESCE(NULLIF(cloudflux.canonical_url(rtrim(p_endpoint, '/')), ''), 'https://' || NULLIF(p_account, '') || '.blob.core.windows.net', 'azure:/')
 	WHEN 'LOCAL' THEN 'file://'
-	ELSE COALESCE(NULLIF(rtrim(p_endpoint, '/'), ''), CASE p_preset WHEN 'aws' THEN 's3' WHEN 'gcs' THEN 'gs' ELSE NULLIF(p_preset, '') END || ':/', 's3:/')
+	ELSE COALESCE(NULLIF(cloudflux.canonical_url(rtrim(p_endpoint, '/')), ''), CASE p_preset WHEN 'aws' THEN 's3' WHEN 'gcs' THEN 'gs' ELSE NULLIF(p_preset, '') END || ':/', 's3:/')
 END || CASE p_provider WHEN 'LOCAL' THEN rtrim(p_bucket, '/') ELSE '/' || p_bucket END || '/' || COALESCE(p_prefix, '');
 
 CREATE VIEW cloudflux.storage_places WITH (security_invoker = true) AS
@@ -140,7 +145,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT p.place
 	  FROM cloudflux.places AS p
-	 WHERE starts_with(p_location, p.url) AND length(p_location) > length(p.url)
+	 WHERE starts_with(cloudflux.canonical_url(p_location), p.url) AND length(cloudflux.canonical_url(p_location)) > length(p.url)
 	 ORDER BY length(p.url) DESC, p.place
 	 LIMIT 1;
 END;
@@ -659,7 +664,7 @@ GRANT SELECT ON cloudflux.places, cloudflux.storage_tiers, cloudflux.storage_pla
 -- (On places for the sake of its trigger's hint.)
 GRANT INSERT, UPDATE, DELETE ON cloudflux.places, cloudflux.storage_tiers TO cloudflux_admin;
 
-REVOKE ALL ON FUNCTION cloudflux.guard_places(), cloudflux.record_place(text, text), cloudflux.write_place(text),
+REVOKE ALL ON FUNCTION cloudflux.canonical_url(text), cloudflux.guard_places(), cloudflux.record_place(text, text), cloudflux.write_place(text),
 	cloudflux.record_checks(text, text[], int[]), cloudflux.database_home(), cloudflux.validator(text[], oid), cloudflux.place_url(text, text, text, text, text, text),
 	cloudflux.place_of_location(text), cloudflux.place_problem(text, boolean), cloudflux.require_place(text),
 	cloudflux.adopt_storage(text), cloudflux.add_storage(text, text, text, jsonb), cloudflux.drop_storage(text),
@@ -671,7 +676,7 @@ REVOKE ALL ON FUNCTION cloudflux.guard_places(), cloudflux.record_place(text, te
 	cloudflux.find_uploads(text, timestamptz), cloudflux.stale_uploads(text, interval), cloudflux.abort_upload(text, text),
 	cloudflux.class_tier(text, text, text), cloudflux.tier_class(text, text), cloudflux.own_class(text, text),
 	cloudflux.note_accepted_risks(), cloudflux.guard_dropped_places(), cloudflux.guard_renamed_places() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.place_url(text, text, text, text, text, text), cloudflux.place_of_location(text),
+GRANT EXECUTE ON FUNCTION cloudflux.canonical_url(text), cloudflux.place_url(text, text, text, text, text, text), cloudflux.place_of_location(text),
 	cloudflux.place_problem(text, boolean), cloudflux.require_place(text), cloudflux.places_health(),
 	cloudflux.list_objects(text, text), cloudflux.stat_object(text, text), cloudflux.fetch_object(text, text, text),
 	cloudflux.presign_object(text, text, timestamptz), cloudflux.attribute_rules(text), cloudflux.attributes_safe(text, text),
@@ -715,6 +720,8 @@ COMMENT ON COLUMN cloudflux.storage_tiers.storage_class IS 'Storage class, as th
 COMMENT ON COLUMN cloudflux.storage_tiers.first_byte_ms IS 'Milliseconds until the first byte; for classes that must be restored, the slowest ordinary restore. NULL = unknown.';
 COMMENT ON COLUMN cloudflux.storage_tiers.preferred IS 'Whether the word means this class when something is written; of several classes of one tier, one should be.';
 COMMENT ON COLUMN cloudflux.storage_tiers.builtin IS 'Whether the row came with the extension. Such rows cannot be changed; a row of your own wins over them.';
+COMMENT ON FUNCTION cloudflux.canonical_url(text) IS
+	'An http or https URL with scheme and host in small letters and without the port that the scheme has anyway; any other text as it is.';
 COMMENT ON FUNCTION cloudflux.place_url(text, text, text, text, text, text) IS
 	'URL of a place, made of its options: s3://bucket/prefix, gs://…, file:///path/, the https://… of its endpoint or of its account of Azure, or the preset that knows the endpoint (b2://bucket/). Ends in a slash.';
 COMMENT ON VIEW cloudflux.storage_places IS 'All places, with the options that their foreign servers have now.';

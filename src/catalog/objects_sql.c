@@ -37,6 +37,7 @@
 #include "core/core.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
+#include "net/net.h"
 
 #define BYTES_PER_GB	INT64CONST(1073741824)	/* size_gb is in 2^30 */
 #define KEY_MAX_BYTES	1024
@@ -488,11 +489,23 @@ guard_key(const Row *row, const char *key)
 							errdetail("Byte %d is 0x%02x.", (int) (p - key) + 1, (unsigned char) *p)));
 }
 
+/* canonical_location gives the storage_location with its address spelled as those of places are; NULL when there is none. */
+static char *
+canonical_location(Row *row)
+{
+	char	   *given = get_text(row, STORAGE_LOCATION);
+	char	   *location = given == NULL ? NULL : pstrdup(given);
+
+	if (location != NULL)
+		cf_url_canonical(location);
+	return location;
+}
+
 /* address_of_location finds place and key of a storage_location that was given alone. */
 static void
 address_of_location(Row *row)
 {
-	char	   *location = get_text(row, STORAGE_LOCATION);
+	char	   *location = canonical_location(row);
 	const Place *place = location == NULL ? NULL : place_of_location(row, location);
 
 	if (place == NULL)
@@ -502,6 +515,7 @@ address_of_location(Row *row)
 		return;
 	}
 	guard_key(row, location + place->url_length);
+	set_text(row, STORAGE_LOCATION, location, strlen(location));
 	set_text(row, PLACE, place->name, strlen(place->name));
 	set_text(row, OBJECT_KEY, location + place->url_length, strlen(location + place->url_length));
 }
@@ -522,7 +536,7 @@ location_of_address(Row *row)
 	place = place_named(row, name);
 	if (key == NULL)
 	{
-		location = get_text(row, STORAGE_LOCATION);
+		location = canonical_location(row);
 		if (location == NULL || strncmp(location, place->url, place->url_length) != 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("place of object \"%s\" is given without an object_key",

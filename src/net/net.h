@@ -140,7 +140,9 @@ extern bool cf_net_date(const char *text, int64_t *us);
 /*
  * URLs (url.c). cf_url_encode percent-encodes every byte outside A-Z a-z 0-9 - . _ ~ (and '/' when keep_slash), exactly
  * once, into the arena. cf_url_decode undoes %XX (and + for space when plus); false when it is malformed or holds NUL.
- * cf_url_split takes a URL apart; no user part, no fragment, port 0 = the scheme's own.
+ * cf_url_split takes a URL apart; no user part, no fragment, port 0 = the scheme's own. cf_url_canonical rewrites an http or https
+ * URL in place, so that one address has one spelling: scheme and host in small letters, no port that the scheme has anyway.
+ * What follows them, and any other text, stays as it is.
  */
 typedef struct CfUrl
 {
@@ -156,6 +158,7 @@ typedef struct CfUrl
 extern char *cf_url_encode(CfArena *arena, const char *bytes, size_t length, bool keep_slash);
 extern bool cf_url_decode(CfArena *arena, const char *text, size_t length, bool plus, char **bytes);
 extern bool cf_url_split(const char *url, CfUrl *parts, CfError *err);
+extern void cf_url_canonical(char *url);
 
 /* The engine (engine.c). What it may be told is in CfNetOptions; hooks stand for what only a doorway knows. */
 typedef struct CfNet CfNet;

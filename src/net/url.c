@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 
 #include "net/net.h"
 
@@ -210,4 +211,36 @@ cf_url_split(const char *url, CfUrl *parts, CfError *err)
 	if (*end == '?')
 		parts->query = end + 1;
 	return true;
+}
+
+void
+cf_url_canonical(char *url)
+{
+	bool		https = strncasecmp(url, "https://", 8) == 0;
+	const char *usual = https ? "443" : "80";
+	char	   *host;
+	char	   *end;
+	char	   *port;
+	size_t		digits;
+
+	if (!https && strncasecmp(url, "http://", 7) != 0)
+		return;
+	host = url + (https ? 8 : 7);
+	end = host + strcspn(host, "/?#");
+	for (char *c = url; c < end; c++)
+	{
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char) (*c + ('a' - 'A'));
+	}
+	port = end;
+	while (port > host && port[-1] >= '0' && port[-1] <= '9')
+		port--;
+	if (port == host || port[-1] != ':')
+		return;
+	digits = strspn(port, "0");
+	if (port + digits < end && ((size_t) (end - port) - digits != strlen(usual) || strncmp(port + digits, usual, strlen(usual)) != 0))
+		return;
+	if (digits > 0 && port + digits == end)
+		return;					/* port 0 is none, and nobody's */
+	memmove(port - 1, end, strlen(end) + 1);
 }

@@ -360,6 +360,19 @@ home_check(const CfPlace *place, const char *home, CfError *err)
 						 quote_literal_cstr(place->name));
 }
 
+PG_FUNCTION_INFO_V1(cloudflux_canonical_url);
+
+/* cloudflux_canonical_url gives one spelling of the address of an http or https URL. */
+Datum
+cloudflux_canonical_url(PG_FUNCTION_ARGS)
+{
+	char	   *url = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	CF_ABI_CHECK();
+	cf_url_canonical(url);
+	PG_RETURN_TEXT_P(cstring_to_text(url));
+}
+
 PG_FUNCTION_INFO_V1(cloudflux_database_home);
 
 /* cloudflux_database_home names this database as the table places does. */

@@ -133,6 +133,26 @@ test_headers(void)
 	cf_arena_free(&tiny);
 }
 
+/* canonical: one address has one spelling; what is no http URL has its own. */
+static void
+test_canonical(void)
+{
+	static const char *const urls[][2] = {
+		{"https://H:443", "https://h"}, {"HTTPS://Store.Example:0443/B/K", "https://store.example/B/K"}, {"https://h:", "https://h"},
+		{"http://H:80/", "http://h/"}, {"http://h:443", "http://h:443"}, {"https://h:80?A", "https://h:80?A"}, {"https://h:8443", "https://h:8443"},
+		{"https://h:4430", "https://h:4430"}, {"https://h:0", "https://h:0"}, {"https://[2001:DB8::443]", "https://[2001:db8::443]"},
+		{"https://[::1]:443/a:443", "https://[::1]/a:443"}, {"s3://Bucket:443/K", "s3://Bucket:443/K"}, {"file:///A", "file:///A"}, {"https://", "https://"},
+	{"", ""}};
+	char		url[64];
+
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+	{
+		snprintf(url, sizeof(url), "%s", urls[i][0]);
+		cf_url_canonical(url);
+		is_str(url, urls[i][1], urls[i][0]);
+	}
+}
+
 int
 main(void)
 {
@@ -140,6 +160,7 @@ main(void)
 	test_encoding();
 	test_split();
 	test_headers();
+	test_canonical();
 	cf_arena_free(&arena);
 	return done_testing();
 }
