@@ -140,6 +140,12 @@ change_look(CfChange *c, CfError *err)
 	}
 	if (!same)
 		return changed(c, err);
+	/* What cannot be done afterwards is said before anybody pays for a restore. */
+	if (!cf_storage_class_allowed(&c->port.op, c->args.key, c->args.storage_class))
+	{
+		*err = c->port.op.err;
+		return CF_STEP_ERROR;
+	}
 	c->archived = c->before.must_restore;
 	if (c->archived)
 		return fail(c, CF_ERR_STATE, "is archived: it must be restored before its class can be changed", err);

@@ -46,7 +46,7 @@ typedef struct CfChange
 /*
  * cf_change_step: an object that has the class already, but is not the catalogued version, is what an earlier attempt has made of it if
  * a digest says so, or else its bytes, read back. CF_ERR_CHANGED another version lies there than the catalogued one; CF_ERR_STATE it is archived;
- * CF_ERR_UNSUPPORTED the place has no classes.
+ * CF_ERR_UNSUPPORTED the place has no classes, or cannot change them safely: archived objects are not restored for that first.
  */
 extern void cf_change_begin(CfChange *change, const CfChangeArgs *args, CfArena *arena);
 extern CfStep cf_change_step(CfChange *change, CfError *err);

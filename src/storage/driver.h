@@ -56,6 +56,7 @@ typedef struct CfDriver
 						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 	CfStep		(*set_class) (CfOp *op, const char *key, const char *version, const char *storage_class,
 							  char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
+	bool		(*class_allowed) (CfOp *op, const char *key, const char *storage_class);	/* after a stat by op; NULL = always */
 	CfStep		(*restore) (CfOp *op, const char *key, const char *version, int days, const char *priority);
 	bool		(*presign) (const CfPlace *place, CfArena *arena, const char *method, const char *key,
 							int64_t now_us, int64_t expires_us, char **url, CfError *err);
@@ -68,6 +69,12 @@ typedef struct CfDriver
 	 * region): then it is sent once more, and no step of the driver sees that answer.
 	 */
 	bool		(*again) (CfOp *op);
+
+	/*
+	 * credentials_check tells whether place->credentials are what they are called and belong together, as far as that is known without
+	 * a request; no text of err holds a value. NULL = anything goes.
+	 */
+	bool		(*credentials_check) (const CfPlace *place, CfError *err);
 
 	/* stranger tells whether the answer at hand refuses who asks, and not what is asked; NULL = any CF_ERR_DENIED does. */
 	bool		(*stranger) (const CfOp *op);

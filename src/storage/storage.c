@@ -200,6 +200,12 @@ cf_storage_place_check(const CfPlace *place, CfError *err)
 }
 
 bool
+cf_storage_credentials_check(const CfPlace *place, CfError *err)
+{
+	return place->driver == NULL || place->driver->credentials_check == NULL || place->driver->credentials_check(place, err);
+}
+
+bool
 cf_storage_version_same(const CfPlace *place, const char *a, const char *b)
 {
 	if (place->driver == NULL || place->driver->version_same == NULL || a[0] == '\0' || b[0] == '\0')
@@ -491,6 +497,12 @@ cf_storage_set_class(CfOp *op, const char *key, const char *version, const char 
 	if ((step = cf_storage_renewal(op, NULL)) != CF_STEP_DONE)
 		return step;
 	return op->place->driver->set_class(op, key, version, storage_class, token, stat);
+}
+
+bool
+cf_storage_class_allowed(CfOp *op, const char *key, const char *storage_class)
+{
+	return op->place->driver->class_allowed == NULL || op->place->driver->class_allowed(op, key, storage_class);
 }
 
 CfStep

@@ -343,6 +343,9 @@ extern bool cf_storage_stranger(const CfOp *op);
 /* cf_storage_place_check looks at the options of a place alone: no file, no network. */
 extern bool cf_storage_place_check(const CfPlace *place, CfError *err);
 
+/* cf_storage_credentials_check looks whether place->credentials are what they are called and belong together: no file, no network. */
+extern bool cf_storage_credentials_check(const CfPlace *place, CfError *err);
+
 /*
  * cf_storage_version_same tells whether two pins of one key can be of the same version. A listing, the answer to a create
  * and a stat may each know another part of what identifies a version; what both know must agree.
@@ -456,6 +459,8 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
  * before its first part and to be kept, since it is as good as a handle for upload_abort, and for an upload_begin or a copy that begins again.
  * set_class changes the class of the object where it lies, if it still is version; the new version is in stat. `token` is that of a
  * change that is an upload (caps.class_max_bytes); NULL = nobody keeps it.
+ * class_allowed tells of the object that op has just looked at (stat, DONE) whether set_class would take it on as far as that is known
+ * beforehand, an archived one once it is restored, which costs money; false = op->err.
  * restore asks for an archived object to become readable for so many days; priority "" = the cheapest. Poll by stat.
  * presign makes a URL (GET, …) that works until expires_us; no request is sent.
  */
@@ -465,6 +470,7 @@ extern CfStep cf_storage_copy(CfOp *op, const CfPlace *source, const char *sourc
 							  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
 								   char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
+extern bool cf_storage_class_allowed(CfOp *op, const char *key, const char *storage_class);
 extern CfStep cf_storage_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
 extern bool cf_storage_presign(const CfPlace *place, CfArena *arena, const char *method, const char *key,
 							   int64_t now_us, int64_t expires_us, char **url, CfError *err);

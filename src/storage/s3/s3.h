@@ -70,6 +70,7 @@ typedef struct CfS3Store
 	const CfS3Dialect *dialect;
 	bool		virtual_host;	/* addressing auto: the bucket goes into the host's name */
 	bool		classes;		/* objects have a class that a listing shows */
+	const char *const *class_words;	/* the classes that new objects can have, NULL behind the last; NULL = nobody knows */
 	bool		restores;
 	bool		create_only;	/* If-None-Match on PUT */
 	bool		conditional_delete;
@@ -174,6 +175,7 @@ typedef struct CfS3State
 extern const CfS3Store cf_s3_stores[];
 extern const int cf_s3_store_count;
 extern const CfS3Store *cf_s3_store(const CfPlace *place);
+extern bool cf_s3_class_check(const CfPlace *place, const char *storage_class, CfError *err);
 
 /* s3_driver.c */
 extern const CfAttributeRule *cf_s3_attributes(const CfPlace *place);	/* s3_attributes.c */
@@ -275,6 +277,7 @@ extern CfStep cf_s3_copy(CfOp *op, const CfPlace *source, const char *source_key
 						 const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,
 							  char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
+extern bool cf_s3_class_allowed(CfOp *op, const char *key, const char *storage_class);
 extern CfStep cf_s3_restore(CfOp *op, const char *key, const char *version, int days, const char *priority);
 
 /* s3_answer.c */

@@ -28,6 +28,7 @@ static CfStep copy_part_send(CfOp *op, const CfPlace *source, const char *source
 static CfStep copy_part_answer(CfOp *op, char *token, const char *source_key);
 static CfStep copy_abort(CfOp *op, char *token);
 static CfStep class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat);
+static CfStep class_refused(CfOp *op, const char *key, CfErrorKind kind, const char *why, const char *hint);
 static CfStep class_send(CfOp *op, const char *version, const CfUploadArgs *args);
 static CfStep class_answer(CfOp *op, const char *key);
 static CfStep class_changed(CfOp *op, const char *key, const char *storage_class, CfObjectStat *stat);
@@ -366,6 +367,34 @@ cf_s3_set_class(CfOp *op, const char *key, const char *version, const char *stor
 	return copy_by_parts(op, op->place, key, token, stat);
 }
 
+/* class_refused says why an object does not get another class; that will not change by itself. */
+static CfStep
+class_refused(CfOp *op, const char *key, CfErrorKind kind, const char *why, const char *hint)
+{
+	cf_remote_unexpected(op, "change the class of object", key, why);
+	op->err.kind = kind;
+	op->err.retryable = false;
+	cf_error_hint(&op->err, "%s", hint);
+	return CF_STEP_ERROR;
+}
+
+/* cf_s3_class_allowed wants a class that the store knows, and that nothing which comes in between is overwritten. */
+bool
+cf_s3_class_allowed(CfOp *op, const char *key, const char *storage_class)
+{
+	const CfS3State *state = op->state;
+	CfCaps		caps;
+
+	if (!cf_s3_class_check(op->place, storage_class, &op->err))
+		return false;
+	cf_storage_caps(op->place, &caps);
+	if (!cf_s3_store(op->place)->whole_only && (caps.conditional_replace || state->head.version_id[0] != '\0'))
+		return true;
+	class_refused(op, key, CF_ERR_UNSUPPORTED, "the store cannot do it safely",
+				  "It would overwrite what somebody writes meanwhile; turn versioning of the bucket on, or move the object to another key.");
+	return false;
+}
+
 /*
  * class_looked copies the object onto itself, if it still is the pinned version and that can be done safely. check_storage() wants to know
  * what the store does when it is not.
@@ -374,25 +403,18 @@ static CfStep
 class_looked(CfOp *op, const char *key, const char *version, const char *storage_class, CfObjectStat *stat)
 {
 	CfS3State  *state = op->state;
-	CfCaps		caps;
 	CfUploadArgs args = {.key = key, .size_bytes = stat->size_bytes,
 		.content_type = stat->content_type, .storage_class = storage_class, .metadata = stat->attributes.metadata,
 		.attributes = stat->attributes};
 
-	cf_storage_caps(op->place, &caps);
 	if (!op->probing && !cf_s3_pinned(op, version))
 		return cf_remote_changed(op, key);
 	if (strcmp(stat->storage_class, storage_class) == 0)
 		return cf_remote_done(op);
-	if (stat->must_restore || cf_s3_store(op->place)->whole_only || (!caps.conditional_replace && state->head.version_id[0] == '\0'))
-	{
-		cf_remote_unexpected(op, "change the class of object", key, stat->must_restore ? "it is archived" : "the store cannot do it safely");
-		op->err.kind = stat->must_restore ? CF_ERR_STATE : CF_ERR_UNSUPPORTED;
-		op->err.retryable = false;
-		cf_error_hint(&op->err, "%s", stat->must_restore ? "Restore it first." :
-					  "It would overwrite what somebody writes meanwhile; turn versioning of the bucket on, or move the object to another key.");
+	if (!cf_s3_class_allowed(op, key, storage_class))
 		return CF_STEP_ERROR;
-	}
+	if (stat->must_restore)
+		return class_refused(op, key, CF_ERR_STATE, "it is archived", "Restore it first.");
 	state->source = state->head;
 	/* The owner tag must stay where it is while the state is used, and the lines of metadata go all in one. */
 	args.owner_tag = state->source.owner_tag;

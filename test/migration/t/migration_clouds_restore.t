@@ -215,6 +215,13 @@ foreach my $way ([ s3 => 'GLACIER', 'STANDARD' ], [ azure => 'Archive', 'Cool' ]
 	ends($job, 'failed', 'where check_storage() saw that the store ignores which version is replaced, no class is changed in place');
 	is(job($job, "error_sqlstate || ' ' || (error_hint ~ 'versioning')"), '0A000 true', 'and the job says what helps');
 	is($c->value("SELECT storage_class FROM cloudflux.list_objects('moto', 'plain.txt')"), 'STANDARD', 'the object is as it was');
+	# Nobody pays for a restore that leads to that.
+	my $asked = requests('moto', 'RestoreObject');
+	$id = archived('moto', 'frozen.txt', 'GLACIER');
+	$job = $c->value("SELECT cloudflux.migrate('$id', 'moto', 'STANDARD_IA')");
+	ends($job, 'failed', 'nor is that of an archived object');
+	is(job($job, "error_sqlstate || ' ' || (error_hint ~ 'versioning')"), '0A000 true', 'with the same words');
+	is(requests('moto', 'RestoreObject'), $asked, 'before anybody has paid for a restore');
 }
 {
 	my $id = archived('azurite', 'moved.txt', 'Archive');

@@ -46,6 +46,14 @@ c_set_class(CfOp *o, const char *key, const char *version, const char *storage_c
 	return c_stat(o, key, st) == CF_STEP_SEND ? (o->phase = 0, tell(s, st), CF_STEP_DONE) : CF_STEP_DONE;
 }
 
+static bool
+c_class_allowed(CfOp *o, const char *key, const char *storage_class)
+{
+	(void) key;
+	(void) storage_class;
+	return cf_error_set(&o->err, CF_ERR_UNSUPPORTED, "the store cannot do it");
+}
+
 static void
 open_object(const char *storage_class)
 {
@@ -153,6 +161,11 @@ test_refuses(void)
 	open_object("ARCHIVE");
 	stores[0].archived = true;
 	ok(!to("HOT", "s1", false) && err.kind == CF_ERR_STATE && change.archived, "an archived object must be restored first");
+	changing.class_allowed = c_class_allowed;
+	ok(!to("HOT", "s1", false) && err.kind == CF_ERR_UNSUPPORTED && !change.archived, "but not for a change that the store cannot make");
+	stores[0].archived = false;
+	ok(!to("HOT", "s1", false) && err.kind == CF_ERR_UNSUPPORTED, "which is refused of others, too");
+	is_str(present, "ARCHIVE", "and not asked for");
 	move_close();
 	open_object("HOT");
 	spoils = true;

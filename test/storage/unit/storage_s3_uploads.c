@@ -322,6 +322,24 @@ run_class_unseen(void)
 	return step;
 }
 
+/* run_allowed looks at an object and asks whether its class could be changed, which sends nothing more. */
+static CfStep
+run_allowed(const char *storage_class, bool seen)
+{
+	CfStep		step;
+	bool		allowed;
+
+	place.was_probed = seen;
+	step = drive_(cf_storage_stat(&op, "k", &stat_));
+	allowed = step == CF_STEP_DONE && cf_storage_class_allowed(&op, "k", storage_class);
+	place.was_probed = false;
+	return allowed ? CF_STEP_DONE : CF_STEP_ERROR;
+}
+
+static CfStep run_allowed_unseen(void) { return run_allowed("STANDARD_IA", true); }
+static CfStep run_allowed_gold(void) { return run_allowed("GOLD", false); }
+static CfStep run_allowed_well(void) { return run_allowed("STANDARD_IA", false); }
+
 static CfStep run_class_kept(void) { copy_token[0] = '\0'; return drive_(cf_storage_set_class(&op, "k", "e=e1;o=job-0", "STANDARD_IA", copy_token, &stat_)); }
 static CfStep run_restore(void) { return drive_(cf_storage_restore(&op, "k", "e=e1;o=job-0", 3, "")); }
 static CfStep run_restore_fast(void) { return drive_(cf_storage_restore(&op, "k", "e=e1;o=job-0", 3, "Expedited")); }
@@ -590,6 +608,9 @@ static const Scene all[] = {
 	{"set the class of a large object, a part fails, by who keeps its token", run_class_kept, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("6442450944", "job-0")},
 	{"POST /k?uploads=", NULL, 200, NULL, CREATED}, {"PUT /k?partNumber=1&uploadId=u%2F1", NULL, 403, NULL, ERROR("AccessDenied")}), CF_ERR_DENIED, "copy a part"},
 	{"set the class of what is archived", run_class, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: DEEP_ARCHIVE\n"}), CF_ERR_STATE, "Restore it first"},
+	{"an archived object whose class could not be changed afterwards", run_allowed_unseen, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: DEEP_ARCHIVE\n"}), CF_ERR_UNSUPPORTED, "versioning"},
+	{"one that could not have the class", run_allowed_gold, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: DEEP_ARCHIVE\n"}), CF_ERR_INPUT, "DEEP_ARCHIVE"},
+	{"one that may be restored", run_allowed_well, EXCHANGES({"HEAD /k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-storage-class: DEEP_ARCHIVE\n"})},
 	{"set the class where nothing protects", run_class, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-0")}), CF_ERR_UNSUPPORTED, "versioning", OPTIONS({"preset", "wasabi"})},
 	{"set the class on a versioned bucket", run_class, EXCHANGES({"HEAD /photos/k", NULL, 200, HEAD_OF("5", "job-0") "x-amz-version-id: v1\n"},
 	{"PUT /photos/k", "-If-Match\nx-amz-server-side-encryption: aws:kms\nx-amz-server-side-encryption-aws-kms-key-id: key-1\n", 403, NULL, ERROR("AccessDenied")}), CF_ERR_DENIED, NULL,
