@@ -75,6 +75,20 @@ cf_rsa_sha256_sign(const char *pem, const void *data, size_t length, uint8_t *si
 	return good;
 }
 
+bool
+cf_rsa_key_valid(const char *pem)
+{
+	EVP_PKEY   *key;
+	bool		valid;
+
+	ERR_clear_error();
+	key = read_key(pem);
+	valid = key != NULL && EVP_PKEY_base_id(key) == EVP_PKEY_RSA;
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return valid;
+}
+
 /* read_key reads a private key in PEM; NULL when it is none, has a passphrase, or memory is short. */
 static EVP_PKEY *
 read_key(const char *pem)

@@ -35,6 +35,8 @@ extern void cf_hash_end(CfHash *hash);
 extern bool cf_sha256(const void *data, size_t length, uint8_t digest[32]);
 extern bool cf_md5(const void *data, size_t length, uint8_t digest[16]);
 extern bool cf_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length, uint8_t mac[32]);
+/* cf_rsa_key_valid tells whether a text is a private RSA key in PEM, without a passphrase. */
+extern bool cf_rsa_key_valid(const char *pem);
 /* cf_rsa_sha256_sign makes an RS256 signature (PKCS #1 v1.5) with a private key in PEM; *length holds room and result. */
 extern bool cf_rsa_sha256_sign(const char *pem, const void *data, size_t length, uint8_t *signature, size_t *signature_length);
 

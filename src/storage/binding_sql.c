@@ -65,7 +65,7 @@ place_read(const char *name, Oid role, CfArena *arena, CfSealServer *server, CfE
 	return true;
 }
 
-/* place_check lets the driver look whether credentials belong together. */
+/* place_check lets the driver look whether credentials are what they are called and belong together. */
 static bool
 place_check(const CfSealServer *server, const CfCredentials *given, CfError *err)
 {
@@ -73,7 +73,7 @@ place_check(const CfSealServer *server, const CfCredentials *given, CfError *err
 	bool		good;
 
 	place->credentials = given;
-	good = cf_storage_place_check(place, err);
+	good = cf_storage_place_check(place, err) && (given == NULL || cf_storage_credentials_check(place, err));
 	place->credentials = NULL;
 	return good;
 }

@@ -29,4 +29,7 @@ extern bool cf_storage_source_read(const char *name, char **value, CfError *err)
  */
 extern const char *cf_storage_source_setting(const CfPlace *place, int *at, const char **value);
 
+/* cf_storage_source_options_check refuses options of a place that its source of credentials does not read. */
+extern bool cf_storage_source_options_check(const CfPlace *place, CfError *err);
+
 #endif							/* CF_STORAGE_CREDENTIALS_SQL_H */

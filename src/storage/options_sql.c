@@ -24,6 +24,7 @@
 
 #include "core/error_sql.h"
 #include "security/security_sql.h"
+#include "storage/credentials_sql.h"
 #include "storage/driver.h"
 #include "storage/options_sql.h"
 
@@ -260,6 +261,7 @@ server_check(List *options)
 	const CfDriver *driver = NULL;
 	CfError		err = {0};
 	const char *trusted;
+	bool		has_tier = false;
 	ListCell   *cell;
 
 	foreach(cell, options)
@@ -269,6 +271,7 @@ server_check(List *options)
 
 		if (i >= 0 && options_known[i].kind == OPTION_PROVIDER)
 			driver = cf_storage_driver(defGetString(def));
+		has_tier |= i >= 0 && options_known[i].kind == OPTION_TIER;
 	}
 	foreach(cell, options)
 	{
@@ -293,7 +296,13 @@ server_check(List *options)
 				 errmsg("option \"%s\" of a place is missing",
 						place.provider[0] == '\0' ? "provider" : "bucket"),
 				 errhint("Every place has the options provider (AWS, Azure, GCP, S3, LOCAL) and bucket.")));
-	if (place.driver != NULL && !cf_storage_place_check(&place, &err))
+	if (has_tier && strcmp(place.provider, "LOCAL") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"tier\" of a place is for directories"),
+				 errdetail("Objects of provider %s have classes of their own.", place.provider),
+				 errhint("Set storage_class for new objects; rows of cloudflux.storage_tiers say which class is HOT, WARM or COLD.")));
+	if (place.driver != NULL && (!cf_storage_place_check(&place, &err) || !cf_storage_source_options_check(&place, &err)))
 		cf_error_raise(&err);
 	cf_arena_free(&arena);
 }

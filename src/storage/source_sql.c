@@ -83,6 +83,49 @@ cf_storage_source_read(const char *name, char **value, CfError *err)
 	return true;
 }
 
+/* source_reads tells whether a source of a driver, "" = any, reads an option. */
+static bool
+source_reads(const char *driver, const char *source, const char *option)
+{
+	for (int i = 0; i < lengthof(settings); i++)
+	{
+		if (settings[i].option != NULL && strcmp(settings[i].option, option) == 0 && strcmp(settings[i].driver, driver) == 0 &&
+			(source[0] == '\0' || strcmp(settings[i].source, source) == 0))
+			return true;
+	}
+	return false;
+}
+
+bool
+cf_storage_source_options_check(const CfPlace *place, CfError *err)
+{
+	const char *driver = place->driver->name;
+	char		sources[100] = "";
+
+	for (int i = 0; i < place->option_count; i++)
+	{
+		const char *option = place->options[i].name;
+
+		/* Azure's authority is asked with sealed credentials, too. */
+		if (strcmp(option, "authority") == 0 || !source_reads(driver, "", option) ||
+			(place->credential_source[0] != '\0' && source_reads(driver, place->credential_source, option)))
+			continue;
+		for (int j = 0; place->driver->sources[j] != NULL; j++)
+		{
+			if (source_reads(driver, place->driver->sources[j], option))
+				snprintf(sources + strlen(sources), sizeof(sources) - strlen(sources), "%s%s", sources[0] == '\0' ? "" : " or ",
+						 place->driver->sources[j]);
+		}
+		cf_error_set(err, CF_ERR_INPUT, "option \"%s\" of place \"%s\" would not be used", option, place->name);
+		if (place->credential_source[0] == '\0')
+			cf_error_detail(err, "Without a source of credentials nobody reads it.");
+		else
+			cf_error_detail(err, "Credentials come from the source %s, which does not read it.", place->credential_source);
+		return cf_error_hint(err, "Set the option credential_source to %s as well, or leave \"%s\" away.", sources, option);
+	}
+	return true;
+}
+
 const char *
 cf_storage_source_setting(const CfPlace *place, int *at, const char **value)
 {

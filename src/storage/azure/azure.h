@@ -70,6 +70,7 @@ extern bool cf_azure_pin(CfOp *op, const char *name, const char *version);
 
 /* azure_sign.c */
 extern bool cf_azure_sign(CfRequest *request, void *ctx, CfArena *arena, int64_t now_us, CfError *err);
+extern bool cf_azure_account_key_check(const CfPlace *place, const char *key, CfError *err);
 extern bool cf_azure_sas(const CfPlace *place, CfArena *arena, const char *key, const char *permissions, int64_t now_us,
 						 int64_t expires_us, char **query, CfError *err);
 extern bool cf_azure_presign(const CfPlace *place, CfArena *arena, const char *method, const char *key, int64_t now_us,
@@ -77,6 +78,7 @@ extern bool cf_azure_presign(const CfPlace *place, CfArena *arena, const char *m
 
 /* azure_token.c */
 extern bool cf_azure_token_wanted(const CfPlace *place);
+extern bool cf_azure_credentials_check(const CfPlace *place, CfError *err);
 extern CfStep cf_azure_credential_next(CfOp *op);
 
 /* azure_object.c */

@@ -63,6 +63,7 @@ const CfDriver cf_storage_azure_driver = {
 	.copies_from = azure_copies_from,
 	.copy = cf_azure_copy,
 	.set_class = cf_azure_set_class,
+	.credentials_check = cf_azure_credentials_check,
 	.restore = cf_azure_restore,
 	.again = cf_azure_again,
 	.stranger = cf_azure_stranger,
@@ -112,6 +113,7 @@ azure_validate(const CfPlace *place, CfError *err)
 	if (cf_azure_tier(place->storage_class) == NULL)
 	{
 		cf_error_set(err, CF_ERR_INPUT, "storage class \"%s\" is none of Azure's", place->storage_class);
+		cf_error_detail(err, "Blobs of place \"%s\" cannot have it.", place->name);
 		return cf_error_hint(err, "Classes are Hot, Cool, Cold, Archive, or as in the price book (HOT_LRS, COOL_ZRS, …).");
 	}
 	return cf_remote_choices_check(place, &priorities, 1, err);

@@ -264,6 +264,21 @@ add_resource(CfRemoteText *text, const char *url, const char *account, CfError *
 	return true;
 }
 
+/* cf_azure_account_key_check wants the base64 of a key, and does not tell what else it was. */
+bool
+cf_azure_account_key_check(const CfPlace *place, const char *key, CfError *err)
+{
+	uint8_t		bytes[KEY_MAX];
+	long		length = cf_base64_decode(key, bytes, sizeof(bytes));
+
+	explicit_bzero(bytes, sizeof(bytes));
+	if (length > 0)
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "the credential account_key of place \"%s\" is not a key", place->name);
+	cf_error_detail(err, "It is not base64, or longer than %d bytes.", KEY_MAX);
+	return cf_error_hint(err, "Copy one of the two access keys of the storage account as it is shown.");
+}
+
 /* mac_text signs a text with the account's key, which comes as base64. */
 static bool
 mac_text(const char *key, const CfRemoteText *text, char mac[CF_BASE64_BYTES(32)], CfError *err)

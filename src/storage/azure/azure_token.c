@@ -34,6 +34,31 @@ cf_azure_token_wanted(const CfPlace *place)
 		(credential(place, "client_id")[0] != '\0' || cf_identity_source(place)[0] != '\0');
 }
 
+/* cf_azure_credentials_check wants an account key that is one, or else all that makes a token. */
+bool
+cf_azure_credentials_check(const CfPlace *place, CfError *err)
+{
+	const CfCredentials *given = place->credentials;
+	const char *key = cf_credential(given, "account_key");
+	const char *missing = NULL;
+
+	if (key != NULL)
+		return cf_azure_account_key_check(place, key, err);
+	if (cf_credential(given, "sas_token") != NULL)
+		return true;
+	if (cf_credential(given, "tenant_id") == NULL)
+		missing = "tenant_id";
+	else if (cf_credential(given, "client_id") == NULL)
+		missing = "client_id";
+	else if (cf_credential(given, "client_secret") == NULL && cf_credential(given, "federated_token") == NULL)
+		missing = "client_secret";
+	if (missing == NULL)
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "credentials of place \"%s\" are not complete", place->name);
+	cf_error_detail(err, "%s is missing.", missing);
+	return cf_error_hint(err, "They are account_key; or sas_token; or tenant_id, client_id and client_secret (or federated_token).");
+}
+
 /* credential gives a sealed credential, or what the place's source knows under that name. */
 static const char *
 credential(const CfPlace *place, const char *name)

@@ -127,6 +127,7 @@ extern bool cf_gcs_presign(const CfPlace *place, CfArena *arena, const char *met
 /* gcs_token.c */
 extern CfStep cf_gcs_credential_next(CfOp *op);
 extern bool cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err);
+extern bool cf_gcs_credentials_check(const CfPlace *place, CfError *err);
 extern bool cf_gcs_service_allowed(const CfPlace *place, const char *url);
 
 /* gcs_federation.c */

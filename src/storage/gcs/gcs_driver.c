@@ -56,6 +56,7 @@ const CfDriver cf_storage_gcs_driver = {
 	.sources = gcs_sources,
 	.remote = &cf_gcs_remote,
 	.credential_next = cf_gcs_credential_next,
+	.credentials_check = cf_gcs_credentials_check,
 	.copy = cf_gcs_copy,
 	.set_class = cf_gcs_set_class,
 	.presign = cf_gcs_presign,
@@ -115,6 +116,7 @@ class_check(const CfPlace *place, CfError *err)
 			return true;
 	}
 	cf_error_set(err, CF_ERR_INPUT, "unknown storage class \"%s\" of place \"%s\"", place->storage_class, place->name);
+	cf_error_detail(err, "Objects of Google Cloud Storage cannot have it.");
 	return cf_error_hint(err, "Google's classes are STANDARD, NEARLINE, COLDLINE and ARCHIVE.");
 }
 

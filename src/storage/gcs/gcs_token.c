@@ -183,9 +183,34 @@ cf_gcs_key_read(const CfPlace *place, json_t **key, CfError *err)
 	json_decref(*key);
 	cf_error_set(err, CF_ERR_INPUT, "the credential service_account_key of place \"%s\" is not a service account's key",
 				 place->name);
+	cf_error_detail(err, "It is not JSON, or has no client_email or private_key.");
 	if (federated)
 		return cf_error_hint(err, "It is the configuration of a workload identity: use the option credential_source 'web_identity'.");
 	return cf_error_hint(err, "It is the JSON text that Google gives out once, with client_email and private_key.");
+}
+
+/* cf_gcs_credentials_check looks into a service account's key: all that it is needed for must be there, and fit to sign with. */
+bool
+cf_gcs_credentials_check(const CfPlace *place, CfError *err)
+{
+	const char *token_uri;
+	json_t	   *key;
+	bool		signs;
+	bool		safe;
+
+	if (cf_credential(place->credentials, "service_account_key") == NULL)
+		return true;
+	if (!cf_gcs_key_read(place, &key, err))
+		return false;
+	token_uri = cf_json_text(key, "token_uri");
+	signs = cf_rsa_key_valid(cf_json_text(key, "private_key"));
+	safe = token_uri[0] == '\0' || cf_gcs_service_allowed(place, token_uri);
+	json_decref(key);
+	if (signs && safe)
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "the credential service_account_key of place \"%s\" is not a service account's key", place->name);
+	cf_error_detail(err, "%s", signs ? "Its token_uri is not https." : "Its private_key is not an RSA key in PEM, with its line breaks.");
+	return cf_error_hint(err, "It is the JSON text that Google gives out once; take the file as it is: {\"service_account_key\": {\"file\": \"/path\"}}.");
 }
 
 /* answered takes the token, from the metadata server only where it says that it is Google's. */

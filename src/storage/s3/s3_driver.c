@@ -14,17 +14,21 @@
 #include "storage/s3/s3.h"
 
 #define FETCH_MAX (INT64_C(8) * 1024 * 1024)
+#define CUSTOMER_KEY_ROOM 33		/* one byte more than a key has */
 #define SIGNED_BODY_MAX (1024 * 1024)	/* over https a larger body is left to TLS and to its checksum */
 
 static bool s3_validate(const CfPlace *place, CfError *err);
 static void s3_caps(const CfPlace *place, CfCaps *caps);
 static bool s3_key_check(const CfPlace *place, const char *key, CfError *err);
+static bool s3_credentials_check(const CfPlace *place, CfError *err);
 static void s3_end(CfOp *op);
 static bool option_check(const CfPlace *place, CfError *err);
 static bool endpoint_check(const CfPlace *place, CfError *err);
 static bool bucket_check(const CfPlace *place, CfError *err);
 static bool segments_check(const char *text, const CfS3Store *store);
 static bool carries_key(const char *verb);
+static bool customer_key_bare(const CfPlace *place, CfError *err);
+static bool customer_key_read(const CfPlace *place, uint8_t bytes[CUSTOMER_KEY_ROOM], CfError *err);
 static bool signs_bodies(const CfPlace *place, const char *url);
 
 static const char *const option_names[] = {
@@ -76,6 +80,8 @@ const CfDriver cf_storage_s3_driver = {
 	.copies_from = cf_s3_copies_from,
 	.copy = cf_s3_copy,
 	.set_class = cf_s3_set_class,
+	.class_allowed = cf_s3_class_allowed,
+	.credentials_check = s3_credentials_check,
 	.restore = cf_s3_restore,
 	.presign = cf_s3_presign,
 	.version_same = cf_s3_version_same,
@@ -97,7 +103,7 @@ s3_validate(const CfPlace *place, CfError *err)
 		return false;
 	store = cf_s3_store(place);
 	region = cf_s3_region(place);
-	if (!bucket_check(place, err) || !endpoint_check(place, err))
+	if (!bucket_check(place, err) || !endpoint_check(place, err) || !cf_s3_class_check(place, place->storage_class, err))
 		return false;
 	if (region == NULL || strlen(region) > 64 ||
 		strspn(region, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != strlen(region))
@@ -342,6 +348,49 @@ carries_key(const char *verb)
 	return cf_remote_among(verb, verbs);
 }
 
+/* s3_credentials_check wants both halves of a key, and a key of the customer that is one and stays secret on the way. */
+static bool
+s3_credentials_check(const CfPlace *place, CfError *err)
+{
+	bool		id = cf_credential(place->credentials, "access_key_id") != NULL;
+	bool		secret = cf_credential(place->credentials, "secret_access_key") != NULL;
+	uint8_t		bytes[CUSTOMER_KEY_ROOM];
+	bool		good;
+
+	if (id != secret || (!id && cf_credential(place->credentials, "session_token") != NULL))
+	{
+		cf_error_set(err, CF_ERR_INPUT, "credentials of place \"%s\" are not complete", place->name);
+		cf_error_detail(err, "%s is missing.", id ? "secret_access_key" : "access_key_id");
+		return cf_error_hint(err, "Set access_key_id and secret_access_key together, and session_token only with them.");
+	}
+	if (cf_credential(place->credentials, "sse_customer_key") == NULL)
+		return true;
+	if (strncmp(place->endpoint, "http:", 5) == 0)
+		return customer_key_bare(place, err);
+	good = customer_key_read(place, bytes, err);
+	explicit_bzero(bytes, sizeof(bytes));
+	return good;
+}
+
+/* customer_key_bare refuses to show the customer's key to everybody on the way. */
+static bool
+customer_key_bare(const CfPlace *place, CfError *err)
+{
+	cf_error_set(err, CF_ERR_INPUT, "place \"%s\" cannot be used with a key of the customer over http", place->name);
+	return cf_error_hint(err, "The key goes with every request; use an endpoint with https.");
+}
+
+/* customer_key_read decodes the customer's key, which the caller wipes. */
+static bool
+customer_key_read(const CfPlace *place, uint8_t bytes[CUSTOMER_KEY_ROOM], CfError *err)
+{
+	if (cf_base64_decode(cf_credential(place->credentials, "sse_customer_key"), bytes, CUSTOMER_KEY_ROOM) == 32)
+		return true;
+	cf_error_set(err, CF_ERR_INPUT, "the credential sse_customer_key of place \"%s\" is not the base64 of 32 bytes", place->name);
+	cf_error_detail(err, "A key of the customer (SSE-C) is one of AES-256.");
+	return cf_error_hint(err, "Make one as with openssl rand -base64 32, and keep a copy: who loses it has lost the objects.");
+}
+
 /* cf_s3_customer_key adds the customer's key of a place (SSE-C), if it has one; family is "" or "copy-source-". */
 bool
 cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family)
@@ -349,22 +398,19 @@ cf_s3_customer_key(CfOp *op, const CfPlace *place, const char *family)
 	const char *key = cf_credential(place->credentials, "sse_customer_key");
 	char		digest[CF_BASE64_BYTES(16)];
 	char		names[3][80];
-	uint8_t		bytes[33];
+	uint8_t		bytes[CUSTOMER_KEY_ROOM];
 	uint8_t		md5[16];
 	bool		good;
 
 	if (key == NULL)
 		return true;
 	if (strncmp(op->request.url, "https://", 8) != 0)
-	{
-		cf_error_set(&op->err, CF_ERR_INPUT, "place \"%s\" cannot be used with a key of the customer over http", place->name);
-		return cf_error_hint(&op->err, "The key goes with every request; use an endpoint with https.");
-	}
-	good = cf_base64_decode(key, bytes, sizeof(bytes)) == 32 && cf_md5(bytes, 32, md5);
+		return customer_key_bare(place, &op->err);
+	good = customer_key_read(place, bytes, &op->err) &&
+		(cf_md5(bytes, 32, md5) || cf_error_set(&op->err, CF_ERR_MEMORY, "could not compute an MD5"));
 	explicit_bzero(bytes, sizeof(bytes));
 	if (!good)
-		return cf_error_set(&op->err, CF_ERR_INPUT, "the credential sse_customer_key of place \"%s\" is not the base64 of 32 bytes",
-							place->name);
+		return false;
 	cf_base64_encode(md5, sizeof(md5), digest);
 	snprintf(names[0], sizeof(names[0]), "%sserver-side-encryption-customer-algorithm", family);
 	snprintf(names[1], sizeof(names[1]), "%sserver-side-encryption-customer-key", family);

@@ -84,7 +84,18 @@ SELECT * FROM cloudflux.place_problem('photos', false);
 \set cmd 'umask 077 && cat > ' :root '/account.json'
 COPY (SELECT '{"client_email": "a@b", "private_key": "hidden"}') TO PROGRAM :'cmd';
 SELECT cloudflux.set_credentials('photos', jsonb_build_object('service_account_key', jsonb_build_object('file', :'root' || '/account.json')), 'public');
-SELECT cloudflux.set_credentials('photos', '{"service_account_key": {"client_email": "a@b", "private_key": "hidden"}}');
+SELECT cloudflux.set_credentials('photos', '{"service_account_key": "hidden"}');
+SELECT cloudflux.add_storage('blue', 'Azure', 'box', '{"account": "one"}'), cloudflux.add_storage('warm', 'AWS', 'bucket', '{"region": "eu-west-1"}');
+SELECT cloudflux.set_credentials('blue', '{"account_key": "hidden!"}');
+SELECT cloudflux.set_credentials('blue', '{"client_id": "a", "client_secret": "hidden"}');
+SELECT cloudflux.set_credentials('warm', '{"secret_access_key": "hidden"}');
+SELECT cloudflux.set_credentials('warm', '{"access_key_id": "a", "secret_access_key": "hidden", "sse_customer_key": "aGlkZGVu"}');
+SELECT cloudflux.drop_storage('blue'), cloudflux.drop_storage('warm');
+-- the key of an account goes in by file, or as it is
+\set cmd 'umask 077 && { printf "{\\"client_email\\": \\"a@b\\", \\"private_key\\": \\""; openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2> /dev/null | sed "s/$/\\\\\\\\n/" | tr -d "\\n"; printf "\\"}"; } > ' :root '/account.json'
+COPY (SELECT 1 WHERE false) TO PROGRAM :'cmd';
+SELECT cloudflux.set_credentials('photos', jsonb_build_object('service_account_key', jsonb_build_object('file', :'root' || '/account.json')), 'public');
+SELECT cloudflux.set_credentials('photos', jsonb_build_object('service_account_key', pg_read_file(:'root' || '/account.json')::jsonb));
 SELECT credential, role_name = 'public' AS public FROM cloudflux.credentials ORDER BY role_name <> 'public';
 
 -- it is worth something only where it was set: under its name, at its address, for its role

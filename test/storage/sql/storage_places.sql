@@ -89,6 +89,21 @@ SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'L
 SELECT * FROM attempt(format('SELECT cloudflux.add_storage(%L, %L, %L)', 's', 'LOCAL', :'root' || '/around/space'), :'root');
 DROP TABLESPACE regress_storage;
 
+-- what no provider could make sense of is refused when it is written, not when it is used
+SELECT cloudflux.add_storage('s', 'AWS', 'bucket', '{"region": "eu-west-1", "storage_class": "GOLD"}');
+SELECT cloudflux.add_storage('s', 'S3', 'bucket', '{"preset": "r2", "endpoint": "https://account.r2.cloudflarestorage.com", "storage_class": "GLACIER"}');
+SELECT cloudflux.add_storage('s', 'GCP', 'bucket', '{"storage_class": "GOLD"}');
+SELECT cloudflux.add_storage('s', 'Azure', 'box', '{"account": "one", "storage_class": "GOLD"}');
+SELECT cloudflux.add_storage('s', 'AWS', 'bucket', '{"region": "eu-west-1", "tier": "COLD"}');
+SELECT cloudflux.add_storage('s', 'AWS', 'bucket', '{"region": "eu-west-1", "role_arn": "arn:aws:iam::123456789012:role/r"}');
+SELECT cloudflux.add_storage('s', 'AWS', 'bucket', '{"region": "eu-west-1", "role_arn": "arn:aws:iam::123456789012:role/r", "credential_source": "imds"}');
+SELECT cloudflux.add_storage('s', 'Azure', 'box', '{"account": "one", "identity_client_id": "c"}');
+SELECT cloudflux.add_storage('s', 'S3', 'bucket', '{"endpoint": "https://any.invalid", "storage_class": "GOLD", "credential_source": "web_identity", "role_arn": "arn:aws:iam::123456789012:role/r"}');
+ALTER SERVER s OPTIONS (DROP credential_source);
+ALTER SERVER s OPTIONS (SET provider 'AWS', ADD region 'eu-west-1');
+ALTER SERVER s OPTIONS (ADD tier 'HOT');
+SELECT cloudflux.drop_storage('s');
+
 -- a place that works
 SELECT cloudflux.add_storage(name => 'a', provider => 'LOCAL', bucket => :'root' || '/a', options => '{"tier": "WARM", "max_connections": 8}');
 SELECT cloudflux.add_storage('a', 'LOCAL', :'root' || '/b');
@@ -113,6 +128,15 @@ SELECT check_name, ok, detail FROM cloudflux.check_storage('inside');
 SELECT cloudflux.drop_storage('inside');
 SELECT p, e, a, s, cloudflux.place_url(p, e, a, s, 'b', 'x/') FROM (VALUES ('AWS', '', NULL, NULL), ('GCP', NULL, '', ''), ('Azure', 'https://acct.blob.core.windows.net/', '', ''), ('Azure', '', 'acct', NULL), ('Azure', NULL, '', NULL),
 	('S3', 'https://minio:9000', NULL, 'minio'), ('S3', '', NULL, 'b2'), ('S3', NULL, NULL, 'gcs'), ('S3', '', NULL, 'aws'), ('LOCAL', '', NULL, NULL)) AS v(p, e, a, s);
+-- one address is one place, however it is spelled
+SELECT cloudflux.add_storage('spelled', 'S3', 'bucket', '{"endpoint": "https://Store.Invalid:443/"}'), cloudflux.add_storage('port', 'S3', 'bucket', '{"endpoint": "https://store.invalid:8443"}');
+SELECT cloudflux.add_storage('again', 'S3', 'bucket', '{"endpoint": "https://store.invalid"}');
+SELECT place, endpoint, url FROM cloudflux.storage_places WHERE place IN ('spelled', 'port') ORDER BY place;
+SELECT cloudflux.place_of_location('HTTPS://store.invalid:443/bucket/A:443');
+INSERT INTO cloudflux.data_objects (file_id, storage_location) VALUES ('respelled', 'https://STORE.invalid:443/bucket/A:443'), ('nowhere', 'https://OTHER.invalid:443/A');
+SELECT file_id, place, object_key, storage_location FROM cloudflux.data_objects WHERE file_id IN ('respelled', 'nowhere') ORDER BY file_id;
+DELETE FROM cloudflux.data_objects WHERE file_id IN ('respelled', 'nowhere');
+SELECT cloudflux.drop_storage(n) FROM (VALUES ('spelled'), ('port')) AS v(n);
 -- a container has its name in its account, a bucket at the store that a preset knows; one container twice is refused, however it is written
 SELECT cloudflux.add_storage('logs1', 'Azure', '$logs', '{"account": "one"}'), cloudflux.add_storage('logs2', 'Azure', '$logs', '{"account": "two"}'),
        cloudflux.add_storage('b2', 'S3', 'bucket', '{"preset": "b2", "region": "us-west-004", "prefix": "p/"}');

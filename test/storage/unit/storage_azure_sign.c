@@ -198,6 +198,39 @@ keys(void)
 	place_close();
 }
 
+/* wrong_credentials: what could not work is refused before anybody uses it, and never told. */
+static void
+wrong_credentials(void)
+{
+	static const struct
+	{
+		CfCredentials given;
+		const char *wrong;		/* NULL = nothing */
+	}			cases[] = {
+		{{.items = {{"account_key", ACCOUNT_KEY}}, .count = 1}, NULL}, {{.items = {{"account_key", "hidden!"}}, .count = 1}, "base64"},
+		{{.items = {{"sas_token", "sv=1&sig=x"}}, .count = 1}, NULL},
+		{{.items = {{"tenant_id", "t"}, {"client_id", "c"}, {"client_secret", "hidden"}}, .count = 3}, NULL},
+		{{.items = {{"tenant_id", "t"}, {"client_id", "c"}, {"federated_token", "hidden"}}, .count = 3}, NULL},
+		{{.items = {{"tenant_id", "t"}, {"client_id", "c"}}, .count = 2}, "client_secret is missing"},
+		{{.items = {{"tenant_id", "t"}, {"client_secret", "hidden"}}, .count = 2}, "client_id is missing"},
+		{{.items = {{"client_secret", "hidden"}}, .count = 1}, "tenant_id is missing"}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CfError		err = {0};
+		bool		good;
+
+		place_open("", "");
+		place.credentials = &cases[i].given;
+		good = cf_storage_credentials_check(&place, &err);
+		ok(good == (cases[i].wrong == NULL), "%s: %s", cases[i].given.items[0].name, good ? "fits" : err.detail);
+		if (!good)
+			ok(err.kind == CF_ERR_INPUT && strstr(err.detail, cases[i].wrong) != NULL && err.hint[0] != '\0' && strstr(err.detail, "hidden") == NULL &&
+			   strstr(err.message, "hidden") == NULL, "which is told without it");
+		place_close();
+	}
+}
+
 int
 main(void)
 {
@@ -206,6 +239,7 @@ main(void)
 	other_ways();
 	presigning();
 	places();
+	wrong_credentials();
 	keys();
 	return done_testing();
 }

@@ -210,6 +210,17 @@ refusals(void)
 	give("service_account_key", key_text(""));
 	cf_gcs_credential_next(&op);
 	ok(answer(0, "", NULL) == CF_STEP_ERROR && op.err.retryable, "so is one that does not answer");
+	give("service_account_key", key_text("https://oauth2.googleapis.com/token"));
+	ok(cf_storage_credentials_check(&place, &op.err), "a key that Google made is taken");
+	give("access_token", "t");
+	ok(cf_storage_credentials_check(&place, &op.err), "a token may be anything");
+	for (size_t i = 0; i < 5; i++)
+	{
+		give("service_account_key", i == 0 ? "secret-text" : i == 1 ? "[\"secret\"]" : i == 2 ? "{\"client_email\":\"x\"}" : i == 3 ?
+			 "{\"client_email\":\"x\",\"private_key\":\"-----BEGIN PRIVATE KEY-----\\nsecret\\n\"}" : key_text("http://example.com/secret"));
+		ok(!cf_storage_credentials_check(&place, &op.err) && op.err.kind == CF_ERR_INPUT && op.err.hint[0] != '\0', "what is none is refused when it is set: %s", op.err.detail);
+		ok(strstr(op.err.message, "secret") == NULL && strstr(op.err.detail, "secret") == NULL && op.err.detail[0] != '\0', "and not told");
+	}
 	give("service_account_key", "{\"client_email\":\"x\"}");
 	ok(cf_gcs_credential_next(&op) == CF_STEP_ERROR && op.err.kind == CF_ERR_INPUT, "a key without a private key is refused");
 	give("service_account_key", "secret-text");

@@ -58,6 +58,19 @@ accepted_places(void)
 	refused(with("AWS", "photos", "addressing", "both"), CF_ERR_INPUT, "an addressing that is none");
 	refused(with("AWS", "photos", "sse", "rot13"), CF_ERR_INPUT, "an encryption that is none");
 	refused(with("AWS", "photos", "put_max_mb", "0"), CF_ERR_INPUT, "a put_max_mb of 0");
+	for (int known = 0; known < 2; known++)
+	{
+		with("AWS", "photos", NULL, NULL);
+		place.storage_class = known ? "GLACIER_IR" : "GOLD";
+		ok(cf_storage_place_check(&place, &err) == known, "a class %s", known ? "of Amazon's" : "that is none");
+		if (!known)
+			ok(err.kind == CF_ERR_INPUT && strstr(err.detail, "aws") != NULL && strstr(err.hint, "INTELLIGENT_TIERING, GLACIER_IR") != NULL, "is refused with those that there are: %s", err.hint);
+		with("S3", "photos", "preset", "generic");
+		place.endpoint = "https://h";
+		place.storage_class = "GOLD";
+		ok(cf_storage_place_check(&place, &err), "nobody knows the classes of any store");
+	}
+	place.storage_class = "";
 	refused(with("AWS", "photos", "put_max_mb", "2000"), CF_ERR_INPUT, "one that is too large");
 	refused(with("AWS", "photos", "expected_bucket_owner", "me"), CF_ERR_INPUT, "an owner that is no account");
 	refused(with("AWS", "photos", "sse_kms_key_id", "key-1"), CF_ERR_INPUT, "a key of KMS that nothing would be encrypted with");
@@ -213,6 +226,42 @@ verdicts(void)
 	is_int(cf_s3_classify(&request, &response, NULL), CF_NET_RETRY, "an answer that was cut off is asked for again");
 }
 
+/* Credentials that could not work are refused before anybody uses them, and never told. */
+static void
+wrong_credentials(void)
+{
+	static const struct
+	{
+		CfCredentials given;
+		const char *endpoint;
+		const char *wrong;		/* NULL = nothing */
+	}			cases[] = {
+		{{{{"access_key_id", "AK"}, {"secret_access_key", "hidden"}}, 2}, "", NULL},
+		{{{{"access_key_id", "AK"}, {"secret_access_key", "hidden"}, {"session_token", "hidden"}}, 3}, "", NULL},
+		{{{{"access_key_id", "AK"}}, 1}, "", "secret_access_key is missing"}, {{{{"secret_access_key", "hidden"}}, 1}, "", "access_key_id is missing"},
+		{{{{"session_token", "hidden"}}, 1}, "", "access_key_id is missing"},
+		{{{{"sse_customer_key", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}, 1}, "", NULL},
+		{{{{"sse_customer_key", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}, 1}, "http://h", "http"},
+		{{{{"sse_customer_key", "hidden"}}, 1}, "", "AES-256"}, {{{{"sse_customer_key", "aGlkZGVu"}}, 1}, "", "AES-256"}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CfError		err = {CF_ERR_NONE};
+		bool		good;
+
+		with("AWS", "photos", NULL, NULL);
+		place.endpoint = cases[i].endpoint;
+		place.credentials = &cases[i].given;
+		good = cf_storage_credentials_check(&place, &err);
+		ok(good == (cases[i].wrong == NULL), "credentials of %d: %s", cases[i].given.count, good ? "fit" : err.detail);
+		if (!good)
+			ok(err.kind == CF_ERR_INPUT && err.hint[0] != '\0' && (strstr(err.detail, cases[i].wrong) != NULL || strstr(err.message, cases[i].wrong) != NULL) &&
+			   strstr(err.message, "hidden") == NULL && strstr(err.detail, "hidden") == NULL, "which is told without them");
+	}
+	place.credentials = NULL;
+	place.endpoint = "";
+}
+
 /* The key of a customer travels only where it must, only over https, and is never told. */
 static void
 customer_keys(void)
@@ -253,6 +302,7 @@ main(void)
 	texts();
 	verdicts();
 	customer_keys();
+	wrong_credentials();
 	cf_arena_free(&arena);
 	return done_testing();
 }
