@@ -6,7 +6,7 @@
 # ninth prepares its transactions and ends them later. Each change counts up a version of its row, under the row's lock, and its event
 # tells it: so the versions of one key tell the order of commits. Meanwhile
 #	publisher	is killed, at a random moment or at a named fault point (test builds; the postmaster restarts all processes)
-#	broker		is killed and started again
+#	broker		is killed and started again; with brokers => 3 one of them, and who leads a partition changes each time
 #	postmaster	and all its children are killed, and it recovers
 #	pause		publisher or broker sleep (SIGSTOP), for longer than a transaction may take
 # At the end kcat, which knows nothing of cloudflux, reads what a read_committed consumer sees: every committed event is there, once,
@@ -16,6 +16,7 @@
 # more is killed (for those who work on this file).
 package CloudFlux::EventLoop;
 use CloudFlux::Kafka;
+use CloudFlux::KafkaNodes;
 use CloudFlux::Test;
 use POSIX ();
 use Time::HiRes qw(time sleep);
@@ -70,11 +71,11 @@ sub run
 sub set_up
 {
 	my ($self) = @_;
-	my $kafka = $self->{kafka} = broker();
+	my $kafka = $self->{kafka} = $self->{brokers} ? CloudFlux::KafkaNodes->new($self->{brokers}) : broker();
 	my $c = $self->{c} = cluster('exactly_once', max_prepared_transactions => 20, synchronous_commit => 'off', wal_writer_delay => '10s',
 		log_checkpoints => 'off', fsync => 'off', 'cloudflux.kafka_brokers' => $kafka->{endpoint}, 'cloudflux.kafka_transaction_timeout' => '10s',
 		'cloudflux.kafka_timeout' => '3s', 'cloudflux.migration_workers' => 0, 'cloudflux.kafka_linger' => '20ms', 'cloudflux.kafka_batch' => $self->{batch} // 500);
-	$c->sql("SELECT count(*) FROM cloudflux.create_topics(ARRAY['analytics'], $self->{partitions})");
+	$c->sql("SELECT count(*) FROM cloudflux.create_topics(ARRAY['analytics'], $self->{partitions}, " . ($self->{brokers} // 1) . ')');
 	ok($c->poll("SELECT bool_and(state = 'present') FROM cloudflux.topic_requests"), 'topics are made') or diag($c->log_tail);
 	$c->sql(<<'SQL');
 		CREATE TABLE keys (key text PRIMARY KEY, version int NOT NULL DEFAULT 0) WITH (fillfactor = 50);

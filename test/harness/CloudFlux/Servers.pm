@@ -76,6 +76,9 @@ sub stop
 	delete $living{ $self->{dir} };
 }
 
+# living has a server stopped at the end that was started in some other way.
+sub living { my ($self) = @_; $self->{name} //= 'another'; $living{ $self->{dir} } = $self }
+
 # open_clouds lets a running cluster seal credentials and send requests to this machine.
 sub open_clouds
 {
