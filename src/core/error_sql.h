@@ -13,12 +13,21 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 
 /* cf_error_sqlstate maps a kind to its SQLSTATE; the table is in error_sql.c and nowhere else. */
 extern int	cf_error_sqlstate(CfErrorKind kind);
 
 /* cf_error_raise raises err as an ERROR with its SQLSTATE, detail and hint. */
 CF_NORETURN extern void cf_error_raise(const CfError *err);
+
+/* TRIP("name") is CF_FAULT outside of kernels: the fault is raised as an ERROR. */
+#define TRIP(name) \
+	do { \
+		CfError		trip_err; \
+		if (CF_FAULT(name, &trip_err)) \
+			cf_error_raise(&trip_err); \
+	} while (0)
 
 /*
  * cf_error_capture turns the ERROR that PG_CATCH caught into a CfError (kind by SQLSTATE), and flushes it.

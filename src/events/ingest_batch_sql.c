@@ -16,7 +16,6 @@
 #include "utils/timestamp.h"
 
 #include "core/error_sql.h"
-#include "core/interrupt.h"
 #include "core/spi_sql.h"
 #include "core/worker.h"
 #include "events/ingest_sql.h"
@@ -61,19 +60,6 @@ static CfSpiPlan move_part = {
 	" WHERE p.topic OPERATOR(pg_catalog.=) $1 AND p.partition OPERATOR(pg_catalog.=) $2",
 	9, {TEXTOID, INT4OID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID}
 };
-
-static void
-ingest_fault(const char *point)
-{
-#ifdef CF_TEST
-	CfError		err;
-
-	if (CF_FAULT(point, &err))
-		ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("%s", err.message)));
-#else
-	(void) point;
-#endif
-}
 
 static void
 fill_headers(const CfConsumerItem *item, CfIngestMessage *message)
@@ -298,14 +284,14 @@ cf_ingest_take(const char *topic, CfIngestPlan *plan, const CfConsumerItem *item
 		if (moved == 0)
 			return CF_INGEST_DONE;
 	}
-	ingest_fault("ingest_fetched");
+	TRIP("ingest_fetched");
 	cf_worker_begin("ingesting messages");
 	cf_spi_begin();
 	outcome = cf_ingest_guarded(take_body, &batch, words);
 	cf_spi_end();
-	ingest_fault("ingest_before_commit");
+	TRIP("ingest_before_commit");
 	cf_worker_commit();
-	ingest_fault("ingest_committed");
+	TRIP("ingest_committed");
 	for (int i = 0; outcome == CF_INGEST_DONE && i < batch.move_count; i++)
 		batch.moves[i].part->position = batch.moves[i].position;
 	return outcome;

@@ -23,7 +23,7 @@
 
 #include "core/clock.h"
 #include "core/compat.h"
-#include "core/interrupt.h"
+#include "core/error_sql.h"
 #include "core/worker.h"
 #include "events/publisher_sql.h"
 
@@ -70,20 +70,6 @@ static int	retry_ms = RETRY_MIN_MS;
 static int64 submitted_at_us = 0;
 static int64 sent_at_us = 0;
 static bool sent_little = false;
-
-/* fault lets a test kill or stop the process at a named point; an error there is an ERROR. */
-static void
-fault(const char *point)
-{
-#ifdef CF_TEST
-	CfError		err;
-
-	if (CF_FAULT(point, &err))
-		ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("%s", err.message)));
-#else
-	(void) point;
-#endif
-}
 
 static void
 submit(CfKafkaTaskKind kind, Phase to)
@@ -302,12 +288,12 @@ send_batch(void)
 		try_later(0);
 		return;
 	}
-	fault("events_before_send");
+	TRIP("events_before_send");
 	task.messages = batch.messages;
 	task.count = batch.count;
 	task.offset = next.events;
 	submit(CF_KAFKA_PUBLISH, PHASE_PUBLISHING);
-	fault("events_sending");
+	TRIP("events_sending");
 }
 
 /* checked goes on when the topic exists. */
@@ -334,7 +320,7 @@ checked(void)
 static void
 published(bool rebase)
 {
-	fault("events_sent");
+	TRIP("events_sent");
 	phase = PHASE_LOOKING;
 	if (task.outcome == CF_KAFKA_DONE)
 	{
@@ -431,7 +417,7 @@ follow_look(CfLook look)
 		case CF_LOOK_NOTHING:
 			return false;
 		case CF_LOOK_BATCH:
-			fault("events_read");
+			TRIP("events_read");
 			send_batch();
 			return true;
 		case CF_LOOK_TOO_LARGE:

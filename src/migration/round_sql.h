@@ -81,14 +81,6 @@ struct CfRound
 	int64		ready_us;		/* since when a job waits to be recorded; 0 = none does */
 };
 
-/* A fault point outside kernels: an 'error' fault ends the round as an ERROR would. */
-#define TRIP(name) \
-	do { \
-		CfError		trip_err; \
-		if (CF_FAULT(name, &trip_err)) \
-			cf_error_raise(&trip_err); \
-	} while (0)
-
 /* Drives a storage operation on the round's port to its end, or until the round must stop. */
 #define DRIVE(round, step, call) \
 	do { \

@@ -39,7 +39,7 @@ sub fault_points
 	foreach my $path (glob(CloudFlux::Test::Cluster->top . '/src/events/*.c'))
 	{
 		my $text = CloudFlux::Test::Cluster->_slurp($path);
-		$found{$1} = 1 while $text =~ /\b(?:fault|CF_FAULT)\("(\w+)"/g;
+		$found{$1} = 1 while $text =~ /\b(?:TRIP|CF_FAULT)\("(events_\w+)"/g;
 	}
 	return sort keys %found;
 }

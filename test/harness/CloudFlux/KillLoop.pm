@@ -15,7 +15,7 @@
 #	mover		SIGKILL to one mover
 # In every other cycle that ends at a random moment, inventories are imported meanwhile.
 # The fault points are read from the sources: a new one joins by itself, and the test fails if it was never reached. Those called
-# remote_* are passed by places that are reached over the network only, those called events_* by the publisher (EventLoop.pm).
+# remote_* are passed by places that are reached over the network only, those called events_* by the publisher (EventLoop.pm), ingest_* by the ingester.
 #
 # CF_SEED repeats a run as far as the scheduler allows; CF_KILL_CYCLES sets the number of cycles, CF_KILL_OBJECTS
 # and CF_KILL_MB the herd (for those who work on this file).
@@ -53,7 +53,7 @@ sub new
 
 # What a loop between other places does otherwise (CloudLoop.pm): the fault points that its objects pass, the
 # inventories that are imported meanwhile, how long all that waits may take at the end, where the steered go, what slows them.
-sub passed_points { return grep { !/^(remote|events)_/ } fault_points() }
+sub passed_points { return grep { !/^(remote|events|ingest)_/ } fault_points() }
 sub importable { return ("'a'", "'b'") }
 sub patience { return 120 }
 sub slowness { return 1 }
