@@ -1,5 +1,5 @@
 /* Whatever comes as a message of any format, in each shape is refused with a reason, or becomes records that are JSON. */
-#include "ingest_target.h"
+#include "events_ingest_target.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* Whatever comes as events of Azure Event Grid is refused with a reason, or becomes records that are JSON and name their objects. */
-#include "ingest_target.h"
+#include "events_ingest_target.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

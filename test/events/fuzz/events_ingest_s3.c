@@ -1,5 +1,5 @@
 /* Whatever comes as a notification of S3 is refused with a reason, or becomes records that are JSON and name their objects. */
-#include "ingest_target.h"
+#include "events_ingest_target.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

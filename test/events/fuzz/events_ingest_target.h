@@ -1,5 +1,5 @@
 /*
- * ingest_target.h
+ * events_ingest_target.h
  *		What fuzzing the formats of messages has in common: a message is refused with a reason, or becomes records that are JSON.
  */
 #include <jansson.h>
