@@ -111,7 +111,7 @@ open_handle(CfConsumer *self, const CfConsumerConfig *config, CfError *err)
 		{"check.crcs", "true", 0},
 		{"queued.max.messages.kbytes", NULL, config->memory_kb},
 		{"fetch.message.max.bytes", NULL, config->memory_kb < 4096 ? config->memory_kb * 256 : 1048576},
-		{"fetch.max.bytes", NULL, config->memory_kb < 8192 ? 4194304 : 8388608},
+		{"fetch.max.bytes", NULL, config->memory_kb < 4096 ? 2097152 : config->memory_kb < 16384 ? 4194304 : 8388608},
 		{"fetch.error.backoff.ms", NULL, 100},
 		{"fetch.wait.max.ms", NULL, 200},
 		{"topic.metadata.refresh.interval.ms", NULL, 10000},

@@ -215,7 +215,7 @@ retry(void *arg)
 	Retry	   *self = arg;
 	CfIngestTarget *target;
 	CfLetter   *letters;
-	Datum		values[3] = {CStringGetTextDatum(self->topic), Int64GetDatum(RETRY_LETTERS), Int64GetDatum((int64) cf_kafka_ingest_memory_kb * 256)};
+	Datum		values[3] = {CStringGetTextDatum(self->topic), Int64GetDatum(RETRY_LETTERS), Int64GetDatum((int64) cf_kafka_ingest_memory_kb * 1024 / CF_INGEST_BATCH_SHARE)};
 	int			count = (int) cf_spi_run(&open_wanted, values, NULL);
 
 	letters = palloc0(sizeof(CfLetter) * (count + 1));

@@ -18,6 +18,7 @@ extern bool cf_kafka_ingest;
 extern int	cf_kafka_ingest_batch;
 extern int	cf_kafka_ingest_memory_kb;
 
+#define CF_INGEST_BATCH_SHARE 8	/* of kafka_ingest_memory, for the messages of one transaction */
 #define CF_DIGEST_BYTES 65		/* SHA-256 in hexadecimal digits, and NUL */
 
 /* A partition that is read. */

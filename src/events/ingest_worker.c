@@ -13,8 +13,9 @@
  * has to wait (its table is locked, a right is missing) is left out of the assignment until it is tried again, so it takes no memory
  * and holds nobody up.
  *
- * What is taken from Kafka at once is bounded (kafka_ingest_batch, and half of kafka_ingest_memory; as much again is fetched ahead): a
- * slow database slows down the fetching, and nothing else.
+ * What is taken from Kafka at once is bounded (kafka_ingest_batch, and an eighth of kafka_ingest_memory), and so is what is fetched ahead (a
+ * quarter): a slow database slows down the fetching, and nothing else. The rest is for what is made of messages on their way into
+ * tables, which is three times what they are, and for answers of brokers that are still coming.
  */
 #include "postgres.h"
 
@@ -34,6 +35,7 @@
 #include "events/connection_sql.h"
 #include "events/ingest_sql.h"
 
+#define QUEUE_SHARE 4			/* of the memory, for what librdkafka has fetched ahead */
 #define LOOK_US (10 * INT64CONST(1000000))
 #define LOOK_SOON_US (1 * INT64CONST(1000000))	/* while a topic is missing */
 #define CHANGES_US INT64CONST(1000000)
@@ -222,7 +224,7 @@ take_connection(void)
 static bool
 settings_differ(void)
 {
-	return !handle_fits || config.call_timeout_ms != cf_kafka_timeout_ms || config.memory_kb != cf_kafka_ingest_memory_kb / 2;
+	return !handle_fits || config.call_timeout_ms != cf_kafka_timeout_ms || config.memory_kb != cf_kafka_ingest_memory_kb / QUEUE_SHARE;
 }
 
 static void
@@ -239,7 +241,7 @@ start_look(void)
 	config.brokers = connection.brokers;
 	config.security = connection.secured ? &connection.security : NULL;
 	config.call_timeout_ms = cf_kafka_timeout_ms;
-	config.memory_kb = cf_kafka_ingest_memory_kb / 2;
+	config.memory_kb = cf_kafka_ingest_memory_kb / QUEUE_SHARE;
 	config.log = kafka_log;
 	task.config = &config;
 	task.fresh = fresh;
@@ -546,7 +548,7 @@ step(void)
 		return CF_WORKER_IDLE;
 	task.items = items;
 	task.item_room = item_room;
-	task.bytes_max = (size_t) cf_kafka_ingest_memory_kb * 512;
+	task.bytes_max = (size_t) cf_kafka_ingest_memory_kb * 1024 / CF_INGEST_BATCH_SHARE;
 	task.wait_ms = WAIT_MS;
 	submit(CF_CONSUMER_FETCH, PHASE_FETCHING);
 	return CF_WORKER_MORE;
@@ -578,7 +580,7 @@ static const CfIntSetting settings[] = {
 	{"cloudflux.kafka_ingest_batch", "Messages that are taken from Kafka in one transaction at most.", NULL,
 	&cf_kafka_ingest_batch, 1, 100000, 0},
 	{"cloudflux.kafka_ingest_memory", "Memory for messages on their way from Kafka.",
-	"Half of it for what is being written, half for what is fetched ahead. One message that is larger comes nevertheless.",
+	"An eighth of it for a batch, a quarter for what is fetched ahead, the rest for what is made of these. One message that is larger comes nevertheless.",
 	&cf_kafka_ingest_memory_kb, 2048, 2097151, GUC_UNIT_KB},
 };
 

@@ -8,7 +8,9 @@ use CloudFlux::Kafka;
 use CloudFlux::Test;
 use Time::HiRes qw(time sleep);
 
-my $messages = $ENV{CF_LONG} ? 500_000 : 1000;	# per topic
+# Messages of each topic: multiples of 40. CF_ROWS and CF_OBJECTS set others.
+my %messages = $ENV{CF_LONG} ? (rows => 900_000, objects => 100_000) : (rows => 48_000, objects => 2000);
+$messages{$_} = $ENV{"CF_\U$_"} // $messages{$_} foreach keys %messages;
 my %kills = $ENV{CF_LONG} ? (ingester => 40, broker => 20, postmaster => 20) : (ingester => 3, broker => 1, postmaster => 2);
 my $seed = ($ENV{CF_SEED} // time ^ $$ << 8) & 0x7fffffff;
 srand $seed;
@@ -16,7 +18,7 @@ diag("seed $seed (CF_SEED repeats it)");
 
 my $kafka = broker();
 my $c = cluster('ingest_once', synchronous_commit => 'off', wal_writer_delay => '10s', fsync => 'off', log_checkpoints => 'off',
-	'cloudflux.kafka_brokers' => $kafka->{endpoint}, 'cloudflux.kafka_timeout' => '3s', 'cloudflux.kafka_ingest_batch' => $messages / 20, 'cloudflux.migration_workers' => 0);
+	'cloudflux.kafka_brokers' => $kafka->{endpoint}, 'cloudflux.kafka_timeout' => '3s', 'cloudflux.kafka_ingest_batch' => $ENV{CF_LONG} ? 5000 : 500, 'cloudflux.migration_workers' => 0);
 $kafka->create($_, 3) foreach qw(objects rows);
 my $lake = $c->place('lake');
 $c->sql(<<"SQL");
@@ -70,34 +72,36 @@ my @points = qw(ingest_before_commit ingest_committed);
 my @ends = ((map { my $point = $points[$_]; sub { kill_ingester($point) } } 0 .. $kills{ingester} - 1),
 	(map { sub { $kafka->kill9; sleep rand 1; $kafka->start } } 1 .. $kills{broker}), map { sub { $c->kill9; $c->start } } 1 .. $kills{postmaster});
 for (my $i = $#ends; $i > 0; $i--) { my $j = int rand($i + 1); @ends[ $i, $j ] = @ends[ $j, $i ] }
-my $step = int($messages / @ends);
-my $sent = 0;
-foreach my $end (@ends, undef)
+my %made = (objects => \&object, rows => \&row);
+my %sent = (objects => 0, rows => 0);
+foreach my $n (1 .. @ends + 1)
 {
-	my $to = defined $end ? $sent + $step : $messages;
 	# A producer of ours has no part in this: its batch is acknowledged before anything dies.
-	foreach my $topic ([ objects => \&object ], [ rows => \&row ])
+	foreach my $topic (sort keys %made)
 	{
-		$kafka->produce($topic->[0], [ map { [ "k$_", $topic->[1]->($_) ] } $sent + 1 .. $to ]) if $to > $sent;
+		my $to = int($messages{$topic} * $n / (@ends + 1));
+		$kafka->produce($topic, [ map { [ "k$_", $made{$topic}->($_) ] } $sent{$topic} + 1 .. $to ]);
+		$sent{$topic} = $to;
 	}
-	$sent = $to;
-	$end->() if $end;
+	$ends[ $n - 1 ]->() if $n <= @ends;
 }
-ok($c->poll("SELECT count(*) = 6 AND sum(messages) >= 2 * $messages AND bool_and(lag = 0 AND state = 'reading') FROM cloudflux.ingest_lag", 180), 'all messages are read')
+my $all = $messages{rows} + $messages{objects};
+ok($c->poll("SELECT count(*) = 6 AND sum(messages) >= $all AND bool_and(lag = 0 AND state = 'reading') FROM cloudflux.ingest_lag", $ENV{CF_LONG} ? 3600 : 180), 'all messages are read')
   or diag($c->sql('SELECT topic, partition, position, lag, state, detail, messages FROM cloudflux.ingest_lag'), $c->log_tail);
-is($c->value('SELECT sum(messages) FROM cloudflux.ingest_lag'), 2 * $messages, 'each counted once');
+is($c->value('SELECT sum(messages) FROM cloudflux.ingest_lag'), $all, 'each counted once');
 
-my $good = $messages - int($messages / 20);
+my %poison = map { $_ => $messages{$_} / 20 } keys %messages;
+my ($rows, $objects) = map { $messages{$_} - $poison{$_} } qw(rows objects);
 is($c->value('SELECT count(*), count(DISTINCT n), count(DISTINCT (p, o)), sum(n)::bigint FROM rows'),
-	join('|', ($good) x 3, $messages * ($messages + 1) / 2 - 20 * int($messages / 20) * (int($messages / 20) + 1) / 2), 'each row is in the table once');
-is($c->value('SELECT count(*), count(DISTINCT object_key) FROM cloudflux.data_objects'), "$good|$good", 'and each object in the catalogue');
+	join('|', ($rows) x 3, $messages{rows} * ($messages{rows} + 1) / 2 - 20 * $poison{rows} * ($poison{rows} + 1) / 2), 'each row is in the table once');
+is($c->value('SELECT count(*), count(DISTINCT object_key) FROM cloudflux.data_objects'), "$objects|$objects", 'and each object in the catalogue');
 is($c->value("SELECT count(*) FROM cloudflux.data_objects WHERE object_key <> 'k/' || size_bytes OR owner <> 'writer'"), 0, 'as it was told, owned by the role of the topic');
-is($c->value("SELECT COALESCE(sum(CASE WHEN data ? 'objects' THEN (data ->> 'objects')::int ELSE 1 END), 0) FROM cloudflux.events WHERE event_type = 'object.created'"), $good, 'each is told of once');
-is($c->value('SELECT count(*) FROM cloudflux.object_classes'), $good, 'and classified at once');
-is($c->value("SELECT sum((data ->> 'changed')::int) FROM cloudflux.events WHERE event_type = 'objects.classified' AND data ->> 'scope' = 'arrived'"), $good, 'with events of that');
-my $poison = 2 * int($messages / 20);
+is($c->value("SELECT COALESCE(sum(CASE WHEN data ? 'objects' THEN (data ->> 'objects')::int ELSE 1 END), 0) FROM cloudflux.events WHERE event_type = 'object.created'"), $objects, 'each is told of once');
+is($c->value('SELECT count(*) FROM cloudflux.object_classes'), $objects, 'and classified at once');
+is($c->value("SELECT sum((data ->> 'changed')::int) FROM cloudflux.events WHERE event_type = 'objects.classified' AND data ->> 'scope' = 'arrived'"), $objects, 'with events of that');
+my $poison = $poison{rows} + $poison{objects};
 is($c->value('SELECT count(*), count(DISTINCT (topic, partition, message_offset)) FROM cloudflux.dead_letters'), "$poison|$poison", 'what is poison lies in the dead letters, once');
-is($c->value("SELECT count(*) FROM cloudflux.dead_letters WHERE error_code IS NULL"), $messages / 20, 'half of it could not be read');
+is($c->value("SELECT count(*) FROM cloudflux.dead_letters WHERE error_code IS NULL"), $poison / 2, 'half of it could not be read');
 is($c->value("SELECT string_agg(DISTINCT error_code, ' ' ORDER BY error_code) FROM cloudflux.dead_letters"), '02000 23514', 'the other half was refused');
 like($c->value("SELECT convert_from(payload, 'UTF8') FROM cloudflux.dead_letters WHERE topic = 'rows' AND error_code IS NULL LIMIT 1"), qr/^n is \d+$/, 'with its bytes');
 
@@ -105,9 +109,9 @@ like($c->value("SELECT convert_from(payload, 'UTF8') FROM cloudflux.dead_letters
 my $other = $c->place('nowhere');
 $c->sql("SELECT cloudflux.add_storage('nowhere', 'LOCAL', '$other'); ALTER TABLE rows DROP CONSTRAINT rows_n_check");
 is($c->value('SELECT cloudflux.retry_dead_letters()'), $poison, 'after a repair they are tried again');
-ok($c->poll('SELECT count(*) = 0 FROM cloudflux.dead_letters WHERE wanted_at IS NOT NULL'), 'all of them') or diag($c->log_tail);
-is($c->value('SELECT count(*) FROM cloudflux.dead_letters'), $messages / 20, 'what was refused is gone');
+ok($c->poll('SELECT count(*) = 0 FROM cloudflux.dead_letters WHERE wanted_at IS NOT NULL', $ENV{CF_LONG} ? 1800 : 120), 'all of them') or diag($c->log_tail);
+is($c->value('SELECT count(*) FROM cloudflux.dead_letters'), $poison / 2, 'what was refused is gone');
 is($c->value('SELECT min(attempts), max(attempts) FROM cloudflux.dead_letters'), '2|2', 'what cannot be read stays');
-is($c->value('SELECT count(*), count(DISTINCT (p, o)) FROM rows'), join('|', ($messages - $messages / 40) x 2), 'it is in the table, once');
-is($c->value("SELECT count(*) FROM cloudflux.data_objects WHERE place = 'nowhere'"), $messages / 40, 'and in the catalogue');
+is($c->value('SELECT count(*), count(DISTINCT (p, o)) FROM rows'), join('|', ($rows + $poison{rows} / 2) x 2), 'it is in the table, once');
+is($c->value("SELECT count(*) FROM cloudflux.data_objects WHERE place = 'nowhere'"), $poison{objects} / 2, 'and in the catalogue');
 done_testing;
