@@ -36,7 +36,7 @@ CREATE TABLE cloudflux.migration_jobs (
 	dest_version           text,
 	sha256                 bytea,
 	copy_digests           text,                                       -- other digests of the same bytes
-	verified               text,                                       -- how: 'readback', or the digest that the store told
+	verified               text,                                       -- how: 'readback', the digest that the store told, 'store' = its word
 	delete_source          boolean NOT NULL DEFAULT false,
 	grace                  interval NOT NULL DEFAULT '0' CHECK (grace >= interval '0'),
 	source_kept            text,                                       -- why the source was not deleted although asked
@@ -299,7 +299,7 @@ COMMENT ON COLUMN cloudflux.migration_jobs.dest_class IS 'Storage class at the d
 COMMENT ON COLUMN cloudflux.migration_jobs.dest_version IS 'Version that the copy has, or will have when it appears; NULL = nothing is sealed there yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.sha256 IS 'SHA-256 of the bytes as they were read from the source; NULL = not known: they were not read in order from the first byte, or not at all (the store copied by itself).';
 COMMENT ON COLUMN cloudflux.migration_jobs.copy_digests IS 'Other digests of these bytes, by which the copy is compared: crc64nvme=…, crc32c=…, md5=… in hexadecimal.';
-COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), or the kind of the digest that the store told of it (sha256, crc64nvme, crc32c, md5). NULL = not yet.';
+COMMENT ON COLUMN cloudflux.migration_jobs.verified IS 'How the copy was compared with what was read: readback (every byte was read again), the kind of the digest that the store told of it (sha256, crc64nvme, crc32c, md5), or store: the store has copied or changed it by itself, and its word is all that there is. NULL = not yet.';
 COMMENT ON COLUMN cloudflux.migration_jobs.delete_source IS 'Whether the source is deleted after the move. Otherwise it stays, as a replica that is billed.';
 COMMENT ON COLUMN cloudflux.migration_jobs.grace IS 'How long after the arrival the source is kept before it is deleted.';
 COMMENT ON COLUMN cloudflux.migration_jobs.left_behind IS 'What of the object''s headers, metadata and tags the destination could not hold, and its option accept_loss allowed to be lost; NULL = nothing.';

@@ -804,18 +804,19 @@ RETURN CASE WHEN p_cloud = 'LOCAL' THEN 0
 CREATE FUNCTION cloudflux.dest_looks(p_cloud text, p_route text, p_size_bytes bigint) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_cloud = 'LOCAL' OR p_route = 'in place' THEN 0
-            WHEN p_route = 'by the store' THEN 2 * (p_cloud IN ('AWS', 'S3') AND p_size_bytes > 5368709120)::int
+            WHEN p_route = 'by the store' THEN CASE WHEN p_cloud = 'Azure' THEN 1 ELSE 2 * (p_cloud IN ('AWS', 'S3') AND p_size_bytes > 5368709120)::int END
             WHEN p_size_bytes <= 16777216 THEN 0
             WHEN p_cloud = 'Azure' THEN 3 ELSE 2 END;
 
 /*
  * How a mover brings an object there: changed in place, copied by the store itself (where it can and was not seen to fail), or read and
- * written. A copy by the store is never dearer (docs/pricing.md). Azure's are not chosen: its stores tell no digest that would prove them.
+ * written. A copy by the store is never dearer (docs/pricing.md). What the mover finds out only when it looks at an object (whether its copy could be
+ * proven) is not in here.
  */
 CREATE FUNCTION cloudflux.move_route(p_source cloudflux.places, p_dest cloudflux.places) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p_source).place = (p_dest).place THEN CASE WHEN (p_dest).provider = 'LOCAL' THEN 'through the server' ELSE 'in place' END
-            WHEN (p_source).provider = (p_dest).provider AND (p_dest).provider NOT IN ('LOCAL', 'Azure')
+            WHEN (p_source).provider = (p_dest).provider AND (p_dest).provider <> 'LOCAL'
                  AND ((p_dest).provider <> 'S3' OR (p_source).endpoint = (p_dest).endpoint)
                  -- What check_storage() could not prove, it does not have.
                  AND COALESCE(((p_dest).capabilities ->> 'copy')::boolean, (p_dest).checked_at IS NULL)

@@ -639,7 +639,8 @@ BEGIN
 		  JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
 		 CROSS JOIN LATERAL (
 			SELECT v.what FROM (VALUES ('accept_unconditional_create=true', 'creates that its store does not make conditional'),
-			                           ('accept_unconditional_delete=true', 'deletes that its store does not make conditional')) AS v(option, what)
+			                           ('accept_unconditional_delete=true', 'deletes that its store does not make conditional'),
+			                           ('accept_unproven_delete=true', 'deletes of sources whose copy nobody but the store has seen')) AS v(option, what)
 			 WHERE s.srvoptions @> ARRAY[v.option]
 			UNION ALL
 			SELECT 'that objects lose ' || substr(o, 13) FROM unnest(s.srvoptions) AS o WHERE starts_with(o, 'accept_loss=')) AS a
@@ -806,7 +807,7 @@ COMMENT ON FUNCTION cloudflux.tier_class(text, text) IS
 	'Storage class that HOT, WARM or COLD, or a class of the provider''s own spelling, means at a place; NULL asks for the place''s default. 22023 when the place has no such tier, 02000 when there is no such place.';
 COMMENT ON FUNCTION cloudflux.guard_dropped_places() IS 'Event trigger function: refuses to drop a place that holds objects (2BP01), and forgets one that does not.';
 COMMENT ON FUNCTION cloudflux.guard_renamed_places() IS 'Event trigger function: refuses to rename a place that holds objects (55006).';
-COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_create, accept_unconditional_delete or accept_loss.';
+COMMENT ON FUNCTION cloudflux.note_accepted_risks() IS 'Event trigger function: writes into the server''s log who made or altered a place that has the option accept_unconditional_create, accept_unconditional_delete, accept_unproven_delete or accept_loss.';
 COMMENT ON EVENT TRIGGER cloudflux_note_accepted_risks IS 'Names in the server''s log who accepts unconditional creates, unconditional deletes or losses at a place.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_dropped_places IS 'Keeps places that hold objects from being dropped.';
 COMMENT ON EVENT TRIGGER cloudflux_guard_renamed_places IS 'Keeps places that hold objects from being renamed.';

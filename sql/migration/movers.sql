@@ -20,7 +20,7 @@ RETURNS TABLE (file_id text, job_id text, kind text, phase text, fence bigint, a
 			   took_over boolean, upload_tag text, upload_handle text, size_bytes bigint, source_place text, source_key text,
 			   source_version text, dest_place text, dest_key text, dest_class text, dest_version text,
 			   sha256 bytea, delete_source boolean, requested_by text, content_type text, known_sha256 bytea, request text,
-			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint, restore_left_sec bigint, new_upload boolean)
+			   source_is_primary boolean, copy_digests text, part_bytes bigint, waited_sec bigint, restore_left_sec bigint, new_upload boolean, verified text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -60,7 +60,7 @@ BEGIN
 		 WHERE j.file_id = p.file_id AND j.job_id = p.job_id
 		RETURNING j.file_id, j.job_id, j.kind, j.phase, p.crashes, p.claimed_by, p.priority, p.seq, j.attempts,
 				  j.phase = 'copying' AND p.upload_tag IS NULL AS new_upload, j.size_bytes, j.source_place, j.source_key, j.source_version,
-				  j.dest_place, j.dest_key, j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, j.copy_digests,
+				  j.dest_place, j.dest_key, j.dest_class, j.dest_version, j.sha256, j.delete_source, j.requested_by, j.verified, j.copy_digests,
 				  j.started_at, j.restore_until),
 	-- Whoever begins an upload names it first. The name has the fence in it, so it never was anybody's before.
 	claimed AS (
@@ -86,7 +86,7 @@ BEGIN
 		   EXISTS (SELECT FROM cloudflux.addresses a
 					WHERE a.place = h.source_place AND a.object_key = h.source_key AND a.file_id = h.file_id AND a.state = 'primary'),
 		   h.copy_digests, COALESCE(h.part_bytes, 0), extract(epoch FROM clock_timestamp() - h.started_at)::bigint,
-		   COALESCE(ceil(extract(epoch FROM h.restore_until - clock_timestamp()))::bigint, 0), h.new_upload
+		   COALESCE(ceil(extract(epoch FROM h.restore_until - clock_timestamp()))::bigint, 0), h.new_upload, h.verified
 	  FROM claimed h
 	  LEFT JOIN cloudflux.data_objects o ON o.file_id = h.file_id
 	 ORDER BY h.priority DESC, h.seq;

@@ -115,6 +115,13 @@ take_copy(CfJob *job, const CfTransfer *transfer, int64 begun_us)
 	}
 }
 
+/* word_will_do tells whether the store's word will do for a copy that it makes by itself: the source stays, or who it belongs to accepts that. */
+static bool
+word_will_do(const CfJob *job)
+{
+	return !job->delete_source || cf_storage_unproven_allowed(job->source);
+}
+
 /* begin_copy prepares a job's copy; what a mover that lost the job has left behind goes first. */
 static bool
 begin_copy(CfRound *round, CfLane *lane)
@@ -127,6 +134,7 @@ begin_copy(CfRound *round, CfLane *lane)
 		.promoted = job->promoted, .known_version = job->source_version, .known_bytes = job->size_bytes,
 		/* whatever went wrong then, the next attempt sees the bytes itself, and looks first */
 		.server_side = job->attempt == 0, .fetch = job->attempt == 0,
+		.unproven = word_will_do(job) || cf_migration_verify == CF_VERIFY_READBACK,
 		.parts = job->parts, .part_count = job->part_count, .parts_version = job->parts_version,
 	};
 
@@ -271,7 +279,7 @@ begin_verify(CfRound *round, CfLane *lane)
 	CfVerifyArgs args = {
 		.source = job->source, .dest = job->dest, .source_key = job->source_key,
 		.source_version = job->source_version, .sealed_version = job->dest_version, .digests = &job->digests,
-		.readback = cf_migration_verify == CF_VERIFY_READBACK,
+		.readback = cf_migration_verify == CF_VERIFY_READBACK, .unproven = word_will_do(job),
 		.source_held = job->held_us != 0 && cf_clock_monotonic_us() - job->held_us < cf_migration_lease_sec * HELD_US,
 	};
 

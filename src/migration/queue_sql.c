@@ -138,6 +138,7 @@ read_job(CfJob *job, uint64 row)
 	job->request = request_of(cf_queue_text(row, 25));
 	job->source_is_primary = cf_spi_bool(row, 26, NULL);
 	job->new_tag = cf_spi_bool(row, 31, NULL);
+	job->verified = cf_spi_text(row, 32);
 }
 
 CfJobs

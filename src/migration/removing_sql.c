@@ -130,12 +130,21 @@ keep_primary(CfJob *job)
 	return true;
 }
 
-/* may_delete refuses where the store would delete another version than ours: then the source stays, as a replica. */
+/*
+ * may_delete refuses where the store would delete another version than ours, or where the copy is proven by its word alone, which nobody
+ * accepts any more: then the source stays, as a replica.
+ */
 static bool
 may_delete(CfJob *job)
 {
 	CfError		err;
 
+	if (job->verified != NULL && strcmp(job->verified, "store") == 0 && !cf_storage_unproven_allowed(job->source))
+	{
+		job->kept = psprintf("nobody but the store has seen that the copy is equal, and place \"%s\" does not accept that (option accept_unproven_delete)",
+							 job->source_place);
+		return false;
+	}
 	if (cf_storage_remove_allowed(job->source, &err))
 		return true;
 	job->kept = psprintf("%s: %s %s", err.message, err.detail, err.hint);

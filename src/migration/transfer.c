@@ -176,8 +176,9 @@ copy_pin(CfTransfer *t, CfError *err)
 		return cf_transfer_hash_failed(err);
 	if (!cf_storage_keep_accepted(t->args.dest, t->args.source_key, &t->kept, err))
 		return CF_STEP_ERROR;
-	/* A store that copies by itself is believed only by digests that it tells of both. */
-	t->args.server_side &= cf_transfer_by_store(t) && t->source_stat.digests.known != 0;
+	/* What a store has copied by itself is held against digests that it tells of the source, or that somebody claims of it. */
+	t->args.server_side &= cf_transfer_by_store(t) &&
+		((t->source_stat.digests.known | t->source_stat.digests.claimed) != 0 || t->args.unproven);
 	return start_sums(t, err);
 }
 
@@ -268,8 +269,19 @@ undo_by_store(CfTransfer *t, CfError *err)
 }
 
 /*
- * copy_by_store lets the store copy. What cannot be copied that way is streamed. An object that is there already may be
- * an earlier attempt's.
+ * cannot_copy tells whether a copy by the store has ended before it began, for a reason that need not be ours: it may not, or cannot, reach the
+ * source as we do.
+ */
+static bool
+cannot_copy(const CfTransfer *t, CfErrorKind kind)
+{
+	return kind == CF_ERR_UNSUPPORTED ||
+		(t->copy_token[0] == '\0' && (kind == CF_ERR_DENIED || kind == CF_ERR_NOT_FOUND || kind == CF_ERR_STATE));
+}
+
+/*
+ * copy_by_store lets the store copy. What cannot be copied that way is streamed, and if there is more to it, that will tell. An object that is
+ * there already may be an earlier attempt's.
  */
 static CfStep
 copy_by_store(CfTransfer *t, CfError *err)
@@ -280,6 +292,7 @@ copy_by_store(CfTransfer *t, CfError *err)
 
 	if (!t->args.server_side)
 		return CF_STEP_DONE;
+	args.claimed = &t->source_stat.digests;
 	if (t->undoing)
 		return undo_by_store(t, err);
 	if (t->dest_caps.copy_uploads && t->source_stat.size_bytes > t->dest_caps.copy_max_bytes && !t->noted)
@@ -289,7 +302,7 @@ copy_by_store(CfTransfer *t, CfError *err)
 	}
 	step = cf_port_took(port, cf_storage_copy(&port->op, t->args.source, t->args.source_key, t->source_stat.version,
 											  &args, t->copy_token, &t->sealed));
-	if (step == CF_STEP_ERROR && port->op.err.kind == CF_ERR_UNSUPPORTED)
+	if (step == CF_STEP_ERROR && cannot_copy(t, port->op.err.kind))
 	{
 		cf_storage_op_end(&port->op);
 		t->args.server_side = false;
@@ -313,6 +326,8 @@ copy_by_store(CfTransfer *t, CfError *err)
 	memcpy(t->sealed_version, t->sealed.version, sizeof(t->sealed_version));
 	t->visible = true;
 	t->digests = t->source_stat.digests;
+	t->digests.known |= t->digests.claimed;
+	t->digests.claimed = 0;
 	t->done_bytes = t->source_stat.size_bytes;
 	t->copied_by_store = true;
 	t->state = COPY_SEALED - 1;

@@ -54,6 +54,7 @@ typedef struct CfTransferArgs
 	const char *known_version;	/* of the source, as the job has it; "" = unknown */
 	int64_t		known_bytes;	/* its size then */
 	bool		server_side;	/* let the store copy by itself, where it can and the outcome can be proven */
+	bool		unproven;		/* or where its word will do, or every byte of both will be read: whether digests are known does not matter */
 	bool		fetch;			/* pin and read by one request, where known_version, known_bytes and the store allow it */
 	const CfTransferPart *parts;	/* checkpoints of an earlier attempt under the same owner_tag, by number */
 	int			part_count;
@@ -180,6 +181,7 @@ typedef struct CfVerifyArgs
 	const CfObjectStat *visible;	/* what the store told when the object appeared in one request; NULL = it has not, or nobody knows */
 	const CfDigests *digests;	/* of what was read */
 	bool		readback;		/* take no store's word: read every byte */
+	bool		unproven;		/* take its word even without a digest, for what it has copied by itself */
 } CfVerifyArgs;
 
 typedef struct CfVerify
@@ -189,7 +191,8 @@ typedef struct CfVerify
 	CfUpload	upload;
 	CfSums		sums;
 	CfObjectStat dest_stat;		/* after DONE: what lies at the destination */
-	const char *verified;		/* after DONE: how: "readback", or the kind of digest that the store told */
+	const char *verified;		/* after DONE: how: "readback", the kind of digest that the store told, or "store": its word alone */
+	CfDigests	read;			/* private: of the source, where it had to be read again */
 	int			state;			/* private */
 	bool		looked;			/* private */
 	bool		unfitted;		/* must read back, and waits for a buffer */
@@ -201,7 +204,8 @@ typedef struct CfVerify
 
 /*
  * cf_verify_step commits the upload (create-only, repeatable) and compares size and digests with what the store tells of
- * the object; where it tells no digest that we have, or readback is asked for, it reads every byte back. Then it looks
+ * the object; where it tells no digest that we have, or readback is asked for, it reads every byte back, and of the source, too, where no
+ * digest is known of what a store has copied by itself. Then it looks
  * whether the source still is the pinned version, unless source_held. Errors: CF_ERR_EXISTS somebody else is at the
  * destination; CF_ERR_CHANGED the source changed or the copy is not what was sent; CF_ERR_NOT_FOUND the
  * upload is gone (start again from copying). A source that vanished meanwhile is no error.

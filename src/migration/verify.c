@@ -7,6 +7,10 @@
  * no such digest is told, or the caller wants it so, every byte is read back, and compared by its CRC-64/NVME: what it
  * is to find are accidents, of which one in 2^64 would pass.
  *
+ * What a store has copied by itself nobody has read. There the digest is what the store tells of the source, or what somebody claims of
+ * it: that the copy has the same shows that both are true. Where there is none, both ends are read, or the store's word is taken
+ * (`unproven`); whoever asked for that keeps the source, or answers for its loss.
+ *
  * Repeatable from its start after a crash at any point: the commit recognises what is ours by the sealed
  * version, and reading changes nothing.
  */
@@ -16,11 +20,14 @@
 #include "core/interrupt.h"
 #include "migration/transfer.h"
 
+#define COMPUTED (CF_DIGEST_SHA256 | CF_DIGEST_CRC32C | CF_DIGEST_CRC64NVME)	/* of a stream */
+
 typedef enum VerifyState
 {
 	VERIFY_ARGS,				/* after a crash: what the source says of itself */
 	VERIFY_COMMIT,
 	VERIFY_LOOK,				/* what does the store say of it? */
+	VERIFY_READ_SOURCE,			/* nothing is known of it by which a copy could be compared */
 	VERIFY_READ,
 	VERIFY_SOURCE,
 	VERIFY_DONE
@@ -29,6 +36,7 @@ typedef enum VerifyState
 static CfStep verify_args(CfVerify *v, CfError *err);
 static CfStep verify_commit(CfVerify *v, CfError *err);
 static CfStep verify_look(CfVerify *v, CfError *err);
+static CfStep verify_read_source(CfVerify *v, CfError *err);
 static CfStep verify_read(CfVerify *v, CfError *err);
 static CfStep verify_source(CfVerify *v, CfError *err);
 
@@ -36,6 +44,7 @@ static CfStep (*const steps[]) (CfVerify *v, CfError *err) = {
 	[VERIFY_ARGS] = verify_args,
 	[VERIFY_COMMIT] = verify_commit,
 	[VERIFY_LOOK] = verify_look,
+	[VERIFY_READ_SOURCE] = verify_read_source,
 	[VERIFY_READ] = verify_read,
 	[VERIFY_SOURCE] = verify_source,
 };
@@ -142,7 +151,13 @@ judge(CfVerify *v, CfError *err)
 		v->state = VERIFY_LOOK - 1;
 		return CF_STEP_DONE;
 	}
-	v->state = VERIFY_READ - 1;
+	if (v->args.upload.handle[0] == '\0' && v->args.unproven && !v->args.readback)
+	{
+		v->verified = "store";
+		v->state = VERIFY_SOURCE - 1;
+		return CF_STEP_DONE;
+	}
+	v->state = v->args.digests->known & COMPUTED ? VERIFY_READ - 1 : VERIFY_READ_SOURCE - 1;
 	return cf_sums_start(&v->sums, readback_kinds(v->args.digests)) ? CF_STEP_DONE : hash_failed(err);
 }
 
@@ -221,15 +236,12 @@ verify_look(CfVerify *v, CfError *err)
 	return judge(v, err);
 }
 
-/* verify_read reads one buffer of the destination and compares at the end. */
+/* read_on reads one buffer of an object; DONE = that was the last, and these are its digests. */
 static CfStep
-verify_read(CfVerify *v, CfError *err)
+read_on(CfVerify *v, const char *key, const char *version, CfDigests *digests, CfError *err)
 {
-	CfReadArgs	args = {v->args.upload.key, v->dest_stat.version, 0, -1};
+	CfReadArgs	args = {key, version, 0, -1};
 	CfChunk		chunk = {v->buffer, v->buffer_bytes, 0};
-	CfDigests	digests;
-	char		detail[160];
-	int			same;
 	CfStep		step;
 
 	v->unfitted = v->buffer == NULL;
@@ -243,19 +255,47 @@ verify_read(CfVerify *v, CfError *err)
 	v->step_bytes = (int64_t) chunk.length;
 	v->read_bytes += v->step_bytes;
 	if (!cf_sums_update(&v->sums, chunk.data, chunk.length) ||
-		(step == CF_STEP_DONE && !cf_sums_peek(&v->sums, &digests)))
+		(step == CF_STEP_DONE && !cf_sums_peek(&v->sums, digests)))
 		return hash_failed(err);
-	if (step == CF_STEP_AGAIN)
+	if (step == CF_STEP_DONE)
+		cf_storage_op_end(&v->port.op);
+	return step;
+}
+
+/* verify_read_source reads one buffer of the version that was copied; its digests are those that the copy must have. */
+static CfStep
+verify_read_source(CfVerify *v, CfError *err)
+{
+	CfStep		step;
+
+	turn_to(v, v->args.source);
+	step = read_on(v, v->args.source_key, v->args.source_version, &v->read, err);
+	if (step != CF_STEP_DONE)
 		return step;
-	cf_storage_op_end(&v->port.op);
-	same = cf_digests_compare(&digests, v->args.digests);
-	if (v->read_bytes == v->args.upload.size_bytes && same > 0)
+	if (v->read_bytes != v->args.upload.size_bytes)
+		return differs(v, "What was read of the source has another size.", err);
+	v->args.digests = &v->read;
+	v->read_bytes = 0;
+	turn_to(v, v->args.dest);
+	cf_sums_end(&v->sums);
+	return cf_sums_start(&v->sums, readback_kinds(&v->read)) ? CF_STEP_DONE : hash_failed(err);
+}
+
+/* verify_read reads one buffer of the destination and compares at the end. */
+static CfStep
+verify_read(CfVerify *v, CfError *err)
+{
+	CfDigests	digests;
+	char		detail[160];
+	CfStep		step = read_on(v, v->args.upload.key, v->dest_stat.version, &digests, err);
+
+	if (step != CF_STEP_DONE)
+		return step;
+	if (v->read_bytes == v->args.upload.size_bytes && cf_digests_compare(&digests, v->args.digests) > 0)
 	{
 		v->verified = "readback";
 		return CF_STEP_DONE;
 	}
-	if (same == 0)
-		return differs(v, "No digest is known by which it could be compared.", err);
 	snprintf(detail, sizeof(detail), "Read back %lld bytes of %lld, and their digest differs or the size does.",
 			 (long long) v->read_bytes, (long long) v->args.upload.size_bytes);
 	return differs(v, detail, err);

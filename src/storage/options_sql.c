@@ -71,6 +71,7 @@ static const struct
 	{"web_identity_token_file", OPTION_FILE, AMONG_OPTIONS},
 	{"accept_unconditional_create", OPTION_BOOL, AMONG_OPTIONS},
 	{"accept_unconditional_delete", OPTION_BOOL, AMONG_OPTIONS},
+	{"accept_unproven_delete", OPTION_BOOL, AMONG_OPTIONS},
 	{"accept_loss", OPTION_LOSS, AMONG_OPTIONS},
 };
 

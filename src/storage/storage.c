@@ -157,6 +157,12 @@ cf_storage_remove_allowed(const CfPlace *place, CfError *err)
 }
 
 bool
+cf_storage_unproven_allowed(const CfPlace *place)
+{
+	return strcmp(cf_storage_option(place, "accept_unproven_delete"), "true") == 0;
+}
+
+bool
 cf_storage_create_allowed(const CfPlace *place, CfError *err)
 {
 	CfCaps		caps;

@@ -94,6 +94,7 @@ typedef struct CfCaps
 typedef struct CfDigests
 {
 	int			known;
+	int			claimed;		/* kinds that somebody says it has, in the same fields: to be held against what a store tells, never to be told as its word */
 	uint8_t		sha256[32];
 	uint8_t		md5[16];
 	uint32_t	crc32c;
@@ -248,6 +249,7 @@ typedef struct CfUploadArgs
 	const char *handle;			/* with resume: what upload_begin told that earlier attempt; NULL or "" = it was not kept */
 	int64_t		begun_us;		/* with resume, and for upload_abort: when the caller noted that it would begin the upload, by its own */
 	/* clock; 0 = it was never going to. Where the handle was lost, what may be taken for ours was begun about then */
+	const CfDigests *claimed;	/* of a copy by the store: what is known or claimed of the source, for the store to check where it can; NULL = nothing */
 	bool		keep_object;	/* for upload_abort: an object stays, whatever tag it carries */
 } CfUploadArgs;
 
@@ -326,6 +328,7 @@ extern void cf_storage_caps(const CfPlace *place, CfCaps *caps);
  * as the version that was asked for, or to keep what it removes as a version (LOCAL does by itself; others are proven by
  * check_storage()), or the place has the option accept_unconditional_delete = 'true'. Whoever is about to delete what was moved asks first.
  */
+extern bool cf_storage_unproven_allowed(const CfPlace *place);	/* may sources go whose copy is proven by the word of the store alone? */
 extern bool cf_storage_remove_allowed(const CfPlace *place, CfError *err);
 
 /*
@@ -465,7 +468,7 @@ extern CfStep cf_storage_remove(CfOp *op, const char *key, const char *version, 
  * presign makes a URL (GET, …) that works until expires_us; no request is sent.
  */
 #define CF_STORAGE_COPY_TOKEN 256
-extern bool cf_storage_copies_from(const CfPlace *place, const CfPlace *source);	/* is cf_storage_copy worth a try, for a copy that is to be proven by digests? No request is sent */
+extern bool cf_storage_copies_from(const CfPlace *place, const CfPlace *source);	/* is cf_storage_copy worth a try? No request is sent */
 extern CfStep cf_storage_copy(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version,
 							  const CfUploadArgs *args, char token[CF_STORAGE_COPY_TOKEN], CfObjectStat *stat);
 extern CfStep cf_storage_set_class(CfOp *op, const char *key, const char *version, const char *storage_class,

@@ -31,6 +31,7 @@
 #define CF_AZURE_ID_TEXT CF_BASE64_BYTES(CF_AZURE_ID_BYTES)
 #define CF_AZURE_MARK_TEXT CF_HEX_BYTES(8)
 #define CF_AZURE_METADATA_MAX 8192	/* names and values of one blob */
+#define CF_AZURE_CONTENT_CRC "cf_crc64nvme"	/* metadata: of the bytes, as whoever wrote them read them */
 #define CF_AZURE_RANGE_CRC "x-ms-range-get-content-crc64"
 
 /* op->phase of operations that take more steps than those of one object. */
@@ -55,6 +56,8 @@ typedef struct CfAzureState
 	int			block;			/* copy: number of the block that is being copied */
 	uint64_t	copied_crc;		/* copy: of the blocks before it, as the service told them */
 	bool		copied_known;
+	bool		checks_md5;		/* copy: the present request gives the service the MD5 of all bytes to check */
+	CfDigests	copied;			/* copy: the MD5 of an object of one block */
 } CfAzureState;
 
 extern const CfAttributeRule *cf_azure_attributes(const CfPlace *place);	/* azure_attributes.c */

@@ -271,5 +271,10 @@ cf_azure_stat_fill(CfOp *op, const char *key, CfObjectStat *stat)
 	if (!cf_remote_keep(op, "x-ms-access-tier", &stat->storage_class) || !cf_remote_properties_read(op, "x-ms-meta-", NULL, stat))
 		return cf_remote_memory(op) == CF_STEP_DONE;
 	cf_azure_class_note(stat, cf_net_answer(response, "x-ms-archive-status"));
+	cf_remote_digest_md5(&stat->digests, cf_net_answer(response, "content-md5"));
+	if (cf_azure_crc_read(cf_net_answer(response, "x-ms-meta-" CF_AZURE_CONTENT_CRC), &stat->digests.crc64nvme))
+		stat->digests.known |= CF_DIGEST_CRC64NVME;
+	stat->digests.claimed = stat->digests.known;
+	stat->digests.known = 0;
 	return true;
 }

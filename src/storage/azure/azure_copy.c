@@ -6,6 +6,9 @@
  * call. The service reads the source on a URL of its own: with a SAS made of the source's account key, with the source's own
  * SAS, or with a token in x-ms-copy-source-authorization. Every request pins the source; the destination is create-only.
  *
+ * What the service tells of the bytes that it got (their CRC-64, or that their MD5 is the one that it was to check) is told of the copy, and
+ * the caller holds it against what the source claims. A copied Content-MD5 would prove nothing, and is not looked at.
+ *
  * Set Blob Tier knows no If-Match and changes no ETag, so the version is compared before and after: a blob written in between
  * may have got the class, and is reported as changed. Restoring is a change of class from Archive; there are no days, the blob
  * stays what it was restored to.
@@ -22,11 +25,14 @@
 #define COPY_BLOCK (256 * MIB)
 #define SAS_LIFE_US INT64_C(7200000000)
 
+static bool claims(const CfUploadArgs *args, int kind);
+static void tell_md5(const CfOp *op, const CfUploadArgs *args, CfDigests *digests);
 static CfStep copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
 						 const char *mark);
 static CfStep copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args);
 static CfStep copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version, const CfUploadArgs *args,
 						 const char *mark, CfObjectStat *stat);
+static bool check_md5(CfOp *op, const CfUploadArgs *args, bool all);
 static bool copy_source(CfOp *op, const CfPlace *source, const char *source_key, const char *source_version);
 static CfStep copy_fail(CfOp *op, const CfPlace *source, const char *source_key);
 static CfStep class_send(CfOp *op, const char *key, const char *tier, const char *priority);
@@ -66,11 +72,13 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 			step = cf_azure_created(op, args, true);
 			if (step != CF_STEP_DONE)
 				return step;
+			tell_md5(op, args, &state->digests);
 			cf_error_set(&state->remote.told, CF_ERR_IO, "could not look at object \"%.200s\" after it was copied", args->key);
 			return cf_azure_look(op, args->key, CF_REMOTE_SETTLING);
 		case CF_REMOTE_ASKED_MORE:
 			if (op->response.status != 201)
 				return copy_fail(op, source, source_key);
+			tell_md5(op, args, &state->copied);
 			bytes = args->size_bytes - (int64_t) (state->block - 1) * state->block_bytes;
 			bytes = bytes < state->block_bytes ? bytes : state->block_bytes;
 			state->copied_known &= cf_azure_crc_read(cf_net_answer(&op->response, "x-ms-content-crc64"), &crc);
@@ -85,12 +93,32 @@ cf_azure_copy(CfOp *op, const CfPlace *source, const char *source_key, const cha
 			step = cf_azure_blocks_commit(op, args, NULL, mark, stat);
 			break;
 	}
-	if (step == CF_STEP_DONE && state->block > 0 && state->copied_known)
+	if (step == CF_STEP_DONE && (state->copied.known & CF_DIGEST_MD5) != 0)
 	{
-		stat->digests.crc64nvme = state->copied_crc;
-		stat->digests.known |= CF_DIGEST_CRC64NVME;
+		memcpy(stat->digests.md5, state->copied.md5, sizeof(stat->digests.md5));
+		stat->digests.known |= CF_DIGEST_MD5;
 	}
 	return step;
+}
+
+/* claims tells whether the source has, or claims, a digest of that kind. */
+static bool
+claims(const CfUploadArgs *args, int kind)
+{
+	return args->claimed != NULL && ((args->claimed->known | args->claimed->claimed) & kind) != 0;
+}
+
+/* tell_md5 takes in the MD5 of all that the service got: as it tells it now, else the one that it was to check. */
+static void
+tell_md5(const CfOp *op, const CfUploadArgs *args, CfDigests *digests)
+{
+	const CfAzureState *state = op->state;
+
+	if (!state->checks_md5)
+		return;
+	memcpy(digests->md5, args->claimed->md5, sizeof(digests->md5));
+	digests->known |= CF_DIGEST_MD5;
+	cf_remote_digest_md5(digests, cf_net_answer(&op->response, "content-md5"));
 }
 
 /* copy_begin chooses the way. */
@@ -105,6 +133,7 @@ copy_begin(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	state->block = 0;
 	state->copied_crc = 0;
 	state->copied_known = true;
+	state->copied.known = 0;
 	state->block_bytes = (args->size_bytes / CF_AZURE_BLOCKS_MAX / MIB + 1) * MIB;
 	if (state->block_bytes < COPY_BLOCK)
 		state->block_bytes = COPY_BLOCK;
@@ -118,12 +147,16 @@ copy_whole(CfOp *op, const CfPlace *source, const char *source_key, const char *
 {
 	CfAzureState *state = op->state;
 	CfRequest  *request = cf_azure_request(op, "PUT", "PutBlobFromURL", args->key, NULL);
+	CfDigests	claimed = {0};
 
+	if (claims(args, CF_DIGEST_CRC64NVME))
+		claimed = (CfDigests) {.known = CF_DIGEST_CRC64NVME, .crc64nvme = args->claimed->crc64nvme};
 	if (request == NULL || !cf_azure_header(op, "x-ms-blob-type", "BlockBlob") || !cf_azure_header(op, "If-None-Match", "*") ||
 		!cf_azure_header(op, "x-ms-copy-source-blob-properties", "false") || !copy_source(op, source, source_key, source_version) ||
-		!cf_azure_describe(op, args, NULL))
+		!check_md5(op, args, true) || !cf_azure_describe(op, args, &claimed))
 		return cf_remote_error(op);
 	state->body_is_object = true;
+	state->crc_known = false;	/* the caller compares it */
 	request->net_class = CF_NET_SLOW;
 	request->repeat = CF_NET_REPEAT_CONDITIONAL;
 	return cf_remote_send(op, CF_REMOTE_ASKED);
@@ -153,10 +186,25 @@ copy_block(CfOp *op, const CfPlace *source, const char *source_key, const char *
 	snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long) from,
 			 (long long) (args->size_bytes - from < state->block_bytes ? args->size_bytes : from + state->block_bytes) - 1);
 	request = cf_azure_block_request(op, "PutBlockFromURL", args->key, id);
-	if (request == NULL || !cf_azure_header(op, "x-ms-source-range", range) || !copy_source(op, source, source_key, source_version))
+	if (request == NULL || !cf_azure_header(op, "x-ms-source-range", range) || !copy_source(op, source, source_key, source_version) ||
+		!check_md5(op, args, args->size_bytes <= state->block_bytes))
 		return cf_remote_error(op);
 	request->net_class = CF_NET_SLOW;
 	return cf_remote_send(op, CF_REMOTE_ASKED_MORE);
+}
+
+/* check_md5 lets the service check the MD5 that the source claims, where the request is about all of its bytes. */
+static bool
+check_md5(CfOp *op, const CfUploadArgs *args, bool all)
+{
+	CfAzureState *state = op->state;
+	char		md5[CF_BASE64_BYTES(16)];
+
+	state->checks_md5 = all && claims(args, CF_DIGEST_MD5);
+	if (!state->checks_md5)
+		return true;
+	cf_base64_encode(args->claimed->md5, sizeof(args->claimed->md5), md5);
+	return cf_azure_header(op, "x-ms-source-content-md5", md5);
 }
 
 /* copy_source adds from where the service reads, on whose authority, and which version. */

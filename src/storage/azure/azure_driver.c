@@ -20,7 +20,6 @@
 #define ENDPOINT_MAX 512
 
 static bool azure_validate(const CfPlace *place, CfError *err);
-static bool azure_copies_from(const CfPlace *place, const CfPlace *source);
 static void azure_caps(const CfPlace *place, CfCaps *caps);
 
 static const char *const azure_options[] = {
@@ -60,7 +59,6 @@ const CfDriver cf_storage_azure_driver = {
 	.remote = &cf_azure_remote,
 	.credential_next = cf_azure_credential_next,
 	.fetch = cf_remote_fetch,
-	.copies_from = azure_copies_from,
 	.copy = cf_azure_copy,
 	.set_class = cf_azure_set_class,
 	.credentials_check = cf_azure_credentials_check,
@@ -121,7 +119,8 @@ azure_validate(const CfPlace *place, CfError *err)
 
 /*
  * azure_caps: a digest of a whole object is known of one that came in one Put Blob only. What Put Block List is told of an MD5
- * is the client's word, and HEAD does not tell which it was.
+ * is the client's word, and HEAD does not tell which it was: there it is a claim, and so is the CRC in our metadata. A copy by the service is
+ * held against them.
  */
 static void
 azure_caps(const CfPlace *place, CfCaps *caps)
@@ -148,15 +147,6 @@ azure_caps(const CfPlace *place, CfCaps *caps)
 	caps->part_min_bytes = CF_AZURE_PART_MIN;
 	caps->part_max_bytes = CF_AZURE_BLOCK_MAX;
 	caps->parts_max = CF_AZURE_BLOCKS_MAX;
-}
-
-/* azure_copies_from: a look tells no digest of an object, so that nobody could prove what the service has copied. Who needs no proof may let it. */
-static bool
-azure_copies_from(const CfPlace *place, const CfPlace *source)
-{
-	(void) place;
-	(void) source;
-	return false;
 }
 
 /* cf_azure_tier translates a class, in Azure's words or the price book's (HOT_LRS), to the word of x-ms-access-tier. */

@@ -11,7 +11,6 @@
 
 #define TAGS_MAX 10
 #define RANGE_MAX (4 * 1024 * 1024)	/* the service tells no CRC of a longer range */
-#define CONTENT_CRC "cf_crc64nvme"
 
 static bool pinned(const CfOp *op, const char *told, const char *version);
 static CfStep range_ask(CfOp *op, const char *key, const char *version, int64_t first, int64_t last);
@@ -231,7 +230,7 @@ static bool
 sent(const CfOp *op, const CfObjectStat *stat)
 {
 	const CfAzureState *state = op->state;
-	const char *told = cf_net_answer(&op->response, "x-ms-meta-" CONTENT_CRC);
+	const char *told = cf_net_answer(&op->response, "x-ms-meta-" CF_AZURE_CONTENT_CRC);
 	char		crc[CF_REMOTE_CRC_TEXT];
 
 	(void) stat;
@@ -285,8 +284,8 @@ cf_azure_describe(CfOp *op, const CfUploadArgs *args, const CfDigests *digests)
 	}
 	return cf_azure_header(op, "x-ms-blob-content-md5", md5) &&
 		cf_azure_header(op, "x-ms-access-tier", cf_azure_tier(cf_remote_class(op, args->storage_class))) &&
-		cf_azure_header(op, "x-ms-tags", tags) && cf_remote_metadata_send(op, args, "x-ms-meta-", NULL, CONTENT_CRC) &&
-		(!state->crc_known || cf_azure_header(op, "x-ms-meta-" CONTENT_CRC, crc)) &&
+		cf_azure_header(op, "x-ms-tags", tags) && cf_remote_metadata_send(op, args, "x-ms-meta-", NULL, CF_AZURE_CONTENT_CRC) &&
+		(!state->crc_known || cf_azure_header(op, "x-ms-meta-" CF_AZURE_CONTENT_CRC, crc)) &&
 		cf_azure_header(op, "x-ms-meta-" CF_REMOTE_OWNER_TAG, args->owner_tag);
 }
 

@@ -210,6 +210,8 @@ commit_check(CfOp *op, const CfUploadArgs *args, const CfDigests *digests, const
 	memset(&state->committing, 0, sizeof(state->committing));
 	if (digests != NULL)
 		state->committing = *digests;
+	else if (state->copied_known)
+		state->committing = (CfDigests) {.known = CF_DIGEST_CRC64NVME, .crc64nvme = state->copied_crc};
 	if (args->size_bytes > 0 && list->count == 0)
 		return commit_doubt(op, args, "None of its blocks is there.");
 	if (list->ambiguous)

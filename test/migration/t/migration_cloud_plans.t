@@ -42,7 +42,7 @@ foreach my $size (10, 20 * $MiB)
 			$c->sql("CALL cloudflux.import_inventory('$from', '$key')");
 			my $plan = $c->value("SELECT cloudflux.plan_migration('$dest', prefix => '$key', must_pay => false, look => false)");
 			my ($route, $planned) = split /\|/, $c->sql("SELECT route, requests FROM cloudflux.plan_items WHERE plan_id = $plan");
-			is($route, $from eq $to && $from ne 'azure' ? 'by the store' : 'through the server', "$from to $dest: who copies");
+			is($route, $from eq $to ? 'by the store' : 'through the server', "$from to $dest: who copies");
 			requests();
 			$c->sql("SELECT cloudflux.execute_plan($plan)");
 			settle($plan);

@@ -61,7 +61,7 @@ my %takes = (
 		'from small' => { GET => 1, DELETE => 1 },
 		'to parts' => { 'HEAD 404' => 1, 'PUT ?comp,blockid' => 3, 'GET ?comp' => 1, 'PUT ?comp' => 1, HEAD => 1 },
 		'from parts' => { HEAD => 2, GET => 5, DELETE => 1 },
-		copy => { GET => 1, PUT => 1, DELETE => 1 } },
+		copy => { HEAD => 3, PUT => 1, DELETE => 1 } },
 	gcs => {
 		'to small' => { 'POST ?uploadType' => 1 },
 		'from small' => { GET => 1, 'GET ?alt' => 1, DELETE => 1 },

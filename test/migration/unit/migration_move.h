@@ -51,6 +51,7 @@ static int	stop_after;			/* the mover dies after so many steps; 0 = never */
 static bool stopped;
 static bool source_held;		/* the source needs no look at the end */
 static bool server_side;
+static bool unproven;			/* the store's word will do */
 static int64_t known_bytes;		/* the source is to be fetched, if source_version is known too; 0 = it is looked at first */
 static bool promoted;			/* the row is of a server that may have done more */
 static bool last_first;			/* of all requests under way, the last one is answered first, and by itself */
@@ -109,7 +110,7 @@ move_open(size_t length)
 	stop_after = 0;
 	between = NULL;
 	answer = NULL;
-	server_side = readback = promoted = last_first = source_held = false;
+	server_side = unproven = readback = promoted = last_first = source_held = false;
 	known_bytes = 0;
 	upload_complete = true;
 	lines = 1;
@@ -141,6 +142,7 @@ transfer_args(bool resume)
 	return (CfTransferArgs) {
 		.source = &source, .dest = &dest, .source_key = KEY, .dest_key = KEY, .dest_class = "", .content_type = "",
 		.metadata = "file_id=F\n", .owner_tag = tag, .handle = resume ? handle : "", .resume = resume, .server_side = server_side,
+		.unproven = unproven || readback,
 		.promoted = promoted, .known_version = source_version, .known_bytes = known_bytes, .fetch = known_bytes > 0,
 		.parts = parts, .part_count = part_count, .parts_version = parts_version
 	};
@@ -230,7 +232,7 @@ prove(void)
 	CfVerifyArgs args = {
 		.source = &source, .dest = &dest, .source_key = KEY, .source_version = source_version, .upload = upload_args,
 		.upload_complete = upload_complete, .sealed_version = sealed_version, .digests = &digests, .readback = readback,
-		.source_held = source_held
+		.source_held = source_held, .unproven = unproven
 	};
 	CfStep		step;
 

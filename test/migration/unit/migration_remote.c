@@ -263,6 +263,13 @@ test_by_store(void)
 	move_close();
 	store_open(true, true, 5 * PART_BYTES);
 	server_side = true;
+	stores[1].fail_verb = "Copy";
+	stores[1].fail_at = 1;
+	stores[1].fail_kind = CF_ERR_DENIED;
+	ok(copy(false) && sent_bytes == (int64_t) size && prove() && arrived(), "so they are where it may not read the source");
+	move_close();
+	store_open(true, true, 5 * PART_BYTES);
+	server_side = true;
 	copy(false);
 	sealed_version[0] = '\0';
 	ok(copy(true) && stores[1].copies == 3 && prove() && arrived(), "what a crash has left is made anew");
@@ -282,8 +289,49 @@ test_by_store(void)
 	store_open(true, true, 5 * PART_BYTES);
 	server_side = true;
 	stores[0].caps.digests = CF_DIGEST_MD5;
+	ok(copy(false) && stores[1].copies == 1 && prove() && arrived() && strcmp(verified, "readback") == 0,
+	   "digests of different kinds prove nothing: both are read");
+	move_close();
+}
+
+/* What the store copies is held against what somebody claims of the source; without that its word will do, or both are read. */
+static void
+test_unproven(void)
+{
+	for (int spoilt = 0; spoilt < 2; spoilt++)
+	{
+		store_open(true, true, 5 * PART_BYTES);
+		server_side = stores[0].claims = true;
+		stores[1].spoils = spoilt;
+		ok(copy(false) && stores[1].copies == 1 && prove() == !spoilt && (spoilt ? err.kind == CF_ERR_CHANGED && err.retryable : arrived() && strcmp(verified, "crc64nvme") == 0),
+		   spoilt ? "a copy of other bytes is found" : "a copy is proven by what is claimed of its source");
+		move_close();
+		store_open(true, true, 5 * PART_BYTES);
+		server_side = readback = stores[0].mute = stores[1].mute = true;
+		stores[1].spoils = spoilt;
+		ok(copy(false) && stores[1].copies == 1 && prove() == !spoilt && (spoilt ? err.kind == CF_ERR_CHANGED && err.retryable : arrived() && strcmp(verified, "readback") == 0),
+		   spoilt ? "one of which nothing is known, too" : "where nothing is, both are read by who wants to");
+		move_close();
+	}
+	store_open(true, true, 5 * PART_BYTES);
+	server_side = readback = stores[0].mute = true;
 	copy(false);
-	ok(!prove() && err.kind == CF_ERR_CHANGED, "digests of different kinds prove nothing");
+	stores[0].object.length--;
+	ok(!prove() && err.kind == CF_ERR_CHANGED, "a source of another size is not what was copied");
+	move_close();
+	store_open(true, true, 5 * PART_BYTES);
+	server_side = readback = stores[0].mute = true;
+	copy(false);
+	strcpy(stores[0].object.version, "s2");
+	ok(!prove() && err.kind == CF_ERR_CHANGED, "nor is another version");
+	move_close();
+	store_open(true, true, 5 * PART_BYTES);
+	server_side = unproven = stores[0].mute = true;
+	ok(copy(false) && stores[1].copies == 1 && prove() && arrived() && strcmp(verified, "store") == 0, "or the store's word is taken, and told as such");
+	move_close();
+	store_open(true, true, 5 * PART_BYTES);
+	unproven = stores[1].mute = true;
+	ok(copy(false) && stores[1].copies == 0 && prove() && strcmp(verified, "readback") == 0, "but not for what went through our hands");
 	move_close();
 }
 
@@ -513,6 +561,7 @@ main(void)
 	test_requests_fail();
 	test_upload_taken_up();
 	test_by_store();
+	test_unproven();
 	test_own_in_the_way();
 	test_last_copy();
 	test_fetched();

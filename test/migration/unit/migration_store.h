@@ -26,6 +26,8 @@ typedef struct Store
 	StoreObject object;			/* under KEY, the only one */
 	CfCaps		caps;
 	bool		mute;			/* tells no digests */
+	bool		claims;			/* tells them as what somebody else says */
+	bool		spoils;			/* copies other bytes */
 	bool		lies;			/* tells a wrong digest */
 	bool		archived;
 	char		handle[40];		/* of the upload in parts; "" = none */
@@ -104,6 +106,10 @@ tell(const Store *s, CfObjectStat *st)
 	st->digests.crc64nvme = cf_crc64nvme(0, s->object.bytes, s->object.length) ^ (s->lies ? 1 : 0);
 	st->digests.crc32c = cf_crc32c(0, s->object.bytes, s->object.length);
 	cf_md5(s->object.bytes, s->object.length, st->digests.md5);
+	if (!s->claims)
+		return;
+	st->digests.claimed = st->digests.known;
+	st->digests.known = 0;
 }
 
 static void m_caps(const CfPlace *p, CfCaps *caps) { *caps = store_of(p)->caps; }
@@ -360,6 +366,7 @@ static CfStep
 m_copy(CfOp *o, const CfPlace *from, const char *key, const char *version, const CfUploadArgs *args, char *token, CfObjectStat *st)
 {
 	Store	   *s = store_of(from);
+	CfStep		step;
 
 	(void) key;
 	(void) token;
@@ -369,7 +376,13 @@ m_copy(CfOp *o, const CfPlace *from, const char *key, const char *version, const
 		return store_fails(o, CF_ERR_CHANGED, "another version");
 	if (store_of(o->place)->object.there)
 		return store_fails(o, CF_ERR_EXISTS, "somebody is there");
-	return appear(o, args, s->object.bytes, s->object.length, st);
+	step = appear(o, args, s->object.bytes, s->object.length, st);
+	if (store_of(o->place)->spoils)
+	{
+		store_of(o->place)->object.bytes[0] ^= 1;
+		tell(store_of(o->place), st);
+	}
+	return step;
 }
 
 /* m_attributes: it holds everything. */

@@ -9,6 +9,7 @@ import urllib.parse
 from xml.sax.saxutils import escape
 
 import digest
+import faults
 import wire
 from azure_block import Blocks
 from azure_object import (PROPERTIES, REHYDRATE, check_conditions, check_digest, check_headers, check_lease, etag_of, fields_of, lease,
@@ -25,7 +26,7 @@ class Dialect:
         self.clock = clock
         self.store = Store()
         self.options = {"page_max": 5000, "secure": False, "copy_pending": False, "put_max_bytes": PUT_MAX, "empty_pages": False,
-                        "restore_looks": 3}
+                        "restore_looks": 3, "spoil_copies": ""}
         self.authority = Authority(clock, self.options)
         self.endpoint = f"{endpoint}/{self.authority.account}"
         self.token_uri = f"{endpoint}/{self.authority.tenant}/oauth2/v2.0/token"
@@ -136,7 +137,7 @@ class Dialect:
     def plant(self, container, key, data, options):
         fields = {"properties": {"Content-Type": "application/octet-stream"}, "metadata": options.get("metadata", {}), "tags": {},
                   "storage_class": options.get("class", "Hot"), "inferred": True}
-        return self.create(self.store.bucket(container), key, data, fields, digest.md5_b64(data))
+        return self.create(self.store.bucket(container), key, data, fields, options.get("md5", digest.md5_b64(data)))
 
     def create(self, container, key, data, fields, md5):
         old, now, number = container.get(key), self.clock.now(), self.store.next()
@@ -218,6 +219,12 @@ class Dialect:
         check_conditions(request, found, "x-ms-source-")
         return found
 
+    def copied(self, data):
+        """The bytes that a copy has, and those of which it tells digests: setting spoil_copies, "told" or "untold"."""
+        how = self.options["spoil_copies"]
+        spoilt = faults.flip(data, 0) if how else data
+        return spoilt, data if how == "untold" else spoilt
+
     def copy(self, request, container, key, kind):
         """Put Blob From URL (with a blob type) answers when it is done; Copy Blob is accepted and may be pending."""
         if request.body:
@@ -242,10 +249,11 @@ class Dialect:
             fields["storage_class"], fields["inferred"] = found.storage_class, found.inferred
         self.blocks.discard(container, key)
         slow = kind is None and (found.storage_class == "Archive" or self.options["copy_pending"])
-        new = self.create(container, key, b"" if slow else found.data, fields, found.md5 if kind is None else digest.md5_b64(found.data))
+        data, told = self.copied(found.data)
+        new = self.create(container, key, b"" if slow else data, fields, found.md5 if kind is None else digest.md5_b64(told))
         if kind is not None:
-            return wire.Answer(201, self.written(container, new, ("Content-MD5", digest.md5_b64(found.data)), ("x-ms-copy-status", "success"),
-                                                 ("x-ms-content-crc64", digest.crc64_azure_b64(found.data))))
+            return wire.Answer(201, self.written(container, new, ("Content-MD5", digest.md5_b64(told)), ("x-ms-copy-status", "success"),
+                                                 ("x-ms-content-crc64", digest.crc64_azure_b64(told))))
         new.copy = {"id": f"00000000-copy-0000-0000-{new.version_number:012d}", "status": "pending" if slow else "success",
                     "source": request.header("x-ms-copy-source").partition("?")[0], "size": len(found.data)}
         if slow:

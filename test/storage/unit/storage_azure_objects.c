@@ -34,6 +34,9 @@ looking(void)
 	is_int(stat.mtime_us, NOW_US - INT64_C(1933000000), "its time");
 	is_int(stat.atime_us, INT64_C(784111777000000), "when it was read last");
 	ok(!stat.must_restore && !stat.restoring && stat.digests.known == 0, "it can be read, and the service vouches for no digest");
+	script({200, THERE "content-length: 5\ncontent-md5: XUFAKrxLKna5cZ2REBfFkg==\nx-ms-meta-cf_crc64nvme: V0JSBnCFdzM=\n", NULL});
+	ok(run(cf_storage_stat(&op, "k", &stat)) && stat.digests.known == 0 && stat.digests.claimed == (CF_DIGEST_MD5 | CF_DIGEST_CRC64NVME) &&
+	   stat.digests.crc64nvme == cf_crc64nvme(0, "hello", 5) && stat.digests.md5[0] == 0x5d, "but tells those that somebody claims");
 	script({200, THERE "content-length: 5\nx-ms-access-tier: Archive\nx-ms-archive-status: rehydrate-pending-to-hot\n", NULL});
 	ok(run(cf_storage_stat(&op, "k", &stat)) && stat.must_restore && stat.restoring, "an archived one that is being restored");
 	script({200, THERE "content-length: 5\nx-ms-tag-count: 2\n", NULL},

@@ -388,12 +388,16 @@ copies(void)
 	CfUploadArgs args = {.key = "new", .owner_tag = "job-1", .size_bytes = 5, .content_type = "text/plain", .storage_class = "Archive", .metadata = ""};
 	CfPlace		source;
 	CfToken		source_token = {.value = "old", .expires_us = 1};
+	CfDigests	claimed = {.claimed = CF_DIGEST_MD5 | CF_DIGEST_CRC64NVME, .crc64nvme = cf_crc64nvme(0, "hello", 5)};
+	char		copy_mark[17] = "";
+	CfError		err;
 	CfCredentials other = {.items = {{"tenant_id", "t/t"}, {"client_id", "c"}, {"client_secret", "s&s"}}, .count = 3};
 	char		token[CF_STORAGE_COPY_TOKEN] = "";
 
 	begin();
 	source = place;
 	source.bucket = "from";
+	ok(cf_md5("hello", 5, claimed.md5) && cf_azure_mark("5:0x1", copy_mark, &err), "what is claimed of the source");
 	script({201, THERE "x-ms-content-crc64: V0JSBnCFdzM=\n", NULL}, {200, THERE MINE "content-length: 5\n", NULL});
 	ok(run(cf_storage_copy(&op, &source, "old", "0x1", &args, token, &stat)), "an object is copied");
 	asks(0, "PUT " HOST "new\n" VERSION "x-ms-blob-type: BlockBlob\nIf-None-Match: *\nx-ms-copy-source-blob-properties: false\n"
@@ -402,6 +406,22 @@ copies(void)
 		 "x-ms-access-tier: Archive\nx-ms-meta-cf_owner_tag: job-1\n", "by one request, with a SAS of the source, its pin, create-only");
 	asks(1, "HEAD " HOST "new\n" VERSION, "and looked at");
 	ok(stat.digests.known == CF_DIGEST_CRC64NVME && stat.digests.crc64nvme == cf_crc64nvme(0, "hello", 5), "the service's digest is told");
+	args.claimed = &claimed;
+	script({201, THERE, NULL}, {200, THERE MINE "content-length: 5\n", NULL});
+	ok(run(cf_storage_copy(&op, &source, "old", "0x1", &args, token, &stat)) &&
+	   strstr(requests[0], "x-ms-source-content-md5: XUFAKrxLKna5cZ2REBfFkg==\n") != NULL &&
+	   strstr(requests[0], "x-ms-meta-cf_crc64nvme: V0JSBnCFdzM=\n") != NULL, "what the source claims is checked, and claimed of the copy");
+	ok(stat.digests.known == CF_DIGEST_MD5 && memcmp(stat.digests.md5, claimed.md5, 16) == 0, "what was checked is known, what was only claimed is not");
+	script({400, "x-ms-error-code: Md5Mismatch\n", NULL});
+	fails(CF_ERR_IO, cf_storage_copy(&op, &source, "old", "0x1", &args, token, &stat), "a claim that is wrong, or bytes that are, make no copy");
+	answer_made(0, 501, "x-ms-error-code: APINotImplemented\n", NULL);
+	answer_made(1, 201, "", NULL);
+	answer_made(2, 200, "", blocks(texts[0], copy_mark, 5, 0, 0, 0));
+	answer_made(3, 201, THERE, NULL);
+	answer_made(4, 200, THERE MINE "content-length: 5\n", NULL);
+	ok(run(cf_storage_copy(&op, &source, "old", "0x1", &args, token, &stat)) && stat.digests.known == CF_DIGEST_MD5 &&
+	   strstr(requests[1], "x-ms-source-content-md5: XUFAKrxLKna5cZ2REBfFkg==\n") != NULL, "so is that of an object of one block");
+	args.claimed = NULL;
 	source.credentials = &other;
 	source.token = &source_token;
 	place_options[1] = (CfPlaceOption) {"authority", "https://login.example/"};
@@ -492,6 +512,8 @@ copies_in_blocks(void)
 	answer_made(5, 200, THERE MINE "content-length: 536870912\n", NULL);
 	ok(run(cf_storage_copy(&op, &place, "old", "0x1", &args, token, &stat)), "then one block after the other");
 	ok(strstr(requests[2], "x-ms-source-range: bytes=268435456-536870911\n") != NULL && asked == 6, "and commits");
+	cf_azure_crc_write(cf_crc64nvme_combine(11, 22, block), crc);
+	ok(strstr(requests[4], "x-ms-meta-cf_crc64nvme: ") != NULL && strstr(requests[4], crc) != NULL, "and the object says what the blocks were");
 	ok(stat.digests.known == CF_DIGEST_CRC64NVME && stat.digests.crc64nvme == cf_crc64nvme_combine(11, 22, block),
 	   "the service's digests of the blocks make the object's");
 	answer_made(0, 501, "x-ms-error-code: APINotImplemented\n", NULL);
