@@ -104,6 +104,7 @@ foreach my $name (sort keys %server)
 	if ($name ne 'fake-gcs-server')
 	{
 		$c->sql("SELECT cloudflux.delete_object('$kept')");
+		$c->poll("SELECT NOT EXISTS (SELECT FROM cloudflux.data_objects WHERE file_id = '$kept')", 60) or die 'a mover deletes it';
 		$c->sql("CALL cloudflux.import_inventory('$place', 'data/', manifest => 'inv/manifest.json')");
 		is($c->value("SELECT count(*) FROM cloudflux.data_objects WHERE place = '$place' AND object_key = 'data/kept.txt'"), 0, "$name: what was deleted since does not come back");
 	}
