@@ -1,0 +1,293 @@
+/*
+ * series.c
+ *		From a caller's series to its forecast: cleaning, scaling, the table of methods, and back.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "forecast/fit.h"
+#include "forecast/stat.h"
+
+#define ORIGINS 128				/* rolling origins behind an interval */
+
+static const CfMethod methods[] = {
+	{"auto", "the method, or the combination of methods, that did best from rolling origins in the series' own past", NULL, 0},
+	{"zero", "nothing", cf_fit_zero, 0},
+	{"naive", "the last value", cf_fit_naive, 0},
+	{"seasonal_naive", "the last season again", cf_fit_seasonal_naive, CF_SERIES_SEASONS},
+	{"drift", "the line through the first and the last value", cf_fit_drift, 0},
+	{"mean", "the mean of all values", cf_fit_mean, 0},
+	{"mean_7", "the mean of the last 7 values", cf_fit_mean, 7},
+	{"mean_28", "the mean of the last 28 values", cf_fit_mean, 28},
+	{"median", "the median of all values", cf_fit_median, 0},
+	{"median_7", "the median of the last 7 values", cf_fit_median, 7},
+	{"median_28", "the median of the last 28 values", cf_fit_median, 28},
+	{"profile", "the mean of the last four values at the same place of the shortest season (the same weekday)", cf_fit_profile, 4},
+	{"ses", "simple exponential smoothing", cf_fit_ses, 0},
+	{"croston", "Croston's sizes and gaps, for demand that comes now and then", cf_fit_croston, CF_CROSTON_CLASSIC},
+	{"sba", "Croston's method as corrected by Syntetos and Boylan", cf_fit_croston, CF_CROSTON_SBA},
+	{"tsb", "the method of Teunter, Syntetos and Babai: sizes, and the probability of a demand", cf_fit_tsb, 0},
+	{"adida", "sums over blocks as long as the mean gap between demands, smoothed", cf_fit_adida, 0},
+	{"imapa", "the mean of such forecasts over blocks of all lengths up to the mean gap", cf_fit_imapa, 0},
+};
+
+#define METHODS ((int) (sizeof(methods) / sizeof(methods[0])))
+
+const char *
+cf_forecast_method_name(int n)
+{
+	return n >= 0 && n < METHODS ? methods[n].name : NULL;
+}
+
+const char *
+cf_forecast_method_words(int n)
+{
+	return n >= 0 && n < METHODS ? methods[n].words : NULL;
+}
+
+const CfMethod *
+cf_fit_method(const char *name)
+{
+	for (int i = 0; i < METHODS; i++)
+	{
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	}
+	return NULL;
+}
+
+/* cf_forecast_bytes counts what cleaning, the paths of all origins, and the hungriest method take. */
+size_t
+cf_forecast_bytes(size_t count, int horizon)
+{
+	size_t		n = count < CF_SERIES_WINDOW ? count : CF_SERIES_WINDOW;
+
+	return 64 * 1024 + n * 64 * sizeof(double) + (size_t) horizon * (ORIGINS + 64) * 4 * sizeof(double);
+}
+
+bool
+cf_fit_go_on(CfFit *fit)
+{
+	if (!cf_interrupt_wanted(fit->interrupt))
+		return true;
+	return cf_error_set(fit->err, CF_ERR_CANCELLED, "forecast was cancelled");
+}
+
+double *
+cf_fit_numbers(CfFit *fit, size_t n)
+{
+	double	   *numbers = cf_arena_alloc(fit->arena, (n == 0 ? 1 : n) * sizeof(double));
+
+	if (numbers == NULL)
+		cf_error_set(fit->err, CF_ERR_MEMORY, "out of memory in a forecast");
+	return numbers;
+}
+
+/* check refuses arguments that make no sense. */
+static bool
+check(const CfSeries *series, CfError *err)
+{
+	if (series->horizon < 1 || series->horizon > CF_SERIES_HORIZON)
+		return cf_error_set(err, CF_ERR_INPUT, "horizon must be between 1 and %d, not %d", CF_SERIES_HORIZON, series->horizon);
+	if (!(series->level > 0 && series->level < 1))
+		return cf_error_set(err, CF_ERR_INPUT, "level must be between 0 and 1, not %g", series->level);
+	if (series->n_seasons < 0 || series->n_seasons > CF_SERIES_SEASONS)
+		return cf_error_set(err, CF_ERR_INPUT, "a series has at most %d seasons, not %d", CF_SERIES_SEASONS, series->n_seasons);
+	for (int i = 0; i < series->n_seasons; i++)
+	{
+		if (series->seasons[i] < 1)
+			return cf_error_set(err, CF_ERR_INPUT, "season must be at least 1, not %d", series->seasons[i]);
+	}
+	return true;
+}
+
+/* keep_seasons takes the seasons that fit twice, once each, shortest first. */
+static void
+keep_seasons(const CfSeries *series, CfFit *fit)
+{
+	fit->n_seasons = 0;
+	for (int i = 0; i < series->n_seasons; i++)
+	{
+		int			season = series->seasons[i];
+		int			at = 0;
+
+		if (season < 2 || season > fit->count / 2)
+			continue;
+		while (at < fit->n_seasons && fit->seasons[at] < season)
+			at++;
+		if (at < fit->n_seasons && fit->seasons[at] == season)
+			continue;
+		memmove(&fit->seasons[at + 1], &fit->seasons[at], sizeof(int) * (fit->n_seasons - at));
+		fit->seasons[at] = season;
+		fit->n_seasons++;
+	}
+}
+
+/* fill gives missing values the value of a season before, or one on the line between their neighbours. */
+static void
+fill(CfFit *fit, double *values, const bool *seen)
+{
+	int			season = fit->n_seasons == 0 ? 0 : fit->seasons[0];
+	int			last = 0;		/* the value before is known: the first one is */
+
+	for (int i = 1; i < fit->count; i++)
+	{
+		int			next = i;
+
+		if (seen[i])
+		{
+			last = i;
+			continue;
+		}
+		if (season > 0 && i >= season)
+		{
+			values[i] = values[i - season];
+			continue;
+		}
+		while (next < fit->count && !seen[next])
+			next++;
+		values[i] = next == fit->count ? values[last]
+			: values[last] + (values[next] - values[last]) * (i - last) / (next - last);
+		/* The line goes on from here, so the search for its end is not repeated from far away. */
+		for (int j = i + 1; j < next && (season == 0 || j < season); j++, i++)
+			values[j] = next == fit->count ? values[last] : values[last] + (values[next] - values[last]) * (j - last) / (next - last);
+	}
+}
+
+bool
+cf_fit_prepare(const CfSeries *series, CfArena *arena, const CfInterrupt *interrupt, CfFit *fit, int *exponent, CfError *err)
+{
+	size_t		first = series->count > CF_SERIES_WINDOW ? series->count - CF_SERIES_WINDOW : 0;
+	double		largest = 0;
+	double	   *values;
+	bool	   *seen;
+
+	memset(fit, 0, sizeof(*fit));
+	fit->arena = arena;
+	fit->interrupt = interrupt;
+	fit->err = err;
+	fit->horizon = series->horizon;
+	fit->positive = true;
+	*exponent = 0;
+	if (!check(series, err))
+		return false;
+	while (first < series->count && isnan(series->values[first]))
+		first++;
+	fit->count = fit->learn = (int) (series->count - first);
+	keep_seasons(series, fit);
+	values = cf_fit_numbers(fit, fit->count);
+	seen = cf_arena_alloc(arena, fit->count + 1);
+	if (values == NULL || seen == NULL)
+		return cf_error_set(err, CF_ERR_MEMORY, "out of memory in a forecast");
+	for (int i = 0; i < fit->count; i++)
+	{
+		double		y = series->values[first + i];
+
+		if (isinf(y))
+			return cf_error_set(err, CF_ERR_INPUT, "a series cannot have an infinite value");
+		seen[i] = !isnan(y);
+		largest = seen[i] && fabs(y) > largest ? fabs(y) : largest;
+		fit->positive = fit->positive && !(y < 0);
+	}
+	frexp(largest, exponent);
+	for (int i = 0; i < fit->count; i++)
+		values[i] = seen[i] ? ldexp(series->values[first + i], -*exponent) : 0;
+	fill(fit, values, seen);
+	fit->values = values;
+	fit->seen = seen;
+	return true;
+}
+
+bool
+cf_fit_run(CfFit *fit, const CfMethod *method, double *paths)
+{
+	size_t		n = (size_t) fit->n_origins * (size_t) fit->horizon;
+
+	fit->note[0] = '\0';
+	fit->paths = paths;
+	if (!cf_fit_go_on(fit) || !method->run(fit, method->arg))
+		return false;
+	for (size_t i = 0; i < n; i++)
+	{
+		if (isnan(paths[i]))
+			paths[i] = fit->values[fit->origins[i / fit->horizon] - 1];
+		if (fit->positive && paths[i] < 0)
+			paths[i] = 0;
+	}
+	return true;
+}
+
+/* unknown makes the forecast of nothing. */
+static void
+unknown(const CfSeries *series, CfForecast *out)
+{
+	for (int h = 0; h < series->horizon; h++)
+		out->mean[h] = out->median[h] = out->lower[h] = out->upper[h] = NAN;
+	snprintf(out->model, sizeof(out->model), "none");
+}
+
+/* unscale brings figures back to the caller's unit; what does not fit becomes the largest number that does. */
+static void
+unscale(double *figures, int n, int exponent)
+{
+	for (int i = 0; i < n; i++)
+	{
+		double		y = ldexp(figures[i], exponent);
+
+		figures[i] = isinf(y) ? (y < 0 ? -DBL_MAX : DBL_MAX) : y;
+	}
+}
+
+bool
+cf_forecast_series(const CfSeries *series, const char *name, CfArena *arena, const CfInterrupt *interrupt, CfForecast *out,
+				   CfError *err)
+{
+	const CfMethod *method = cf_fit_method(name);
+	size_t		bytes = sizeof(double) * (series->horizon > 0 ? series->horizon : 0);
+	int			exponent;
+	double	   *paths;
+	CfFit		fit;
+
+	if (method == NULL)
+	{
+		cf_error_set(err, CF_ERR_INPUT, "there is no forecasting method \"%.64s\"", name);
+		return cf_error_hint(err, "SELECT * FROM cloudflux.forecast_methods() lists them.");
+	}
+	if (!cf_fit_prepare(series, arena, interrupt, &fit, &exponent, err))
+		return false;
+	if (fit.count == 0)
+	{
+		unknown(series, out);
+		return true;
+	}
+	if (!cf_fit_rolling(&fit, ORIGINS))
+		return false;
+	paths = cf_fit_numbers(&fit, (size_t) fit.n_origins * fit.horizon);
+	if (paths == NULL)
+		return false;
+	if (method->run == NULL)
+	{
+		if (!cf_fit_choose(&fit, out->mean, out->median, paths))
+			return false;
+	}
+	else
+	{
+		if (!cf_fit_run(&fit, method, paths))
+			return false;
+		memcpy(out->mean, paths + (size_t) (fit.n_origins - 1) * fit.horizon, bytes);
+		memcpy(out->median, out->mean, bytes);
+	}
+	if (!cf_fit_interval(&fit, paths, out->median, series->level, out->lower, out->upper))
+		return false;
+	unscale(out->mean, fit.horizon, exponent);
+	unscale(out->median, fit.horizon, exponent);
+	unscale(out->lower, fit.horizon, exponent);
+	unscale(out->upper, fit.horizon, exponent);
+	if (method->run != NULL)
+		snprintf(out->model, sizeof(out->model), fit.note[0] == '\0' ? "%s" : "%s (%s)", method->name, fit.note);
+	else
+		snprintf(out->model, sizeof(out->model), "%s", fit.note);
+	return true;
+}

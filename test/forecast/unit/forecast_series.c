@@ -1,0 +1,368 @@
+/*
+ * Series: simple methods against values worked out by hand, what is defined for odd input, and properties that hold for all methods.
+ */
+#include "tap.h"
+
+#include "core/arena.h"
+#include "forecast/fit.h"
+#include "forecast/series.h"
+#include "forecast/stat.h"
+
+#define MOST 512
+
+static double mean[MOST], median[MOST], lower[MOST], upper[MOST];
+static CfForecast out = {mean, median, lower, upper, ""};
+static CfError err;
+static uint64_t seed = 1;
+
+/* chance is a number in [0, 1) (splitmix64). */
+static double
+chance(void)
+{
+	uint64_t	z = (seed += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return (double) ((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+/* run forecasts with all that can be said, within the memory that was promised. */
+static bool
+run_all(const double *values, size_t count, int horizon, int season, const char *method, double level, const CfInterrupt *interrupt)
+{
+	CfSeries	series = {values, count, {season}, season != 0, horizon, level};
+	CfArena		arena;
+	bool		done;
+
+	memset(&err, 0, sizeof(err));
+	cf_arena_init(&arena, &cf_arena_malloc, 4096, cf_forecast_bytes(count, horizon > 0 ? horizon : 1));
+	done = cf_forecast_series(&series, method, &arena, interrupt, &out, &err);
+	cf_arena_free(&arena);
+	return done;
+}
+
+static bool
+run(const double *values, size_t count, int horizon, int season, const char *method)
+{
+	return run_all(values, count, horizon, season, method, 0.9, NULL);
+}
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define first_is(values, season, method, want, title) \
+	do { \
+		ok(run(values, COUNT(values), 3, season, method), "%s: %s", method, title); \
+		is_dbl(out.mean[0], want, 1e-9, "%s: its value", title); \
+	} while (0)
+
+static void
+test_simple(void)
+{
+	static const double y[] = {3, 5, 9, 1, 4, 12, 2, 6, 15};
+
+	first_is(y, 0, "zero", 0, "nothing");
+	first_is(y, 0, "naive", 15, "the last value");
+	first_is(y, 3, "seasonal_naive", 2, "the value a season ago");
+	is_dbl(out.mean[2], 15, 0, "and its last step");
+	first_is(y, 0, "seasonal_naive", 15, "without a season the last value");
+	first_is(y, 0, "drift", 16.5, "the line from 3 to 15 over 8 steps");
+	is_dbl(out.mean[2], 19.5, 1e-9, "and it goes on");
+	first_is(y, 0, "mean", 57.0 / 9, "the mean of all");
+	first_is(y, 0, "mean_7", 49.0 / 7, "the mean of seven");
+	first_is(y, 0, "mean_28", 57.0 / 9, "the mean of 28 when there are 9");
+	first_is(y, 0, "median", 5, "the middle of nine");
+	first_is(y, 0, "median_7", 6, "the middle of the last seven");
+	first_is(y, 0, "median_28", 5, "the middle of 28 when there are 9");
+	first_is(y, 3, "profile", 2, "the mean of 2, 1 and 3");
+	is_dbl(out.mean[1], 5, 1e-9, "then of 6, 4 and 5");
+	ok(run(y, 1, 2, 7, "seasonal_naive"), "a season that does not fit is not used");
+	is_dbl(out.mean[1], 3, 0, "one value is repeated");
+}
+
+static void
+test_smoothing(void)
+{
+	/* A level that jumps once: the best alpha is nearly 1. One that only shakes: nearly 0. */
+	static const double jump[] = {1, 1, 1, 1, 1, 9, 9, 9, 9, 9};
+	static const double shake[] = {4, 6, 4, 6, 4, 6, 4, 6, 4, 6};
+
+	run(jump, COUNT(jump), 2, 0, "ses");
+	is_dbl(out.mean[0], 9, 1e-2, "smoothing follows a jump");
+	is_dbl(out.mean[1], out.mean[0], 0, "and is flat");
+	ok(strncmp(out.model, "ses (alpha 0.99", 15) == 0 || strcmp(out.model, "ses (alpha 1.000)") == 0, "its alpha is told: %s", out.model);
+	run(shake, COUNT(shake), 2, 0, "ses");
+	ok(out.mean[0] > 4 && out.mean[0] < 5.5, "smoothing ignores a shake: %g", out.mean[0]);
+}
+
+static void
+test_intermittent(void)
+{
+	/* Sizes 2 and 4, gaps 2 and 3: z = 2 + 0.1 * 2 = 2.2, p = 2 + 0.1 * 1 = 2.1. */
+	static const double y[] = {0, 2, 0, 0, 4, 0};
+	static const double nothing[] = {0, 0, 0, 0};
+	static const double blocks[] = {0, 6, 0, 6, 0, 6, 0, 6};
+
+	first_is(y, 0, "croston", 2.2 / 2.1, "size over gap");
+	first_is(y, 0, "sba", 0.95 * 2.2 / 2.1, "less half of alpha");
+	/* 0, then 0.1, 0.09, 0.081, 0.1729, 0.15561 */
+	first_is(y, 0, "tsb", 0.15561 * 2.2, "chance times size");
+	first_is(blocks, 0, "adida", 3, "blocks of two hold 6 each");
+	first_is(nothing, 0, "adida", 0, "no demand, no gap");
+	for (int i = 13; i < 18; i++)
+	{
+		ok(run(nothing, COUNT(nothing), 2, 0, cf_forecast_method_name(i)), "%s without demand", cf_forecast_method_name(i));
+		is_dbl(out.mean[0], 0, 0, "forecasts none");
+	}
+	run(blocks, COUNT(blocks), 1, 0, "imapa");
+	ok(out.mean[0] > 2 && out.mean[0] < 4.5, "imapa is between what single steps and blocks of two say: %g", out.mean[0]);
+}
+
+static void
+test_odd_input(void)
+{
+	static const double missing[] = {NAN, NAN, 1, NAN, 3, NAN, NAN, 6, NAN};
+	static const double seasonal[] = {1, 2, 3, 1, NAN, 3, 1, 2, NAN};
+	static const double none[] = {NAN, NAN};
+	static const double infinite[] = {1, INFINITY, 2};
+	static const double huge[] = {1.7e308, -1.7e308, 1.7e308, 1.6e308};
+	static const double tiny[] = {5e-324, 0, 5e-324};
+	static const double constant[] = {7, 7, 7, 7, 7, 7};
+
+	first_is(missing, 0, "mean", (1 + 2 + 3 + 4 + 5 + 6 + 6) / 7.0, "gaps are filled by lines, the end by the last value");
+	first_is(seasonal, 3, "seasonal_naive", 1, "with a season gaps are filled");
+	is_dbl(out.mean[1], 2, 0, "from the season before");
+	is_dbl(out.mean[2], 3, 0, "at the end as well");
+	for (int i = 0; cf_forecast_method_name(i) != NULL; i++)
+	{
+		const char *method = cf_forecast_method_name(i);
+
+		ok(run(none, 2, 3, 0, method) && isnan(out.mean[0]) && isnan(out.lower[2]) && strcmp(out.model, "none") == 0,
+		   "%s: no value, no forecast", method);
+		ok(run(none, 0, 3, 0, method) && isnan(out.median[0]), "%s: no array either", method);
+		ok(!run(infinite, 3, 3, 0, method) && err.kind == CF_ERR_INPUT, "%s: infinity is refused", method);
+		ok(run(huge, 4, 3, 0, method) && isfinite(out.mean[2]) && isfinite(out.upper[2]), "%s: what is huge stays finite", method);
+		ok(run(tiny, 3, 3, 0, method) && isfinite(out.mean[2]), "%s: and what is tiny", method);
+		ok(run(constant, 6, 3, 2, method), "%s: a constant", method);
+		if (strcmp(method, "zero") != 0)
+		{
+			ok(fabs(out.mean[2] - 7) < 0.8 && fabs(out.median[0] - 7) < 0.8, "%s: goes on: %g", method, out.mean[2]);
+		}
+		ok(run(constant, 1, 3, 2, method) && isnan(out.lower[0]), "%s: one value says nothing of its spread", method);
+	}
+	run(constant, 6, 3, 0, "naive");
+	ok(out.lower[0] == 7 && out.upper[2] == 7, "a constant has an interval of no width");
+	ok(strcmp(cf_forecast_method_words(0), "") != 0 && cf_forecast_method_words(-1) == NULL && cf_forecast_method_words(99) == NULL,
+	   "methods are described");
+}
+
+/* hurried counts how often a kernel asks, and says stop at a given time. */
+static bool
+hurried(void *ctx)
+{
+	return --*(int *) ctx < 0;
+}
+
+static void
+test_refusals(void)
+{
+	static const double y[] = {1, 2, 3, 4, 5, 6, 7, 8};
+	CfSeries	series = {y, 8, {2, 3, 2, 9}, 4, 2, 0.5};
+	CfArena		arena;
+	CfFit		fit;
+	int			exponent;
+	int			asked = 0;
+
+	ok(!run(y, 8, 2, 0, "oracle") && err.kind == CF_ERR_INPUT && err.hint[0] != '\0', "an unknown method: %s", err.message);
+	ok(!run(y, 8, 0, 0, "naive") && err.kind == CF_ERR_INPUT, "no horizon: %s", err.message);
+	ok(!run(y, 8, CF_SERIES_HORIZON + 1, 0, "naive") && err.kind == CF_ERR_INPUT, "too long a horizon");
+	ok(!run(y, 8, 2, -1, "naive") && err.kind == CF_ERR_INPUT, "a negative season: %s", err.message);
+	ok(!run_all(y, 8, 2, 0, "naive", 1, NULL) && err.kind == CF_ERR_INPUT, "a level of one: %s", err.message);
+	ok(!run_all(y, 8, 2, 0, "naive", NAN, NULL) && err.kind == CF_ERR_INPUT, "a level that is none");
+	cf_arena_init(&arena, &cf_arena_malloc, 4096, 0);
+	ok(cf_fit_prepare(&series, &arena, NULL, &fit, &exponent, &err), "four seasons");
+	ok(fit.n_seasons == 2 && fit.seasons[0] == 2 && fit.seasons[1] == 3, "those that fit twice are kept, once, in order");
+	series.n_seasons = 5;
+	ok(!cf_fit_prepare(&series, &arena, NULL, &fit, &exponent, &err), "five seasons: %s", err.message);
+	cf_arena_free(&arena);
+	for (int i = 0; cf_forecast_method_name(i) != NULL; i++)
+	{
+		const char *method = cf_forecast_method_name(i);
+		int			calls = 1000000;
+		CfInterrupt interrupt = {hurried, &calls};
+
+		run_all(y, 8, 2, 0, method, 0.9, &interrupt);
+		asked = 1000000 - calls;
+		ok(asked > 0, "%s asks whether to go on", method);
+		for (int stop = 0; stop < asked; stop += 1 + asked / 40)
+		{
+			calls = stop;
+			if (run_all(y, 8, 2, 0, method, 0.9, &interrupt) || err.kind != CF_ERR_CANCELLED)
+				break;
+			if (stop + 1 + asked / 40 >= asked)
+				ok(true, "%s stops wherever it is told to", method);
+		}
+	}
+}
+
+/* lend gives memory until it is told not to. */
+static void *
+lend(void *ctx, size_t size)
+{
+	return --*(int *) ctx < 0 ? NULL : malloc(size);
+}
+
+static void
+take_back(void *ctx, void *block)
+{
+	(void) ctx;
+	free(block);
+}
+
+static void
+test_memory(void)
+{
+	double		y[200];
+	CfSeries	series = {y, 200, {7}, 1, 7, 0.8};
+
+	for (int i = 0; i < 200; i++)
+		y[i] = floor(chance() * 10);
+	for (int i = 0; cf_forecast_method_name(i) != NULL; i++)
+	{
+		int			n = 0;
+		bool		done = false;
+
+		for (; !done && n < 1000; n++)
+		{
+			int			left = n;
+			CfAllocator allocator = {lend, take_back, &left};
+			CfArena		arena;
+
+			cf_arena_init(&arena, &allocator, 1024, 0);
+			done = cf_forecast_series(&series, cf_forecast_method_name(i), &arena, NULL, &out, &err);
+			cf_arena_free(&arena);
+			if (!done && err.kind != CF_ERR_MEMORY)
+				break;
+		}
+		ok(done, "%s: memory that ends at the n-th piece is an error until it suffices (%d)", cf_forecast_method_name(i), n);
+	}
+}
+
+static void
+test_properties(void)
+{
+	static double y[400], shifted[400], scaled[400];
+	static double kept[MOST];
+
+	for (int i = 0; i < 400; i++)
+	{
+		y[i] = floor((20 + 10 * sin(i * 6.283185307179586 / 7)) * chance() * 4) / 4;
+		shifted[i] = y[i] + 1024;
+		scaled[i] = y[i] * 0x1p20;
+	}
+	for (int i = 0; cf_forecast_method_name(i) != NULL; i++)
+	{
+		const char *method = cf_forecast_method_name(i);
+		bool		same = true;
+		bool		ordered = true;
+		double		far = 0;
+
+		run(y, 400, 14, 7, method);
+		memcpy(kept, mean, sizeof(kept));
+		for (int h = 0; h < 14; h++)
+			ordered = ordered && lower[h] <= median[h] && median[h] <= upper[h] && lower[h] >= 0 && mean[h] >= 0;
+		ok(ordered || strcmp(method, "zero") == 0, "%s: lower <= median <= upper, none below zero", method);
+		run(scaled, 400, 14, 7, method);
+		for (int h = 0; h < 14; h++)
+			same = same && mean[h] == kept[h] * 0x1p20;
+		ok(same, "%s: another unit, the same forecast", method);
+		run(shifted, 400, 14, 7, method);
+		for (int h = 0; h < 14; h++)
+			far = fmax(far, fabs(mean[h] - 1024 - kept[h]));
+		if (strcmp(method, "zero") == 0 || strcmp(method, "croston") == 0 || strcmp(method, "sba") == 0 || strcmp(method, "tsb") == 0 ||
+			strcmp(method, "auto") == 0 || strcmp(method, "adida") == 0 || strcmp(method, "imapa") == 0)
+			continue;			/* zero means something to them */
+		ok(far < 1e-2, "%s: another origin of the scale, the same forecast (%g)", method, far);
+	}
+}
+
+static void
+test_coverage(void)
+{
+	static double y[600];
+	int			inside = 0;
+	int			n = 0;
+
+	for (int trial = 0; trial < 120; trial++)
+	{
+		for (int i = 0; i < 260; i++)
+			y[i] = 50 + 10 * cf_stat_normal_quantile(0.0005 + 0.999 * chance());
+		run_all(y, 250, 10, 0, "mean", 0.8, NULL);
+		for (int h = 0; h < 10; h++, n++)
+			inside += y[250 + h] >= lower[h] && y[250 + h] <= upper[h];
+	}
+	ok(fabs((double) inside / n - 0.8) < 0.03, "an interval of 80 %% holds %.1f %% of what comes", 100.0 * inside / n);
+}
+
+static void
+test_long(void)
+{
+	size_t		count = 10 * 1000 * 1000;
+	double	   *y = malloc(count * sizeof(double));
+
+	for (size_t i = 0; i < count; i++)
+		y[i] = (double) (i % 24);
+	ok(run(y, count, 24, 24, "seasonal_naive"), "ten million values");
+	is_dbl(out.mean[3], y[count - 21], 0, "are forecast from the newest");
+	ok(cf_forecast_bytes(count, 24) < 32 << 20, "in bounded memory: %zu", cf_forecast_bytes(count, 24));
+	free(y);
+}
+
+/* valley is Rosenbrock's. */
+static double
+valley(void *ctx, const double *x)
+{
+	(void) ctx;
+	return x[0] > 3 ? NAN : 100 * pow(x[1] - x[0] * x[0], 2) + pow(1 - x[0], 2);
+}
+
+static double
+bowl(void *ctx, double x)
+{
+	return (x - *(double *) ctx) * (x - *(double *) ctx);
+}
+
+static void
+test_stat(void)
+{
+	double		x[2] = {-1.2, 1};
+	double		step[2] = {0.5, 0.5};
+	double		v[] = {5, 1, 4, 2, 3, 3, 9, 0};
+	double		place = 0.3;
+
+	is_dbl(cf_stat_quantile(v, 8, 0.5), 3, 0, "the median of eight");
+	is_dbl(cf_stat_quantile(v, 8, 0.25), 1.75, 1e-12, "a quartile lies between");
+	is_dbl(cf_stat_quantile(v, 8, 1), 9, 0, "the last is the largest");
+	is_dbl(cf_stat_quantile(v, 8, 0), 0, 0, "the first is the smallest");
+	ok(isnan(cf_stat_quantile(v, 0, 0.5)), "of nothing there is no quantile");
+	is_dbl(cf_stat_normal_quantile(0.975), 1.959963984540054, 1e-9, "1.96");
+	is_dbl(cf_stat_golden(bowl, &place, 0, 1, 1e-8), 0.3, 1e-6, "golden section finds the bottom");
+	place = 0.9;
+	is_dbl(cf_stat_golden(bowl, &place, 0, 1, 1e-8), 0.9, 1e-6, "on the other side too");
+	ok(cf_stat_simplex(valley, NULL, x, step, 2, 1e-12, 2000) < 1e-6, "the simplex walks down Rosenbrock's valley");
+	is_dbl(x[0], 1, 1e-2, "to its bottom");
+}
+
+int
+main(void)
+{
+	test_stat();
+	test_simple();
+	test_smoothing();
+	test_intermittent();
+	test_odd_input();
+	test_refusals();
+	test_memory();
+	test_properties();
+	test_coverage();
+	test_long();
+	return done_testing();
+}
