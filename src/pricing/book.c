@@ -23,7 +23,6 @@ typedef struct Key
 	const char *option;
 } Key;
 
-static bool add_row(CfPricingBook *book, CfPricingRows *rows, const void *row, CfError *err);
 static int	compare_key(const CfPricingRow *row, const Key *key);
 static int	compare_rows(const void *a, const void *b);
 static const CfPricingRow *row_at(const CfPricingRows *rows, int index);
@@ -42,30 +41,37 @@ cf_pricing_book_init(CfPricingBook *book, CfArena *arena)
 	book->bands.item_size = sizeof(CfPricingBand);
 	book->restores.item_size = sizeof(CfPricingRestore);
 	book->egress.item_size = sizeof(CfPricingBand);
+	book->discounts.item_size = sizeof(CfPricingDiscount);
 }
 
 bool
 cf_pricing_book_add_class(CfPricingBook *book, const CfPricingClass *row, CfError *err)
 {
-	return add_row(book, &book->classes, row, err);
+	return cf_pricing_book_append(book, &book->classes, row, err);
 }
 
 bool
 cf_pricing_book_add_band(CfPricingBook *book, const CfPricingBand *row, CfError *err)
 {
-	return add_row(book, &book->bands, row, err);
+	return cf_pricing_book_append(book, &book->bands, row, err);
 }
 
 bool
 cf_pricing_book_add_restore(CfPricingBook *book, const CfPricingRestore *row, CfError *err)
 {
-	return add_row(book, &book->restores, row, err);
+	return cf_pricing_book_append(book, &book->restores, row, err);
 }
 
 bool
 cf_pricing_book_add_egress(CfPricingBook *book, const CfPricingBand *row, CfError *err)
 {
-	return add_row(book, &book->egress, row, err);
+	return cf_pricing_book_append(book, &book->egress, row, err);
+}
+
+bool
+cf_pricing_book_add_discount(CfPricingBook *book, const CfPricingDiscount *row, CfError *err)
+{
+	return cf_pricing_book_append(book, &book->discounts, row, err);
 }
 
 void
@@ -248,9 +254,9 @@ cf_pricing_month_hours(const char *provider, int year, int month)
 	return 24 * (days[month - 1] + (month == 2 && leap ? 1 : 0));
 }
 
-/* add_row appends a copy of row, growing the array by half. */
-static bool
-add_row(CfPricingBook *book, CfPricingRows *rows, const void *row, CfError *err)
+/* cf_pricing_book_append appends a copy of row, growing the array by half. */
+bool
+cf_pricing_book_append(CfPricingBook *book, CfPricingRows *rows, const void *row, CfError *err)
 {
 	if (rows->count == rows->capacity)
 	{

@@ -6,7 +6,7 @@
  * counts. Bands of a class refine its storage price: a user's bands always, builtin bands only under a builtin class
  * row (or a user's new price would be ignored). Prices that are not known are CF_MONEY_UNKNOWN.
  *
- * Building: init, add_* rows in any order (texts are not copied: they live as long as the book), seal. After
+ * Building: init, add_* rows in any order (texts are not copied: they live as long as the book), discount, seal. After
  * seal the book is read only and may be shared.
  */
 #ifndef CF_PRICING_BOOK_H
@@ -35,6 +35,26 @@ typedef struct CfPricingRow
 	int64_t		to_bytes;		/* CF_PRICING_BYTES_MAX = no end */
 } CfPricingRow;
 
+/* The prices that a class, a restore option or egress has, as discounts and terms name them. */
+typedef enum CfPricingPrice
+{
+	CF_PRICE_STORAGE,
+	CF_PRICE_PUT,
+	CF_PRICE_GET,
+	CF_PRICE_LIST,
+	CF_PRICE_OTHER,
+	CF_PRICE_TRANSITION,
+	CF_PRICE_RETRIEVAL,
+	CF_PRICE_UPLOAD,
+	CF_PRICE_EARLY_DELETE,
+	CF_PRICE_MONITORING,
+	CF_PRICE_CLASS_PRICES,		/* those of a class end here */
+	CF_PRICE_RESTORE = CF_PRICE_CLASS_PRICES,
+	CF_PRICE_RESTORE_RETRIEVAL,
+	CF_PRICE_EGRESS,
+	CF_PRICES
+} CfPricingPrice;
+
 /* One storage class. Per GB means per 2^30 bytes; per GB and month; per 1,000 requests or objects. */
 typedef struct CfPricingClass
 {
@@ -45,6 +65,7 @@ typedef struct CfPricingClass
 	CfMoney		put_usd;
 	CfMoney		get_usd;
 	CfMoney		list_usd;		/* unknown = as the provider's rule says (quote.c) */
+	CfMoney		other_usd;		/* requests that are none of these; unknown = billed as get */
 	CfMoney		transition_usd; /* unknown = no lifecycle target */
 	CfMoney		retrieval_usd;
 	CfMoney		upload_usd;
@@ -55,12 +76,14 @@ typedef struct CfPricingClass
 	int64_t		overhead_standard_bytes;
 	int32_t		min_days;
 	int32_t		restore_seconds;	/* 0 = readable at once */
+	int64_t		discounts[CF_PRICE_CLASS_PRICES];	/* the discount in each price; 0 = it is the list's */
 } CfPricingClass;
 
 typedef struct CfPricingBand
 {
 	CfPricingRow row;
 	CfMoney		usd;
+	int64_t		discount;
 } CfPricingBand;
 
 typedef struct CfPricingRestore
@@ -69,7 +92,16 @@ typedef struct CfPricingRestore
 	int32_t		seconds_max;
 	CfMoney		request_usd;	/* per 1,000 */
 	CfMoney		retrieval_usd;
+	int64_t		discounts[2];	/* in the request, in the retrieval */
 } CfPricingRestore;
+
+/* A contract's price over the book's: so much per cent less, or another price. */
+typedef struct CfPricingDiscount
+{
+	CfPricingRow row;			/* region, name (class) "" = all; option: the price's name, "" = all */
+	CfMoney		percent;		/* 1 = CF_MONEY_ONE; unknown where usd says the price */
+	CfMoney		usd;
+} CfPricingDiscount;
 
 /* Bands that hold on one day, from byte 0 on without a gap. */
 typedef struct CfPricingLadder
@@ -93,6 +125,7 @@ typedef struct CfPricingBook
 	CfPricingRows bands;
 	CfPricingRows restores;
 	CfPricingRows egress;		/* CfPricingBand */
+	CfPricingRows discounts;
 } CfPricingBook;
 
 extern void cf_pricing_book_init(CfPricingBook *book, CfArena *arena);
@@ -100,6 +133,21 @@ extern bool cf_pricing_book_add_class(CfPricingBook *book, const CfPricingClass 
 extern bool cf_pricing_book_add_band(CfPricingBook *book, const CfPricingBand *row, CfError *err);
 extern bool cf_pricing_book_add_restore(CfPricingBook *book, const CfPricingRestore *row, CfError *err);
 extern bool cf_pricing_book_add_egress(CfPricingBook *book, const CfPricingBand *row, CfError *err);
+
+extern bool cf_pricing_book_add_discount(CfPricingBook *book, const CfPricingDiscount *row, CfError *err);
+
+/* cf_pricing_book_append adds a row to one of the arrays. Private to the book. */
+extern bool cf_pricing_book_append(CfPricingBook *book, CfPricingRows *rows, const void *row, CfError *err);
+
+/*
+ * cf_pricing_book_discount lets the discounts take effect: each row of prices is cut where a discount of it begins or
+ * ends, and has the discounted prices between. Of the discounts that name a price on a day one counts, the most
+ * specific: by class, then by region, then by price, then the newest. What is free or unknown stays so.
+ */
+extern bool cf_pricing_book_discount(CfPricingBook *book, CfError *err);
+
+/* cf_pricing_price_name gives "storage", "put", … */
+extern const char *cf_pricing_price_name(CfPricingPrice price);
 
 /* cf_pricing_book_seal sorts the rows; after it the lookups below work. */
 extern void cf_pricing_book_seal(CfPricingBook *book);

@@ -47,7 +47,7 @@ static CfSpiPlan class_rows = {
 	" tier, redundancy, storage_usd_gb_month, put_usd_per_1000, get_usd_per_1000, list_usd_per_1000,"
 	" transition_usd_per_1000, retrieval_usd_gb, upload_usd_gb, early_delete_usd_gb_month,"
 	" monitoring_usd_per_1000_objects, min_object_bytes, overhead_bytes, overhead_standard_bytes,"
-	" min_storage_days::bigint, restore_seconds::bigint FROM cloudflux.prices", 0
+	" min_storage_days::bigint, restore_seconds::bigint, other_usd_per_1000 FROM cloudflux.prices", 0
 };
 static CfSpiPlan band_rows = {
 	"SELECT id, provider, region, storage_class, '', effective_from, effective_to, builtin,"
@@ -66,7 +66,13 @@ static CfSpiPlan restore_rows = {
 	" restore_seconds_max::bigint, request_usd_per_1000, retrieval_usd_gb FROM cloudflux.restore_prices", 0
 };
 
+static CfSpiPlan discount_rows = {
+	"SELECT id, provider, region, storage_class, price, effective_from, effective_to, false, 0::bigint, NULL::bigint,"
+	" percent, usd FROM cloudflux.price_discounts", 0
+};
+
 static void read_classes(CfPricingBook *book);
+static void read_discounts(CfPricingBook *book);
 static void read_bands(CfPricingBook *book, CfSpiPlan *rows, bool egress);
 static void read_restores(CfPricingBook *book);
 static void row_key(Row *row, CfPricingRow *key);
@@ -107,6 +113,7 @@ cf_pricing_book_current(void)
 		read_bands(book, &band_rows, false);
 		read_bands(book, &egress_rows, true);
 		read_restores(book);
+		read_discounts(book);
 		cf_pricing_book_seal(book);
 		cf_spi_end();
 		current_key = key;
@@ -145,6 +152,7 @@ read_classes(CfPricingBook *book)
 		cls.overhead_standard_bytes = row_int64(&row, 24, 0);
 		cls.min_days = (int32) row_int64(&row, 25, 0);
 		cls.restore_seconds = (int32) row_int64(&row, 26, 0);
+		cls.other_usd = row_money(&row, 27);
 		if (!cf_pricing_book_add_class(book, &cls, &err))
 			cf_error_raise(&err);
 	}
@@ -191,6 +199,30 @@ read_restores(CfPricingBook *book)
 		if (!cf_pricing_book_add_restore(book, &restore, &err))
 			cf_error_raise(&err);
 	}
+}
+
+/* read_discounts lays the contracts over what was read; NULL means all (row_text makes it ""). */
+static void
+read_discounts(CfPricingBook *book)
+{
+	CfError		err;
+	uint64		i;
+
+	(void) cf_spi_read(&discount_rows, NULL, NULL);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		Row			row = {SPI_tuptable->vals[i], SPI_tuptable->tupdesc, book->arena};
+		CfPricingDiscount discount;
+
+		memset(&discount, 0, sizeof(discount));
+		row_key(&row, &discount.row);
+		discount.percent = row_money(&row, 11);
+		discount.usd = row_money(&row, 12);
+		if (!cf_pricing_book_add_discount(book, &discount, &err))
+			cf_error_raise(&err);
+	}
+	if (!cf_pricing_book_discount(book, &err))
+		cf_error_raise(&err);
 }
 
 /* row_key fills what the first ten columns of every query say. */

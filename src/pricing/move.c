@@ -506,11 +506,14 @@ judge_classes(const Moving *m)
 	return risks;
 }
 
-/* is_candidate tells whether a class is a sensible other home for what lies in `from`. */
+/*
+ * is_candidate tells whether a class is a sensible other home for what lies in `from`. Autoclass is none for one object: it is a setting of
+ * the bucket.
+ */
 static bool
 is_candidate(const CfPricingClass *from, const CfPricingClass *to, bool allow_restore)
 {
-	return to != from && strcmp(from->redundancy, to->redundancy) == 0 &&
+	return to != from && strncmp(to->row.name, "AUTOCLASS_", 10) != 0 && strcmp(from->redundancy, to->redundancy) == 0 &&
 		(cf_money_known(to->transition_usd) || strcmp(to->tier, "HOT") == 0) &&
 		(allow_restore || to->restore_seconds == 0);
 }

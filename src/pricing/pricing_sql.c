@@ -62,6 +62,7 @@ static const struct
 	USAGE_FIELD(puts, FIELD_INT64),
 	USAGE_FIELD(gets, FIELD_INT64),
 	USAGE_FIELD(lists, FIELD_INT64),
+	USAGE_FIELD(others, FIELD_INT64),
 	USAGE_FIELD(transitions, FIELD_INT64),
 	USAGE_FIELD(written_bytes, FIELD_INT64),
 	USAGE_FIELD(read_bytes, FIELD_INT64),
@@ -483,8 +484,8 @@ money_datum(CfMoney money, bool *isnull)
 static void
 put_term(ReturnSetInfo *rsinfo, const CfPricingTerm *term)
 {
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	Datum		values[7];
+	bool		nulls[7] = {false};
 	CfMoney		quantity;
 	CfError		err;
 
@@ -497,6 +498,8 @@ put_term(ReturnSetInfo *rsinfo, const CfPricingTerm *term)
 	values[4] = money_datum(term->amount_usd, &nulls[4]);
 	values[5] = Int64GetDatum(term->price_id);
 	nulls[5] = term->price_id == 0;
+	values[6] = Int64GetDatum(term->discount_id);
+	nulls[6] = term->discount_id == 0;
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

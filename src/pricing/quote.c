@@ -11,7 +11,8 @@
 #include "pricing/quote.h"
 
 #define EARLY_MONTH_DAYS 30		/* a month of a minimum duration has 30 days at all three providers */
-#define MONITORED_MIN_BYTES 131072	/* smaller objects stay in the frequent tier, unmonitored */
+#define MONITORED_MIN_BYTES 131072	/* smaller objects stay in the frequent tier, unmonitored; at Google in Standard, unmanaged */
+#define GCP_FEE_HOURS 720			/* Autoclass is managed for 30 days, whatever the month */
 
 typedef struct Quoting
 {
@@ -21,6 +22,16 @@ typedef struct Quoting
 	CfPricingQuote *quote;
 	CfError    *err;
 } Quoting;
+
+/* A price, the row that it stands in, and the discount in it. */
+typedef struct Priced
+{
+	CfMoney		usd;
+	int64_t		id;
+	int64_t		discount;
+} Priced;
+
+static const Priced unpriced = {CF_MONEY_UNKNOWN, 0, 0};
 
 /* An amount that a ladder of bands prices: bytes, or byte-hours when hours > 1. */
 typedef struct Climb
@@ -34,8 +45,9 @@ typedef struct Climb
 } Climb;
 
 static bool check_usage(const CfPricingUsage *usage, CfError *err);
-static bool push(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfMoney price, int64_t id);
-static bool push_class(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfMoney price);
+static bool push(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, Priced priced);
+static Priced price_of(const CfPricingClass *cls, CfPricingPrice price);
+static bool push_class(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfPricingPrice price);
 static bool push_ladder(Quoting *q, const Climb *climb);
 static CfInt128 gb_months(const CfPricingUsage *usage);
 static bool quote_storage(Quoting *q);
@@ -62,6 +74,7 @@ static const struct
 	[CF_PRICING_PUT] = {"put", "1000 requests"},
 	[CF_PRICING_GET] = {"get", "1000 requests"},
 	[CF_PRICING_LIST] = {"list", "1000 requests"},
+	[CF_PRICING_OTHER] = {"other", "1000 requests"},
 	[CF_PRICING_TRANSITION] = {"transition", "1000 requests"},
 	[CF_PRICING_RESTORE] = {"restore", "1000 requests"},
 	[CF_PRICING_UPLOAD] = {"upload", "GB"},
@@ -146,6 +159,7 @@ check_usage(const CfPricingUsage *usage, CfError *err)
 		{"monitored_object_hours", usage->monitored_object_hours + 1},
 		{"byte_hours_before", usage->byte_hours_before},
 		{"puts", usage->puts}, {"gets", usage->gets}, {"lists", usage->lists},
+		{"others", usage->others},
 		{"transitions", usage->transitions}, {"written_bytes", usage->written_bytes},
 		{"read_bytes", usage->read_bytes}, {"restores", usage->restores},
 		{"restored_bytes", usage->restored_bytes},
@@ -167,7 +181,7 @@ check_usage(const CfPricingUsage *usage, CfError *err)
 
 /* push adds one term; nothing of something is no term. */
 static bool
-push(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfMoney price, int64_t id)
+push(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, Priced priced)
 {
 	CfPricingTerm *term = &q->quote->terms[q->quote->count];
 
@@ -178,19 +192,37 @@ push(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfMoney price, 
 	term->kind = kind;
 	term->num = num;
 	term->den = den;
-	term->unit_usd = price;
-	term->price_id = cf_money_known(price) ? id : 0;
-	if (!cf_money_mul_ratio(price, num, den, &term->amount_usd, q->err))
+	term->unit_usd = priced.usd;
+	term->price_id = cf_money_known(priced.usd) ? priced.id : 0;
+	term->discount_id = priced.discount;
+	if (!cf_money_mul_ratio(priced.usd, num, den, &term->amount_usd, q->err))
 		return false;
 	q->quote->count++;
 	return true;
 }
 
+/* price_of looks a price up in a class's row; NULL = there is no such class. */
+static Priced
+price_of(const CfPricingClass *cls, CfPricingPrice price)
+{
+	if (cls == NULL)
+		return unpriced;
+
+	const CfMoney prices[CF_PRICE_CLASS_PRICES] = {
+		[CF_PRICE_STORAGE] = cls->storage_usd, [CF_PRICE_PUT] = cls->put_usd, [CF_PRICE_GET] = cls->get_usd,
+		[CF_PRICE_LIST] = cls->list_usd, [CF_PRICE_OTHER] = cls->other_usd, [CF_PRICE_TRANSITION] = cls->transition_usd,
+		[CF_PRICE_RETRIEVAL] = cls->retrieval_usd, [CF_PRICE_UPLOAD] = cls->upload_usd,
+		[CF_PRICE_EARLY_DELETE] = cls->early_delete_usd, [CF_PRICE_MONITORING] = cls->monitoring_usd,
+	};
+
+	return (Priced) {prices[price], cls->row.id, cls->discounts[price]};
+}
+
 /* push_class adds a term priced by the class's own row. */
 static bool
-push_class(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfMoney price)
+push_class(Quoting *q, CfPricingKind kind, CfInt128 num, CfInt128 den, CfPricingPrice price)
 {
-	return push(q, kind, num, den, price, q->cls->row.id);
+	return push(q, kind, num, den, price_of(q->cls, price));
 }
 
 /* push_ladder cuts [before, before + amount) at the ends of the bands, one term per band. */
@@ -214,11 +246,11 @@ push_ladder(Quoting *q, const Climb *climb)
 			continue;
 		if (low > at)
 			break;				/* a gap: what follows has no price */
-		if (!push(q, climb->kind, high - at, climb->den, band->usd, band->row.id))
+		if (!push(q, climb->kind, high - at, climb->den, (Priced) {band->usd, band->row.id, band->discount}))
 			return false;
 		at = high;
 	}
-	return push(q, climb->kind, end - at, climb->den, CF_MONEY_UNKNOWN, 0);
+	return push(q, climb->kind, end - at, climb->den, unpriced);
 }
 
 /* gb_months is the denominator that turns byte-hours into GB-months. */
@@ -238,7 +270,7 @@ quote_storage(Quoting *q)
 
 	if (climb.ladder.count > 0)
 		return push_ladder(q, &climb);
-	return push_class(q, CF_PRICING_STORAGE, usage->byte_hours, climb.den, q->cls->storage_usd);
+	return push_class(q, CF_PRICING_STORAGE, usage->byte_hours, climb.den, CF_PRICE_STORAGE);
 }
 
 /* quote_padding bills small objects up to the class's minimum size. */
@@ -253,7 +285,7 @@ quote_padding(Quoting *q)
 			return false;
 		padding = padding > q->usage->byte_hours ? padding - q->usage->byte_hours : 0;
 	}
-	return push_class(q, CF_PRICING_PADDING, padding, gb_months(q->usage), q->cls->storage_usd);
+	return push_class(q, CF_PRICING_PADDING, padding, gb_months(q->usage), CF_PRICE_STORAGE);
 }
 
 /* quote_overhead bills the index data of archived objects, part of it at the STANDARD rate. */
@@ -266,15 +298,13 @@ quote_overhead(Quoting *q)
 
 	if (!cf_int128_mul(cls->overhead_bytes, q->usage->object_hours, &own, q->err) ||
 		!cf_int128_mul(cls->overhead_standard_bytes, q->usage->object_hours, &standard, q->err) ||
-		!push_class(q, CF_PRICING_OVERHEAD, own, gb_months(q->usage), cls->storage_usd))
+		!push_class(q, CF_PRICING_OVERHEAD, own, gb_months(q->usage), CF_PRICE_STORAGE))
 		return false;
 	if (standard == 0)
 		return true;
 
-	const CfPricingClass *row = cf_pricing_book_standard(q->book, cls, q->usage->day);
-
 	return push(q, CF_PRICING_OVERHEAD_STANDARD, standard, gb_months(q->usage),
-				row ? row->storage_usd : CF_MONEY_UNKNOWN, row ? row->row.id : 0);
+				price_of(cf_pricing_book_standard(q->book, cls, q->usage->day), CF_PRICE_STORAGE));
 }
 
 /* quote_monitoring bills automatic tiering per object; a class without that fee has no such term. */
@@ -282,6 +312,7 @@ static bool
 quote_monitoring(Quoting *q)
 {
 	CfInt128	hours = q->usage->monitored_object_hours;
+	bool		by_days = strcmp(q->cls->row.provider, "GCP") == 0;
 	CfInt128	smallest;
 
 	if (!cf_money_known(q->cls->monitoring_usd))
@@ -292,35 +323,33 @@ quote_monitoring(Quoting *q)
 			return false;
 		hours = q->usage->byte_hours >= smallest ? q->usage->object_hours : 0;
 	}
-	return push_class(q, CF_PRICING_MONITORING, hours, (CfInt128) 1000 * q->usage->month_hours,
-					  q->cls->monitoring_usd);
+	return push_class(q, CF_PRICING_MONITORING, hours, (CfInt128) 1000 * (by_days ? GCP_FEE_HOURS : q->usage->month_hours),
+					  CF_PRICE_MONITORING);
 }
 
+/* quote_requests: what is neither read nor write is billed as a read, except where it has a price of its own (Azure). */
 static bool
 quote_requests(Quoting *q)
 {
-	const CfPricingClass *cls = q->cls;
+	bool		own = cf_money_known(q->cls->other_usd);
 
-	return push_class(q, CF_PRICING_PUT, q->usage->puts, 1000, cls->put_usd) &&
-		push_class(q, CF_PRICING_GET, q->usage->gets, 1000, cls->get_usd) &&
-		push_class(q, CF_PRICING_TRANSITION, q->usage->transitions, 1000, cls->transition_usd);
+	return push_class(q, CF_PRICING_PUT, q->usage->puts, 1000, CF_PRICE_PUT) &&
+		push_class(q, CF_PRICING_GET, q->usage->gets, 1000, CF_PRICE_GET) &&
+		push_class(q, CF_PRICING_OTHER, q->usage->others, 1000, own ? CF_PRICE_OTHER : CF_PRICE_GET) &&
+		push_class(q, CF_PRICING_TRANSITION, q->usage->transitions, 1000, CF_PRICE_TRANSITION);
 }
 
 /* quote_list: AWS lists at the STANDARD write price, Google at the class's, Azure at a price of its own. */
 static bool
 quote_list(Quoting *q)
 {
-	const CfPricingClass *row = q->cls;
-	CfMoney		price = row->list_usd;
+	Priced		priced = price_of(q->cls, CF_PRICE_LIST);
 
-	if (!cf_money_known(price) && strcmp(row->row.provider, "AWS") == 0)
-	{
-		row = cf_pricing_book_standard(q->book, q->cls, q->usage->day);
-		price = row ? row->put_usd : CF_MONEY_UNKNOWN;
-	}
-	else if (!cf_money_known(price) && strcmp(row->row.provider, "Azure") != 0)
-		price = row->put_usd;
-	return push(q, CF_PRICING_LIST, q->usage->lists, 1000, price, row ? row->row.id : 0);
+	if (!cf_money_known(priced.usd) && strcmp(q->cls->row.provider, "AWS") == 0)
+		priced = price_of(cf_pricing_book_standard(q->book, q->cls, q->usage->day), CF_PRICE_PUT);
+	else if (!cf_money_known(priced.usd) && strcmp(q->cls->row.provider, "Azure") != 0)
+		priced = price_of(q->cls, CF_PRICE_PUT);
+	return push(q, CF_PRICING_LIST, q->usage->lists, 1000, priced);
 }
 
 /* quote_bytes bills each byte read; an upload price is rare: where there is none, writing is free. */
@@ -328,10 +357,9 @@ static bool
 quote_bytes(Quoting *q)
 {
 	if (cf_money_known(q->cls->upload_usd) &&
-		!push_class(q, CF_PRICING_UPLOAD, q->usage->written_bytes, CF_PRICING_GB, q->cls->upload_usd))
+		!push_class(q, CF_PRICING_UPLOAD, q->usage->written_bytes, CF_PRICING_GB, CF_PRICE_UPLOAD))
 		return false;
-	return push_class(q, CF_PRICING_RETRIEVAL, q->usage->read_bytes, CF_PRICING_GB,
-					  q->cls->retrieval_usd);
+	return push_class(q, CF_PRICING_RETRIEVAL, q->usage->read_bytes, CF_PRICING_GB, CF_PRICE_RETRIEVAL);
 }
 
 /* quote_restore: without a row for the option, the standard restore is a read at the class's own prices. */
@@ -341,26 +369,23 @@ quote_restore(Quoting *q)
 	const CfPricingUsage *usage = q->usage;
 	const char *option = usage->restore_option ? usage->restore_option : "STANDARD";
 	bool		is_standard = strcmp(option, "STANDARD") == 0;
-	CfMoney		request = is_standard ? q->cls->get_usd : CF_MONEY_UNKNOWN;
-	CfMoney		retrieval = is_standard ? q->cls->retrieval_usd : CF_MONEY_UNKNOWN;
-	int64_t		id = q->cls->row.id;
+	Priced		request = is_standard ? price_of(q->cls, CF_PRICE_GET) : unpriced;
+	Priced		retrieval = is_standard ? price_of(q->cls, CF_PRICE_RETRIEVAL) : unpriced;
 
 	if (usage->restores == 0 && usage->restored_bytes == 0 && usage->restore_copy_byte_hours == 0)
 		return true;
 
 	const CfPricingRestore *row = cf_pricing_book_restore(q->book, q->cls, option, usage->day);
-	const CfPricingClass *standard = cf_pricing_book_standard(q->book, q->cls, usage->day);
 
 	if (row != NULL)
 	{
-		request = row->request_usd;
-		retrieval = row->retrieval_usd;
-		id = row->row.id;
+		request = (Priced) {row->request_usd, row->row.id, row->discounts[0]};
+		retrieval = (Priced) {row->retrieval_usd, row->row.id, row->discounts[1]};
 	}
-	return push(q, CF_PRICING_RESTORE, usage->restores, 1000, request, id) &&
-		push(q, CF_PRICING_RESTORE_RETRIEVAL, usage->restored_bytes, CF_PRICING_GB, retrieval, id) &&
+	return push(q, CF_PRICING_RESTORE, usage->restores, 1000, request) &&
+		push(q, CF_PRICING_RESTORE_RETRIEVAL, usage->restored_bytes, CF_PRICING_GB, retrieval) &&
 		push(q, CF_PRICING_RESTORE_COPY, usage->restore_copy_byte_hours, gb_months(usage),
-			 standard ? standard->storage_usd : CF_MONEY_UNKNOWN, standard ? standard->row.id : 0);
+			 price_of(cf_pricing_book_standard(q->book, q->cls, usage->day), CF_PRICE_STORAGE));
 }
 
 /* quote_early_delete bills the days that are missing to the minimum duration, on the billed size. */
@@ -380,7 +405,7 @@ quote_early_delete(Quoting *q)
 		!cf_int128_mul(bytes, missing, &bytes, q->err))
 		return false;
 	return push_class(q, CF_PRICING_EARLY_DELETE, bytes, (CfInt128) CF_PRICING_GB * EARLY_MONTH_DAYS,
-					  q->cls->early_delete_usd);
+					  CF_PRICE_EARLY_DELETE);
 }
 
 static bool

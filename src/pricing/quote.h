@@ -21,9 +21,10 @@ typedef enum CfPricingKind
 	CF_PRICING_OVERHEAD,		/* GB-months of index data at the class's own rate */
 	CF_PRICING_OVERHEAD_STANDARD,	/* the same at the STANDARD rate */
 	CF_PRICING_MONITORING,		/* 1,000 objects and month */
-	CF_PRICING_PUT,				/* 1,000 requests, as the following four */
+	CF_PRICING_PUT,				/* 1,000 requests, as the following five */
 	CF_PRICING_GET,
 	CF_PRICING_LIST,
+	CF_PRICING_OTHER,
 	CF_PRICING_TRANSITION,
 	CF_PRICING_RESTORE,
 	CF_PRICING_UPLOAD,			/* GB written */
@@ -50,6 +51,7 @@ typedef struct CfPricingUsage
 	int64_t		puts;
 	int64_t		gets;
 	int64_t		lists;
+	int64_t		others;			/* what is none of the other requests: at Azure a price of its own */
 	int64_t		transitions;	/* objects moved into the class by lifecycle or tier change */
 	int64_t		written_bytes;
 	int64_t		read_bytes;
@@ -77,6 +79,7 @@ typedef struct CfPricingTerm
 	CfMoney		unit_usd;		/* unknown = the book has no price for it */
 	CfMoney		amount_usd;
 	int64_t		price_id;		/* row of the book; 0 = none */
+	int64_t		discount_id;	/* contract's row that changed it; 0 = the price is the list's */
 } CfPricingTerm;
 
 typedef struct CfPricingQuote

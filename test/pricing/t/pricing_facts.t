@@ -26,8 +26,10 @@ foreach my $kind (sort keys %want)
 	close $in;
 	my $loaded = $c->value("SELECT cloudflux.load_prices('$kind', \$csv\$$csv\$csv\$, '2026-01-01')");
 	cmp_ok($loaded, '>', 0, "$kind.csv is loaded: $loaded rows");
-	is($c->value("SELECT count(*) FROM $table WHERE builtin"), $loaded, "the builtin book has as many");
-	is($c->value("SELECT count(*) FROM (SELECT $key{$want{$kind}} FROM $table b WHERE builtin
+	# Autoclass is a setting of a bucket, whose prices follow from those of its classes: the facts have no rows of it.
+	my $builtin = $kind eq 'storage_classes' ? "builtin AND storage_class NOT LIKE 'AUTOCLASS%'" : 'builtin';
+	is($c->value("SELECT count(*) FROM $table WHERE $builtin"), $loaded, "the builtin book has as many");
+	is($c->value("SELECT count(*) FROM (SELECT $key{$want{$kind}} FROM $table b WHERE $builtin
 		EXCEPT SELECT $key{$want{$kind}} FROM $table b WHERE NOT builtin) d"), 0, "with the same figures");
 }
 is($c->value("SELECT count(*) FROM cloudflux.prices WHERE NOT builtin AND cloudflux.object_monthly_cost(provider, region, storage_class, 1073741824) IS NULL"),

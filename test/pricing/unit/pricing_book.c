@@ -80,7 +80,7 @@ test_names(void)
 	ok(cf_pricing_book_need(&book, "Azure", "mars", "C", TODAY, &err) == NULL, "%s", err.message);
 	is_str(err.detail, "Known regions: eastus, westus.", "or the regions");
 	ok(cf_pricing_book_need(&book, "GCP", "us-central1", "C", TODAY, &err) == NULL, "%s", err.message);
-	is_str(err.detail, "Known classes there: ARCHIVE, NEARLINE, STANDARD.", "or the classes");
+	is_str(err.detail, "Known classes there: ARCHIVE, AUTOCLASS_ARCHIVE, AUTOCLASS_STANDARD, NEARLINE, STANDARD.", "or the classes");
 
 	CfPricingBook many;
 	static char names[400][40];
@@ -105,7 +105,7 @@ test_names(void)
 
 	while (cf_pricing_book_next(&book, "GCP", "us-central1", TODAY, &at) != NULL)
 		count++;
-	is_int(count, 3, "the classes of a region, one after the other");
+	is_int(count, 5, "the classes of a region, one after the other");
 	at = 0;
 	ok(cf_pricing_book_next(&book, "GCP", "zzz", TODAY, &at) == NULL, "none of a region without classes");
 }

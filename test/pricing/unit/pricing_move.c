@@ -306,6 +306,26 @@ test_cheapest(void)
 	ok(!cf_pricing_cheapest(&book, &move, 365, false, &cls, &quote, &err), "a negative size is refused");
 }
 
+/* Autoclass is entered once, by all objects of a bucket: what Google charges for that is a move in place. */
+static void
+test_autoclass(void)
+{
+	from("GCP", "us-central1", "NEARLINE");
+	move.same_place = true;
+	move.stored_days = 10;
+	to("GCP", "us-central1", "AUTOCLASS_STANDARD");
+	is_str(shown(quote.request_usd), "0.000005", "enabling Autoclass: one class A operation per object");
+	is_str(shown(quote.retrieval_usd), "0.01", "the retrieval fee of a class that is left");
+	is_str(shown(quote.early_delete_usd), "0.006666666666666667", "and what is missing to its minimum duration");
+	is_str(shown(quote.move_usd), "0.016671666666666667", "together the enablement charge");
+	from("GCP", "us-central1", "STANDARD");
+	move.same_place = true;
+	to("GCP", "us-central1", "AUTOCLASS_STANDARD");
+	is_str(shown(quote.move_usd), "0.000005", "from Standard the class A operation alone");
+	ok(quote.after_usd - quote.before_usd == money("0.000002534722222222"), "then the fee of 0.0025 for 1,000 objects and 720 hours (%s more a month)",
+	   shown(quote.after_usd - quote.before_usd));
+}
+
 int
 main(void)
 {
@@ -318,6 +338,7 @@ main(void)
 	test_unpriced();
 	test_never();
 	test_cheapest();
+	test_autoclass();
 	cf_arena_free(&arena);
 	return done_testing();
 }

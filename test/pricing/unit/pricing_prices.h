@@ -41,7 +41,7 @@ typedef struct Texts
 	const char *storage, *put, *get, *list, *transition, *retrieval, *upload, *early, *monitoring;
 	int64_t		min_bytes, overhead, overhead_standard;
 	int			min_days, restore_seconds;
-	const char *tier, *redundancy;
+	const char *tier, *redundancy, *other;
 	bool		builtin;
 	int32_t		from_day, to_day;
 } Texts;
@@ -54,7 +54,7 @@ add_class(int64_t id, const char *provider, const char *region, const char *name
 		t.to_day ? t.to_day : CF_PRICING_DAY_MAX, t.builtin, 0, CF_PRICING_BYTES_MAX},
 		.tier = t.tier ? t.tier : "HOT", .redundancy = t.redundancy ? t.redundancy : "",
 		.storage_usd = money(t.storage), .put_usd = money(t.put), .get_usd = money(t.get),
-		.list_usd = money(t.list), .transition_usd = money(t.transition),
+		.list_usd = money(t.list), .other_usd = money(t.other), .transition_usd = money(t.transition),
 		.retrieval_usd = money(t.retrieval), .upload_usd = money(t.upload),
 		.early_delete_usd = money(t.early), .monitoring_usd = money(t.monitoring),
 		.min_object_bytes = t.min_bytes, .overhead_bytes = t.overhead,
@@ -70,7 +70,7 @@ band(int64_t id, const char *provider, const char *region, const char *name, con
 	 int64_t from_gb, int64_t to_gb, const char *usd)
 {
 	CfPricingBand row = {{id, provider, region, name, option, CF_PRICING_DAY_MIN, CF_PRICING_DAY_MAX, true,
-			from_gb * GB, to_gb ? to_gb * GB : CF_PRICING_BYTES_MAX}, money(usd)};
+			from_gb * GB, to_gb ? to_gb * GB : CF_PRICING_BYTES_MAX}, money(usd), 0};
 
 	return row;
 }
@@ -100,7 +100,7 @@ add_restore(int64_t id, const char *provider, const char *region, const char *na
 			const char *option, int seconds, const char *request, const char *retrieval)
 {
 	CfPricingRestore row = {{id, provider, region, name, option, CF_PRICING_DAY_MIN, CF_PRICING_DAY_MAX, true,
-			0, CF_PRICING_BYTES_MAX}, seconds, money(request), money(retrieval)};
+			0, CF_PRICING_BYTES_MAX}, seconds, money(request), money(retrieval), {0, 0}};
 
 	if (!cf_pricing_book_add_restore(&book, &row, &err))
 		bail("%s", err.message);
@@ -168,10 +168,11 @@ add_azure(void)
 	add_class(504, p, "eastus", "ARCHIVE_LRS", (Texts) {"0.00099", "0.010", "0.500", "0.005", "0.010", "0.02", .early = "0.00099", .min_days = 180,
 			  .restore_seconds = 54000, .builtin = true, .tier = "COLD", .redundancy = "LRS"});
 	add_restore(505, p, "eastus", "ARCHIVE_LRS", "STANDARD", 54000, "0.50", "0.02");
-	add_class(511, p, "westus", "HOT_LRS", (Texts) {"0.0208", "0.0055", "0.00044", .retrieval = "0", .builtin = true, .redundancy = "LRS"});
-	add_class(512, p, "westus", "COOL_LRS", (Texts) {"0.0115", "0.010", "0.001", NULL, "0.010", "0.01", .early = "0.0152", .min_days = 30,
+	add_class(511, p, "westus", "HOT_LRS", (Texts) {"0.0208", "0.0055", "0.00044", .other = "0.00044", .retrieval = "0", .builtin = true,
+			  .redundancy = "LRS"});
+	add_class(512, p, "westus", "COOL_LRS", (Texts) {"0.0115", "0.010", "0.001", NULL, "0.010", "0.01", .other = "0.00044", .early = "0.0152", .min_days = 30,
 			  .builtin = true, .tier = "WARM", .redundancy = "LRS"});
-	add_class(513, p, "westus", "COLD_LRS", (Texts) {"0.0045", "0.018", "0.010", NULL, "0.018", "0.03", .early = "0.0045", .min_days = 90,
+	add_class(513, p, "westus", "COLD_LRS", (Texts) {"0.0045", "0.018", "0.010", NULL, "0.018", "0.03", .other = "0.00052", .early = "0.0045", .min_days = 90,
 			  .builtin = true, .tier = "COLD", .redundancy = "LRS"});
 	add_class(514, p, "westus", "ARCHIVE_LRS", (Texts) {"0.002", "0.011", "0.550", NULL, "0.011", "0.022", .early = "0.002", .min_days = 180,
 			  .restore_seconds = 54000, .builtin = true, .tier = "COLD", .redundancy = "LRS"});
@@ -191,6 +192,10 @@ add_gcp(void)
 	add_class(602, p, r, "NEARLINE", (Texts) {"0.010", "0.010", "0.001", NULL, "0.010", "0.01", .early = "0.010", .min_days = 30,
 			  .builtin = true, .tier = "WARM", .redundancy = "region"});
 	add_class(604, p, r, "ARCHIVE", (Texts) {"0.0012", "0.050", "0.050", NULL, "0.050", "0.05", .early = "0.0012", .min_days = 365,
+			  .builtin = true, .tier = "COLD", .redundancy = "region"});
+	add_class(605, p, r, "AUTOCLASS_STANDARD", (Texts) {"0.020", "0.005", "0.0004", NULL, "0.005", "0", .monitoring = "0.0025",
+			  .builtin = true, .redundancy = "region"});
+	add_class(606, p, r, "AUTOCLASS_ARCHIVE", (Texts) {"0.0012", "0.005", "0.0004", .retrieval = "0", .monitoring = "0.0025",
 			  .builtin = true, .tier = "COLD", .redundancy = "region"});
 	add_egress(611, p, r, "internet", "*", 0, 100, "0");
 	add_egress(612, p, r, "internet", "*", 100, 10240, "0.12");

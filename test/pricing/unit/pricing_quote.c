@@ -204,7 +204,8 @@ test_azcopy(void)
 {
 	static const char *const names[] = {"HOT_LRS", "COOL_LRS", "COLD_LRS"};
 	static const char *const million[] = {"7045.5", "12810", "23058"};
-	static const char *const small[] = {"3.53", "6.41", "11.54"};
+	static const char *const small[] = {"3.52594", "6.41044", "11.53852"};
+	static const char *const shown_there[] = {"3.53", "6.41", "11.54"};
 
 	for (int i = 0; i < 3; i++)
 	{
@@ -213,8 +214,10 @@ test_azcopy(void)
 		price(WESTUS(names[i]));
 		is_str(all(), million[i], "AzCopy, a million blobs in blocks, %s", names[i]);
 		usage.puts = 641000;
+		usage.others = 1000;
 		price(WESTUS(names[i]));
-		is_str(cents(), small[i], "AzCopy, 641,000 writes (1,000 other operations are below the cent), %s", names[i]);
+		is_str(all(), small[i], "AzCopy, 641,000 writes and 1,000 other operations, %s", names[i]);
+		is_str(cents(), shown_there[i], "to the cent %s", shown_there[i]);
 	}
 }
 
@@ -352,6 +355,25 @@ test_rules(void)
 	price(EASTUS("COLD_LRS"));
 	is_str(of(CF_PRICING_LIST), "unknown", "which may be unknown");
 	is_str(all(), "unknown", "and makes the total unknown");
+
+	month(1, 730);
+	usage.others = 10000;
+	price(WESTUS("COLD_LRS"));
+	is_str(of(CF_PRICING_OTHER), "0.0052", "Azure has a price for what is neither read, write nor listing");
+	price(AWS("GLACIER_IR"));
+	is_str(of(CF_PRICING_OTHER), "0.1", "others bill it as a read");
+
+	month(1, 730);
+	usage.object_hours = 720;
+	usage.monitored_object_hours = 1000 * 720;
+	usage.gets = 1000;
+	usage.read_bytes = GB;
+	usage.deleted_bytes = GB;
+	price(class_of("GCP", "us-central1", "AUTOCLASS_ARCHIVE"));
+	is_str(of(CF_PRICING_MONITORING), "0.0025", "Autoclass: 1,000 objects managed for 30 days, whatever the month");
+	is_str(of(CF_PRICING_GET), "0.0004", "operations at the Standard price");
+	is_str(of(CF_PRICING_RETRIEVAL), "0", "no retrieval fee");
+	is_str(of(CF_PRICING_EARLY_DELETE), "0", "no early deletion");
 
 	month(1, 730);
 	usage.object_hours = 730;
