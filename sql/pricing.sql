@@ -941,166 +941,6 @@ BEGIN
 END
 $$;
 
--- The rows of one day, from the catalog as it is now and the accesses of that day.
-CREATE FUNCTION cloudflux.cost_day(p_day date)
-RETURNS TABLE (cloud text, tier text, size_bytes numeric, num_objects bigint, unpriced_objects bigint, storage_cost numeric,
-	request_cost numeric, retrieval_cost numeric, transfer_cost numeric)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
-	v_to timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
-BEGIN
-	RETURN QUERY
-	WITH places AS MATERIALIZED (SELECT p.* FROM cloudflux.place_prices AS p),
-	held AS MATERIALIZED (
-		SELECT COALESCE(o.current_cloud, p.cloud, 'unknown') AS cloud, COALESCE(o.current_tier, 'unknown') AS tier,
-		       p.price_provider, p.price_region,
-		       cloudflux.billed_class(p.cloud, p.storage_class, o.storage_class) AS price_class,
-		       COALESCE(o.size_bytes, 0) AS bytes
-		  FROM cloudflux.data_objects AS o
-		  LEFT JOIN places AS p ON p.place = o.place
-		 WHERE (o.vanished_at IS NULL OR o.vanished_at >= v_to) AND o.created_at < v_to
-		UNION ALL
-		SELECT COALESCE(p.cloud, 'unknown'), COALESCE(cloudflux.class_tier(p.cloud, a.place, v.storage_class), o.current_tier, 'unknown'),
-		       p.price_provider, p.price_region,
-		       cloudflux.billed_class(p.cloud, p.storage_class, v.storage_class),
-		       COALESCE(v.size_bytes, o.size_bytes, 0)
-		  FROM cloudflux.addresses AS a
-		  JOIN cloudflux.data_objects AS o ON o.file_id = a.file_id
-		  LEFT JOIN places AS p ON p.place = a.place
-		  LEFT JOIN LATERAL (SELECT w.storage_class, w.size_bytes FROM cloudflux.object_versions AS w
-		                      WHERE w.file_id = a.file_id AND w.place = a.place AND w.object_key = a.object_key
-		                      ORDER BY w.version_no DESC LIMIT 1) AS v ON true
-		 WHERE a.state IN ('replica', 'deleting') AND o.created_at < v_to),
-	classes AS (
-		SELECT h.price_provider, h.price_region, h.price_class,
-		       cloudflux.class_minimum_bytes(h.price_provider, h.price_region, h.price_class, p_day) AS minimum_bytes
-		  FROM (SELECT DISTINCT g.price_provider, g.price_region, g.price_class FROM held AS g) AS h),
-	sums AS (
-		SELECT h.cloud, h.tier, h.price_provider, h.price_region, h.price_class, sum(h.bytes) AS bytes, count(*) AS objects,
-		       sum(GREATEST(c.minimum_bytes - h.bytes, 0)) AS padding, count(*) FILTER (WHERE h.bytes >= 131072) AS monitored,
-		       c.minimum_bytes IS NOT NULL AS priced
-		  FROM held AS h
-		  JOIN classes AS c ON (c.price_provider, c.price_region, c.price_class) IS NOT DISTINCT FROM (h.price_provider, h.price_region, h.price_class)
-		 GROUP BY h.cloud, h.tier, h.price_provider, h.price_region, h.price_class, c.minimum_bytes IS NOT NULL),
-	storage AS (
-		SELECT s.cloud, s.tier, s.bytes, s.objects, s.priced,
-		       CASE WHEN s.priced THEN (
-		            SELECT CASE WHEN count(*) = count(q.amount) THEN COALESCE(sum(q.amount), 0) END
-		              FROM cloudflux.quote_usage(s.price_provider, s.price_region, s.price_class, jsonb_build_object(
-		                   'byte_hours', s.bytes * 24, 'object_hours', s.objects * 24, 'padding_byte_hours', s.padding * 24,
-		                   'monitored_object_hours', s.monitored * 24, 'band_hours', 24, 'byte_hours_before', s.bytes_before * 24), p_day) AS q)
-		       END AS cost
-		  FROM (SELECT g.*, COALESCE(sum(g.bytes) OVER (PARTITION BY g.price_provider, g.price_region, g.price_class ORDER BY g.cloud, g.tier
-		                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before FROM sums AS g) AS s),
-	reads AS (
-		SELECT x.cloud, x.tier, x.price_provider, x.price_region, x.price_class, sum(x.reads) AS reads, sum(x.writes) AS writes, sum(x.bytes) AS bytes
-		  FROM (SELECT COALESCE(o.current_cloud, p.cloud, 'unknown') AS cloud, COALESCE(o.current_tier, 'unknown') AS tier,
-		               p.price_provider, p.price_region,
-		               cloudflux.billed_class(p.cloud, p.storage_class, o.storage_class) AS price_class,
-		               a.reads, a.writes, a.bytes + a.full_reads::numeric * COALESCE(o.size_bytes, 0) AS bytes
-		          FROM (SELECT d.file_id, d.reads, d.writes, d.bytes, d.full_reads FROM cloudflux.access_daily AS d WHERE d.day = p_day
-		                UNION ALL
-		                SELECT t.file_id, t.reads, t.writes, t.bytes, t.full_reads FROM cloudflux.access_deltas AS t WHERE t.day = p_day) AS a
-		          JOIN cloudflux.data_objects AS o ON o.file_id = a.file_id
-		          LEFT JOIN places AS p ON p.place = o.place) AS x
-		 GROUP BY x.cloud, x.tier, x.price_provider, x.price_region, x.price_class),
-	access AS (
-		SELECT r.cloud, r.tier, sum(r.costs[1]) AS request_cost, sum(r.costs[2]) AS retrieval_cost
-		  FROM (SELECT g.cloud, g.tier,
-		               -- CASE, since a class without a price must not be asked for
-		               CASE WHEN cloudflux.class_minimum_bytes(g.price_provider, g.price_region, g.price_class, p_day) IS NOT NULL THEN (
-		                    SELECT CASE WHEN count(*) = count(q.amount) THEN ARRAY[
-		                                COALESCE(sum(q.amount) FILTER (WHERE q.term <> 'retrieval'), 0),
-		                                COALESCE(sum(q.amount) FILTER (WHERE q.term = 'retrieval'), 0)] END
-		                      FROM cloudflux.quote_usage(g.price_provider, g.price_region, g.price_class,
-		                           jsonb_build_object('gets', g.reads, 'puts', g.writes, 'read_bytes', round(g.bytes)), p_day) AS q)
-		               END AS costs
-		          FROM reads AS g) AS r
-		 GROUP BY r.cloud, r.tier),
-	moved AS (
-		SELECT COALESCE(m.source_cloud, 'unknown') AS cloud, COALESCE(m.source_tier, 'unknown') AS tier, sum(m.transfer_cost) AS cost
-		  FROM cloudflux.migration_jobs AS m
-		 WHERE m.switched_at >= v_from AND m.switched_at < v_to AND m.transfer_cost IS NOT NULL
-		 GROUP BY 1, 2),
-	parts AS (
-		SELECT s.cloud, s.tier, s.bytes, s.objects, CASE WHEN s.cost IS NULL THEN s.objects ELSE 0 END AS unpriced, s.cost,
-		       NULL::numeric AS request_cost, NULL::numeric AS retrieval_cost, NULL::numeric AS transfer_cost
-		  FROM storage AS s
-		UNION ALL
-		SELECT a.cloud, a.tier, 0, 0, 0, NULL, a.request_cost, a.retrieval_cost, NULL FROM access AS a
-		UNION ALL
-		SELECT m.cloud, m.tier, 0, 0, 0, NULL, NULL, NULL, m.cost FROM moved AS m)
-	SELECT p.cloud, p.tier, sum(p.bytes), sum(p.objects)::bigint, sum(p.unpriced)::bigint, sum(p.cost), sum(p.request_cost),
-	       sum(p.retrieval_cost), sum(p.transfer_cost)
-	  FROM parts AS p
-	 GROUP BY p.cloud, p.tier;
-END
-$$;
-
-CREATE FUNCTION cloudflux.roll_up_costs() RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	v_today date := (now() AT TIME ZONE 'UTC')::date;
-	v_last date;
-	v_day date;
-	v_kept boolean;
-	v_days int := 0;
-	v_rows jsonb;
-	v_old jsonb;
-BEGIN
-	PERFORM pg_advisory_xact_lock(hashtextextended('cloudflux.cost_analytics', 0));
-	SELECT max(c.date) INTO v_last FROM cloudflux.cost_analytics AS c WHERE c.date <= v_today;
-	v_day := GREATEST(COALESCE(v_last, v_today), v_today - 31);
-	WHILE v_day <= v_today LOOP
-		v_kept := v_day < v_today AND v_day = v_last;
-		-- A day that is over keeps what it was billed for storage; accesses that were told late still come in.
-		SELECT COALESCE(jsonb_agg(jsonb_build_object('cloud', r.cloud, 'tier', r.tier, 'total_size_gb', r.total_size_gb,
-		                'storage_cost', r.storage_cost, 'request_cost', r.request_cost, 'retrieval_cost', r.retrieval_cost,
-		                'transfer_cost', r.transfer_cost, 'num_objects', r.num_objects, 'unpriced_objects', r.unpriced_objects,
-		                'total_cost', CASE WHEN r.storage_cost IS NOT NULL OR r.request_cost IS NOT NULL OR r.retrieval_cost IS NOT NULL
-		                                        OR r.transfer_cost IS NOT NULL
-		                                   THEN COALESCE(r.storage_cost, 0) + COALESCE(r.request_cost, 0)
-		                                        + COALESCE(r.retrieval_cost, 0) + COALESCE(r.transfer_cost, 0) END)
-		                ORDER BY r.cloud, r.tier), '[]'::jsonb)
-		  INTO v_rows
-		  FROM (SELECT COALESCE(n.cloud, c.cloud) AS cloud, COALESCE(n.tier, c.tier) AS tier,
-		               n.request_cost, n.retrieval_cost, n.transfer_cost,
-		               CASE WHEN v_kept THEN COALESCE(c.total_size_gb, 0) ELSE trim_scale(round(n.size_bytes / 1073741824, 9)) END AS total_size_gb,
-		               CASE WHEN v_kept THEN c.storage_cost ELSE n.storage_cost END AS storage_cost,
-		               CASE WHEN v_kept THEN COALESCE(c.num_objects, 0) ELSE n.num_objects END AS num_objects,
-		               CASE WHEN v_kept THEN COALESCE(c.unpriced_objects, 0) ELSE n.unpriced_objects END AS unpriced_objects
-		          FROM cloudflux.cost_day(v_day) AS n
-		          FULL JOIN (SELECT a.* FROM cloudflux.cost_analytics AS a WHERE a.date = v_day AND v_kept) AS c
-		            ON c.cloud = n.cloud AND c.tier = n.tier
-		         WHERE NOT v_kept OR c.cloud IS NOT NULL OR n.request_cost IS NOT NULL OR n.transfer_cost IS NOT NULL) AS r;
-		SELECT COALESCE(jsonb_agg(jsonb_build_object('cloud', a.cloud, 'tier', a.tier, 'total_size_gb', a.total_size_gb,
-		                'storage_cost', a.storage_cost, 'request_cost', a.request_cost, 'retrieval_cost', a.retrieval_cost,
-		                'transfer_cost', a.transfer_cost, 'num_objects', a.num_objects, 'unpriced_objects', a.unpriced_objects,
-		                'total_cost', a.total_cost) ORDER BY a.cloud, a.tier), '[]'::jsonb)
-		  INTO v_old
-		  FROM cloudflux.cost_analytics AS a
-		 WHERE a.date = v_day;
-		IF v_rows <> v_old THEN
-			DELETE FROM cloudflux.cost_analytics AS a WHERE a.date = v_day;
-			INSERT INTO cloudflux.cost_analytics (date, cloud, tier, total_size_gb, storage_cost, transfer_cost, total_cost, num_objects,
-					request_cost, retrieval_cost, unpriced_objects)
-			SELECT v_day, j.cloud, j.tier, j.total_size_gb, j.storage_cost, j.transfer_cost, j.total_cost, j.num_objects,
-			       j.request_cost, j.retrieval_cost, j.unpriced_objects
-			  FROM jsonb_to_recordset(v_rows) AS j(cloud text, tier text, total_size_gb numeric, storage_cost numeric, request_cost numeric,
-			       retrieval_cost numeric, transfer_cost numeric, num_objects bigint, unpriced_objects bigint, total_cost numeric);
-			PERFORM cloudflux.emit_events('cost-updates', 'cost.updated', ARRAY[to_char(v_day, 'YYYY-MM-DD')],
-			                              ARRAY[jsonb_build_object('date', v_day, 'costs', v_rows)]);
-			v_days := v_days + 1;
-		END IF;
-		v_day := v_day + 1;
-	END LOOP;
-	RETURN CASE WHEN v_days > 0 THEN v_days || ' days billed' END;
-END
-$$;
-
 CREATE FUNCTION cloudflux.cost_breakdown(period_start date, period_end date)
 RETURNS TABLE (cloud text, tier text, days bigint, storage_cost numeric, request_cost numeric, retrieval_cost numeric, transfer_cost numeric,
 	total_cost numeric, avg_size_gb numeric, avg_objects numeric, unpriced_objects bigint)
@@ -1215,8 +1055,6 @@ REVOKE ALL ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, d
 	cloudflux.move_manner(cloudflux.places, cloudflux.places, boolean), cloudflux.move_terms(text, text, text, boolean),
 	cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.refresh_monthly_costs() FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.cost_day(date) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.roll_up_costs() FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.cost_breakdown(date, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.potential_savings(int, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.check_pricing() FROM PUBLIC;
@@ -1241,10 +1079,10 @@ GRANT EXECUTE ON FUNCTION cloudflux.price_conflicts(text), cloudflux.price_colum
 	cloudflux.estimate_migration(text, text, text, boolean, date),
 	cloudflux.move_manner(cloudflux.places, cloudflux.places, boolean), cloudflux.move_terms(text, text, text, boolean),
 	cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date),
-	cloudflux.cost_day(date), cloudflux.cost_breakdown(date, date),
+	cloudflux.cost_breakdown(date, date),
 	cloudflux.potential_savings(int, boolean), cloudflux.check_pricing() TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.load_prices(text, jsonb, date, date), cloudflux.load_prices(text, text, date, date) TO cloudflux_admin;
-GRANT EXECUTE ON FUNCTION cloudflux.refresh_monthly_costs(), cloudflux.roll_up_costs() TO cloudflux_admin, cloudflux_worker;
+GRANT EXECUTE ON FUNCTION cloudflux.refresh_monthly_costs() TO cloudflux_admin, cloudflux_worker;
 
 /*
  * Comments.
@@ -1398,8 +1236,6 @@ COMMENT ON FUNCTION cloudflux.move_terms(text, text, text, boolean) IS 'What mov
 COMMENT ON FUNCTION cloudflux.quote_object(text, text, text, bigint, timestamptz, bigint, text, text, text, text, text, boolean, boolean, int, int, numeric, boolean, boolean, date) IS 'What moving one object costs and takes, from its row of object_prices and the terms of move_terms(). Whoever prices many objects looks up the terms once.';
 COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore (restore_seconds). route: in place (another class where it lies), by the store (which copies by itself) or through the server. Where check_storage() saw that versions are kept, what is deleted or replaced goes on being billed, and risks says so. To be joined LATERAL over many objects. Unknown object or place: error 02000';
 COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 250,000 rows per run';
-COMMENT ON FUNCTION cloudflux.cost_day(date) IS 'The bill of one UTC day per cloud and tier, from the catalog as it is now (objects created later are left out, replicas are billed too) and the accesses and moves of that day. Each day pays its share of the month, with the bands of the whole catalog';
-COMMENT ON FUNCTION cloudflux.roll_up_costs() IS 'Chore: writes the bill of today, finishes the last one, and catches up at most 31 missed days; the rows of a day are replaced. One event cost.updated per day that changed';
 COMMENT ON FUNCTION cloudflux.cost_breakdown(date, date) IS 'Costs per cloud and tier from period_start until before period_end, from cost_analytics; days tells on how many days there is a bill';
 COMMENT ON FUNCTION cloudflux.potential_savings(int, boolean) IS 'What would be saved per month if each object lay in the cheapest class of its region, among those whose move pays back within p_max_payback_days, at the accesses of the last 30 days: per cloud, tier and best class. A row without best_class counts the objects that have no price: nothing is claimed for them';
 COMMENT ON FUNCTION cloudflux.check_pricing() IS 'Health check: degraded when the price book is older than 180 days; tells how many objects have no price';

@@ -23,6 +23,28 @@ cf_pricing_csv_init(CfPricingCsv *csv, const char *data, size_t length)
 		csv->at = 3;
 }
 
+size_t
+cf_pricing_csv_whole(const char *data, size_t length, long *lines)
+{
+	size_t		whole = 0;
+	long		seen = 0;
+	bool		quoted = false;
+
+	*lines = 0;
+	for (size_t at = 0; at < length; at++)
+	{
+		quoted ^= data[at] == '"';
+		if (data[at] != '\n')
+			continue;
+		seen++;
+		if (quoted)
+			continue;
+		whole = at + 1;
+		*lines = seen;
+	}
+	return whole;
+}
+
 bool
 cf_pricing_csv_next(CfPricingCsv *csv, CfArena *arena, CfPricingCsvRecord *record, bool *end,
 					CfError *err)
@@ -35,7 +57,7 @@ cf_pricing_csv_next(CfPricingCsv *csv, CfArena *arena, CfPricingCsvRecord *recor
 	for (;;)
 	{
 		if (record->count == CF_PRICING_CSV_FIELDS)
-			return bad_line(csv, err, "A record has at most 64 fields.");
+			return bad_line(csv, err, "A record has at most 256 fields.");
 		if (!read_field(csv, arena, &record->fields[record->count], err))
 			return false;
 		record->count++;

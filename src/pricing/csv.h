@@ -12,7 +12,7 @@
 #include "core/arena.h"
 #include "core/error.h"
 
-#define CF_PRICING_CSV_FIELDS 64
+#define CF_PRICING_CSV_FIELDS 256
 #define CF_PRICING_CSV_FIELD_BYTES 65536
 
 typedef struct CfPricingCsv
@@ -32,6 +32,12 @@ typedef struct CfPricingCsvRecord
 } CfPricingCsvRecord;
 
 extern void cf_pricing_csv_init(CfPricingCsv *csv, const char *data, size_t length);
+
+/*
+ * cf_pricing_csv_whole tells how many of these bytes, which begin with a record, are whole records, and how many line ends are among
+ * them: a long text is read piece by piece. An open quote at the end belongs to the next piece.
+ */
+extern size_t cf_pricing_csv_whole(const char *data, size_t length, long *lines);
 
 /* cf_pricing_csv_next reads one record; *end is true, and nothing was read, after the last. */
 extern bool cf_pricing_csv_next(CfPricingCsv *csv, CfArena *arena, CfPricingCsvRecord *record,

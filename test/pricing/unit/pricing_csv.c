@@ -48,9 +48,9 @@ test_limits(void)
 	char	   *wide = malloc(70000);
 	char	   *quoted = malloc(70000);
 
-	memset(wide, ',', 64);
-	wide[64] = '\0';
-	reads(wide, "malformed CSV at line 1: A record has at most 64 fields.", "65 fields are too many");
+	memset(wide, ',', 256);
+	wide[256] = '\0';
+	reads(wide, "malformed CSV at line 1: A record has at most 256 fields.", "257 fields are too many");
 	memset(wide, 'x', 69999);
 	wide[69999] = '\0';
 	reads(wide, "malformed CSV at line 1: A field is longer than 65536 bytes.", "a long field");
@@ -81,6 +81,16 @@ test_memory(void)
 	}
 }
 
+/* whole tells what stands before the last line end outside quotes. */
+static void
+whole(const char *text, size_t bytes, long lines, const char *title)
+{
+	long		seen;
+
+	is_int(cf_pricing_csv_whole(text, strlen(text), &seen), bytes, "%s", title);
+	is_int(seen, lines, "%s: its line ends", title);
+}
+
 int
 main(void)
 {
@@ -102,6 +112,11 @@ main(void)
 	is_str(joined("a\0b\n", 4), "malformed CSV at line 1: The text contains a NUL byte.", "a NUL byte");
 	is_str(joined("\"a\0b\"\n", 6), "malformed CSV at line 1: The text contains a NUL byte.", "a NUL byte in quotes");
 	is_str(joined("\"a\"\0\n", 5), "malformed CSV at line 1: Text follows a closing quote.", "a NUL byte after quotes");
+	whole("", 0, 0, "nothing is whole");
+	whole("a,b", 0, 0, "a record without its line end is not whole");
+	whole("a,b\nc", 4, 1, "what follows the last line end is left");
+	whole("a,\"b\nc\"\nd,\"e\nf", 8, 2, "line ends in quotes belong to their record");
+	whole("a,\"b\"\"\n\"\r\n", 10, 2, "also behind a doubled quote");
 	test_limits();
 	test_memory();
 	return done_testing();
