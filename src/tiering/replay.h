@@ -2,9 +2,9 @@
  * replay.h
  *		A history of reads, run again under policies: what each of them would have cost, to the last request.
  *
- * The rules of the game. Objects live from first_day to last_day, both included. Before its first day a policy chooses a
- * class for an object that is uploaded then (start_class CF_TARIFF_NONE; the first PUT costs nothing); an object that was
- * there before starts in its start_class. Each day is charged by the class and state in which the object starts it, that
+ * The rules of the game. Objects live from first_day to last_day, both included. At the end of the day before its first, a policy is
+ * asked about an object once: it chooses a class for one that is uploaded (start_class CF_TARIFF_NONE; the first PUT costs
+ * nothing), and may at once move one that was there before (in start_class since entered_day). Each day is charged by the class and state in which the object starts it, that
  * day's reads too. At the end of a day the policy may move the object: it then starts the next day in the new class. The end of
  * the trace costs nothing: no early deletion, no deletion.
  *
@@ -15,10 +15,10 @@
  * Order of events. A policy that looks at one object at a time (across = false) gets an object's whole life, then the
  * next object's: fast, since all it needs is in the cache. A policy that learns from the others (across = true) gets the days in order:
  *
- *		uploads of the first day: decide() with view.day = the day before
+ *		decide() for those whose first day it is, with view.day = the day before
  *		for each day: read() for each object that was read, by object number; gone() for each whose last day it was;
  *					  day_end(); decide() for each object that was read or wanted to be asked today, by object number
- *					  (not for those that are gone); then decide() for those that are uploaded tomorrow
+ *					  (not for those that are gone); then decide() for those whose first day is tomorrow
  *
  * decide() is only called for objects on days on which they were read, or that the policy named itself in *again: so a
  * replay costs as much as there are reads and decisions, not as there are days.
@@ -35,6 +35,7 @@
 
 #define CF_REPLAY_NEVER INT32_MAX	/* a day that does not come */
 #define CF_REPLAY_NO_DAY INT32_MIN	/* a day that was not there */
+#define CF_REPLAY_BYTES_MAX (INT64_C(1) << 60)	/* of an object, and of one day's reads of it */
 
 __extension__ typedef __int128 CfReplayCount __attribute__((aligned(8)));
 
@@ -77,7 +78,7 @@ typedef struct CfReplayView
 	int64_t		size_bytes;
 	int32_t		created_day;
 	int32_t		day;			/* that ends; first_day - 1 when the class at upload is asked for */
-	int			cls;			/* in which the day was spent; CF_TARIFF_NONE at upload */
+	int			cls;			/* in which the day was spent, or the object lay before; CF_TARIFF_NONE at upload */
 	int32_t		entered_day;	/* first charged day in cls */
 	int32_t		last_read_day;	/* CF_REPLAY_NO_DAY = none known */
 	const CfReplayAccess *past;	/* all reads up to and including day, ascending; what lies behind past_count is not yours */
@@ -162,7 +163,7 @@ typedef struct CfReplayResult
 	CfReplayAccount *groups;	/* one per group of the history */
 	CfReplayAccount total;
 	double	   *object_usd;		/* one per object; NULL unless wanted */
-	uint64_t	decisions;		/* a hash of (object, day, class) of every move and upload, in order of object, then day */
+	uint64_t	decisions;		/* a hash of (object, day, class) of all moves and uploads, whatever their order */
 } CfReplayResult;
 
 /* Called, if given, for each class that a policy chose: at upload, and at each move. day is the first in it. */
@@ -185,14 +186,15 @@ extern bool cf_replay_check(const CfTariffMenu *menu, const CfReplayHistory *his
 
 /*
  * cf_replay_run replays one policy over a history that was checked. Memory comes from the arena: one account per group, object_bytes
- * per object where across is set (and 13 bytes per object and 4 per access-day for the order of days), else object_bytes.
+ * per object where across is set (and 57 bytes per object and 4 per access-day for the order of days), else object_bytes.
  */
 extern bool cf_replay_run(const CfTariffMenu *menu, const CfReplayHistory *history, const CfReplayPolicy *policy,
 						  const CfReplayOptions *options, CfArena *arena, CfReplayResult *result, CfError *err);
 
 /*
  * The roster (roster.c): a table of makers, one line per policy. A maker fills *policy for a menu and returns true, or
- * returns false where the policy makes no sense (Intelligent-Tiering in a menu that has none).
+ * returns false where the policy makes no sense (Intelligent-Tiering in a menu that has none); where memory is short it
+ * returns true and leaves decide NULL.
  */
 #define CF_REPLAY_POLICIES 48
 

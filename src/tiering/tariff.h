@@ -6,9 +6,9 @@
  * second, no single zone; archive: within 12 hours). Every policy of a replay, and hindsight, gets the same menu.
  *
  * A class has one or more *states*. An ordinary class has one. A class that tiers by itself (S3 Intelligent-Tiering, GCS
- * Autoclass) has several: the object is in the last state whose idle_days have passed since the later of its last read
- * and the day before its first in the class, and a read puts it back into the first state from the next day on. Objects
- * smaller than monitor_min_bytes stay in the first state and pay no monitoring.
+ * Autoclass) has several: on a day that begins n days after the later of its last read and its first day in the class, the object
+ * is in the last state whose idle_days are at most n; a read puts it back into the first state from the next day on.
+ * Objects smaller than monitor_min_bytes stay in the first state and pay no monitoring.
  *
  * Rates are US dollars (or whatever one currency the book is in) as doubles: good for comparing and for searching, where a
  * relative error of 1e-12 decides nothing. What a replay reports is counted in exact integers (replay.h) and multiplied
@@ -30,6 +30,7 @@
 #define CF_TARIFF_CLASSES 12	/* of a menu, at most */
 #define CF_TARIFF_STATES 5		/* of a class, at most */
 #define CF_TARIFF_NONE (-1)		/* no such class */
+#define CF_TARIFF_DAYS_MAX 10000000	/* days, ages and durations stay within ± this */
 
 typedef struct CfTariffState
 {
@@ -51,7 +52,7 @@ typedef struct CfTariffClass
 	const char *name;			/* in the provider's spelling */
 	CfTariffState states[CF_TARIFF_STATES];
 	int			state_count;	/* at least 1 */
-	int64_t		min_object_bytes;	/* a smaller object is billed as this size (storage and early deletion) */
+	int64_t		min_object_bytes;	/* a smaller object is billed as this size (storage, early deletion, retrieval for a copy) */
 	int32_t		min_days;		/* leaving earlier pays early_usd for the days that are missing */
 	double		early_usd;		/* per billed byte and day */
 	double		monitor_usd;	/* per object and day */
@@ -86,14 +87,14 @@ typedef struct CfTariffMenu
 
 /*
  * cf_tariff_check refuses (CF_ERR_INPUT) what cannot be replayed: no class, unknown (NaN), infinite or negative prices,
- * states out of order, lifecycle bits or roles that name no class.
+ * states out of order, a minimum duration in a class with states, lifecycle bits or roles that name no class.
  */
 extern bool cf_tariff_check(const CfTariffMenu *menu, CfError *err);
 
 /* cf_tariff_class finds a class by name, CF_TARIFF_NONE = not in this menu. */
 extern int	cf_tariff_class(const CfTariffMenu *menu, const char *name);
 
-/* cf_tariff_state is the state in which an object of that size starts a day before which it was idle so many days. */
+/* cf_tariff_state is the state in which an object of that size starts a day, so many days after its last read or entry. */
 static inline int
 cf_tariff_state(const CfTariffClass *cls, int64_t size_bytes, int32_t idle_days)
 {
@@ -107,11 +108,18 @@ cf_tariff_state(const CfTariffClass *cls, int64_t size_bytes, int32_t idle_days)
 	return state;
 }
 
+/* cf_tariff_size is the size that a class takes an object for. */
+static inline int64_t
+cf_tariff_size(const CfTariffClass *cls, int64_t size_bytes)
+{
+	return size_bytes > cls->min_object_bytes ? size_bytes : cls->min_object_bytes;
+}
+
 /* cf_tariff_billed_bytes is what a state bills at its own rate for an object. */
 static inline int64_t
 cf_tariff_billed_bytes(const CfTariffClass *cls, int state, int64_t size_bytes)
 {
-	return (size_bytes > cls->min_object_bytes ? size_bytes : cls->min_object_bytes) + cls->states[state].overhead_bytes;
+	return cf_tariff_size(cls, size_bytes) + cls->states[state].overhead_bytes;
 }
 
 /* cf_tariff_monitored tells whether an object of that size pays the monitoring fee. */
@@ -131,7 +139,7 @@ cf_tariff_lifecycle(const CfTariffMenu *menu, int from, int to)
 /* cf_tariff_day_usd is what one day in a state costs an object that nobody reads. */
 extern double cf_tariff_day_usd(const CfTariffMenu *menu, int cls, int state, int64_t size_bytes);
 
-/* cf_tariff_idle_usd is what days first_idle … first_idle + days - 1 since the last read cost, through the states of the class. */
+/* cf_tariff_idle_usd is what so many days cost on which nothing is read, the first of them first_idle days after the last read or entry. */
 extern double cf_tariff_idle_usd(const CfTariffMenu *menu, int cls, int64_t size_bytes, int32_t first_idle, int32_t days);
 
 /* cf_tariff_read_usd is what a day's reads cost on top of it, in the state in which the object started the day. */
@@ -139,8 +147,8 @@ extern double cf_tariff_read_usd(const CfTariffMenu *menu, int cls, int state, i
 								 int64_t bytes);
 
 /*
- * cf_tariff_move_usd is what a move costs of an object that was in from for held_days (charged days), in that state at
- * the end; from == to costs nothing. Early deletion is part of it: cf_tariff_early_usd.
+ * cf_tariff_move_usd is what a move costs of an object that was in from for held_days (charged days), in that state on the
+ * last of them (in the first state if it was read that day); from == to costs nothing. Early deletion is part of it: cf_tariff_early_usd.
  */
 extern double cf_tariff_move_usd(const CfTariffMenu *menu, int from, int state, int32_t held_days, int to,
 								 int64_t size_bytes);
