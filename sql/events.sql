@@ -107,7 +107,7 @@ LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'cloudflux_emit_events';
 
 COMMENT ON FUNCTION cloudflux.emit_events(text, text, text[], jsonb[]) IS
-'Writes one event per subject and returns how many. p_data[i] goes with p_subjects[i]; missing or NULL data is {}; a NULL subject is skipped. Call it after the row that the events tell of is locked or written. For the workers and for functions that run with the extension owner''s rights.';
+'Writes one event per subject and returns how many. p_data[i] goes with p_subjects[i]; missing or NULL data is {}; a NULL subject is skipped. Call it after the row that the events tell of is locked or written. 22023 for a topic or a type that is not made of letters, digits, dots, underscores and hyphens. For the workers and for functions that run with the extension owner''s rights.';
 
 CREATE FUNCTION cloudflux.wal_identity(OUT system_identifier text, OUT timeline int, OUT lsn pg_lsn)
 RETURNS record
@@ -248,5 +248,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.actor(), cloudflux.oldest_transaction(), clo
 
 -- The worker marks restored rows as told, hence UPDATE of that one column.
 GRANT SELECT, INSERT, UPDATE (xid) ON cloudflux.events TO cloudflux_worker;
+-- It keeps ids from being used a second time by a database that went back in its history (cf_publisher_reserve_ids()).
+GRANT SELECT, UPDATE ON SEQUENCE cloudflux.events_id_seq TO cloudflux_worker;
 GRANT SELECT, INSERT, UPDATE ON cloudflux.event_positions TO cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.actor(), cloudflux.emit_events(text, text, text[], jsonb[]), cloudflux.wal_identity(), cloudflux.notify_events() TO cloudflux_worker;

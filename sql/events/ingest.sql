@@ -215,8 +215,14 @@ BEGIN
 			RETURN format('role "%s" is no member of role "cloudflux_user"', p_topic.run_as);
 		END IF;
 	ELSE
-		v_table := to_regclass(p_topic.target_table);
-		IF v_table IS NULL THEN
+		BEGIN
+			v_table := to_regclass(p_topic.target_table);
+		EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN
+			RETURN format('"%s" is not the name of a table', p_topic.target_table);
+		END;
+		IF p_topic.target_table IS NULL THEN
+			RETURN 'there is no target_table, which handler table needs';
+		ELSIF v_table IS NULL THEN
 			RETURN format('table "%s" does not exist', p_topic.target_table);
 		ELSIF NOT has_any_column_privilege(v_role.oid, v_table, 'INSERT') THEN
 			RETURN format('role "%s" may not insert into table "%s"', p_topic.run_as, p_topic.target_table);
@@ -241,8 +247,11 @@ BEGIN
 		v_problem := cloudflux.ingest_problem(NEW);
 		IF v_problem IS NOT NULL THEN
 			RAISE EXCEPTION 'topic "%" cannot be ingested so', NEW.topic
-				USING ERRCODE = CASE WHEN v_problem ~ 'does not exist|there is no' THEN 'undefined_object' ELSE 'insufficient_privilege' END,
-				      DETAIL = upper(left(v_problem, 1)) || substr(v_problem, 2) || '.';
+				USING ERRCODE = CASE WHEN v_problem ~ 'does not exist|there is no|is not the name' THEN 'undefined_object' ELSE 'insufficient_privilege' END,
+				      DETAIL = upper(left(v_problem, 1)) || substr(v_problem, 2) || '.',
+				      HINT = CASE WHEN v_problem ~ '^there is no handler'
+				                  THEN (SELECT format('Handlers are %s and table.', string_agg(DISTINCT h.handler, ', ' ORDER BY h.handler)) FROM cloudflux.ingest_handlers AS h)
+				                  ELSE 'Correct run_as, or target_table (in full: schema.table), or grant what is missing.' END;
 		END IF;
 	END IF;
 	PERFORM cloudflux.wake_ingester();
@@ -346,8 +355,8 @@ BEGIN
 	       detail = CASE WHEN p.system_identifier <> v_system THEN 'The position came with a dump of another cluster, which may still read this topic.'
 	                     WHEN p.position > p.high THEN format('The position is %s, and the partition ends at %s: the topic was made anew, or has lost messages.', p.position, p.high)
 	                     ELSE format('Messages %s to %s were deleted in Kafka before they were read.', p.position, p.low - 1) END,
-	       hint = CASE WHEN p.system_identifier <> v_system THEN 'SELECT cloudflux.reset_ingest(topic, ''here'') to go on from there, or ''latest''.'
-	                   ELSE 'SELECT cloudflux.reset_ingest(topic, ''earliest'') to go on with what there is, or ''latest''.' END
+	       hint = CASE WHEN p.system_identifier <> v_system THEN format('SELECT cloudflux.reset_ingest(%L, ''here'') to go on from there, or ''latest''.', p.topic)
+	                   ELSE format('SELECT cloudflux.reset_ingest(%L, ''earliest'') to go on with what there is, or ''latest''.', p.topic) END
 	  FROM unnest(p_topics, p_partitions) AS w(topic, partition)
 	 WHERE p.topic = w.topic AND p.partition = w.partition AND p.state = 'reading'
 	   AND (p.system_identifier <> v_system OR p.position > p.high OR p.position < p.low);

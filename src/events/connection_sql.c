@@ -190,6 +190,7 @@ cloudflux_kafka_validator(PG_FUNCTION_ARGS)
 	const char *problem;
 	const char *hint;
 	ListCell   *cell;
+	CfError		err;
 
 	if (catalog == UserMappingRelationId)
 	{
@@ -213,6 +214,8 @@ cloudflux_kafka_validator(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
 				 errmsg("option \"brokers\" of a Kafka server is missing"),
 				 errhint("It is a list of host:port.")));
+	if (!cf_kafka_brokers_check(options.brokers, &err))
+		cf_error_raise(&err);
 	if ((problem = problem_of(&options, &hint)) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the options of a Kafka server do not go together: %s", problem), errhint("%s", hint)));
@@ -431,6 +434,19 @@ cf_connection_watch(void)
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, on_invalidation, (Datum) 0);
 }
 
+/* check_brokers refuses a list of brokers that cannot be one; an empty one is none. */
+static bool
+check_brokers(char **value, void **extra, GucSource source)
+{
+	CfError		err;
+
+	if ((*value)[0] == '\0' || cf_kafka_brokers_check(*value, &err))
+		return true;
+	GUC_check_errdetail("%s.", err.message);
+	GUC_check_errhint("%s", err.hint);
+	return false;
+}
+
 void
 cf_connection_register(void)
 {
@@ -440,7 +456,7 @@ cf_connection_register(void)
 	DefineCustomStringVariable("cloudflux.kafka_brokers",
 							   "Kafka brokers that events are sent to, in clear.",
 							   "A list of host:port; empty = none: events stay in the table until there are some. For brokers with TLS or SASL see cloudflux.kafka_server.",
-							   &cf_kafka_brokers, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+							   &cf_kafka_brokers, "", PGC_SIGHUP, 0, check_brokers, NULL, NULL);
 	DefineCustomStringVariable("cloudflux.kafka_server",
 							   "Foreign server of the wrapper cloudflux_kafka that events are sent to.",
 							   "It must belong to a superuser. Where it is set, cloudflux.kafka_brokers counts for nothing.",

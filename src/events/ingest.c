@@ -16,6 +16,8 @@
 #include "core/calendar.h"
 #include "events/ingest_format.h"
 
+#define WHOLE_MAX 9007199254740992.0	/* up to 2^53 a real number can be told from its neighbours */
+
 static const struct
 {
 	const char *word;
@@ -86,6 +88,16 @@ cf_ingest_value(CfIngestReader *in, const json_t *root)
 	return cf_error_set(in->err, CF_ERR_INPUT, "the message is of no known format");
 }
 
+json_t *
+cf_ingest_load(const char *text, size_t length, json_error_t *why)
+{
+	json_t	   *root = json_loadb(text, length, JSON_DECODE_ANY, why);
+
+	if (root == NULL && json_error_code(why) == json_error_numeric_overflow)
+		root = json_loadb(text, length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, why);
+	return root;
+}
+
 bool
 cf_ingest_text(CfIngestReader *in, const char *text, size_t length)
 {
@@ -97,7 +109,7 @@ cf_ingest_text(CfIngestReader *in, const char *text, size_t length)
 		return cf_error_set(in->err, CF_ERR_INPUT, "the message has too many envelopes");
 	if (!cf_json_bounded(text, length))
 		return cf_error_set(in->err, CF_ERR_INPUT, "the message has too many values");
-	root = json_loadb(text, length, 0, &why);
+	root = cf_ingest_load(text, length, &why);
 	if (root == NULL)
 		return cf_error_set(in->err, CF_ERR_INPUT, "the message is no JSON: %.200s at byte %d", why.text, why.position);
 	good = cf_ingest_value(in, root);
@@ -117,7 +129,7 @@ parse_value(CfIngestReader *in, CfIngestFormat format)
 	if (value.length > 0 && !cf_json_bounded(value.text, value.length))
 		return cf_error_set(in->err, CF_ERR_INPUT, "the message has too many values");
 	if (value.length > 0)
-		root = json_loadb(value.text, value.length, JSON_DECODE_ANY, &why);
+		root = cf_ingest_load(value.text, value.length, &why);
 	if (value.length > 0 && root == NULL)
 		return cf_error_set(in->err, CF_ERR_INPUT, "the message is no JSON: %.200s at byte %d", why.text, why.position);
 	switch (format)
@@ -194,6 +206,12 @@ cf_ingest_count(const json_t *object, const char *name)
 
 	if (json_is_integer(value))
 		return json_integer_value(value) < 0 ? -1 : json_integer_value(value);
+	if (json_is_real(value))
+	{
+		double		number = json_real_value(value);
+
+		return number >= 0 && number <= WHOLE_MAX && number == (double) (int64_t) number ? (int64_t) number : -1;
+	}
 	if (digits == NULL || digits[0] == '\0' || strlen(digits) > 18)
 		return -1;
 	for (; *digits != '\0'; digits++)

@@ -122,12 +122,13 @@ structured(CfIngestReader *in, const json_t *root, int element)
 		return cf_error_set(in->err, CF_ERR_INPUT, "the message is no CloudEvent of version 1.0");
 	if (event.data == NULL && encoded != NULL)
 	{
+		json_error_t why;
 		size_t		room = strlen(encoded) / 4 * 3 + 4;
 		char	   *bytes = cf_arena_alloc(in->out->arena, room);
 		long		length = bytes != NULL ? cf_base64_decode(encoded, bytes, room) : -1;
 
 		if (length > 0 && cf_json_bounded(bytes, (size_t) length))
-			decoded = json_loadb(bytes, (size_t) length, JSON_DECODE_ANY, NULL);
+			decoded = cf_ingest_load(bytes, (size_t) length, &why);
 		if (decoded == NULL)
 			return cf_error_set(in->err, CF_ERR_INPUT, "the data of the CloudEvent are no JSON");
 		event.data = decoded;

@@ -37,8 +37,8 @@ static CfSpiPlan open_wanted = {
 	"       ARRAY(SELECT e.pair ->> 0 FROM pg_catalog.jsonb_array_elements(w.headers) WITH ORDINALITY e(pair, no) ORDER BY e.no),"
 	"       ARRAY(SELECT pg_catalog.decode(e.pair ->> 1, 'base64') FROM pg_catalog.jsonb_array_elements(w.headers) WITH ORDINALITY e(pair, no) ORDER BY e.no)"
 	"  FROM ("
-	"  SELECT d.*, pg_catalog.sum(COALESCE(pg_catalog.octet_length(d.payload), 0)::int8 + COALESCE(pg_catalog.octet_length(d.key), 0))"
-	"           OVER (ORDER BY d.id) - COALESCE(pg_catalog.octet_length(d.payload), 0) AS before"
+	"  SELECT d.*, COALESCE(pg_catalog.sum(COALESCE(pg_catalog.octet_length(d.payload), 0)::int8 + COALESCE(pg_catalog.octet_length(d.key), 0))"
+	"           OVER (ORDER BY d.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before"
 	"    FROM (SELECT l.* FROM cloudflux.dead_letters l WHERE l.topic OPERATOR(pg_catalog.=) $1 AND l.wanted_at IS NOT NULL"
 	"           ORDER BY l.id LIMIT $2 FOR UPDATE) d) w"
 	" WHERE w.before <= $3 ORDER BY w.id", 3, {TEXTOID, INT8OID, INT8OID}

@@ -56,6 +56,12 @@ extern bool cf_ingest_gcs(CfIngestReader *in, const json_t *root);
 /* cf_ingest_value sends a value to the format that it looks like. */
 extern bool cf_ingest_value(CfIngestReader *in, const json_t *root);
 
+/*
+ * cf_ingest_load parses JSON of any kind. Where a whole number is beyond 64 bits (counters without a sign are) all whole numbers become real ones: of
+ * data that are passed on only the bytes count. NULL = it is none; why tells.
+ */
+extern json_t *cf_ingest_load(const char *text, size_t length, json_error_t *why);
+
 /* cf_ingest_text parses an inner JSON text, as envelopes carry one, and sends it to the format that it looks like. */
 extern bool cf_ingest_text(CfIngestReader *in, const char *text, size_t length);
 
@@ -69,7 +75,7 @@ extern bool cf_ingest_is_binary_cloudevent(const CfIngestMessage *message);
 /* cf_ingest_header copies a header's value into the arena; NULL = it is not there, or holds a zero byte. Upper and lower case are one. */
 extern const char *cf_ingest_header(const CfIngestReader *in, const char *name);
 
-/* These take NULL and other kinds as not told: NULL, -1, CF_ENVELOPE_NO_TIME. A count may be a number or a text of digits. */
+/* These take NULL and other kinds as not told: NULL, -1, CF_ENVELOPE_NO_TIME. A count may be a whole number or a text of digits. */
 extern const char *cf_ingest_member(const json_t *object, const char *name);
 extern int64_t cf_ingest_count(const json_t *object, const char *name);
 extern int64_t cf_ingest_moment(const char *text);	/* RFC 3339 */

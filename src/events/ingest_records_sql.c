@@ -423,7 +423,7 @@ cf_ingest_letters(CfIngestTarget *target, CfLetter *letters, int count, CfIngest
 			continue;
 		if (is_ours(target, failed->sqlerrcode))
 		{
-			snprintf(words->detail, sizeof(words->detail), "%s", failed->message);
+			snprintf(words->detail, sizeof(words->detail), "%s%s%s", failed->message, failed->detail != NULL ? ": " : "", failed->detail != NULL ? failed->detail : "");
 			snprintf(words->hint, sizeof(words->hint), "%s", failed->hint != NULL ? failed->hint : "");
 			return false;
 		}

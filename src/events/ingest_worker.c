@@ -214,6 +214,12 @@ take_connection(void)
 		return !unreadable;
 	unreadable = !cf_connection_read(&connection, &changed, &err);
 	handle_fits = handle_fits && !changed;
+	if (!unreadable && changed)
+	{
+		/* What was waited for may have been mended. */
+		retry_at_us = 0;
+		retry_ms = RETRY_MIN_MS;
+	}
 	if (!unreadable)
 		return true;
 	report(&err);
@@ -353,7 +359,7 @@ seen_again(CfIngestPart *part, const CfConsumerItem *item)
 		if (strcmp(here, part->last_digest) != 0)
 		{
 			cf_ingest_stop_part(part, psprintf("The message at " INT64_FORMAT ", which was read last, is another one now: the topic was made anew.", part->last_offset),
-								"SELECT cloudflux.reset_ingest(topic, 'earliest') to read what there is, or 'latest'.");
+								psprintf("SELECT cloudflux.reset_ingest(%s, 'earliest') to read what there is, or 'latest'.", quote_literal_cstr(part->topic)));
 			return false;
 		}
 	}

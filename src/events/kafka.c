@@ -56,12 +56,14 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 bool
 cf_kafka_open(const CfKafkaConfig *config, CfKafka **result, CfError *err)
 {
+	/* A message that has no room in an empty queue would wait for room for ever. */
+	int			one_kb = config->message_max_bytes / 1024 + 64;
 	const CfKafkaProperty properties[] = {
 		{"transactional.id", config->transactional_id, 0},
 		{"transaction.timeout.ms", NULL, config->transaction_timeout_ms},
 		{"message.timeout.ms", NULL, config->message_timeout_ms},
 		{"message.max.bytes", NULL, config->message_max_bytes},
-		{"queue.buffering.max.kbytes", NULL, config->memory_kb},
+		{"queue.buffering.max.kbytes", NULL, config->memory_kb > one_kb ? config->memory_kb : one_kb},
 		{"acks", "all", 0},
 		{"linger.ms", NULL, 5},
 		/* Each transaction waits this long for the end of the one before; the default of 100 ms is what makes it slow. */

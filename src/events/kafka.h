@@ -31,6 +31,9 @@ extern void cf_kafka_log_free(CfKafkaLog *log);
 /* cf_kafka_log_take fetches the oldest line; false = there is none. Of what did not fit the ring the oldest is lost. */
 extern bool cf_kafka_log_take(CfKafkaLog *log, char line[CF_KAFKA_LINE_BYTES]);
 
+/* cf_kafka_brokers_check tells whether a text is a list of brokers; a port may be left away. */
+extern bool cf_kafka_brokers_check(const char *brokers, CfError *err);
+
 /* How we and the brokers prove to each other who we are. NULL = left to librdkafka, or not used. */
 typedef struct CfKafkaSecurity
 {
@@ -54,7 +57,7 @@ typedef struct CfKafkaConfig
 	int			transaction_timeout_ms;
 	int			message_timeout_ms;
 	int			call_timeout_ms;	/* of everything that is no transaction */
-	int			memory_kb;		/* of messages that librdkafka holds */
+	int			memory_kb;		/* of messages that librdkafka holds; one of message_max_bytes always fits */
 	int			message_max_bytes;
 	CfKafkaLog *log;
 } CfKafkaConfig;

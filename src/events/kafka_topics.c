@@ -2,6 +2,8 @@
  * kafka_topics.c
  *		Topics: how many partitions one has, and making one.
  */
+#include <stdio.h>
+
 #include "events/kafka_client.h"
 
 bool
@@ -10,21 +12,23 @@ cf_kafka_count_partitions(rd_kafka_t *handle, const char *name, int timeout_ms, 
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(handle, name, NULL);
 	rd_kafka_resp_err_t code;
+	char		what[320];
 
 	*partitions = 0;
+	snprintf(what, sizeof(what), "ask for topic \"%.255s\"", name);
 	if (topic == NULL)
-		return cf_kafka_fail_code(err, rd_kafka_last_error(), "ask for a topic");
+		return cf_kafka_fail_code(err, rd_kafka_last_error(), what);
 	code = rd_kafka_metadata(handle, 0, topic, &metadata, timeout_ms);
 	rd_kafka_topic_destroy(topic);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return cf_kafka_fail_code(err, code, "ask for a topic");
+		return cf_kafka_fail_code(err, code, what);
 	code = metadata->topic_cnt > 0 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		*partitions = metadata->topics[0].partition_cnt;
 	rd_kafka_metadata_destroy(metadata);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
 		return true;
-	return cf_kafka_fail_code(err, code, "ask for a topic");
+	return cf_kafka_fail_code(err, code, what);
 }
 
 bool

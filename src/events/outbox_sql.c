@@ -35,6 +35,7 @@
 #include "events/publisher_sql.h"
 
 #define LOOK_AGAIN_MS 250
+#define WORD_BYTES 249			/* that a name of a topic may have in Kafka */
 
 static CfSpiPlan notify_events = {
 	"SELECT waiting, told > 0 FROM cloudflux.notify_events()", 0, {0}
@@ -120,6 +121,34 @@ only_one(FunctionCallInfo fcinfo, int arg, Datum *value)
 	return !isnull;
 }
 
+/*
+ * check_word refuses a name that Kafka, or a reader of CloudEvents, could not take: an event that cannot be sent would hold up all
+ * those behind it.
+ */
+static void
+check_word(const char *noun, Datum value)
+{
+	text	   *word = DatumGetTextPP(value);
+	const char *at = VARDATA_ANY(word);
+	int			length = VARSIZE_ANY_EXHDR(word);
+	int			good = 0;
+	int			dots = 0;
+
+	for (int i = 0; i < length; i++)
+	{
+		dots += at[i] == '.';
+		good += (at[i] >= 'a' && at[i] <= 'z') || (at[i] >= 'A' && at[i] <= 'Z') || (at[i] >= '0' && at[i] <= '9') ||
+			at[i] == '.' || at[i] == '_' || at[i] == '-';
+	}
+	/* "." and ".." are no topics. */
+	if (length > 0 && length <= WORD_BYTES && good == length && (dots < length || length > 2))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" is no %s of events", text_to_cstring(word), noun),
+			 errhint("Letters, digits, dots, underscores and hyphens, %d at most.", WORD_BYTES)));
+}
+
 /* emit_events(topic, event_type, subjects, data) writes one event per subject. */
 PG_FUNCTION_INFO_V1(cloudflux_emit_events);
 Datum
@@ -136,6 +165,10 @@ cloudflux_emit_events(PG_FUNCTION_ARGS)
 		nulls[i] = PG_ARGISNULL(i);
 		values[i] = nulls[i] ? (Datum) 0 : PG_GETARG_DATUM(i);
 	}
+	if (!nulls[0])
+		check_word("topic", values[0]);
+	if (!nulls[1])
+		check_word("type", values[1]);
 	one = only_one(fcinfo, 2, &values[2]) && only_one(fcinfo, 3, &values[3]);
 	if (!one && !nulls[2])
 		values[2] = PG_GETARG_DATUM(2);

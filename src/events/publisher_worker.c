@@ -296,6 +296,17 @@ send_batch(void)
 	TRIP("events_sending");
 }
 
+/* event_of_topic finds the first event of the batch that goes to a topic. */
+static int64
+event_of_topic(const char *topic)
+{
+	int			i = 0;
+
+	while (i < batch.count - 1 && strcmp(batch.messages[i].topic, topic) != 0)
+		i++;
+	return batch.messages[i].id;
+}
+
 /* checked goes on when the topic exists. */
 static void
 checked(void)
@@ -310,7 +321,13 @@ checked(void)
 	if (task.good)
 	{
 		cf_error_set(&task.err, CF_ERR_NOT_FOUND, "topic \"%s\" does not exist", task.topic);
-		cf_error_hint(&task.err, "Create it: SELECT * FROM cloudflux.create_topics().");
+		cf_error_hint(&task.err, "Create it: SELECT * FROM cloudflux.create_topics(ARRAY[%s]).", quote_literal_cstr(task.topic));
+	}
+	else if (task.err.kind == CF_ERR_INPUT)
+	{
+		cf_error_detail(&task.err, "Event " INT64_FORMAT " is to go there.", event_of_topic(task.topic));
+		cf_error_hint(&task.err, "Send events of its type elsewhere (cloudflux.event_types), or keep it from Kafka: SELECT cloudflux.skip_event(" INT64_FORMAT ", 'why').",
+					  event_of_topic(task.topic));
 	}
 	report("waiting", &task.err);
 	try_later(0);

@@ -24,7 +24,7 @@ try_message(const CfIngestMessage *message, CfIngestShape shape, CfIngestFormat 
 		abort();
 	for (int i = 0; i < out.count; i++)
 	{
-		json_t	   *record = json_loadb(out.items[i].data.text, out.items[i].data.length, JSON_DECODE_ANY, NULL);
+		json_t	   *record = json_loadb(out.items[i].data.text, out.items[i].data.length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
 
 		if (record == NULL || out.items[i].kind == NULL || (names_object && (!json_is_object(record) || json_object_size(record) == 0)))
 			abort();

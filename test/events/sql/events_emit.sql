@@ -37,6 +37,15 @@ SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 EXPLAIN (COSTS off) SELECT id FROM cloudflux.events_default WHERE xid >= '100' AND xid < '200' ORDER BY id;
 
+-- what Kafka could not take is refused when it is written: it would hold up all that comes after it
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SELECT cloudflux.emit_events('no topic', 'test.word', ARRAY['x'], NULL);
+SELECT cloudflux.emit_events('..', 'test.word', ARRAY['x'], NULL);
+SELECT cloudflux.emit_events(repeat('t', 250), 'test.word', ARRAY['x'], NULL);
+SELECT cloudflux.emit_events('analytics', '', ARRAY['x'], NULL);
+SELECT cloudflux.emit_events('analytics', 'größer', ARRAY['x'], NULL);
+
 -- in a read-only transaction there are no events
 BEGIN READ ONLY;
 \set SHOW_CONTEXT never

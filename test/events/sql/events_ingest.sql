@@ -14,7 +14,12 @@ GRANT INSERT ON sensors TO regress_ingest_plain;
 SET ROLE regress_ingest_admin;
 INSERT INTO cloudflux.ingest_topics (topic, handler, run_as) VALUES ('t', 'objects', 'nobody');
 INSERT INTO cloudflux.ingest_topics (topic, handler, run_as) VALUES ('t', 'objects', 'regress_ingest_bot');
+\set VERBOSITY default
 INSERT INTO cloudflux.ingest_topics (topic, handler) VALUES ('t', 'nonsense');
+INSERT INTO cloudflux.ingest_topics (topic, handler) VALUES ('t', 'table');
+INSERT INTO cloudflux.ingest_topics (topic, handler, target_table) VALUES ('t', 'table', 'a.b.c.d');
+INSERT INTO cloudflux.ingest_topics (topic, handler, target_table) VALUES ('t', 'table', 'sensors');
+\set VERBOSITY terse
 INSERT INTO cloudflux.ingest_topics (topic, handler, target_table) VALUES ('t', 'objects', 'x');
 INSERT INTO cloudflux.ingest_topics (topic, handler) VALUES ('no topic', 'objects');
 INSERT INTO cloudflux.ingest_topics (topic, handler) VALUES ('t', 'objects');

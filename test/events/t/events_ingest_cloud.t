@@ -208,6 +208,20 @@ my $large = 'y' x 400_000;
 $kafka->produce('rows', [ map { [ k => qq({"n":$_,"x":"$large"}) ] } 1 .. 30 ]);
 ok($c->poll('SELECT count(*) = 30 AND sum(length(x)) = 30 * 400000 FROM rows', 90), 'twelve megabytes pass through two') or diag($c->sql('TABLE cloudflux.ingest_lag'));
 
+# A dead letter whose key alone is more than the memory of a batch
+$kafka->produce('rows', [ [ 'k' x 300_000 => 'poison' ] ]);
+ok($c->poll("SELECT count(*) = 1 FROM cloudflux.dead_letters WHERE octet_length(key) = 300000", 60), 'a message with a large key is refused');
+$c->sql("SELECT cloudflux.retry_dead_letters('rows')");
+ok($c->poll("SELECT count(*) = 1 FROM cloudflux.dead_letters WHERE octet_length(key) = 300000 AND attempts = 2 AND wanted_at IS NULL", 60), 'it is tried again, once')
+  or diag($c->sql("SELECT id, attempts, wanted_at, reason FROM cloudflux.dead_letters"));
+$c->sql('DELETE FROM cloudflux.dead_letters');
+
+# Brokers that are not there, and then are
+$c->set('cloudflux.kafka_brokers' => '127.0.0.1:1');
+is_state('rows', 'waiting', '127\.0\.0\.1:1 ', 'where nobody listens nothing is read, and it is told who was asked');
+$c->set('cloudflux.kafka_brokers' => $kafka->{endpoint});
+is_state('rows', 'reading', '^$', 'with the right ones it goes on');
+
 # The broker goes
 $kafka->kill9;
 is_state('rows', 'waiting', '.', 'without its broker the ingester waits');

@@ -16,6 +16,10 @@ sub sent { return $c->poll('SELECT count(*) = 0 FROM cloudflux.unpublished_event
 sub ids { my ($topic) = @_; return join ' ', map { $_->{headers}{event_id} } $kafka->consume($topic) }
 sub is_state { my ($want, $like, $title) = @_; ok($c->poll("SELECT state = '$want' AND COALESCE(detail, '') ~ '$like' FROM cloudflux.event_positions WHERE reader = 'kafka'", 40), $title) or diag(state(), ': ', detail()) }
 
+# What cannot be a broker is refused when it is said
+throws($c, "ALTER SYSTEM SET cloudflux.kafka_brokers = '$_'", '22023', qr/no broker of Kafka/, "no brokers: $_") foreach 'http://kafka:9092', 'kafka:99999', 'a:1,,b:2', '::1';
+throws($c, "CREATE SERVER k FOREIGN DATA WRAPPER cloudflux_kafka OPTIONS (brokers 'kafka:9092 other:9092')", '22023', qr/host:port/, 'nor by a server');
+
 # Without a broker
 emit('analytics', 'test.early', 'a', '{"n": 1}');
 is($c->value("SELECT count(*) FROM cloudflux.workers WHERE worker = 'publisher'"), 0, 'without brokers no publisher runs');
@@ -91,6 +95,7 @@ $c->sql('DELETE FROM cloudflux.event_types WHERE NOT builtin');
 # A missing topic, and a message that is too long: all waits, nothing is lost, and it goes on by itself
 emit('nowhere', 'test.lost', 'l');
 is_state('waiting', 'nowhere', 'a missing topic holds publishing up, and is named');
+like($c->value('SELECT hint FROM cloudflux.kafka_status'), qr/create_topics\(ARRAY\['nowhere'\]\)/, 'with what makes it');
 emit('mine', 'test.after', 'after');
 $kafka->create('nowhere');
 ok(sent(60), 'when it is there all goes on');
@@ -112,7 +117,21 @@ is_state('waiting', 'MSG_SIZE_TOO_LARGE|too large', 'what is too large for the t
 $kafka->configure('mine', 'max.message.bytes=5000000');
 ok(sent(60), 'until the topic takes it');
 is(scalar(grep { length $_->{payload} > 3_000_000 } $kafka->consume('mine')), 1, 'whole');
+$c->set('cloudflux.kafka_memory' => '1MB');
+emit('mine', 'test.long', 'l4', '{"x": "' . ('y' x 3_000_000) . '"}');
+ok(sent(60), 'and though it is more than the memory for messages');
+$c->set('cloudflux.kafka_memory' => '32MB');
 $c->set('cloudflux.kafka_message_size' => '1MB');
+# emit_events() refuses such a topic; who may write the table writes what he likes.
+$c->sql("INSERT INTO cloudflux.events (topic, event_type, subject) VALUES ('no topic', 'test.bad', 'bad')");
+emit('mine', 'test.after', 'behind bad');
+is_state('waiting', 'no topic', 'what is no topic for Kafka holds publishing up, and is named');
+my ($bad) = detail() =~ /Event (\d+)/;
+like($c->value('SELECT hint FROM cloudflux.kafka_status'), qr/event_types.*skip_event\($bad/, 'with the event, and what can be done');
+$c->sql("INSERT INTO cloudflux.event_types (event_type, topic) VALUES ('test.bad', 'mine')");
+ok(sent(60), 'sent elsewhere it goes');
+is(scalar(grep { $_->{key} eq 'bad' } $kafka->consume('mine')), 1, 'once');
+$c->sql('DELETE FROM cloudflux.event_types WHERE NOT builtin');
 
 # What nobody wants to wait for is skipped, and kept
 emit('mine', 'test.long', 'l3', '{"x": "' . ('y' x 2_000_000) . '"}');
@@ -212,6 +231,19 @@ is_state('publishing', '', 'a rebase to the mirror goes on');
 ok(sent(), 'with what was written meanwhile');
 is(scalar(grep { $_->{key} eq 's1' } $kafka->consume('mine')), 1, 'once');
 is(health(), 'ok', 'health() is content');
+
+# Somebody sets it, by a tool that knows nothing of what it says
+$c->set('cloudflux.kafka_brokers' => '');
+ok($c->poll("SELECT count(*) = 0 FROM cloudflux.workers WHERE worker = 'publisher'"), 'once more the publisher goes');
+$kafka->tool('consumer.group.ConsumerGroupCommand', qw(--reset-offsets --topic cloudflux-progress --to-earliest --execute), '--group', $group);
+$c->set('cloudflux.kafka_brokers' => $kafka->{endpoint});
+is_state('stopped', 'not one of cloudflux', 'a position that is none of ours stops it');
+like($c->value('SELECT hint FROM cloudflux.kafka_status'), qr/rebase_events/, 'and it is told what to do');
+emit('mine', 'test.stopped', 's2');
+$c->sql("SELECT cloudflux.rebase_events('mirror')");
+is_state('publishing', '', 'which helps');
+ok(sent(), 'and all goes on');
+is(scalar(grep { $_->{key} eq 's2' } $kafka->consume('mine')), 1, 'from where it was');
 
 # Rights
 $c->sql('CREATE ROLE regress_viewer LOGIN IN ROLE cloudflux_viewer; CREATE ROLE regress_admin LOGIN IN ROLE cloudflux_admin');

@@ -285,6 +285,9 @@ test_cloudevents(void)
 	header("ce_specversion", "1.0");
 	header("ce_type", NULL);
 	ok(!finish() && strstr(err.message, "no type") != NULL, "a header without a value tells nothing");
+	GIVES(EVENT("/app", "object.deleted", "{\"file_id\":\"f\",\"sequence\":18446744073709551615}"), "deleted 1795255200.000000 {\"file_id\":\"f\"}", "a counter of 64 bits beside it");
+	GIVES(EVENT("/app", "object.created", "{\"location\":1,\"place\":\"p\",\"object_key\":\"k\",\"size_bytes\":7,\"bytes\":1.5,\"sequence\":18446744073709551615}"),
+		  "created 1795255200.000000 {\"place\":\"p\",\"object_key\":\"k\",\"size_bytes\":7}", "and counts are what they were");
 	REFUSED(EVENT("/app", "object.created", "{\"size_bytes\":1}"), "which object", "an object that is not named");
 	REFUSED(EVENT("/app", "object.created", "{\"file_id\":\"f\"}"), "which object", "a new object needs an address");
 	REFUSED(EVENT("/app", "object.created", "7"), "no data", "data that are no object");
@@ -298,6 +301,7 @@ static void
 test_data(void)
 {
 	shape = CF_INGEST_DATA;
+	GIVES("{\"n\":18446744073709551616}", " {\"n\":18446744073709551616}", "a number beyond 64 bits");
 	GIVES("{\"a\": [1, 2.50, null, \"x\"]}", " {\"a\": [1, 2.50, null, \"x\"]}", "data as they are, to the byte");
 	GIVES("[1, 2]", " [1, 2] [0]\n [1, 2] [1]", "each element of an array");
 	GIVES("7", " 7", "a number is data, too");

@@ -189,8 +189,11 @@ test_opening(void)
 	ok(!open_it(&task, false) && task.err.retryable, "by the same handle");
 	config.brokers = brokers;
 	config.call_timeout_ms = 3000;
-	config.memory_kb = -1;
+	config.message_max_bytes = 1;
 	ok(!open_it(&task, true) && task.err.kind == CF_ERR_INPUT, "a wrong configuration is refused: %s", task.err.message);
+	config.message_max_bytes = 10000;
+	config.memory_kb = 1;
+	ok(open_it(&task, true) && publish(&task, "words", 9000, 9), "a message may be larger than the memory for messages: %s", task.err.message);
 	config.memory_kb = 1024;
 	config.transaction_timeout_ms = 2000;
 	ok(!open_it(&task, true) && task.err.kind == CF_ERR_INPUT, "so is one that does not fit together: %s", task.err.message);
@@ -208,7 +211,7 @@ test_topics(void)
 	ok(!perform(&task) && task.err.kind == CF_ERR_INPUT, "a wrong wish is refused: %s", task.err.message);
 	rd_kafka_mock_topic_set_error(mock, "secret", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
 	task = (CfKafkaTask){.kind = CF_KAFKA_PARTITIONS, .topic = "secret"};
-	ok(!perform(&task) && task.err.kind == CF_ERR_DENIED, "a topic may be none of our business: %s", task.err.message);
+	ok(!perform(&task) && task.err.kind == CF_ERR_DENIED && strstr(task.err.message, "\"secret\"") != NULL, "a topic may be none of our business, and is named: %s", task.err.message);
 	task = (CfKafkaTask){.kind = CF_KAFKA_PARTITIONS, .topic = "nowhere"};
 	ok(perform(&task) && task.partitions == 0, "a topic that does not exist has no partitions");
 	task = (CfKafkaTask){.kind = CF_KAFKA_CLOSE};
@@ -221,8 +224,14 @@ test_log(void)
 	char		line[CF_KAFKA_LINE_BYTES];
 	int			lines = 0;
 
+	int			warnings = 0;
+
 	while (cf_kafka_log_take(config.log, line))
+	{
+		warnings += strstr(line, "CONFWARN") != NULL;
 		lines++;
+	}
+	is_int(warnings, 0, "properties that do not matter are no explanation");
 	ok(lines > 0 && lines <= 32, "what librdkafka said can be read, and is bounded (%d lines)", lines);
 }
 

@@ -166,6 +166,24 @@ test_bearer(void)
 	cf_kafka_log_free(log);
 }
 
+static void
+test_brokers(void)
+{
+	static const char *const good[] = {"kafka", "kafka:9092", "k1:9092,k2:9092", " k1 , k2:1 ", "10.0.0.1:65535", "[::1]:9092", "[fe80::1%1]"};
+	static const char *const bad[] = {"", " ", ",", "kafka:", "kafka:0", "kafka:65536", "kafka:999999999999", "kafka:http", ":9092", "a:1,,b:2", "a:1,", "a:1 b:2",
+	"http://kafka:9092", "SSL://kafka:9092", "user@kafka:1", "::1", "[::1", "[]:1", "[::1]x", "[kafka]:1", "kafka:1x"};
+	char		large[300];
+	CfError		err;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ok(cf_kafka_brokers_check(good[i], &err), "brokers: %s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(!cf_kafka_brokers_check(bad[i], &err) && err.kind == CF_ERR_INPUT && err.hint[0] != '\0', "no brokers: \"%s\"", bad[i]);
+	memset(large, 'k', sizeof(large));
+	large[sizeof(large) - 1] = '\0';
+	ok(!cf_kafka_brokers_check(large, &err), "nor a name that is too long");
+}
+
 int
 main(void)
 {
@@ -173,6 +191,7 @@ main(void)
 
 	if (mkdtemp(dir) == NULL)
 		bail("no folder");
+	test_brokers();
 	test_tokens();
 	test_advice();
 	test_masked();
