@@ -2,7 +2,7 @@
  * position.c
  *		The text of a position in Kafka, and the judgement over it.
  *
- *		cf1 SYSTEM TIMELINE LSN PUBLISHED OPENED LASTID REPLAY:REPLAYLASTID
+ *		cf1 SYSTEM TIMELINE LSN PUBLISHED OPENED LASTID REPLAY:REPLAYLASTID HIGHESTID
  *
  * Numbers are hexadecimal but for the identifier, timeline and ids. A snapshot is XMIN+SPAN,GAP,GAP…: its xmin, how far its xmax
  * lies beyond, and the open transactions, each as the distance from the one before (the first from xmin). OPENED is "-" when no
@@ -19,6 +19,8 @@
 #include <string.h>
 
 #include "events/position.h"
+
+#define REBASE_HINT "Find out what happened, then SELECT cloudflux.rebase_events('now') to go on with what is written from now on, or 'mirror' to go on where this database believes it was."
 
 /* A text that is written or read piece by piece. */
 typedef struct Out
@@ -122,7 +124,8 @@ cf_position_encode(const CfPosition *position, char text[CF_POSITION_BYTES], CfE
 		{
 			full = !put_piece(&out, " ", (uint64_t) position->last_id, false) ||
 				!put_piece(&out, " ", (uint64_t) position->replay, false) ||
-				!put_piece(&out, ":", (uint64_t) position->replay_last_id, false);
+				!put_piece(&out, ":", (uint64_t) position->replay_last_id, false) ||
+				!put_piece(&out, " ", (uint64_t) position->highest_id, false);
 			if (!full)
 				return true;
 		}
@@ -201,11 +204,12 @@ cf_position_decode(const char *text, int64_t events, CfPosition *position, CfErr
 	else
 		good = good && take_snapshot(&text, position->opened);
 	good = good && take_id(&text, ' ', &position->last_id) && take_id(&text, ':', &position->replay) &&
-		take_id(&text, '\0', &position->replay_last_id);
+		take_id(&text, ' ', &position->replay_last_id) && take_id(&text, '\0', &position->highest_id);
 	position->timeline = (uint32_t) timeline;
 	if (good)
 		return true;
-	cf_error_set(err, CF_ERR_INPUT, "the position in Kafka is not one of cloudflux");
+	cf_error_set(err, CF_ERR_INPUT, "publishing to Kafka has stopped: the position there is not one of cloudflux");
+	cf_error_hint(err, REBASE_HINT);
 	return cf_error_detail(err, "It says \"%.100s\" at offset %" PRId64 ".", whole, events);
 }
 
@@ -236,7 +240,7 @@ cf_position_why(CfVerdict verdict, const CfPosition *position, const CfPositionH
 	long long	at = position != NULL ? (long long) position->events : 0;
 
 	cf_error_set(err, CF_ERR_STATE, "publishing to Kafka has stopped");
-	cf_error_hint(err, "Find out what happened, then SELECT cloudflux.rebase_events('now') to go on with what is written from now on, or 'mirror' to go on where this database believes it was.");
+	cf_error_hint(err, REBASE_HINT);
 	switch (verdict)
 	{
 		case CF_VERDICT_LOST:

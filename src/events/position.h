@@ -30,6 +30,7 @@ typedef struct CfPosition
 	int64_t		last_id;
 	int64_t		replay;			/* the replay that was sent last, and up to which event; 0 = none */
 	int64_t		replay_last_id;
+	int64_t		highest_id;		/* the largest id that was ever sent; no other event may have one up to it */
 } CfPosition;
 
 /*

@@ -290,6 +290,7 @@ read_events(const CfPosition *current, CfBatch *batch, CfPosition *next)
 		whole = fill_from(&large_window, values, batch, false);
 	}
 	next->events += batch->rows;
+	next->highest_id = Max(next->highest_id, batch->last_id);
 	window_whole = false;
 	if (whole)
 	{

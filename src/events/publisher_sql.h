@@ -74,6 +74,12 @@ extern CfLook cf_publisher_look(bool session, const CfPosition *current, CfBatch
  */
 extern bool cf_publisher_here(uint32 timeline, CfPosition *mirror, CfPositionHere *here);
 
+/*
+ * cf_publisher_reserve_ids sees to it that events to come have larger ids than one that Kafka has seen: a database that went back in its history
+ * (a backup, the extension made anew) would use them a second time, for other events.
+ */
+extern void cf_publisher_reserve_ids(int64 highest_id);
+
 /* cf_publisher_rebased writes down that Kafka has taken the position of a rebase. */
 extern void cf_publisher_rebased(const CfPosition *position);
 

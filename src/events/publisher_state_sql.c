@@ -69,6 +69,11 @@ static CfSpiPlan rebased = {
 	"  FROM cloudflux.wal_identity() i"
 	" WHERE p.reader = 'kafka' AND p.published::pg_catalog.text OPERATOR(pg_catalog.=) $1", 4, {TEXTOID, TEXTOID, INT8OID, INT8OID}
 };
+/* (A position that says more than this was not written by us: it must not use up all ids that there are.) */
+static CfSpiPlan reserve_ids = {
+	"SELECT pg_catalog.setval('cloudflux.events_id_seq', $1) FROM cloudflux.events_id_seq s"
+	" WHERE s.last_value OPERATOR(pg_catalog.<) $1 AND $1 OPERATOR(pg_catalog.<) 4611686018427387904", 1, {INT8OID}
+};
 static CfSpiPlan settle_topic = {
 	"UPDATE cloudflux.topic_requests w SET state = $2, detail = $3, settled_at = pg_catalog.clock_timestamp() WHERE w.topic = $1",
 	3, {TEXTOID, TEXTOID, TEXTOID}
@@ -179,6 +184,21 @@ cf_publisher_here(uint32 timeline, CfPosition *mirror, CfPositionHere *here)
 	cf_spi_end();
 	cf_worker_commit();
 	return wish;
+}
+
+void
+cf_publisher_reserve_ids(int64 highest_id)
+{
+	Datum		values[1] = {Int64GetDatum(highest_id)};
+	bool		reserved;
+
+	cf_worker_begin("reserving ids of events");
+	cf_spi_begin();
+	reserved = cf_spi_run(&reserve_ids, values, NULL) > 0;
+	cf_spi_end();
+	cf_worker_commit();
+	if (reserved)
+		ereport(LOG, (errmsg("events get ids behind " INT64_FORMAT " from now on, since Kafka has seen that one", highest_id)));
 }
 
 void

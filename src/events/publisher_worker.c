@@ -205,6 +205,7 @@ opened(void)
 	CfVerdict	verdict;
 	CfError		err;
 	bool		rebase;
+	bool		readable;
 
 	phase = PHASE_CLOSED;
 	if (!task.good)
@@ -213,15 +214,19 @@ opened(void)
 		try_later(0);
 		return;
 	}
-	if (task.known && !cf_position_decode(task.metadata, task.offset, &current, &err))
+	readable = !task.known || cf_position_decode(task.metadata, task.offset, &current, &err);
+	if (!task.known || !readable)
+		memset(&current, 0, sizeof(current));
+	if (current.system_identifier == cf_publisher_system())
+		cf_publisher_reserve_ids(current.highest_id);
+	rebase = cf_publisher_here(current.timeline, &mirror, &here);
+	if (!rebase && !readable)
 	{
+		/* Somebody has set it by a tool of Kafka's. */
 		report("stopped", &err);
 		try_later(STOPPED_MS);
 		return;
 	}
-	rebase = cf_publisher_here(task.known ? current.timeline : 0, &mirror, &here);
-	if (!task.known)
-		memset(&current, 0, sizeof(current));
 	if (!rebase)
 	{
 		verdict = cf_position_judge(task.known ? &current : NULL, &here);

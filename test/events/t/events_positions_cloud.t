@@ -39,6 +39,8 @@ $old->stop('immediate');
 
 # A standby that is promoted while the publisher of the first one sleeps in the middle of a transaction
 my $second = $c->standby('second');
+# (A standby may pass over 32 ids when it is promoted.)
+$c->sql(q{SELECT max(nextval('cloudflux.events_id_seq')) FROM generate_series(1, 100)});
 emit($c, 'c');
 ok(sent($c), 'more events are published');
 $c->set('cloudflux.fault' => 'events_sending:1:stop');
@@ -73,6 +75,9 @@ is_state($old, 'publishing', '', 'until somebody says that it may');
 emit($old, 'y');
 ok(sent($old), 'then it publishes');
 is(subjects(), 'a b c d e f y', 'what was written from then on');
+my @ids = sort { $a <=> $b } map { $_->{headers}{event_id} } $kafka->consume('mine');
+is($old->value("SELECT id FROM cloudflux.events WHERE subject = 'y'"), $ids[-1], 'under ids that nobody had before');
+cmp_ok($ids[-1], '>', $ids[-2], 'each of them once');
 $old->stop;
 $second->stop;
 

@@ -20,6 +20,7 @@ set(const char *published, const char *opened)
 	position.last_id = 42;
 	position.replay = 5;
 	position.replay_last_id = 17;
+	position.highest_id = 99;
 }
 
 static void
@@ -37,8 +38,8 @@ round_trip(const char *published, const char *opened, const char *want)
 static void
 test_text(void)
 {
-	round_trip("700:700:", "", "cf1 7293847561029384756 3 16b374d848 2bc+0 - 42 5:17");
-	round_trip("700:720:700,703,719", "710:730:710", "cf1 7293847561029384756 3 16b374d848 2bc+14,0,3,10 2c6+14,0 42 5:17");
+	round_trip("700:700:", "", "cf1 7293847561029384756 3 16b374d848 2bc+0 - 42 5:17 99");
+	round_trip("700:720:700,703,719", "710:730:710", "cf1 7293847561029384756 3 16b374d848 2bc+14,0,3,10 2c6+14,0 42 5:17 99");
 	round_trip("18446744073709551000:18446744073709551015:18446744073709551000", "", NULL);
 	set("", "");
 	ok(!cf_position_encode(&position, text, &err) && err.kind == CF_ERR_INPUT, "no snapshot is no position");
@@ -85,15 +86,15 @@ test_many(void)
 static void
 test_wrong_texts(void)
 {
-	static const char *const wrong[] = {"", "cf2 1 1 1 1+0 - 0 0:0", "cf1", "cf1 x 1 1 1+0 - 0 0:0", "cf1 1 4294967296 1 1+0 - 0 0:0", "cf1 1 1 z 1+0 - 0 0:0",
-		"cf1 1 1 1 1 - 0 0:0", "cf1 1 1 1 1+ - 0 0:0", "cf1 1 1 1 0+0 - 0 0:0", "cf1 1 1 1 1+0,0 - 0 0:0", "cf1 1 1 1 1+5,5 - 0 0:0", "cf1 1 1 1 1+5,1, - 0 0:0",
-		"cf1 1 1 1 1+5,1- 0 0:0", "cf1 1 1 1 1+0 x 0 0:0", "cf1 1 1 1 1+0 - -1 0:0", "cf1 1 1 1 1+0 - 0 0", "cf1 1 1 1 1+0 - 0 0:0 ", "cf1 1 1 1 1+0 - 0 0:",
-		"cf1 1 1 1 1+0 - 9223372036854775808 0:0", "cf1 1 1 1 ffffffffffffffff+1 - 0 0:0", "cf1 1 1 1 1+0 - 0 0:0x", "cf1 99999999999999999999 1 1 1+0 - 0 0:0"};
+	static const char *const wrong[] = {"", "cf2 1 1 1 1+0 - 0 0:0 0", "cf1", "cf1 x 1 1 1+0 - 0 0:0 0", "cf1 1 4294967296 1 1+0 - 0 0:0 0", "cf1 1 1 z 1+0 - 0 0:0 0",
+		"cf1 1 1 1 1 - 0 0:0 0", "cf1 1 1 1 1+ - 0 0:0 0", "cf1 1 1 1 0+0 - 0 0:0 0", "cf1 1 1 1 1+0,0 - 0 0:0 0", "cf1 1 1 1 1+5,5 - 0 0:0 0", "cf1 1 1 1 1+5,1, - 0 0:0 0",
+		"cf1 1 1 1 1+5,1- 0 0:0 0", "cf1 1 1 1 1+0 x 0 0:0 0", "cf1 1 1 1 1+0 - -1 0:0 0", "cf1 1 1 1 1+0 - 0 0", "cf1 1 1 1 1+0 - 0 0:0 0 ", "cf1 1 1 1 1+0 - 0 0:0", "cf1 1 1 1 1+0 - 0 0:0 -1", "cf1 1 1 1 1+0 - 0 0:0 9223372036854775808", "cf1 1 1 1 1+0 - 0 0:",
+		"cf1 1 1 1 1+0 - 9223372036854775808 0:0 0", "cf1 1 1 1 ffffffffffffffff+1 - 0 0:0 0", "cf1 1 1 1 1+0 - 0 0:0 0x", "cf1 99999999999999999999 1 1 1+0 - 0 0:0 0"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		ok(!cf_position_decode(wrong[i], 1, &back, &err) && err.kind == CF_ERR_INPUT, "\"%s\" is no position", wrong[i]);
-	ok(!cf_position_decode("cf1 1 1 1 1+0 - 0 0:0", -1, &back, &err), "nor is a negative offset");
-	ok(cf_position_decode("cf1 1 1 1 1+0 - 0 0:0", 1, &back, &err), "this one is");
+	ok(!cf_position_decode("cf1 1 1 1 1+0 - 0 0:0 0", -1, &back, &err), "nor is a negative offset");
+	ok(cf_position_decode("cf1 1 1 1 1+0 - 0 0:0 0", 1, &back, &err), "this one is");
 }
 
 /* judged sets up the usual case: the position goes on. */
