@@ -81,14 +81,14 @@ menu_s3(bool plain, bool archive)
 										0, 0, 43200, 32768, 8192);
 		*it = menu.classes[3];
 		it->name = "INTELLIGENT_TIERING (archive)";
-		it->states[3] = menu_state("AA", 90 + 90, 0.0036, 0.0004, 0, 18000);
-		it->states[4] = menu_state("DAA", 90 + 180, 0.00099, 0.0004, 0, 43200);
-		for (int s = 3; s < 5; s++)
+		it->states[2] = menu_state("AA", 90, 0.0036, 0.0004, 0, 18000);
+		it->states[3] = menu_state("DAA", 180, 0.00099, 0.0004, 0, 43200);
+		for (int s = 2; s < 4; s++)
 		{
 			it->states[s].overhead_bytes = 32768;
 			it->states[s].overhead_standard_bytes = 8192;
 		}
-		it->state_count = 5;
+		it->state_count = 4;
 		menu.classes[6] = menu_restored(menu_class("DEEP_ARCHIVE", 0.00099, 0.05, 0.0004, 0.05, 0, 180, 0, 1 | 2 | 4 | 16),
 										0.10, 0.02, 43200, 32768, 8192);
 		menu.count = 7;

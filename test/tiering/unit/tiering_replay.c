@@ -267,7 +267,8 @@ known_policies(void)
 	is_int(counted(&menu, &history, "automatic", 3, 1, CF_REPLAY_STORAGE) / gb, 21 + 60, "Intelligent-Tiering: infrequent after 30 days");
 	is_int(counted(&menu, &history, "automatic", 3, 2, CF_REPLAY_STORAGE) / gb, 50, "… archive instant after 90");
 	is_int(counted(&menu, &history, "automatic", 3, 0, CF_REPLAY_MONITORING), 30 + 10 + 30 - 1, "… monitored in every state");
-	is_int(counted(&deep, &history, "automatic_archive", 5, 2, CF_REPLAY_STORAGE) / gb, 50, "… archive access only later");
+	is_int(counted(&deep, &history, "automatic_archive", 5, 2, CF_REPLAY_STORAGE) / (gb + 32768), 50,
+		   "… or archive access, with 32 KiB of index, where that was chosen");
 	object.size_bytes = 131071;
 	is_int(counted(&menu, &history, "automatic", 3, 0, CF_REPLAY_STORAGE) / 131071, 200, "smaller objects stay frequent");
 	is_int(counted(&menu, &history, "automatic", 3, 0, CF_REPLAY_MONITORING), 0, "… and unmonitored");
