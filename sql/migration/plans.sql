@@ -175,6 +175,7 @@ BEGIN
 	   AND (plan_migration.file_ids IS NULL OR o.file_id = ANY (plan_migration.file_ids));
 	PERFORM cloudflux.look_before_plan(v_plan, plan_migration.look);
 	PERFORM cloudflux.limit_plan(v_plan);
+	PERFORM cloudflux.keep_budgets(v_plan);
 	PERFORM cloudflux.sum_up_plan(v_plan);
 	RETURN v_plan;
 END;
@@ -328,6 +329,7 @@ BEGIN
 	 WHERE i.plan_id = v_id AND x.plan_id = v_id AND x.file_id = i.file_id AND i.refused IS NULL
 	   AND (o.file_id IS NULL OR o.vanished_at IS NOT NULL OR q.file_id IS NOT NULL OR a.file_id IS NOT NULL
 			OR o.place IS DISTINCT FROM x.source_place OR o.version IS DISTINCT FROM x.source_version);
+	PERFORM cloudflux.keep_budgets(v_id);
 	WITH submitted AS (
 		INSERT INTO cloudflux.migration_jobs (file_id, dest_place, dest_key, dest_tier, delete_source, grace, priority, plan_id,
 											  transfer_cost, estimated_duration_sec, restore_cost)

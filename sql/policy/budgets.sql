@@ -1,0 +1,125 @@
+/*
+ * policy/budgets: what a plan may not exceed.
+ *
+ * A policy of type cost_limit says what the objects that meet its conditions may cost in a month (monthly_limit); with block_moves no plan goes
+ * beyond it. Counted are what those objects cost a month where they lie (monthly_cost), and of each object of the plan its move, paid in that
+ * month, and its month at the destination in place of the month before, as far as it meets the conditions there. What pays back soonest goes first;
+ * what would exceed the budget is refused, with the figures. A plan is held against the budgets when it is made and once more when it is executed.
+ */
+
+-- A word or a list of words has the word; NULL = there is no such condition.
+CREATE FUNCTION cloudflux.condition_has(p_wanted jsonb, p_word text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_wanted IS NULL THEN true WHEN p_word IS NULL THEN false ELSE p_wanted @> to_jsonb(p_word) END;
+
+-- So many days; NULL = there is no such condition.
+CREATE FUNCTION cloudflux.condition_days(p_days jsonb) RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_days IS NOT NULL THEN make_interval(days => LEAST((p_days #>> '{}')::numeric, 1000000)::int) END;
+
+-- The conditions that say which objects a policy is about, all together; what the type of the policy adds says nothing here.
+CREATE FUNCTION cloudflux.conditions_met(p_conditions jsonb, p_object cloudflux.data_objects, p_access_class text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT cloudflux.condition_has(p_conditions -> 'place', (p_object).place) AND cloudflux.condition_has(p_conditions -> 'cloud', (p_object).current_cloud)
+	   AND cloudflux.condition_has(p_conditions -> 'tier', (p_object).current_tier) AND cloudflux.condition_has(p_conditions -> 'access_class', p_access_class)
+	   AND cloudflux.condition_has(p_conditions -> 'content_type', (p_object).content_type) AND cloudflux.condition_has(p_conditions -> 'owner', (p_object).owner)
+	   AND COALESCE(starts_with((p_object).object_key, p_conditions ->> 'key_prefix'), NOT p_conditions ? 'key_prefix')
+	   AND COALESCE((p_object).created_at <= now() - cloudflux.condition_days(p_conditions -> 'min_age_days'), true)
+	   AND COALESCE((p_object).created_at >= now() - cloudflux.condition_days(p_conditions -> 'max_age_days'), true)
+	   AND COALESCE(COALESCE((p_object).last_accessed, (p_object).created_at) <= now() - cloudflux.condition_days(p_conditions -> 'min_days_since_access'), true)
+	   AND COALESCE(COALESCE((p_object).last_accessed, (p_object).created_at) >= now() - cloudflux.condition_days(p_conditions -> 'max_days_since_access'), true)
+	   AND COALESCE((p_object).access_count_30d >= (p_conditions ->> 'min_reads_30d')::numeric, true) AND COALESCE((p_object).access_count_30d <= (p_conditions ->> 'max_reads_30d')::numeric, true)
+	   AND COALESCE((p_object).access_count_90d >= (p_conditions ->> 'min_reads_90d')::numeric, true) AND COALESCE((p_object).access_count_90d <= (p_conditions ->> 'max_reads_90d')::numeric, true)
+	   AND COALESCE(COALESCE((p_object).size_bytes, 0) >= (p_conditions ->> 'min_size_bytes')::numeric, true) AND COALESCE(COALESCE((p_object).size_bytes, 0) <= (p_conditions ->> 'max_size_bytes')::numeric, true);
+END;
+
+-- The same object where a plan would have it.
+CREATE FUNCTION cloudflux.object_after(p_object cloudflux.data_objects, p_place text, p_cloud text, p_key text, p_tier text) RETURNS cloudflux.data_objects
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	p_object.place := p_place;
+	p_object.current_cloud := p_cloud;
+	p_object.object_key := p_key;
+	p_object.current_tier := p_tier;
+	RETURN p_object;
+END
+$$;
+
+CREATE VIEW cloudflux.budgets WITH (security_invoker = true) AS
+SELECT p.policy_name, p.owner, (p.conditions ->> 'monthly_limit')::numeric AS monthly_limit, s.objects, s.unpriced_objects, s.monthly_cost,
+       (p.conditions ->> 'monthly_limit')::numeric - s.monthly_cost AS remaining, COALESCE((p.actions ->> 'block_moves')::boolean, false) AS blocks_moves, p.enabled
+  FROM cloudflux.user_policies AS p
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS objects, count(*) FILTER (WHERE o.monthly_cost IS NULL) AS unpriced_objects, COALESCE(sum(o.monthly_cost), 0) AS monthly_cost
+         FROM cloudflux.data_objects AS o
+         LEFT JOIN cloudflux.object_classes AS c ON c.file_id = o.file_id
+        WHERE o.vanished_at IS NULL AND cloudflux.conditions_met(p.conditions, o, c.access_class)) AS s
+ WHERE p.policy_type = 'cost_limit';
+
+-- Refuses what of a plan would exceed a budget. Called by plan_migration() and execute_plan().
+CREATE FUNCTION cloudflux.keep_budgets(p_plan_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_budget record;
+BEGIN
+	FOR v_budget IN
+		SELECT p.policy_name, p.conditions, (p.conditions ->> 'monthly_limit')::numeric AS monthly_limit
+		  FROM cloudflux.user_policies AS p
+		 WHERE p.policy_type = 'cost_limit' AND p.enabled AND COALESCE((p.actions ->> 'block_moves')::boolean, false)
+		 ORDER BY p.policy_name
+	LOOP
+		UPDATE cloudflux.plan_items AS i
+		   SET refused = CASE WHEN r.added IS NULL THEN format('no price is known: whether budget "%s" holds cannot be told', v_budget.policy_name)
+		                      ELSE format('beyond budget "%s": %s USD a month, %s are spent, this move and those before it add %s', v_budget.policy_name,
+		                                  trim_scale(v_budget.monthly_limit), round(r.spent, 6), round(r.added, 6)) END
+		  FROM (SELECT x.file_id, s.spent, CASE WHEN x.own IS NOT NULL THEN sum(x.own) OVER w END AS added, x.own
+		          FROM (SELECT n.file_id, n.payback_days, n.size_bytes,
+		                       -- Where the source is kept, monthly_after has its month, too.
+		                       n.move_cost + CASE WHEN m.before AND m.after THEN n.monthly_after - n.monthly_before
+		                                          WHEN m.after THEN n.monthly_after - CASE WHEN p.keeps THEN n.monthly_before ELSE 0 END
+		                                          WHEN p.keeps THEN 0 ELSE - n.monthly_before END AS own
+		                  FROM cloudflux.plan_items AS n
+		                  JOIN (SELECT q.plan_id, NOT COALESCE((q.parameters ->> 'delete_source')::boolean, true) AS keeps FROM cloudflux.plans AS q) AS p ON p.plan_id = n.plan_id
+		                  JOIN cloudflux.data_objects AS o ON o.file_id = n.file_id
+		                  LEFT JOIN cloudflux.object_classes AS c ON c.file_id = n.file_id
+		                  LEFT JOIN cloudflux.places AS d ON d.place = n.dest_place
+		                 CROSS JOIN LATERAL (SELECT cloudflux.conditions_met(v_budget.conditions, o, c.access_class) AS before,
+		                       cloudflux.conditions_met(v_budget.conditions, cloudflux.object_after(o, n.dest_place, d.provider, n.dest_key,
+		                              cloudflux.class_tier(d.provider, n.dest_place, cloudflux.tier_class(n.dest_place, n.dest_tier))), c.access_class) AS after) AS m
+		                 WHERE n.plan_id = p_plan_id AND n.refused IS NULL AND (m.before OR m.after)) AS x
+		         CROSS JOIN (SELECT COALESCE(sum(o.monthly_cost), 0) AS spent FROM cloudflux.data_objects AS o
+		                       LEFT JOIN cloudflux.object_classes AS c ON c.file_id = o.file_id
+		                      WHERE o.vanished_at IS NULL AND cloudflux.conditions_met(v_budget.conditions, o, c.access_class)) AS s
+		        WINDOW w AS (ORDER BY x.own <= 0 DESC, x.payback_days NULLS LAST, x.size_bytes DESC, x.file_id)) AS r
+		 WHERE i.plan_id = p_plan_id AND i.file_id = r.file_id AND i.refused IS NULL
+		   -- What makes the month cheaper is never refused, whatever is spent.
+		   AND (r.own IS NULL OR (r.own > 0 AND r.spent + r.added > v_budget.monthly_limit));
+	END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION cloudflux.condition_has(jsonb, text), cloudflux.condition_days(jsonb), cloudflux.conditions_met(jsonb, cloudflux.data_objects, text),
+	cloudflux.object_after(cloudflux.data_objects, text, text, text, text), cloudflux.keep_budgets(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cloudflux.condition_has(jsonb, text), cloudflux.condition_days(jsonb), cloudflux.conditions_met(jsonb, cloudflux.data_objects, text),
+	cloudflux.object_after(cloudflux.data_objects, text, text, text, text) TO cloudflux_viewer, cloudflux_worker;
+GRANT EXECUTE ON FUNCTION cloudflux.keep_budgets(bigint) TO cloudflux_user;
+GRANT SELECT ON cloudflux.budgets TO cloudflux_viewer, cloudflux_worker;
+
+COMMENT ON FUNCTION cloudflux.condition_has(jsonb, text) IS 'Whether a condition (a word or a list of words) has the word; true where there is no condition';
+COMMENT ON FUNCTION cloudflux.condition_days(jsonb) IS 'A condition of so many days as an interval; NULL where there is none';
+COMMENT ON FUNCTION cloudflux.conditions_met(jsonb, cloudflux.data_objects, text) IS 'Whether an object meets the conditions by which a policy says which objects it is about; p_access_class is what classify() thinks of it';
+COMMENT ON FUNCTION cloudflux.object_after(cloudflux.data_objects, text, text, text, text) IS 'An object as it would be at another address';
+COMMENT ON FUNCTION cloudflux.keep_budgets(bigint) IS 'Refuses the objects of a plan whose move would exceed a budget: a policy of type cost_limit with block_moves. What pays back soonest goes first, what makes the month cheaper always; what has no price is refused';
+COMMENT ON VIEW cloudflux.budgets IS 'Policies of type cost_limit: what their objects may cost a month, and what they cost (storage where they lie; see data_objects.monthly_cost)';
+COMMENT ON COLUMN cloudflux.budgets.policy_name IS 'The policy';
+COMMENT ON COLUMN cloudflux.budgets.owner IS 'Role that wrote it';
+COMMENT ON COLUMN cloudflux.budgets.monthly_limit IS 'USD a month that its objects may cost';
+COMMENT ON COLUMN cloudflux.budgets.objects IS 'Objects that meet its conditions';
+COMMENT ON COLUMN cloudflux.budgets.unpriced_objects IS 'How many of them have no price: they are not in monthly_cost';
+COMMENT ON COLUMN cloudflux.budgets.monthly_cost IS 'What they cost a month, USD';
+COMMENT ON COLUMN cloudflux.budgets.remaining IS 'What is left of the limit; negative = it is exceeded';
+COMMENT ON COLUMN cloudflux.budgets.blocks_moves IS 'No plan may exceed it';
+COMMENT ON COLUMN cloudflux.budgets.enabled IS 'false: the policy rests';
