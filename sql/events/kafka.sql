@@ -100,7 +100,7 @@ CREATE TABLE cloudflux.event_replays (
 );
 CREATE INDEX event_replays_open ON cloudflux.event_replays (id) WHERE finished_at IS NULL;
 
-COMMENT ON TABLE cloudflux.event_replays IS 'Events that replay_events() was asked to send again; not dumped.';
+COMMENT ON TABLE cloudflux.event_replays IS 'Events that replay_events() was asked to send again; not dumped. Who DELETEs a row ends that replay: what was sent stays sent.';
 COMMENT ON COLUMN cloudflux.event_replays.id IS 'Grows with each request.';
 COMMENT ON COLUMN cloudflux.event_replays.topic IS 'Topic as in the table events.';
 COMMENT ON COLUMN cloudflux.event_replays.first_id IS 'First event to be sent again.';
@@ -315,7 +315,7 @@ GRANT SELECT ON cloudflux.kafka_topics, cloudflux.event_types, cloudflux.event_r
 GRANT EXECUTE ON FUNCTION cloudflux.unpublished_events(), cloudflux.check_kafka() TO cloudflux_viewer;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.kafka_topics, cloudflux.event_types TO cloudflux_admin;
 GRANT INSERT, UPDATE ON cloudflux.topic_requests TO cloudflux_admin;
-GRANT INSERT ON cloudflux.event_replays TO cloudflux_admin;
+GRANT INSERT, DELETE ON cloudflux.event_replays TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.wake_publisher(), cloudflux.create_topics(text[], int, int), cloudflux.replay_events(text, bigint, bigint),
 	cloudflux.rebase_events(text) TO cloudflux_admin;
 GRANT UPDATE ON cloudflux.topic_requests, cloudflux.event_replays TO cloudflux_worker;

@@ -236,6 +236,7 @@ empty_batch(CfBatch *batch)
 	batch->bytes_used = 0;
 	batch->last_id = 0;
 	batch->too_large = 0;
+	batch->replay = 0;
 }
 
 /* count_rest finds how much the window holds: the open one, or one that is opened now; false = nothing. */
@@ -313,7 +314,7 @@ read_again(CfBatch *batch, CfPosition *next)
 
 	if (cf_spi_run(&find_replay, NULL, NULL) == 0)
 		return false;
-	next->replay = cf_spi_int64(0, 1, NULL);
+	next->replay = batch->replay = cf_spi_int64(0, 1, NULL);
 	values[0] = CStringGetTextDatum(cf_spi_text(0, 2));
 	values[1] = Int64GetDatum(cf_spi_int64(0, 3, NULL));
 	last_id = cf_spi_int64(0, 4, NULL);
@@ -362,6 +363,8 @@ look_for_events(const CfPosition *current, CfBatch *batch, CfPosition *next)
 	if (!replayed && (replayed = read_again(batch, next)))
 		return true;
 	replayed = false;
+	*next = *current;
+	empty_batch(batch);
 	found = read_events(current, batch, next);
 	if (found || batch->too_large != 0)
 		return found;
@@ -408,10 +411,12 @@ cf_publisher_look(bool session, const CfPosition *current, CfBatch *batch, CfPos
 				return CF_LOOK_BATCH;
 			}
 		}
-		else if (batch->too_large != 0)
-			look = CF_LOOK_TOO_LARGE;
-		else if (row_is_behind)
-			(void) write_down(current, current->events);
+		else
+		{
+			look = batch->too_large != 0 ? CF_LOOK_TOO_LARGE : CF_LOOK_NOTHING;
+			if (row_is_behind)
+				(void) write_down(current, current->events);
+		}
 	}
 	cf_spi_end();
 	cf_worker_commit();

@@ -42,6 +42,7 @@ typedef struct CfBatch
 	int64		rows;			/* that it stands for; those of types that are not sent have no message */
 	int64		last_id;
 	int64		too_large;		/* id of the event at which it ended because that one is too large; 0 = none */
+	int64		replay;			/* id of the replay that it is read for; 0 = none */
 } CfBatch;
 
 typedef enum CfLook

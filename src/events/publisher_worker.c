@@ -444,8 +444,11 @@ follow_look(CfLook look)
 			return true;
 		case CF_LOOK_TOO_LARGE:
 			cf_error_set(&err, CF_ERR_INPUT, "event " INT64_FORMAT " is larger than cloudflux.kafka_message_size", batch.too_large);
-			cf_error_hint(&err, "Raise it, and max.message.bytes of the topic; or keep it from Kafka: SELECT cloudflux.skip_event(" INT64_FORMAT ", 'why').",
-						  batch.too_large);
+			if (batch.replay != 0)
+				cf_error_hint(&err, "Raise it; or end the replay: DELETE FROM cloudflux.event_replays WHERE id = " INT64_FORMAT ".", batch.replay);
+			else
+				cf_error_hint(&err, "Raise it, and max.message.bytes of the topic; or keep it from Kafka: SELECT cloudflux.skip_event(" INT64_FORMAT ", 'why').",
+							  batch.too_large);
 			report("waiting", &err);
 			try_later(0);
 			return false;
@@ -524,6 +527,7 @@ static CfWorkerResult
 step(void)
 {
 	CfLook		look;
+	bool		reads;
 
 	prepare();
 	if (busy())
@@ -547,7 +551,8 @@ step(void)
 		cf_worker_collect_for(cf_kafka_linger_ms);
 		return CF_WORKER_IDLE;
 	}
-	look = cf_publisher_look(session && cf_clock_monotonic_us() >= retry_at_us, &current, &batch, &next, &wish);
+	reads = session && cf_clock_monotonic_us() >= retry_at_us;
+	look = cf_publisher_look(reads, &current, &batch, &next, &wish);
 	sent_little = false;
 	if (look == CF_LOOK_REBASE && !session)
 	{
@@ -571,6 +576,9 @@ step(void)
 		send_batch();
 		return CF_WORKER_MORE;
 	}
+	/* What was waited for is not wanted any more. */
+	if (reads)
+		cf_publisher_say("publishing", NULL, NULL);
 	return CF_WORKER_IDLE;
 }
 

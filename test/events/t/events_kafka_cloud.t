@@ -66,6 +66,15 @@ $t0->query("$change; COMMIT");
 ok(sent(), 'what it writes in the end');
 is(versions(), '1 2 3 4 5', 'comes last, and is not skipped');
 
+# A key lies where a producer in Java puts it
+$kafka->create($_, 7) foreach qw(ours theirs);
+my $keys = join '', map { "$_\n" } (map { "key-$_" } 1 .. 60), 'x', 'two words', "Schl\xc3\xbcssel", 'long' x 200;
+$kafka->produce_java('theirs', $keys =~ s/\n/\tvalue\n/gr);
+(my $list = $keys) =~ s/\n$//;
+$c->sql("SELECT cloudflux.emit_events('ours', 'test.key', string_to_array('$list', E'\\n'), NULL)");
+ok(sent(), 'keys of many kinds are sent');
+is_deeply({ map { ($_->{key} => $_->{partition}) } $kafka->consume('ours') }, { map { ($_->{key} => $_->{partition}) } $kafka->consume('theirs') }, 'each to the partition that a client in Java chooses');
+
 # Windows larger than a batch
 $c->set('cloudflux.kafka_batch' => 100);
 $c->sql(q{INSERT INTO cloudflux.events (topic, event_type, subject, data) SELECT 'mine', 'test.many', 'k' || i % 7, jsonb_build_object('i', i) FROM generate_series(1, 2345) i});
@@ -152,6 +161,14 @@ like($c->log_since, qr/event $held is kept from Kafka by role "cloudflux_admin":
 $c->sql("SELECT cloudflux.replay_events('mine', $held, $held)");
 ok($c->poll('SELECT bool_and(finished_at IS NOT NULL) FROM cloudflux.event_replays'), 'a replay passes it over');
 is(scalar(grep { $_->{key} eq 'l3' } $kafka->consume('mine')), 0, 'it never arrives');
+my ($whole) = map { $_->{headers}{event_id} } grep { length $_->{payload} > 3_000_000 } $kafka->consume('mine');
+$c->sql("SELECT cloudflux.replay_events('mine', $whole, $whole)");
+is_state('waiting', "event $whole is larger", 'what was published while the limit was higher cannot be sent again');
+like($c->value('SELECT hint FROM cloudflux.kafka_status'), qr/end the replay: DELETE FROM/, 'and it is told what can be done');
+emit('mine', 'test.after', 'beside');
+ok(sent(60), 'new events do not wait for that');
+$c->sql('SET ROLE cloudflux_admin; DELETE FROM cloudflux.event_replays WHERE finished_at IS NULL');
+is_state('publishing', '', 'without that replay all is well');
 is($c->value("SELECT state || ' ' || skipped || ' ' || unpublished || ' ' || (events_per_second IS NOT NULL) FROM cloudflux.kafka_status"), 'publishing 1 0 true', 'kafka_status shows the state, and what was skipped');
 cmp_ok($c->value("SELECT rate FROM cloudflux.event_positions WHERE reader = 'kafka'"), '>', 0, 'and the rate');
 
