@@ -14,6 +14,7 @@
 #	$kafka->kill9; $kafka->start;		# SIGKILL; the same port and data again
 #	$kafka->pause; $kafka->resume;		# SIGSTOP, SIGCONT
 #
+#	$kafka->produce_java('topic', "key\tvalue\n…");	# the same by Kafka's own client
 #	$kafka->lines('topic');			# the payloads alone, one message a line: for many
 #	$kafka->produce('topic', [ [ key => 'value' ], … ], '-H', 'name=value');	# sends messages; dies unless all were taken; a value of undef is none
 #
@@ -82,6 +83,16 @@ sub tool
 		'-cp', "$self->{libs}/*", $class =~ /^kafka\./ ? $class : "org.apache.kafka.tools.$class", '--bootstrap-server', $self->{endpoint}, @arguments);
 	die "$class: $out$err" unless $good;
 	return $out;
+}
+
+# produce_java sends "KEY<tab>VALUE" lines by a producer that is written in Java.
+sub produce_java
+{
+	my ($self, $topic, $lines) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'java', '-XX:TieredStopAtLevel=1', '-Xlog:disable', "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties", '-Dfile.encoding=UTF-8',
+		'-cp', "$self->{libs}/*", 'org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', $self->{endpoint}, '--topic', $topic,
+		'--reader-property', 'parse.key=true' ], '<', \$lines, '>', \$out, '2>', \$err) or die "ConsoleProducer: $out$err";
 }
 
 # produce sends messages by kcat, which is told nothing else than what it is to send. What was not acknowledged may be sent again by who calls:
