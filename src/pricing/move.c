@@ -24,6 +24,7 @@ typedef struct Moving
 	CfPricingUsage source_usage;
 	CfPricingUsage dest_usage;
 	int64_t		reads_online;	/* requests that read the source, at the rate of what they read */
+	int64_t		blocks;			/* writes that the destination bills at the rate of its standard class */
 	bool		restored;
 } Moving;
 
@@ -35,6 +36,7 @@ static int64_t parts_of(int64_t size_bytes, int64_t part_bytes);
 static int64_t copy_requests(const char *provider, int64_t size_bytes);
 static int64_t write_requests(const Moving *m, int64_t parts);
 static bool bill_move(Moving *m, CfPricingMoveQuote *quote, CfError *err);
+static bool bill_standard(Moving *m, const CfPricingClass *of, int64_t puts, int64_t gets, CfPricingMoveQuote *quote, CfError *err);
 static bool bill_months(Moving *m, CfPricingMoveQuote *quote, CfError *err);
 static bool bill_kept(Moving *m, CfPricingMoveQuote *quote, CfError *err);
 static bool add_kinds(const CfPricingQuote *terms, CfPricingKind first, CfPricingKind last,
@@ -213,6 +215,12 @@ plan_requests(Moving *m)
 	{
 		m->dest_usage.puts = write_requests(m, parts_of(size, move->part_bytes));
 		m->reads_online = parts_of(size, move->part_bytes);
+		/* Azure bills blocks as writes of the account's tier; it is the list of them that is written to the archive. */
+		if (strcmp(m->dest->row.provider, "Azure") == 0 && m->dest->restore_seconds > 0)
+		{
+			m->blocks = m->dest_usage.puts - 1;
+			m->dest_usage.puts = 1;
+		}
 		/* Azure tells the digest of a range up to 4 MiB. */
 		if (azure && m->reads_online < (size - 1) / AZURE_RANGE + 1)
 			m->reads_online = (size - 1) / AZURE_RANGE + 1;
@@ -343,12 +351,10 @@ static bool
 bill_move(Moving *m, CfPricingMoveQuote *quote, CfError *err)
 {
 	CfPricingQuote terms;
-	CfPricingUsage online;
-	const CfPricingClass *standard = cf_pricing_book_standard(m->book, m->source, m->move->day);
 
 	quote->request_usd = quote->transition_usd = quote->retrieval_usd = quote->restore_usd = 0;
 	quote->egress_usd = quote->early_delete_usd = quote->upload_usd = quote->move_usd = 0;
-	quote->requests = m->reads_online + m->dest_usage.puts + m->dest_usage.transitions +
+	quote->requests = m->reads_online + m->blocks + m->dest_usage.puts + m->dest_usage.transitions +
 		m->source_usage.restores + m->move->source_looks + m->move->dest_looks;
 
 	if (!cf_pricing_quote(m->book, m->source, &m->source_usage, &terms, err) ||
@@ -371,13 +377,26 @@ bill_move(Moving *m, CfPricingMoveQuote *quote, CfError *err)
 	note_prices(quote, &terms);
 
 	/* A restored copy is read at the rates of the class that it is held in. */
-	if (!m->restored || m->reads_online == 0 || standard == NULL)
+	return bill_standard(m, m->dest, m->blocks, 0, quote, err) &&
+		bill_standard(m, m->source, 0, m->restored ? m->reads_online : 0, quote, err);
+}
+
+/* bill_standard adds requests that are billed at the rates of the standard class beside a class. */
+static bool
+bill_standard(Moving *m, const CfPricingClass *of, int64_t puts, int64_t gets, CfPricingMoveQuote *quote, CfError *err)
+{
+	const CfPricingClass *standard = cf_pricing_book_standard(m->book, of, m->move->day);
+	CfPricingQuote terms;
+	CfPricingUsage usage;
+
+	if (puts + gets == 0 || standard == NULL)
 		return true;
-	cf_pricing_usage_init(&online, m->move->day, m->move->source_month_hours);
-	online.gets = m->reads_online;
-	if (!cf_pricing_quote(m->book, standard, &online, &terms, err) ||
-		!add_kinds(&terms, CF_PRICING_GET, CF_PRICING_GET, &quote->request_usd, err) ||
-		!add_kinds(&terms, CF_PRICING_GET, CF_PRICING_GET, &quote->move_usd, err))
+	cf_pricing_usage_init(&usage, m->move->day, m->move->source_month_hours);
+	usage.puts = puts;
+	usage.gets = gets;
+	if (!cf_pricing_quote(m->book, standard, &usage, &terms, err) ||
+		!add_kinds(&terms, CF_PRICING_PUT, CF_PRICING_GET, &quote->request_usd, err) ||
+		!add_kinds(&terms, CF_PRICING_PUT, CF_PRICING_GET, &quote->move_usd, err))
 		return false;
 	note_prices(quote, &terms);
 	return true;

@@ -41,6 +41,14 @@ INSERT INTO addresses (place, object_key, file_id, state) VALUES ('slow', 'copy'
 SELECT roll_up_costs();
 SELECT tier, total_size_gb, num_objects, round(storage_cost * pg_temp.days(), 9) AS month_of_storage FROM cost_analytics WHERE tier <> 'unknown' ORDER BY tier;
 
+-- The terms behind it add up to it
+SELECT count(*) AS sums_that_differ
+  FROM (SELECT t.date, t.cloud, t.tier, sum(t.amount) FILTER (WHERE cost_part(t.term) = 'storage') AS storage, sum(t.amount) FILTER (WHERE cost_part(t.term) = 'requests') AS requests,
+               sum(t.amount) FILTER (WHERE cost_part(t.term) = 'retrieval') AS retrieval, sum(t.objects) AS objects FROM cost_terms AS t GROUP BY 1, 2, 3) AS t
+  FULL JOIN cost_analytics AS a ON (a.date, a.cloud, a.tier) = (t.date, t.cloud, t.tier)
+ WHERE (t.storage, t.requests, t.retrieval, t.objects) IS DISTINCT FROM (a.storage_cost, a.request_cost, a.retrieval_cost, a.num_objects) AND a.storage_cost IS DISTINCT FROM 0.5;
+SELECT tier, storage_class, term, round(quantity, 9) AS quantity, unit, objects FROM cost_terms WHERE term IN ('held', 'get', 'retrieval') ORDER BY 1, 2, 3;
+
 -- Missed days are caught up: what existed then, and its accesses
 DELETE FROM cost_analytics;
 INSERT INTO cost_analytics (date, cloud, tier, total_size_gb, storage_cost, total_cost, num_objects)
@@ -49,6 +57,11 @@ INSERT INTO access_logs (file_id, access_type, accessed_at) SELECT 's1', 'write'
 SELECT roll_up_costs();
 SELECT (now() AT TIME ZONE 'UTC')::date - date AS days_ago, tier, num_objects, request_cost, storage_cost = 0.5 AS kept
   FROM cost_analytics ORDER BY date, tier;
+SELECT count(*) AS sums_that_differ
+  FROM (SELECT t.date, t.cloud, t.tier, sum(t.amount) FILTER (WHERE cost_part(t.term) = 'storage') AS storage, sum(t.amount) FILTER (WHERE cost_part(t.term) = 'requests') AS requests,
+               sum(t.amount) FILTER (WHERE cost_part(t.term) = 'retrieval') AS retrieval, sum(t.objects) AS objects FROM cost_terms AS t GROUP BY 1, 2, 3) AS t
+  FULL JOIN cost_analytics AS a ON (a.date, a.cloud, a.tier) = (t.date, t.cloud, t.tier)
+ WHERE (t.storage, t.requests, t.retrieval, t.objects) IS DISTINCT FROM (a.storage_cost, a.request_cost, a.retrieval_cost, a.num_objects) AND a.storage_cost IS DISTINCT FROM 0.5;
 SELECT tier, days, avg_objects, unpriced_objects
   FROM cost_breakdown((now() AT TIME ZONE 'UTC')::date - 2, (now() AT TIME ZONE 'UTC')::date + 1) ORDER BY tier;
 SELECT count(*) AS nothing_before FROM cost_breakdown('2001-01-01', '2002-01-01');

@@ -306,6 +306,22 @@ test_cheapest(void)
 	ok(!cf_pricing_cheapest(&book, &move, 365, false, &cls, &quote, &err), "a negative size is refused");
 }
 
+/* Azure's archive is written by its list of blocks; the blocks are writes of the account's own tier. */
+static void
+test_archive_blocks(void)
+{
+	from("AWS", "us-east-1", "STANDARD");
+	to("Azure", "eastus", "ARCHIVE_LRS");
+	is_int(quote.requests, 257, "a GB in 128 reads, 128 blocks and their list");
+	is_str(shown(quote.request_usd), "0.0007012", "128 GET, 128 writes at the hot price, one at the archive's");
+	move.size_bytes = 1000;
+	to("Azure", "eastus", "ARCHIVE_LRS");
+	is_str(shown(quote.request_usd), "0.0000104", "in one piece: one write of the archive");
+	from("AWS", "us-east-1", "STANDARD");
+	to("Azure", "eastus", "COOL_LRS");
+	is_str(shown(quote.request_usd), "0.0013412", "into other tiers each block is a write of the tier");
+}
+
 /* Autoclass is entered once, by all objects of a bucket: what Google charges for that is a move in place. */
 static void
 test_autoclass(void)
@@ -338,6 +354,7 @@ main(void)
 	test_unpriced();
 	test_never();
 	test_cheapest();
+	test_archive_blocks();
 	test_autoclass();
 	cf_arena_free(&arena);
 	return done_testing();
