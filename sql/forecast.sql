@@ -1,5 +1,5 @@
 /*
- * forecast: what will be read next. The table that predictions are kept in; models come with their own issue.
+ * forecast: what will be read next. The table that predictions are kept in; forecast/ has the features, the models and the series.
  */
 
 CREATE TABLE cloudflux.ml_predictions (
@@ -9,7 +9,14 @@ CREATE TABLE cloudflux.ml_predictions (
 	predicted_accesses double precision CHECK (predicted_accesses >= 0),
 	recommended_tier   text CHECK (recommended_tier IN ('HOT', 'WARM', 'COLD')),
 	confidence_score   double precision CHECK (confidence_score BETWEEN 0 AND 1),
-	created_at         timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at         timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	horizon_days       int NOT NULL DEFAULT 1 CHECK (horizon_days BETWEEN 1 AND 366),
+	accesses_p10       double precision CHECK (accesses_p10 >= 0),
+	accesses_p50       double precision CHECK (accesses_p50 >= 0),
+	accesses_p90       double precision CHECK (accesses_p90 >= 0),
+	tier_probabilities double precision[],
+	model_id           bigint,
+	history            bigint
 ) PARTITION BY RANGE (prediction_date);
 
 CREATE TABLE cloudflux.ml_predictions_default PARTITION OF cloudflux.ml_predictions DEFAULT;
@@ -28,8 +35,15 @@ COMMENT ON TABLE cloudflux.ml_predictions IS 'What is expected to be read: one r
 COMMENT ON TABLE cloudflux.ml_predictions_default IS 'Rows of ml_predictions whose week has no partition (yet).';
 COMMENT ON COLUMN cloudflux.ml_predictions.id IS 'Number of the row.';
 COMMENT ON COLUMN cloudflux.ml_predictions.file_id IS 'Object; it need not be catalogued.';
-COMMENT ON COLUMN cloudflux.ml_predictions.prediction_date IS 'UTC day that is predicted.';
-COMMENT ON COLUMN cloudflux.ml_predictions.predicted_accesses IS 'Expected number of accesses on that day.';
+COMMENT ON COLUMN cloudflux.ml_predictions.prediction_date IS 'UTC day that is predicted, or the first of horizon_days.';
+COMMENT ON COLUMN cloudflux.ml_predictions.predicted_accesses IS 'Expected number of accesses (the mean) on that day, or in horizon_days from it on.';
 COMMENT ON COLUMN cloudflux.ml_predictions.recommended_tier IS 'HOT, WARM or COLD; NULL = no recommendation.';
-COMMENT ON COLUMN cloudflux.ml_predictions.confidence_score IS 'Between 0 and 1; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.confidence_score IS 'Probability that recommended_tier is right, between 0 and 1; NULL = not told.';
 COMMENT ON COLUMN cloudflux.ml_predictions.created_at IS 'When it was predicted.';
+COMMENT ON COLUMN cloudflux.ml_predictions.horizon_days IS 'How many days predicted_accesses is for.';
+COMMENT ON COLUMN cloudflux.ml_predictions.accesses_p10 IS 'Number that accesses stay below with probability 0.1; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.accesses_p50 IS 'Median of the number of accesses; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.accesses_p90 IS 'Number that accesses stay below with probability 0.9; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.tier_probabilities IS 'Probabilities of HOT, WARM and COLD, in this order; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.model_id IS 'Model that told it (cloudflux.models); NULL = somebody else.';
+COMMENT ON COLUMN cloudflux.ml_predictions.history IS 'Hash of what was known of the object: as long as it stays and the prediction is young, predict_objects() does not repeat it.';

@@ -45,6 +45,7 @@ typedef struct CfForestParams
 	int			features_per_split; /* 0 = the root of their number for classes, a third for numbers */
 	int			bins;			/* 2 .. CF_FOREST_BINS_MAX */
 	int			classes;		/* 2 .. CF_FOREST_CLASSES_MAX; 0 = the target is a number */
+	bool		log_target;		/* numbers of 0 or more: trees learn their logarithm (of 1 + number), curves tell the number itself */
 	bool		balanced;		/* weigh classes by the inverse of their share; the calibration undoes it in probabilities */
 	const double *class_weights;	/* classes of them, > 0; NULL = 1 each; times what balanced gives */
 } CfForestParams;
@@ -104,6 +105,7 @@ typedef struct CfForestCurve
 typedef struct CfForest
 {
 	int			classes;		/* 0 = numbers */
+	bool		log_target;
 	int			outputs;		/* classes, or 1 */
 	int			features;
 	int			columns;		/* of a row of bins */

@@ -456,7 +456,7 @@ fill_table(const CfForest *forest, const CfForestRows *rows, const uint32_t *ord
 		if (table->target == NULL)
 			table->bins[i * table->stride + (size_t) table->columns] = (uint8_t) rows->targets[row];
 		else
-			table->target[i] = rows->targets[row];
+			table->target[i] = forest->log_target ? log1p(rows->targets[row]) : rows->targets[row];
 	}
 	return true;
 }

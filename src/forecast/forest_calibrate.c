@@ -260,9 +260,10 @@ gather(CfForest *forest, const ForestTable *table, const float *votes, const uin
 		else
 		{
 			double		off = said - forest->share[0] - table->target[i];
+			double		was = table->target[i] + forest->share[0];
 
 			square += off * off;
-			pairs[n++] = (Pair) {said, (float) (table->target[i] + forest->share[0])};
+			pairs[n++] = (Pair) {said, (float) (forest->log_target ? fmax(expm1(was), 0) : was)};
 		}
 	}
 	if (table->target && n > 0)
@@ -288,7 +289,7 @@ cf_forest_calibrate(CfForest *forest, const ForestTable *table, const float *vot
 	for (int c = 0; c < forest->outputs && done; c++)
 	{
 		gather(forest, table, votes, trees, c, pairs);
-		if (forest->oob_rows < FEWEST_ROWS)
+		if (forest->oob_rows < (forest->log_target ? 1 : FEWEST_ROWS))
 			continue;
 		done = sort_pairs(pairs, spare, forest->oob_rows, interrupt);
 		if (done)

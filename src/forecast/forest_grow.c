@@ -700,7 +700,7 @@ check_rows(const CfForestParams *params, const CfForestRows *rows, CfForest *for
 				return cf_error_set(err, CF_ERR_INPUT, "class %g of row %zu is not one of %d", target, i + 1, params->classes);
 			forest->share[(int) target] += 1.0 / (double) rows->count;
 		}
-		else if (!(fabs(target) <= 1e30))
+		else if (!(fabs(target) <= 1e30) || (params->log_target && target < 0))
 			return cf_error_set(err, CF_ERR_INPUT, "target %g of row %zu is not a number to learn from", target, i + 1);
 	}
 	return true;
@@ -796,6 +796,7 @@ cf_forest_grow(const CfForestParams *params, const CfForestRows *rows, CfArena *
 	Grower	   *grower;
 
 	memset(forest, 0, sizeof(*forest));
+	forest->log_target = params->log_target && params->classes == 0;
 	if (!check_rows(params, rows, forest, err) ||
 		!cf_forest_table_make(params, rows, keep, work, interrupt, forest, &table, err))
 		return false;

@@ -2,7 +2,7 @@
  * forest_model.c
  *		A forest as bytes, inside the envelope of model.h.
  *
- *		classes 1, features 2, columns 2, trees 2, max_depth 1, min_leaf_rows 4, seed 8, rows 8, fingerprint 8,
+ *		classes 1, logarithm 1, features 2, columns 2, trees 2, max_depth 1, min_leaf_rows 4, seed 8, rows 8, fingerprint 8,
  *		rows out of bag 8, error 8, log loss 8, a share of 8 per class (numbers: mean and variance)
  *		per feature: importance 8, categorical 1, middle 1, left column + 1 2, edges 2, each 4, and for categories their ranks, 1 each
  *		per curve (one per class; numbers: mean and quantiles): knots 1, x and y 4 each
@@ -67,6 +67,7 @@ put_forest(CfModelWriter *writer, unsigned char *bytes, const CfForest *forest)
 {
 	cf_model_begin(writer, bytes, CF_MODEL_FOREST);
 	cf_model_put(writer, (uint64_t) forest->classes, 1);
+	cf_model_put(writer, forest->log_target, 1);
 	cf_model_put(writer, (uint64_t) forest->features, 2);
 	cf_model_put(writer, (uint64_t) forest->columns, 2);
 	cf_model_put(writer, (uint64_t) forest->tree_count, 2);
@@ -119,6 +120,7 @@ get_head(CfModelReader *reader, CfArena *arena, CfForest *forest, CfError *err)
 	size_t		curves;
 
 	forest->classes = (int) cf_model_get(reader, 1);
+	forest->log_target = cf_model_get(reader, 1) != 0;
 	forest->features = (int) cf_model_get(reader, 2);
 	forest->columns = (int) cf_model_get(reader, 2);
 	forest->tree_count = (int) cf_model_get(reader, 2);
@@ -130,7 +132,7 @@ get_head(CfModelReader *reader, CfArena *arena, CfForest *forest, CfError *err)
 	forest->oob_rows = cf_model_get(reader, 8);
 	forest->oob_error = cf_model_get_double(reader);
 	forest->oob_log_loss = cf_model_get_double(reader);
-	if (reader->bad || forest->classes == 1 || forest->classes > CF_FOREST_CLASSES_MAX || forest->features < 1 ||
+	if (reader->bad || forest->classes == 1 || (forest->log_target && forest->classes > 0) || forest->classes > CF_FOREST_CLASSES_MAX || forest->features < 1 ||
 		forest->features > CF_FOREST_FEATURES_MAX || forest->columns < forest->features ||
 		forest->columns > 2 * forest->features || forest->tree_count < 1 || forest->tree_count > CF_FOREST_TREES_MAX ||
 		forest->max_depth < 1 || forest->max_depth > CF_FOREST_DEPTH_MAX || forest->min_leaf_rows < 1)

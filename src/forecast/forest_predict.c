@@ -117,6 +117,13 @@ finish(const CfForest *forest, bool raw, double *out, double *quantiles)
 		cf_forest_probabilities(forest, out);
 		return;
 	}
+	if (forest->log_target && forest->curve[0].knots == 0)
+	{
+		out[0] = fmax(expm1(out[0]), 0);	/* no row out of bag has told the curves */
+		for (int q = 0; quantiles != NULL && q < CF_FOREST_QUANTILES; q++)
+			quantiles[q] = out[0];
+		return;
+	}
 	for (int q = 0; quantiles != NULL && q < CF_FOREST_QUANTILES; q++)
 	{
 		quantiles[q] = cf_forest_curve_at(&forest->quantile[q], out[0]);

@@ -196,6 +196,30 @@ numbers(void)
 	is_int(forest.tree[0].node_count, 1, "by a tree that is a leaf");
 	cf_forest_predict(&forest, &fresh.rows, false, NULL, out, quantiles, &err);
 	ok(out[0] == 3 && quantiles[0] == 3 && quantiles[4] == 3, "and told with certainty");
+	for (int i = 0; i < MANY; i++)
+		learned.targets[i] = expm1(learned.values[i * FEATURES] * 5);
+	params.log_target = true;
+	ok(grow(&params, &learned.rows, &forest), "numbers of many sizes are learned by their logarithms");
+	for (int i = 0; i < MANY; i++)
+		fresh.targets[i] = expm1(fresh.values[i * FEATURES] * 5);
+	cf_forest_predict(&forest, &fresh.rows, false, NULL, out, quantiles, &err);
+	square = 0;
+	within80 = 0;
+	for (int i = 0; i < MANY; i++)
+	{
+		square += (out[i] - fresh.targets[i]) / MANY;
+		within80 += quantiles[i * CF_FOREST_QUANTILES] >= 0 && out[i] >= 0 && out[i] < 160;
+	}
+	is_dbl(square, 0, 0.5, "and told as themselves, on the mean");
+	is_int(within80, MANY, "never below 0");
+	learned.rows.count = 1;
+	params.trees = 1;
+	ok(grow(&params, &learned.rows, &forest) && cf_forest_predict(&forest, &learned.rows, false, NULL, out, quantiles, &err), "from one row too");
+	is_dbl(out[0], learned.targets[0], 1e-3, "which is told as it was");
+	is_dbl(quantiles[4], learned.targets[0], 1e-3, "without an interval");
+	learned.targets[0] = -1;
+	ok(!grow(&params, &learned.rows, &forest) && err.kind == CF_ERR_INPUT, "a number below 0 has no such logarithm: %s", err.message);
+	params = params_of(0);
 	for (int i = 0; i < 500; i++)
 		learned.targets[i] = ((int) learned.values[i * FEATURES + 3] * 7) % 5;
 	learned.rows.count = 500;
