@@ -2,6 +2,7 @@
  * roster.c
  *		Who takes part in a replay: one line per policy, in the order in which they are shown; hindsight comes last.
  */
+#include "tiering/decide.h"
 #include "tiering/roster.h"
 
 static const CfReplayMake makers[] = {
@@ -11,6 +12,7 @@ static const CfReplayMake makers[] = {
 	cf_roster_make_read,
 	cf_roster_make_automatic,
 	cf_roster_make_archive,
+	cf_decide_make,
 };
 
 int

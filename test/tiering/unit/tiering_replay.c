@@ -274,6 +274,7 @@ known_policies(void)
 	is_int(counted(&menu, &history, "automatic", 3, 0, CF_REPLAY_MONITORING), 0, "… and unmonitored");
 	is_int(counted(&menu, &history, "age_30_90", 1, 0, CF_REPLAY_STORAGE) / 131072, 60, "… and are billed as 128 KiB elsewhere");
 	menu.warm = menu.cold = menu.automatic = CF_TARIFF_NONE;
+	menu.count = 1;
 	{
 		CfReplayPolicy policies[CF_REPLAY_POLICIES];
 
