@@ -320,9 +320,8 @@ BEGIN
 	SELECT quote_ident(r.rolname) INTO v_owner FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = v_parent;
 
 	-- Nobody may add a row to the default partition between moving its rows and attaching, hence the lock first. The parent
-	-- before it: an INSERT that had chosen the default partition already, and waited for it, would fail afterwards; and a query that had
-	-- asked the parent for its partitions, and waited, would look for the moved rows where they no longer are, and miss them.
-	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', v_parent);
+	-- is locked before it, by the caller: an INSERT that had chosen the default partition already, and waited for it, would fail afterwards; and a
+	-- query that had asked the parent for its partitions, and waited, would look for the moved rows where they no longer are, and miss them.
 	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_leaf);
 	EXECUTE format('CREATE TABLE cloudflux.%I (LIKE %s INCLUDING ALL EXCLUDING IDENTITY)', p_name, v_leaf);
 	EXECUTE format('ALTER TABLE cloudflux.%I OWNER TO %s', p_name, v_owner);
@@ -340,7 +339,23 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.make_partition(text, text, timestamptz, timestamptz) IS
-'Part of ensure_partitions(): makes one partition like the default one (columns, checks, indexes; nobody may read it but through the table), moves the rows that belong into it out of the default partition, attaches it, and returns how many rows it moved.';
+'Part of ensure_partitions(), which has locked the table: makes one partition like the default one (columns, checks, indexes; nobody may read it but through the table), moves the rows that belong into it out of the default partition, attaches it, and returns how many rows it moved.';
+
+/*
+ * A transaction of a user that writes to two tables could wait for one that is locked here while the other is waited for here; the server would
+ * end one of the two, and it could be the user's. So nothing is waited for while a table is locked.
+ */
+CREATE FUNCTION cloudflux.lock_for_partitions(p_table regclass, p_wait boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE %s', p_table, CASE WHEN p_wait THEN '' ELSE 'NOWAIT' END);
+END
+$$;
+
+COMMENT ON FUNCTION cloudflux.lock_for_partitions(regclass, boolean) IS
+'Part of ensure_partitions() and drop_old_partitions(): locks a table whose partitions change; waits as long as lock_timeout says, or not at all (55P03) where other tables are locked already, so that no transaction of a user can end in a deadlock with this one.';
 
 CREATE FUNCTION cloudflux.ensure_partitions(p_now timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -358,6 +373,7 @@ DECLARE
 	v_made  int := 0;
 	v_rows  bigint := 0;
 	v_failed text[] := '{}';
+	v_busy   text[] := '{}';
 BEGIN
 	IF NOT cloudflux.runs_partitions_here() THEN
 		RETURN NULL;
@@ -374,10 +390,15 @@ BEGIN
 			v_name := cloudflux.partition_name(v_table.table_name, v_table.period, v_from);
 			CONTINUE WHEN to_regclass(format('cloudflux.%I', v_name)) IS NOT NULL;
 			BEGIN
+				PERFORM cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), v_made = 0);
 				v_moved := cloudflux.make_partition(v_table.table_name, v_name, v_from, v_to);
 				v_made := v_made + 1;
 				v_rows := v_rows + v_moved;
 			EXCEPTION WHEN OTHERS THEN
+				IF v_made > 0 AND SQLSTATE = '55P03' THEN
+					v_busy := v_busy || v_name;
+					EXIT;
+				END IF;
 				-- One table in trouble must not keep the others from getting theirs, nor undo what was made.
 				v_failed := v_failed || v_name;
 				RAISE WARNING 'could not make partition "%": %', v_name, SQLERRM
@@ -390,12 +411,13 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	RETURN format('%s partitions made, %s rows moved into them', v_made, v_rows) ||
+		CASE WHEN v_busy <> '{}' THEN ', left for the next run: ' || array_to_string(v_busy, ', ') ELSE '' END ||
 		CASE WHEN v_failed <> '{}' THEN ', could not make ' || array_to_string(v_failed, ', ') ELSE '' END;
 END
 $$;
 
 COMMENT ON FUNCTION cloudflux.ensure_partitions(timestamptz) IS
-'Makes the partitions of the period that p_now lies in and of those ahead that are missing, and moves rows of the default partition that belong there. Waits at most 2 seconds for a lock; a table that stays in use gets its partitions at the next run, with a WARNING now. Returns what it did, NULL when nothing was missing. SECURITY DEFINER, because partitions belong to the owner of the table.';
+'Makes the partitions of the period that p_now lies in and of those ahead that are missing, and moves rows of the default partition that belong there. Waits at most 2 seconds for the lock on the first table, and for no other; a table that is in use gets its partitions at the next run. Returns what it did, NULL when nothing was missing. SECURITY DEFINER, because partitions belong to the owner of the table.';
 
 CREATE FUNCTION cloudflux.ensure_partitions() RETURNS text
 LANGUAGE sql VOLATILE
@@ -453,9 +475,10 @@ BEGIN
 			 WHERE l.until <= v_table.cutoff ORDER BY l.until
 		LOOP
 			BEGIN
+				PERFORM cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), v_dropped = '{}');
 				EXECUTE format('DROP TABLE cloudflux.%I', v_partition.partition_name);
 				v_dropped := v_dropped || v_partition.partition_name;
-			EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+			EXCEPTION WHEN lock_not_available THEN
 				v_busy := v_busy || v_partition.partition_name;
 			END;
 		END LOOP;
@@ -708,7 +731,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.health_checks', 'WHERE NOT
 REVOKE ALL ON FUNCTION cloudflux.guard_builtin(), cloudflux.abi(), cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(),
 	cloudflux.begin_chore(text, timestamptz), cloudflux.run_chore(bigint, text), cloudflux.next_chore_at(), cloudflux.forget_chore_runs(),
 	cloudflux.partition_name(text, text, timestamptz), cloudflux.runs_partitions_here(),
-	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz),
+	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.lock_for_partitions(regclass, boolean), cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz),
 	cloudflux.list_partitions(text), cloudflux.drop_old_partitions(), cloudflux.drop_old_partitions(timestamptz),
 	cloudflux.list_workers(), cloudflux.unmet_workers(), cloudflux.wake_launcher(),
 	cloudflux.health(), cloudflux.check_workers(), cloudflux.check_chores(), cloudflux.check_partitions() FROM PUBLIC;
