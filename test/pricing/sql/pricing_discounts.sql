@@ -8,13 +8,13 @@ INSERT INTO price_discounts (provider, region, storage_class, price, percent, us
 	('AWS', 'us-east-1', 'STANDARD', 'storage', NULL, 0.019, '2026-03-01', NULL, 'amendment 2'),
 	('GCP', NULL, NULL, 'egress', 50, NULL, '2026-01-01', NULL, 'interconnect');
 SELECT d AS "on", quantity, unit_price, amount, price_id < 0 AS of_the_book, (SELECT s.source FROM price_discounts AS s WHERE s.id = q.discount_id) AS discount
-  FROM unnest(ARRAY['2025-12-31', '2026-01-01', '2026-03-01', '2027-01-01']::date[]) AS d, quote_usage('AWS', 'us-east-1', 'STANDARD', '{"bytes": 109951162777600}', d) AS q;
+  FROM unnest(ARRAY['2025-12-31', '2026-01-01', '2026-03-01', '2027-01-01']::date[]) AS d, quote_usage('AWS', 'us-east-1', 'STANDARD', '{"bytes": 109951162777600}', d) AS q ORDER BY d, unit_price DESC;
 SELECT storage_class, term, unit_price, (SELECT s.source FROM price_discounts AS s WHERE s.id = q.discount_id) AS discount
   FROM (VALUES ('STANDARD_IA'), ('GLACIER')) AS c(storage_class),
        quote_usage('AWS', 'us-east-1', c.storage_class, '{"bytes": 1073741824, "objects": 1, "gets": 1000, "lists": 1000, "restores": 1000, "restored_bytes": 1073741824, "deleted_bytes": 1073741824}', '2026-06-01') AS q
- ORDER BY 1, 2;
+ ORDER BY storage_class COLLATE "C", term COLLATE "C";
 -- What is free stays free; a hundred per cent is free, too
-SELECT quantity, unit_price, amount, discount_id IS NOT NULL AS discounted FROM quote_usage('GCP', 'us-central1', 'STANDARD', '{"egress_bytes": 214748364800}', '2026-06-01');
+SELECT quantity, unit_price, amount, discount_id IS NOT NULL AS discounted FROM quote_usage('GCP', 'us-central1', 'STANDARD', '{"egress_bytes": 214748364800}', '2026-06-01') ORDER BY unit_price;
 -- Everything that prices has them
 SELECT move_cost, monthly_before, monthly_after FROM quote_move('AWS', 'us-east-1', 'STANDARD', 'AWS', 'us-east-1', 'STANDARD_IA', 1073741824, 100, p_on => '2026-06-01');
 SELECT object_monthly_cost('AWS', 'us-east-1', 'STANDARD', 1073741824, p_on => '2026-06-01') AS object, estimate_storage_total('AWS', 'us-east-1', 'STANDARD', 1073741824, p_on => '2026-06-01') AS estimate;

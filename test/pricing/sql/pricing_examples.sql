@@ -87,29 +87,29 @@ SELECT e.no, e.part, e.class, e.says, q.amount
   FROM examples AS e
  CROSS JOIN LATERAL (SELECT sum(t.amount) AS amount FROM quote_usage(e.cloud, e.region, e.class, e.usage, e."on") AS t WHERE t.term = e.term OR e.term IS NULL) AS q;
 -- A source rounds to the cent, half away from zero; where it gives no figure for a part, the part stands in the year below
-SELECT no, part, class, says, amount AS is_exactly, round(amount, 2) = says AS right FROM billed WHERE says IS NOT NULL ORDER BY no, part, class;
+SELECT no, part, class, says, amount AS is_exactly, round(amount, 2) = says AS right FROM billed WHERE says IS NOT NULL ORDER BY no, part COLLATE "C", class COLLATE "C", says;
 SELECT count(*) FILTER (WHERE round(amount, 2) <> says OR amount IS NULL) AS wrong, count(DISTINCT no) AS examples FROM billed;
 SELECT no, round(sum(amount), 3) AS year FROM billed WHERE no IN (11, 12) GROUP BY no ORDER BY no;
 -- 4: a small object in IA is billed as 6 KB and 122 KB
-SELECT term, round(quantity * 1048576, 9) AS kb_months FROM quote_usage('AWS', 'us-east-1', 'STANDARD_IA', '{"bytes": 6144, "objects": 1}');
+SELECT term, round(quantity * 1048576, 9) AS kb_months FROM quote_usage('AWS', 'us-east-1', 'STANDARD_IA', '{"bytes": 6144, "objects": 1}') ORDER BY quantity;
 -- 1: in its two bands; 3: DELETE costs nothing, there is no such term
-SELECT quantity, unit_price, amount FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"byte_hours": 42259901212262400}', '2026-03-31');
+SELECT quantity, unit_price, amount FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"byte_hours": 42259901212262400}', '2026-03-31') ORDER BY unit_price DESC;
 
 -- Azure charges a change of tier: to a cooler one a write of it; to a warmer one a read and the bytes of the one that is left, and what is missing to its minimum
 SELECT s || ' to ' || d AS change, m.request_cost + m.transition_cost AS operation, m.retrieval_cost + m.restore_cost AS out_of_it, m.early_deletion_cost, m.move_cost
   FROM (VALUES ('HOT_LRS', 'COOL_LRS'), ('COOL_LRS', 'COLD_LRS'), ('COOL_LRS', 'HOT_LRS'), ('COLD_LRS', 'COOL_LRS'), ('HOT_LRS', 'ARCHIVE_LRS'), ('ARCHIVE_LRS', 'HOT_LRS')) AS v(s, d),
-       quote_move('Azure', 'eastus', s, 'Azure', 'eastus', d, 1073741824, 10, p_same_place => true) AS m;
+       quote_move('Azure', 'eastus', s, 'Azure', 'eastus', d, 1073741824, 10, p_same_place => true) AS m ORDER BY s COLLATE "C", d COLLATE "C";
 -- Google: class A and B at the prices of the class that is asked; a rewrite is a class A of where it goes, after the retrieval of where it was
 SELECT class, sum(amount) FILTER (WHERE term = 'put') AS class_a, sum(amount) FILTER (WHERE term = 'get') AS class_b, sum(amount) FILTER (WHERE term = 'list') AS list, sum(amount) FILTER (WHERE term = 'retrieval') AS retrieval
   FROM unnest(ARRAY['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE', 'AUTOCLASS_STANDARD', 'AUTOCLASS_ARCHIVE']) AS class,
-       quote_usage('GCP', 'us-central1', class, '{"puts": 10000, "gets": 10000, "lists": 10000, "read_bytes": 1073741824}') GROUP BY class ORDER BY class;
+       quote_usage('GCP', 'us-central1', class, '{"puts": 10000, "gets": 10000, "lists": 10000, "read_bytes": 1073741824}') GROUP BY class ORDER BY class COLLATE "C";
 -- Autoclass: 0.0025 for 1,000 objects and 30 days; entering it is a class A each, and leaving the class that they lay in
-SELECT term, quantity, unit_price, amount FROM quote_usage('GCP', 'us-central1', 'AUTOCLASS_NEARLINE', '{"bytes": 1073741824000, "objects": 1000, "hours": 720}');
+SELECT term, quantity, unit_price, amount FROM quote_usage('GCP', 'us-central1', 'AUTOCLASS_NEARLINE', '{"bytes": 1073741824000, "objects": 1000, "hours": 720}') ORDER BY amount DESC;
 SELECT request_cost, retrieval_cost, early_deletion_cost, move_cost AS enablement
   FROM quote_move('GCP', 'us-central1', 'NEARLINE', 'GCP', 'us-central1', 'AUTOCLASS_STANDARD', 1073741824, 10, p_same_place => true, p_on => '2026-11-01');
 -- Across regions and clouds, by the byte
 SELECT d.cloud, d.region, m.egress_cost, m.move_cost
   FROM (VALUES ('AWS', 'us-east-1', 'STANDARD'), ('AWS', 'eu-west-1', 'STANDARD'), ('Azure', 'eastus', 'HOT_LRS'), ('GCP', 'us-central1', 'STANDARD')) AS d(cloud, region, class),
-       quote_move('AWS', 'us-east-1', 'STANDARD', d.cloud, d.region, d.class, 1073741824000, 10, p_on => '2026-11-01') AS m;
+       quote_move('AWS', 'us-east-1', 'STANDARD', d.cloud, d.region, d.class, 1073741824000, 10, p_on => '2026-11-01') AS m ORDER BY d.cloud COLLATE "C", d.region COLLATE "C";
 DELETE FROM prices WHERE NOT builtin;
 DELETE FROM egress_prices WHERE NOT builtin;

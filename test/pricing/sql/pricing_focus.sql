@@ -92,7 +92,7 @@ SELECT p.provider, p.words, k.* FROM (VALUES
 	('Amazon Web Services', 'Amazon Simple Storage Service', 'Standard retrieval requests Glacier [Requests]'), ('AWS', 'Amazon Simple Storage Service', 'Retrieval-SIA [GB]'), ('AWS', 'AmazonSQS', 'storage used'),
 	('Microsoft', 'Storage', 'Hot LRS Data Stored [1 GB/Month]'), ('Microsoft', 'Azure Blob Storage', 'Cool ZRS Write Operations [10K]'), ('Microsoft', 'Storage', 'Archive LRS Early Delete [1 GB]'), ('Microsoft', 'Virtual Machines', 'Hot'),
 	('Google Cloud', 'Cloud Storage', 'Nearline Storage Iowa [gibibyte month]'), ('Google Cloud', 'Cloud Storage', 'Autoclass Archive Class B Operations [count]'), ('Google Cloud', 'Cloud Storage', 'Download Worldwide Destinations [gibibyte]')) AS p(provider, service, words)
-  LEFT JOIN LATERAL charge_kind(p.provider, p.service, p.words) AS k ON true;
+  LEFT JOIN LATERAL charge_kind(p.provider, p.service, p.words) AS k ON true ORDER BY p.provider COLLATE "C", p.words COLLATE "C";
 -- Viewers see, admins load
 SET ROLE cloudflux_viewer;
 SELECT count(*) > 0 AS seen FROM cost_reconciliation;

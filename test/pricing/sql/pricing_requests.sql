@@ -8,7 +8,7 @@ SELECT p.provider, v.verb, request_term(p.provider, v.verb) AS term
   FROM (VALUES ('AWS', 'AbortMultipartUpload CompleteMultipartUpload CopyObject CreateMultipartUpload DeleteObject GetObject GetObjectTagging HeadObject ListMultipartUploads ListObjectVersions ListObjectsV2 ListParts PutObject RestoreObject UploadPart UploadPartCopy AssumeRoleWithWebIdentity GetMetadataToken GetMetadataRole GetMetadataCredentials GetContainerCredentials'),
                ('Azure', 'DeleteBlob GetBlob GetBlobProperties GetBlobTags GetBlockList ListBlobs PutBlob PutBlobFromURL PutBlock PutBlockFromURL PutBlockList SetBlobTier GetToken'),
                ('GCP', 'storage.objects.compose storage.objects.delete storage.objects.get storage.objects.insert storage.objects.list storage.objects.rewrite GetToken GetMetadataToken')) AS p(provider, verbs),
-       regexp_split_to_table(p.verbs, ' ') AS v(verb);
+       regexp_split_to_table(p.verbs, ' ') AS v(verb) ORDER BY p.provider COLLATE "C", v.verb COLLATE "C";
 SELECT request_term('AWS', 'Sing') AS unknown, request_term('LOCAL', 'GetObject') AS elsewhere;
 SELECT add_storage('s3', 'AWS', 'somebucket', '{"region": "us-east-1"}');
 SELECT add_storage('ia', 'AWS', 'otherbucket', '{"region": "us-east-1", "storage_class": "STANDARD_IA"}');
@@ -28,7 +28,7 @@ SELECT place, sum(cost) AS usd FROM request_costs WHERE day = '2026-11-01' GROUP
 -- What a nightly scan costs: a million keys are a thousand pages
 INSERT INTO data_objects (file_id, place, object_key, size_bytes) SELECT 'a' || g, 's3', 'logs/' || g, 1 FROM generate_series(1, 2001) AS g;
 INSERT INTO data_objects (file_id, place, object_key, size_bytes) SELECT 'b' || g, 'blobs', 'b' || g, 1 FROM generate_series(1, 2001) AS g;
-SELECT p.place, s.objects, s.requests, s.unit_price, s.cost, round(s.monthly_if_nightly, 9) AS monthly_if_nightly FROM unnest(ARRAY['s3', 'ia', 'blobs', 'gcs', 'minio']) AS p(place), estimate_scan(p.place) AS s;
+SELECT p.place, s.objects, s.requests, s.unit_price, s.cost, round(s.monthly_if_nightly, 9) AS monthly_if_nightly FROM unnest(ARRAY['s3', 'ia', 'blobs', 'gcs', 'minio']) AS p(place), estimate_scan(p.place) AS s ORDER BY p.place COLLATE "C";
 SELECT objects, requests FROM estimate_scan('s3', 'logs/1');
 SELECT * FROM estimate_scan('nowhere');
 SET ROLE cloudflux_viewer;
