@@ -47,7 +47,7 @@ END;
 CREATE FUNCTION cloudflux.object_features(p_day date)
 RETURNS TABLE (file_id text, place text, object_key text, size_bytes bigint, age_days int, idle_days int, reads_7d bigint,
 	history bigint, features real[])
-LANGUAGE sql STABLE SET enable_nestloop = off SET jit = off
+LANGUAGE sql STABLE SET enable_nestloop = off SET jit = off SET work_mem = '64MB'
 BEGIN ATOMIC
 	SELECT g.file_id, g.place, g.object_key, g.size_bytes, g.age, g.idle, g.r7,
 	       hashtextextended(concat_ws(',', g.r90, g.d90, g.w30, g.last_read, g.size_bytes, g.modified), 0),
@@ -95,13 +95,20 @@ BEGIN ATOMIC
 			       sum(d.bytes) FILTER (WHERE d.day > p_day - 30) AS b30,
 			       sum(d.full_reads) FILTER (WHERE d.day > p_day - 30) AS f30,
 			       sum(d.writes) FILTER (WHERE d.day > p_day - 30)::bigint AS w30,
-			       sum(d.reads) FILTER (WHERE EXTRACT(isodow FROM d.day) >= 6)::bigint AS weekend,
+			       sum(d.reads) FILTER (WHERE (d.day - '2000-01-01'::date) % 7 < 2)::bigint AS weekend,
 			       sum(d.reads) FILTER (WHERE d.day > p_day - 28 AND (p_day + 1 - d.day) % 7 = 0)::bigint AS weekday,
 			       min(d.day) FILTER (WHERE d.reads > 0) AS first_read,
 			       max(d.day) FILTER (WHERE d.reads > 0) AS last_read
-			  FROM (SELECT u.file_id, u.day, sum(u.reads)::bigint AS reads, sum(u.writes)::bigint AS writes,
-			               sum(u.bytes) AS bytes, sum(u.full_reads) AS full_reads
-			          FROM (SELECT x.file_id, x.day, x.reads, x.writes, x.bytes, x.full_reads FROM cloudflux.access_daily x
+			  FROM (SELECT x.file_id, x.day, x.reads, x.writes, x.bytes, x.full_reads
+			          FROM cloudflux.access_daily x
+			         WHERE x.day > p_day - 90 AND x.day <= p_day
+			           AND NOT EXISTS (SELECT FROM cloudflux.access_deltas e WHERE e.file_id = x.file_id)
+			        UNION ALL
+			        -- Where deltas wait, a day is the sum of its rows; these are few.
+			        SELECT u.file_id, u.day, sum(u.reads)::bigint, sum(u.writes)::bigint, sum(u.bytes)::bigint, sum(u.full_reads)::bigint
+			          FROM (SELECT x.file_id, x.day, x.reads, x.writes, x.bytes, x.full_reads
+			                  FROM cloudflux.access_daily x
+			                  JOIN (SELECT DISTINCT e.file_id FROM cloudflux.access_deltas e) k ON k.file_id = x.file_id
 			                UNION ALL
 			                SELECT y.file_id, y.day, y.reads, y.writes, y.bytes, y.full_reads FROM cloudflux.access_deltas y) u
 			         WHERE u.day > p_day - 90 AND u.day <= p_day

@@ -116,3 +116,14 @@ SET ROLE cloudflux_admin;
 SELECT cloudflux.train_model(weeks => 1, parameters => '{"trees": 5, "max_rows": 100, "balanced": true}') AS id;
 SELECT row_count BETWEEN 50 AND 200 AS sampled, trained_by FROM cloudflux.models WHERE id = 4;
 RESET ROLE;
+-- Reading needs no writing: models tell in a read-only transaction, as on a standby; training is refused
+UPDATE cloudflux.models SET status = 'retired' WHERE status = 'champion';
+BEGIN TRANSACTION READ ONLY;
+SELECT cardinality(cloudflux.model_tells(1, 'tier', f.features)) AS tiers, cardinality(cloudflux.model_tells(1, 'reads', f.features)) AS reads
+  FROM cloudflux.object_features((now() AT TIME ZONE 'UTC')::date - 1) f WHERE f.file_id = 'o1';
+SELECT cloudflux.train_model(weeks => 1, parameters => '{"trees": 1}');
+ROLLBACK;
+-- Training that takes long is ended
+SET statement_timeout = '100ms';
+SELECT length(cloudflux.grow_forest(i % 16, ARRAY[random(), random(), random()]::real[], i, 16, '{}', 2000, 64, 1, 1, false)) FROM generate_series(1, 20000) i;
+RESET statement_timeout;
