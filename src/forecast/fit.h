@@ -59,6 +59,8 @@ cf_fit_constant(CfFit *fit, int origin, double value)
 		path[h] = value;
 }
 
+#define CF_FIT_CANDIDATES 16		/* that auto may look at */
+
 /* A method by its name; the table is in series.c. */
 typedef struct CfMethod
 {
@@ -80,6 +82,12 @@ extern bool cf_fit_prepare(const CfSeries *series, CfArena *arena, const CfInter
 
 /* cf_fit_run runs a method on the fit's origins into paths, and clips what cannot be negative. */
 extern bool cf_fit_run(CfFit *fit, const CfMethod *method, double *paths);
+
+/*
+ * cf_fit_guard keeps the fit's paths within the range of what was seen lately (the last four longest seasons), and half of its
+ * width beyond: for methods that can explode.
+ */
+extern void cf_fit_guard(CfFit *fit);
 
 /* interval.c */
 
@@ -103,6 +111,10 @@ extern bool cf_fit_profile(CfFit *fit, int cycles);
 
 /* smoothing.c */
 extern bool cf_fit_ses(CfFit *fit, int arg);
+
+/* seasons.c, lags.c */
+extern bool cf_fit_seasons(CfFit *fit, int logs);
+extern bool cf_fit_lags(CfFit *fit, int logs);
 
 /* intermittent.c */
 extern bool cf_fit_croston(CfFit *fit, int kind);

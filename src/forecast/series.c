@@ -10,22 +10,30 @@
 #include "forecast/fit.h"
 #include "forecast/stat.h"
 
-#define ORIGINS 128				/* rolling origins behind an interval */
+#define ORIGINS 128				/* rolling origins behind an interval and a choice, at most */
+#define FEWEST_ORIGINS 16
+#define PATHS 12288				/* of all origins together this many steps, unless that makes too few origins */
 
 static const CfMethod methods[] = {
 	{"auto", "the method, or the combination of methods, that did best from rolling origins in the series' own past", NULL, 0},
 	{"zero", "nothing", cf_fit_zero, 0},
 	{"naive", "the last value", cf_fit_naive, 0},
-	{"seasonal_naive", "the last season again", cf_fit_seasonal_naive, CF_SERIES_SEASONS},
+	{"seasonal_naive", "the last season (the longest) again", cf_fit_seasonal_naive, CF_SERIES_SEASONS},
+	{"seasonal_naive_short", "the last one of the shortest season again", cf_fit_seasonal_naive, 0},
 	{"drift", "the line through the first and the last value", cf_fit_drift, 0},
 	{"mean", "the mean of all values", cf_fit_mean, 0},
 	{"mean_7", "the mean of the last 7 values", cf_fit_mean, 7},
 	{"mean_28", "the mean of the last 28 values", cf_fit_mean, 28},
 	{"median", "the median of all values", cf_fit_median, 0},
+	{"median_3", "the median of the last 3 values", cf_fit_median, 3},
 	{"median_7", "the median of the last 7 values", cf_fit_median, 7},
 	{"median_28", "the median of the last 28 values", cf_fit_median, 28},
 	{"profile", "the mean of the last four values at the same place of the shortest season (the same weekday)", cf_fit_profile, 4},
 	{"ses", "simple exponential smoothing", cf_fit_ses, 0},
+	{"seasons", "Taylor's smoothing of several seasons at once, with an autoregressive remainder", cf_fit_seasons, 0},
+	{"seasons_log", "the same on logarithms", cf_fit_seasons, 1},
+	{"lags", "regression on the last values and on those one and two seasons ago", cf_fit_lags, 0},
+	{"lags_log", "the same on logarithms", cf_fit_lags, 1},
 	{"croston", "Croston's sizes and gaps, for demand that comes now and then", cf_fit_croston, CF_CROSTON_CLASSIC},
 	{"sba", "Croston's method as corrected by Syntetos and Boylan", cf_fit_croston, CF_CROSTON_SBA},
 	{"tsb", "the method of Teunter, Syntetos and Babai: sizes, and the probability of a demand", cf_fit_tsb, 0},
@@ -58,13 +66,23 @@ cf_fit_method(const char *name)
 	return NULL;
 }
 
-/* cf_forecast_bytes counts what cleaning, the paths of all origins, and the hungriest method take. */
+/* most_origins is how many rolling origins a horizon allows. */
+static int
+most_origins(int horizon)
+{
+	int			most = PATHS / (horizon > 0 ? horizon : 1);
+
+	return most > ORIGINS ? ORIGINS : most < FEWEST_ORIGINS ? FEWEST_ORIGINS : most;
+}
+
+/* cf_forecast_bytes counts what cleaning, the paths of all candidates from all origins, and the methods' own work take. */
 size_t
 cf_forecast_bytes(size_t count, int horizon)
 {
 	size_t		n = count < CF_SERIES_WINDOW ? count : CF_SERIES_WINDOW;
+	size_t		paths = (size_t) (most_origins(horizon) + 1) * (size_t) horizon;
 
-	return 64 * 1024 + n * 64 * sizeof(double) + (size_t) horizon * (ORIGINS + 64) * 4 * sizeof(double);
+	return 256 * 1024 + (n * 32 + paths * (CF_FIT_CANDIDATES + 1) + (size_t) horizon * 8) * sizeof(double);
 }
 
 bool
@@ -219,6 +237,31 @@ cf_fit_run(CfFit *fit, const CfMethod *method, double *paths)
 	return true;
 }
 
+void
+cf_fit_guard(CfFit *fit)
+{
+	int			window = fit->n_seasons == 0 ? 0 : 4 * fit->seasons[fit->n_seasons - 1];
+
+	window = window < 28 ? 28 : window;
+	for (int o = 0; o < fit->n_origins; o++)
+	{
+		int			known = fit->origins[o];
+		double	   *path = cf_fit_path(fit, o);
+		double		low = fit->values[known - 1];
+		double		high = low;
+		double		margin;
+
+		for (int i = known > window ? known - window : 0; i < known; i++)
+		{
+			low = fit->values[i] < low ? fit->values[i] : low;
+			high = fit->values[i] > high ? fit->values[i] : high;
+		}
+		margin = (high - low) / 2;
+		for (int h = 0; h < fit->horizon; h++)
+			path[h] = path[h] > high + margin ? high + margin : path[h] < low - margin ? low - margin : path[h];
+	}
+}
+
 /* unknown makes the forecast of nothing. */
 static void
 unknown(const CfSeries *series, CfForecast *out)
@@ -262,7 +305,7 @@ cf_forecast_series(const CfSeries *series, const char *name, CfArena *arena, con
 		unknown(series, out);
 		return true;
 	}
-	if (!cf_fit_rolling(&fit, ORIGINS))
+	if (!cf_fit_rolling(&fit, most_origins(fit.horizon)))
 		return false;
 	paths = cf_fit_numbers(&fit, (size_t) fit.n_origins * fit.horizon);
 	if (paths == NULL)
