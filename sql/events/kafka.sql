@@ -189,6 +189,12 @@ BEGIN
 		RAISE EXCEPTION 'events cannot be published from % on', quote_nullable(start)
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Say ''now'', or ''mirror'' for where this database believes to have been.';
 	END IF;
+	IF cloudflux.kafka_is_set() AND EXISTS (SELECT FROM cloudflux.event_positions AS p WHERE p.reader = 'kafka' AND p.state = 'publishing' AND p.wish IS NULL) THEN
+		RAISE EXCEPTION 'publishing to Kafka has not stopped'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+			      DETAIL = 'What is not sent yet would be passed over, or what was sent would be sent again.',
+			      HINT = 'It goes on by itself; skip_event() keeps a single event from Kafka.';
+	END IF;
 	UPDATE cloudflux.event_positions AS p
 	   SET wish = 'rebase',
 	       published = CASE WHEN start = 'now' OR p.events = 0 THEN pg_current_snapshot() ELSE p.published END,
@@ -202,7 +208,7 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.rebase_events(text) IS
-'Makes publishing to Kafka go on after it has stopped because its position is not one that this database can continue (see event_lag): with what is written from ''now'' on, or where this database believes to have been (''mirror''; events that Kafka had acknowledged later are then sent again, under their event_id; where nothing was ever published it is the same as ''now''). Returns what counts as published. SECURITY DEFINER, because nobody else may change positions.';
+'Makes publishing to Kafka go on after it has stopped because its position is not one that this database can continue (see event_lag): with what is written from ''now'' on, or where this database believes to have been (''mirror''; events that Kafka had acknowledged later are then sent again, under their event_id; where nothing was ever published it is the same as ''now''). Returns what counts as published; 55000 where publishing has not stopped. SECURITY DEFINER, because nobody else may change positions.';
 
 -- What can be seen
 

@@ -360,6 +360,8 @@ cf_kafka_client_handle(CfKafkaClient *client, rd_kafka_type_t type, const CfKafk
 		rd_kafka_conf_destroy(conf);
 		mask(said, client->password);
 		cf_error_set(err, CF_ERR_INPUT, "could not configure Kafka: %s", said);
+		if (strncmp(said, "ssl.", 4) == 0)
+			cf_error_hint(err, "Look at the files that the server's options ca_file, client_cert_file and client_key_file name: the database server's user must be able to read them.");
 	}
 	return handle;
 }

@@ -121,7 +121,7 @@ report(const char *state, const CfError *err)
 		/* Nobody has said anything, librdkafka neither: a resolver or an address that swallows what is asked, a process that stands still. */
 		snprintf(words, sizeof(words), "no answer from Kafka at %s", connection.brokers);
 		if (hint[0] == '\0')
-			hint = "From this machine the names of the brokers must resolve, and their ports answer.";
+			hint = "From this machine the names of the brokers must resolve, and their ports answer; topics that were deleted must be made again.";
 	}
 	else
 		snprintf(words, sizeof(words), "%s%s%s", err->message, err->detail[0] != '\0' ? ". " : "", err->detail);
@@ -278,11 +278,11 @@ send_batch(void)
 {
 	CfError		err;
 
-	for (int i = 0; i < batch.count; i++)
+	for (int i = -1; i < batch.count; i++)
 	{
-		if (topic_is_known(batch.messages[i].topic))
+		task.topic = i < 0 ? CF_PROGRESS_TOPIC : batch.messages[i].topic;
+		if (topic_is_known(task.topic))
 			continue;
-		task.topic = batch.messages[i].topic;
 		submit(CF_KAFKA_PARTITIONS, PHASE_CHECKING);
 		return;
 	}
@@ -358,8 +358,8 @@ published(bool rebase)
 		last_line[0] = '\0';
 		return;
 	}
-	if (task.err.kind == CF_ERR_NOT_FOUND)
-		topic_count = 0;
+	/* A topic that was there may have gone, which shows in no error of its own. */
+	topic_count = 0;
 	report("waiting", &task.err);
 	if (task.outcome == CF_KAFKA_UNKNOWN)
 	{

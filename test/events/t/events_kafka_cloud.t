@@ -249,6 +249,17 @@ ok(sent(), 'with what was written meanwhile');
 is(scalar(grep { $_->{key} eq 's1' } $kafka->consume('mine')), 1, 'once');
 is(health(), 'ok', 'health() is content');
 
+# The topic of the position, or one that events go to, is deleted while they are sent
+foreach my $gone ('cloudflux-progress', 'mine')
+{
+	$kafka->tool('TopicCommand', '--delete', '--topic', $gone);
+	emit('mine', 'test.gone', "without $gone");
+	ok($c->poll("SELECT state = 'waiting' AND detail ~ 'topic \"$gone\" does not exist' AND hint ~ 'create_topics' FROM cloudflux.kafka_status", 90), "it is named when it is gone: $gone") or diag(state(), ': ', detail());
+	$kafka->create($gone);
+	ok(sent(90), 'and when it is back all goes on') or diag(state(), ': ', detail());
+}
+is(join(',', map { $_->{key} } $kafka->consume('mine')), 'without mine', 'with what waited');
+
 # Somebody sets it, by a tool that knows nothing of what it says
 $c->set('cloudflux.kafka_brokers' => '');
 ok($c->poll("SELECT count(*) = 0 FROM cloudflux.workers WHERE worker = 'publisher'"), 'once more the publisher goes');
@@ -259,6 +270,7 @@ like($c->value('SELECT hint FROM cloudflux.kafka_status'), qr/rebase_events/, 'a
 emit('mine', 'test.stopped', 's2');
 $c->sql("SELECT cloudflux.rebase_events('mirror')");
 is_state('publishing', '', 'which helps');
+throws($c, 'SELECT cloudflux.rebase_events()', '55000', qr/has not stopped/, 'where nothing is wrong, nothing is passed over');
 ok(sent(), 'and all goes on');
 is(scalar(grep { $_->{key} eq 's2' } $kafka->consume('mine')), 1, 'from where it was');
 

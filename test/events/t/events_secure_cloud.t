@@ -98,6 +98,8 @@ published('when it is given back it goes on');
 
 alter(ca_file => $file{'mallory.pem'});
 waits(qr/SSL handshake failed: unable to get local issuer certificate.*ca_file/s, 'a broker that nobody trusts is told');
+alter(ca_file => '/nowhere/ca.pem');
+waits(qr/could not configure Kafka: ssl\.ca\.location.*must be able to read/s, 'so is a file that cannot be read');
 alter(ca_file => $file{'ca.pem'});
 published('with its authority it goes on');
 
