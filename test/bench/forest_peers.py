@@ -2,10 +2,11 @@
 
 forest_peers.py LIBRARY DATA
     LIBRARY  the kernels of src/forecast as a shared library (bench_forest makes it)
-    DATA     a folder with dandi_s3_by_asset.csv.gz and dandi_s3_assets.csv.gz (asset, days, bytes; asset, dandiset, path, bytes before)
+    DATA     a folder with dandi_s3_by_asset.csv.gz, dandi_s3_assets.csv.gz and dandi_s3_by_day.csv.gz (asset, days, bytes; asset, dandiset,
+             path, bytes before; dandiset, date, bytes)
 
 Label: days with a read in the seven days after T (0, 1, at least 2). Split by object (70 : 30 by a hash of its number), and across
-time (learned at T - 7, told at T). Seconds are CPU seconds of this process.
+time (learned at T - 7, told at T; data sets by weeks: learned from 2022-07 to 2024-06, told until 2025-06). Seconds are CPU seconds of this process.
 """
 import csv
 import ctypes as c
@@ -24,7 +25,7 @@ DAY0 = datetime.date(2025, 7, 10)
 
 class Params(c.Structure):
     _fields_ = [("seed", c.c_uint64), ("trees", c.c_int), ("max_depth", c.c_int), ("min_leaf_rows", c.c_int), ("features_per_split", c.c_int),
-                ("bins", c.c_int), ("classes", c.c_int), ("balanced", c.c_bool), ("class_weights", c.c_void_p)]
+                ("bins", c.c_int), ("classes", c.c_int), ("log_target", c.c_bool), ("balanced", c.c_bool), ("class_weights", c.c_void_p)]
 
 
 class Rows(c.Structure):
@@ -107,6 +108,34 @@ def features(bytes_before, dandiset, days, t):
     return np.stack(columns, 1).astype(np.float32)[known], label[known], np.flatnonzero(known)
 
 
+def load_sets(folder):
+    """Bytes per data set and day, and the first day."""
+    number, rows = {}, []
+    with gzip.open(os.path.join(folder, "dandi_s3_by_day.csv.gz"), "rt") as file:
+        for row in csv.DictReader(file):
+            rows.append((number.setdefault(row["dandiset"], len(number)), datetime.date.fromisoformat(row["date"]), float(row["bytes_sent"])))
+    first = min(day for _, day, _ in rows)
+    days = np.zeros((len(number), (max(day for _, day, _ in rows) - first).days + 1))
+    for n, day, sent in rows:
+        days[n, (day - first).days] += sent
+    return days, first
+
+
+def set_features(days, t):
+    """Features of the data sets that were read until day t, and their labels."""
+    seen = days[:, :t + 1]
+    read = seen > 0
+    known = read.any(1)
+    age = t - read.argmax(1)
+    recency = read[:, ::-1].argmax(1)
+    columns = [age, recency]
+    for window in (1, 3, 7, 14, 30, 90):
+        columns += [read[:, -window:].sum(1), np.log1p(seen[:, -window:].sum(1))]
+    columns += [read[:, -7:].sum(1) / 7 - read[:, -28:-7].sum(1) / 21, np.log1p(seen[:, -30:].max(1)), read.sum(1) / (age + 1)]
+    label = np.minimum((days[:, t + 1:t + 8] > 0).sum(1), 2)
+    return np.stack(columns, 1).astype(np.float32)[known], label[known]
+
+
 def scores(p, y, classes):
     from sklearn.metrics import f1_score, log_loss, roc_auc_score
     told = p.argmax(1)
@@ -146,6 +175,15 @@ def table(title, models, x, y, x_test, y_test):
         f1 = scores(votes, y_test, 3)[1]
         speed = f"{len(x_test) / told:,.0f}" if told else ""
         print(f"| {name} | {s[0]:.4f} | {s[1]:.3f} | {f1:.3f} | {s[2]:.4f} | {s[3]:.3f} | {gaps(p, y_test):.3f} | {fit:.2f} | {speed} |", flush=True)
+
+
+def reliability(make, x, y, x_test, y_test):
+    p = make().fit(x, y).predict_proba(x_test)
+    confidence, right = p.max(1), p.argmax(1) == y_test
+    order = np.argsort(confidence, kind="stable")
+    print("\n| bin of confidence | predictions | mean confidence | share of right ones |\n|---|---|---|---|")
+    for i, part in enumerate(np.array_split(order, 10)):
+        print(f"| {i + 1} | {len(part)} | {confidence[part].mean():.3f} | {right[part].mean():.3f} |", flush=True)
 
 
 def speed(models, x, y):
@@ -191,6 +229,13 @@ def main():
     table("Split by object", forests + balanced + boosted, x[train], y[train], x[~train], y[~train])
     x_old, y_old, _ = features(before, dandiset, days, t - 7)
     table("Across time, from before the crawler wave into it", forests[4:] + balanced[1:] + boosted, x_old, y_old, x, y)
+    days, first = load_sets(sys.argv[2])
+    begin = (datetime.date(2022, 7, 1) - first).days
+    middle, end = ((datetime.date(year, 7, 1) - first).days for year in (2024, 2025))
+    old, new = ([set_features(days, t) for t in range(a, b, 7)] for a, b in ((begin, middle - 7), (middle, end)))
+    old, new = ([np.concatenate(part) for part in zip(*rows)] for rows in (old, new))
+    table("Data sets, learned from two calm years, told in the next", forests[2:] + balanced[1:] + boosted, old[0], old[1], new[0], new[1])
+    reliability(ours(min_leaf_rows=20, max_depth=12), old[0], old[1], new[0], new[1])
     speed(forests[:2] + forests[4:] + boosted, x, y)
 
 
