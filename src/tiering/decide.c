@@ -92,6 +92,20 @@ advise(const CfWorkPrices *prices, const CfDecideObject *object, const CfReplayV
 	}
 }
 
+/* choose says where the object should be tomorrow; advice is only sought where some regret would be enough with it. */
+static int
+choose(const CfWorkPrices *prices, const CfDecideObject *object, const CfReplayView *view)
+{
+	double		trust[CF_TARIFF_CLASSES];
+
+	for (int k = 0; k < prices->menu->count; k++)
+		trust[k] = TRUST;
+	if (cf_workfn_choose(prices, &object->work, view->cls, trust) == view->cls)
+		return view->cls;
+	advise(prices, object, view, trust);
+	return cf_workfn_choose(prices, &object->work, view->cls, trust);
+}
+
 /* review is when to look again at an object that nobody reads. */
 static int32_t
 review(const CfWorkPrices *prices, const CfWork *work, int cls)
@@ -121,7 +135,6 @@ decide(const CfReplayPolicy *policy, void *self, void *mine, const CfReplayView 
 	else
 	{
 		CfReplayAccess today = {0};
-		double		trust[CF_TARIFF_CLASSES];
 
 		if (view->read_today)
 			today = view->past[view->past_count - 1];
@@ -129,8 +142,9 @@ decide(const CfReplayPolicy *policy, void *self, void *mine, const CfReplayView 
 		if (view->read_today)
 			cf_workfn_read(prices, &object->work, today.reads, today.bytes);
 		cf_rates_until(&object->rates, view->day, today.reads, today.bytes);
-		advise(prices, object, view, trust);
-		cls = cf_workfn_choose(prices, &object->work, view->cls, trust);
+		cls = choose(prices, object, view);
+		if (view->read_today)
+			cf_workfn_settle(prices, &object->work);
 	}
 	*again = review(prices, &object->work, cls);
 	return cls;

@@ -249,7 +249,7 @@ cf_workfn_read(const CfWorkPrices *prices, CfWork *work, int64_t reads, int64_t 
 }
 
 int
-cf_workfn_choose(const CfWorkPrices *prices, CfWork *work, int cls, const double *trust)
+cf_workfn_choose(const CfWorkPrices *prices, const CfWork *work, int cls, const double *trust)
 {
 	int32_t		idle = tomorrow(work);
 	int32_t		idle_today = idle > 0 ? idle - 1 : 0;
@@ -267,8 +267,15 @@ cf_workfn_choose(const CfWorkPrices *prices, CfWork *work, int cls, const double
 			(choice == cls || work->usd[k] < work->usd[choice]))
 			choice = k;
 	}
-	relax(prices, work, idle, idle_today);
 	return choice;
+}
+
+void
+cf_workfn_settle(const CfWorkPrices *prices, CfWork *work)
+{
+	int32_t		idle = tomorrow(work);
+
+	relax(prices, work, idle, idle > 0 ? idle - 1 : 0);
 }
 
 /* crossing is after how many days, up to days, an object in cls is told to move; 0 = not within them. */

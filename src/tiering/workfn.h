@@ -67,7 +67,10 @@ extern void cf_workfn_read(const CfWorkPrices *prices, CfWork *work, int64_t rea
  * from elsewhere; then in the class from which it comes. trust, if given, has for each class how much of that regret is enough
  * (above 0, at most 1: the whole).
  */
-extern int	cf_workfn_choose(const CfWorkPrices *prices, CfWork *work, int cls, const double *trust);
+extern int	cf_workfn_choose(const CfWorkPrices *prices, const CfWork *work, int cls, const double *trust);
+
+/* cf_workfn_settle lets plans move at the end of a day that was read; after the choice, before anything else. */
+extern void cf_workfn_settle(const CfWorkPrices *prices, CfWork *work);
 
 /*
  * cf_workfn_next is the first day at whose end an object in cls would be told to move, if it is not read until then and so much of the

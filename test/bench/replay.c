@@ -16,6 +16,8 @@
 #include "../tiering/unit/tiering_menus.h"
 #include "tiering/roster.h"
 
+#define DRAWS 400				/* of the bootstrap */
+
 /* die ends with a message. */
 static void
 die(const char *what, const char *detail)
@@ -132,6 +134,93 @@ seconds(void)
 	return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
 }
 
+/* random_next is a 64-bit xorshift. */
+static uint64_t
+random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* compare_doubles is for qsort. */
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a,
+				y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* median_ratio is the median over objects of what a policy costs, divided by hindsight. */
+static double
+median_ratio(const double *usd, const double *hindsight, uint32_t objects)
+{
+	double	   *ratio = malloc(objects * sizeof(*ratio));
+	uint32_t	n = 0;
+	double		median;
+
+	if (ratio == NULL)
+		die("out of memory", "");
+	for (uint32_t i = 0; i < objects; i++)
+	{
+		if (hindsight[i] > 0)
+			ratio[n++] = usd[i] / hindsight[i];
+	}
+	qsort(ratio, n, sizeof(*ratio), compare_doubles);
+	median = n > 0 ? ratio[n / 2] : 1;
+	free(ratio);
+	return median;
+}
+
+/*
+ * judge compares the policy "cloudflux" with the best of the simple ones of the same case, which is not told to it: the ratio of the sums, the share of
+ * the gap to hindsight that is closed (0 = the best simple policy, 1 = hindsight), its 5th and 95th percentile when
+ * objects are drawn anew, and the same share at the median object.
+ */
+static void
+judge(const char *label, const CfReplayPolicy *policies, double *const *object_usd, const double *usd, int count,
+	  uint32_t objects)
+{
+	uint64_t	state = 88172645463325252u;
+	const double *hindsight = object_usd[count - 1];
+	double		shares[DRAWS];
+	int			ours = -1,
+				best = -1;
+	double		median;
+
+	for (int i = 0; i < count - 1; i++)
+	{
+		if (strcmp(policies[i].name, "cloudflux") == 0)
+			ours = i;
+		else if (best < 0 || usd[i] < usd[best])
+			best = i;
+	}
+	if (ours < 0 || best < 0)
+		return;
+	for (int d = 0; d < DRAWS; d++)
+	{
+		double		sum[3] = {0};
+
+		for (uint32_t i = 0; i < objects; i++)
+		{
+			uint32_t	o = (uint32_t) (random_next(&state) % objects);
+
+			sum[0] += object_usd[best][o];
+			sum[1] += object_usd[ours][o];
+			sum[2] += hindsight[o];
+		}
+		shares[d] = (sum[0] - sum[1]) / (sum[0] - sum[2]);
+	}
+	qsort(shares, DRAWS, sizeof(*shares), compare_doubles);
+	median = median_ratio(object_usd[best], hindsight, objects);
+	printf("bar\t%s\t%s\t%.4f\t%.3f\t%.3f\t%.3f\t%.3f\n", label, policies[best].name, usd[ours] / usd[best],
+		   (usd[best] - usd[ours]) / (usd[best] - usd[count - 1]), shares[DRAWS / 20], shares[DRAWS - 1 - DRAWS / 20],
+		   median > 1 ? (median - median_ratio(object_usd[ours], hindsight, objects)) / (median - 1) : 0);
+}
+
 /* show replays all policies and prints one line each. */
 static void
 show(const char *label, const CfTariffMenu *menu, const CfReplayHistory *history, bool timed)
@@ -143,9 +232,11 @@ show(const char *label, const CfTariffMenu *menu, const CfReplayHistory *history
 	CfReplayResult results[CF_REPLAY_POLICIES];
 	double		usd[CF_REPLAY_POLICIES],
 				cpu[CF_REPLAY_POLICIES];
+	double	   *object_usd[CF_REPLAY_POLICIES] = {NULL};
 	int			count;
 
 	cf_arena_init(&arena, &cf_arena_malloc, 1 << 20, 0);
+	options.per_object = !timed;
 	count = cf_replay_roster(menu, &arena, policies);
 	if (count < 0 || !cf_replay_check(menu, history, &err))
 		die("history", err.message);
@@ -159,6 +250,13 @@ show(const char *label, const CfTariffMenu *menu, const CfReplayHistory *history
 			die(policies[i].name, err.message);
 		cpu[i] = seconds() - start;
 		usd[i] = cf_replay_total_usd(menu, &results[i].total);
+		if (!timed)
+		{
+			object_usd[i] = malloc(history->object_count * sizeof(double));
+			if (object_usd[i] == NULL)
+				die("out of memory", policies[i].name);
+			memcpy(object_usd[i], results[i].object_usd, history->object_count * sizeof(double));
+		}
 		cf_arena_free(&own);
 	}
 	for (int i = 0; i < count; i++)
@@ -170,17 +268,11 @@ show(const char *label, const CfTariffMenu *menu, const CfReplayHistory *history
 			printf("\t%.3f", cpu[i]);
 		printf("\n");
 	}
+	if (!timed)
+		judge(label, policies, object_usd, usd, count, history->object_count);
+	for (int i = 0; i < count; i++)
+		free(object_usd[i]);
 	cf_arena_free(&arena);
-}
-
-/* random_next is a 64-bit xorshift. */
-static uint64_t
-random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
 }
 
 /* make_up makes a history: the days with reads of an object follow a Pareto law, their mean as asked for. */

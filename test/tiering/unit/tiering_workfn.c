@@ -31,12 +31,12 @@ menu_of(int which)
 
 /* steps counts days in one by one. */
 static void
-steps(const CfWorkPrices *prices, CfWork *work, int32_t day, int cls)
+steps(const CfWorkPrices *prices, CfWork *work, int32_t day)
 {
 	while (work->day < day)
 	{
 		cf_workfn_idle(prices, work, work->day + 1);
-		cf_workfn_choose(prices, work, cls, NULL);
+		cf_workfn_settle(prices, work);
 	}
 }
 
@@ -72,11 +72,11 @@ test_jumps(void)
 			int64_t		bytes = prices.size_bytes / (1 + chance(9));
 
 			cf_workfn_idle(&prices, &jumps, day);
-			steps(&prices, &daily, day, 0);
+			steps(&prices, &daily, day);
 			cf_workfn_read(&prices, &jumps, 2, bytes);
 			cf_workfn_read(&prices, &daily, 2, bytes);
-			cf_workfn_choose(&prices, &jumps, 0, NULL);
-			cf_workfn_choose(&prices, &daily, 0, NULL);
+			cf_workfn_settle(&prices, &jumps);
+			cf_workfn_settle(&prices, &daily);
 			most = fmax(most, apart(&prices, &jumps, &daily));
 		}
 	}
@@ -122,7 +122,7 @@ test_foretold(void)
 		{
 			cf_workfn_idle(&prices, &work, work.day + (int32_t) chance(60));
 			cf_workfn_read(&prices, &work, 1 + chance(3), prices.size_bytes / (1 + chance(20)));
-			cf_workfn_choose(&prices, &work, cls, NULL);
+			cf_workfn_settle(&prices, &work);
 		}
 		next = cf_workfn_next(&prices, &work, cls, trust);
 		looked = moves_on(&prices, work, cls, trust, work.day + 2000);
