@@ -32,6 +32,7 @@ static const struct
 }			candidates[] = {
 	{"naive", true}, {"seasonal_naive", false}, {"seasonal_naive_short", false}, {"median_3", true}, {"median_7", true}, {"median_28", true},
 	{"zero", false}, {"ses", true}, {"lags", true}, {"lags_log", true}, {"seasons", true}, {"seasons_log", true},
+	{"theta", true}, {"damped", true}, {"drift", true},
 };
 
 #define CANDIDATES ((int) (sizeof(candidates) / sizeof(candidates[0])))
@@ -58,6 +59,8 @@ fits(const CfFit *fit, const char *name)
 		return fit->positive;
 	if (strcmp(name, "seasonal_naive") == 0)
 		return fit->n_seasons > 0;
+	if (strcmp(name, "theta") == 0 || strcmp(name, "damped") == 0 || strcmp(name, "drift") == 0)
+		return fit->n_seasons == 0;
 	return strcmp(name, "seasonal_naive_short") != 0 || fit->n_seasons > 1;
 }
 

@@ -111,6 +111,11 @@ extern bool cf_fit_profile(CfFit *fit, int cycles);
 
 /* smoothing.c */
 extern bool cf_fit_ses(CfFit *fit, int arg);
+extern double cf_fit_best_alpha(CfFit *fit);
+
+/* trend.c */
+extern bool cf_fit_holt(CfFit *fit, int damped);
+extern bool cf_fit_theta(CfFit *fit, int arg);
 
 /* seasons.c, lags.c */
 extern bool cf_fit_seasons(CfFit *fit, int logs);

@@ -33,9 +33,9 @@ squares(void *ctx, double alpha)
 	return sum;
 }
 
-/* best_alpha fits the smoothing parameter. */
-static double
-best_alpha(CfFit *fit)
+/* cf_fit_best_alpha fits the smoothing parameter. */
+double
+cf_fit_best_alpha(CfFit *fit)
 {
 	double		best = INFINITY;
 	int			at = 0;
@@ -58,7 +58,7 @@ bool
 cf_fit_ses(CfFit *fit, int arg)
 {
 	double		level = fit->values[0];
-	double		alpha = best_alpha(fit);
+	double		alpha = cf_fit_best_alpha(fit);
 
 	(void) arg;
 	for (int i = 0, o = 0; o < fit->n_origins; i++)

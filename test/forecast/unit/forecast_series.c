@@ -171,6 +171,24 @@ test_lags(void)
 }
 
 static void
+test_trend(void)
+{
+	static double y[60];
+	static const double few[] = {1, 2, 4};
+
+	for (int i = 0; i < 60; i++)
+		y[i] = 10 + 3 * i;
+	run(y, 60, 4, 0, "holt");
+	is_dbl(mean[3], 10 + 3 * 63, 0.05, "Holt goes on along a line: %s", out.model);
+	run(y, 60, 4, 0, "damped");
+	ok(mean[3] > y[59] && mean[3] < 10 + 3 * 63 + 0.01 && mean[3] - mean[2] < mean[1] - mean[0], "a damped trend bends: %g", mean[3]);
+	run(y, 60, 4, 0, "theta");
+	is_dbl(mean[3] - mean[2], 1.5, 1e-9, "theta has half the slope of the line");
+	is_dbl(mean[0], y[59] + 1.5, 0.1, "from where the series is");
+	ok(run(few, 3, 2, 0, "holt") && isfinite(mean[1]) && run(few, 3, 2, 0, "theta") && isfinite(mean[1]), "three values do");
+}
+
+static void
 test_shift(void)
 {
 	static double y[200];
@@ -430,6 +448,7 @@ main(void)
 	test_intermittent();
 	test_seasons();
 	test_lags();
+	test_trend();
 	test_shift();
 	test_odd_input();
 	test_refusals();
