@@ -108,8 +108,9 @@ cf_fit_interval(CfFit *fit, const double *paths, const double *middle, double le
 			high = bound(errors, m, (1 + level) / 2);
 			known = h + 1;
 		}
-		lower[h] = middle[h] + low * (known > 0 ? sqrt((h + 1.0) / known) : 1);
-		upper[h] = middle[h] + high * (known > 0 ? sqrt((h + 1.0) / known) : 1);
+		/* Errors that all had one sign would leave the forecast outside. */
+		lower[h] = middle[h] + (low > 0 ? 0 : low) * (known > 0 ? sqrt((h + 1.0) / known) : 1);
+		upper[h] = middle[h] + (high < 0 ? 0 : high) * (known > 0 ? sqrt((h + 1.0) / known) : 1);
 		if (fit->positive)
 		{
 			lower[h] = lower[h] < 0 ? 0 : lower[h];

@@ -339,6 +339,8 @@ test_properties(void)
 {
 	static double y[400], shifted[400], scaled[400];
 	static double kept[MOST];
+	static const double rising[] = {1, 2, 3, 5, 9};
+	static const double falling[] = {8, 4, 2, 1, 0.5};
 
 	for (int i = 0; i < 400; i++)
 	{
@@ -357,7 +359,15 @@ test_properties(void)
 		memcpy(kept, mean, sizeof(kept));
 		for (int h = 0; h < 14; h++)
 			ordered = ordered && lower[h] <= median[h] && median[h] <= upper[h] && lower[h] >= 0 && mean[h] >= 0;
-		ok(ordered || strcmp(method, "zero") == 0, "%s: lower <= median <= upper, none below zero", method);
+		ok(ordered, "%s: lower <= median <= upper, none below zero", method);
+		for (int n = 3; n <= 5; n++)
+		{
+			run(rising, n, 3, 0, method);
+			ordered = ordered && !(median[0] < lower[0]) && !(median[2] > upper[2]);
+			run(falling, n, 3, 0, method);
+			ordered = ordered && !(median[0] < lower[0]) && !(median[2] > upper[2]);
+		}
+		ok(ordered, "%s: also where all errors have one sign", method);
 		run(scaled, 400, 14, 7, method);
 		for (int h = 0; h < 14; h++)
 			same = same && mean[h] == kept[h] * 0x1p20;
