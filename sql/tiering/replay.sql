@@ -120,7 +120,7 @@ BEGIN
 			USING ERRCODE = '22023', DETAIL = format('%s rows, for instance of object "%s".', v_bad.negative, v_bad.example);
 	ELSIF v_bad.last_day > v_today THEN
 		RAISE EXCEPTION 'history "%" has reads in the future', p_history
-			USING ERRCODE = '22023', DETAIL = format('Its last day is %s, today (UTC) is %s.', to_char(v_bad.last_day, 'YYYY-MM-DD'), to_char(v_today, 'YYYY-MM-DD')),
+			USING ERRCODE = '22023', DETAIL = format('Its last day is %s, today (UTC) is %s.', COALESCE(to_char(NULLIF(v_bad.last_day, 'infinity'), 'YYYY-MM-DD'), 'infinity'), to_char(v_today, 'YYYY-MM-DD')),
 				HINT = 'Remove these rows, or correct the clock that wrote them.';
 	END IF;
 	first_day := COALESCE(p_start, v_bad.first_day);
