@@ -342,20 +342,26 @@ COMMENT ON FUNCTION cloudflux.make_partition(text, text, timestamptz, timestampt
 'Part of ensure_partitions(), which has locked the table: makes one partition like the default one (columns, checks, indexes; nobody may read it but through the table), moves the rows that belong into it out of the default partition, attaches it, and returns how many rows it moved.';
 
 /*
- * A transaction of a user that writes to two tables could wait for one that is locked here while the other is waited for here; the server would
- * end one of the two, and it could be the user's. So nothing is waited for while a table is locked.
+ * A transaction of a user that writes to two tables could wait for one that is locked here while the other is waited for here; after
+ * deadlock_timeout the server would end one of the two, and it could be the user's. So while a table is locked the others are waited for
+ * a quarter of that time, all together: who has short transactions is waited for, and a deadlock is resolved before anybody notices it.
  */
-CREATE FUNCTION cloudflux.lock_for_partitions(p_table regclass, p_wait boolean) RETURNS void
+CREATE FUNCTION cloudflux.lock_for_partitions(p_table regclass, p_wait interval) RETURNS interval
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	v_began timestamptz := clock_timestamp();
+	v_ms    int := extract(epoch FROM p_wait) * 1000;
 BEGIN
-	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE %s', p_table, CASE WHEN p_wait THEN '' ELSE 'NOWAIT' END);
+	PERFORM set_config('lock_timeout', GREATEST(v_ms, 1)::text, true);
+	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE %s', p_table, CASE WHEN v_ms > 0 THEN '' ELSE 'NOWAIT' END);
+	RETURN clock_timestamp() - v_began;
 END
 $$;
 
-COMMENT ON FUNCTION cloudflux.lock_for_partitions(regclass, boolean) IS
-'Part of ensure_partitions() and drop_old_partitions(): locks a table whose partitions change; waits as long as lock_timeout says, or not at all (55P03) where other tables are locked already, so that no transaction of a user can end in a deadlock with this one.';
+COMMENT ON FUNCTION cloudflux.lock_for_partitions(regclass, interval) IS
+'Part of ensure_partitions() and drop_old_partitions(): locks a table whose partitions change; waits as long as p_wait at most (55P03), and returns how long it did. While other tables are locked already that is a quarter of deadlock_timeout in all, so that no transaction of a user ends in a deadlock with this one.';
 
 CREATE FUNCTION cloudflux.ensure_partitions(p_now timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -374,6 +380,7 @@ DECLARE
 	v_rows  bigint := 0;
 	v_failed text[] := '{}';
 	v_busy   text[] := '{}';
+	v_wait   interval := current_setting('deadlock_timeout')::interval / 4;
 BEGIN
 	IF NOT cloudflux.runs_partitions_here() THEN
 		RETURN NULL;
@@ -390,13 +397,18 @@ BEGIN
 			v_name := cloudflux.partition_name(v_table.table_name, v_table.period, v_from);
 			CONTINUE WHEN to_regclass(format('cloudflux.%I', v_name)) IS NOT NULL;
 			BEGIN
-				PERFORM cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), v_made = 0);
+				IF v_made = 0 THEN
+					PERFORM cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), '2 s');
+				ELSE
+					v_wait := v_wait - cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), v_wait);
+				END IF;
 				v_moved := cloudflux.make_partition(v_table.table_name, v_name, v_from, v_to);
 				v_made := v_made + 1;
 				v_rows := v_rows + v_moved;
 			EXCEPTION WHEN OTHERS THEN
 				IF v_made > 0 AND SQLSTATE = '55P03' THEN
 					v_busy := v_busy || v_name;
+					v_wait := '0';
 					EXIT;
 				END IF;
 				-- One table in trouble must not keep the others from getting theirs, nor undo what was made.
@@ -417,7 +429,7 @@ END
 $$;
 
 COMMENT ON FUNCTION cloudflux.ensure_partitions(timestamptz) IS
-'Makes the partitions of the period that p_now lies in and of those ahead that are missing, and moves rows of the default partition that belong there. Waits at most 2 seconds for the lock on the first table, and for no other; a table that is in use gets its partitions at the next run. Returns what it did, NULL when nothing was missing. SECURITY DEFINER, because partitions belong to the owner of the table.';
+'Makes the partitions of the period that p_now lies in and of those ahead that are missing, and moves rows of the default partition that belong there. Waits at most 2 seconds for the lock on the first table, and a quarter of deadlock_timeout for all others; a table that is in use for longer gets its partitions at the next run. Returns what it did, NULL when nothing was missing. SECURITY DEFINER, because partitions belong to the owner of the table.';
 
 CREATE FUNCTION cloudflux.ensure_partitions() RETURNS text
 LANGUAGE sql VOLATILE
@@ -458,6 +470,7 @@ DECLARE
 	v_gone      bigint;
 	v_dropped   text[] := '{}';
 	v_busy      text[] := '{}';
+	v_wait      interval := current_setting('deadlock_timeout')::interval / 4;
 	v_rows      bigint := 0;
 BEGIN
 	IF NOT cloudflux.runs_partitions_here() THEN
@@ -475,11 +488,16 @@ BEGIN
 			 WHERE l.until <= v_table.cutoff ORDER BY l.until
 		LOOP
 			BEGIN
-				PERFORM cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), v_dropped = '{}');
+				IF v_dropped = '{}' THEN
+					PERFORM cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), '2 s');
+				ELSE
+					v_wait := v_wait - cloudflux.lock_for_partitions(format('cloudflux.%I', v_table.table_name), v_wait);
+				END IF;
 				EXECUTE format('DROP TABLE cloudflux.%I', v_partition.partition_name);
 				v_dropped := v_dropped || v_partition.partition_name;
 			EXCEPTION WHEN lock_not_available THEN
 				v_busy := v_busy || v_partition.partition_name;
+				v_wait := '0';
 			END;
 		END LOOP;
 		-- Late rows went to the default partition; the few that are too old leave it a bounded bit at a time.
@@ -731,7 +749,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.health_checks', 'WHERE NOT
 REVOKE ALL ON FUNCTION cloudflux.guard_builtin(), cloudflux.abi(), cloudflux.library_version(), cloudflux.version(), cloudflux.new_id(),
 	cloudflux.begin_chore(text, timestamptz), cloudflux.run_chore(bigint, text), cloudflux.next_chore_at(), cloudflux.forget_chore_runs(),
 	cloudflux.partition_name(text, text, timestamptz), cloudflux.runs_partitions_here(),
-	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.lock_for_partitions(regclass, boolean), cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz),
+	cloudflux.make_partition(text, text, timestamptz, timestamptz), cloudflux.lock_for_partitions(regclass, interval), cloudflux.ensure_partitions(), cloudflux.ensure_partitions(timestamptz),
 	cloudflux.list_partitions(text), cloudflux.drop_old_partitions(), cloudflux.drop_old_partitions(timestamptz),
 	cloudflux.list_workers(), cloudflux.unmet_workers(), cloudflux.wake_launcher(),
 	cloudflux.health(), cloudflux.check_workers(), cloudflux.check_chores(), cloudflux.check_partitions() FROM PUBLIC;
