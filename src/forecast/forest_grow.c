@@ -469,11 +469,10 @@ static int
 grow_node(Grower *grower, int height)
 {
 	Task		task = grower->stack[height];
-	Split		split;
+	Split		split = {.column = -1};
 
 	if (task.depth > grower->depth)
 		grower->depth = task.depth;
-	split.column = -1;
 	if (task.depth < grower->params->max_depth && !pure(grower, &task) &&
 		task.end - task.begin >= 2 * (uint64_t) grower->params->min_leaf_rows && !find_split(grower, &task, &split))
 		return -1;
