@@ -36,7 +36,7 @@ endif
 WARN         = -Wall -Wextra -Wvla -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare $(if $(WERROR),-Werror)
 WARN_KERNEL  = -Wall -Wextra -Wvla -Wshadow -Wpointer-arith $(if $(WERROR),-Werror)
 CF_DEFS      = -DCF_VERSION='"$(EXTVERSION)"' $(if $(filter test,$(FLAVOUR)),-DCF_TEST)
-LIBS_CF      = -lcurl -lexpat -ljansson -lz -lrdkafka -lcrypto
+LIBS_CF      = -lcurl -lexpat -ljansson -lz -lrdkafka -lcrypto -lm
 
 all: $(MODULES).so
 

@@ -83,7 +83,7 @@ $(SAN_OBJS): build/san/%.o: src/%.c
 define unit_rule
 build/unit/$(basename $(notdir $(1))): $(1) test/harness/tap.h $(SAN_OBJS)
 	@mkdir -p $$(@D)
-	$$(CC) $$(KERNEL_STD) -O1 $$(SANITIZE) $$(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $$@.d -o $$@ $(1) $(SAN_OBJS) --coverage $$(LIBS_CF) -lm -lpthread
+	$$(CC) $$(KERNEL_STD) -O1 $$(SANITIZE) $$(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $$@.d -o $$@ $(1) $(SAN_OBJS) --coverage $$(LIBS_CF) -lpthread
 	@rm -f build/unit/*.gcno
 endef
 $(foreach f,$(UNIT_SRC),$(eval $(call unit_rule,$(f))))
@@ -93,7 +93,7 @@ $(foreach f,$(UNIT_SRC),$(eval $(call unit_rule,$(f))))
 build/conformance/storage_conform: CONFORM_LINK = -Wl,--wrap=cf_clock_now_us
 build/conformance/storage_conform build/conformance/storage_faults: build/conformance/%: test/storage/conformance/%.c test/harness/tap.h $(SAN_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_STD) -O1 $(SANITIZE) $(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJS) --coverage $(CONFORM_LINK) $(LIBS_CF) -lm -lpthread
+	$(CC) $(KERNEL_STD) -O1 $(SANITIZE) $(WARN_KERNEL) -Itest -Itest/harness -MMD -MP -MF $@.d -o $@ $< $(SAN_OBJS) --coverage $(CONFORM_LINK) $(LIBS_CF) -lpthread
 	@rm -f build/conformance/*.gcno
 
 $(FUZZ_OBJS): build/fuzz/obj/%.o: src/%.c
@@ -103,7 +103,7 @@ $(FUZZ_OBJS): build/fuzz/obj/%.o: src/%.c
 define fuzz_rule
 build/fuzz/$(basename $(notdir $(1))): $(1) $(FUZZ_OBJS)
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(KERNEL_STD) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Itest -Itest/harness -MMD -MP -MF $$@.d -o $$@ $(1) $(FUZZ_OBJS) $$(LIBS_CF) -lm -lpthread
+	$$(CLANG) $$(KERNEL_STD) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Itest -Itest/harness -MMD -MP -MF $$@.d -o $$@ $(1) $(FUZZ_OBJS) $$(LIBS_CF) -lpthread
 endef
 $(foreach f,$(FUZZ_SRC),$(eval $(call fuzz_rule,$(f))))
 
