@@ -219,11 +219,15 @@ AS $$
 DECLARE
 	v_jobs bigint;
 BEGIN
-	DELETE FROM cloudflux.migration_jobs j
-	 WHERE j.ctid IN (SELECT o.ctid FROM cloudflux.migration_jobs o
-					   WHERE o.completed_at < now() - interval '1 year' AND o.phase IN ('done', 'failed', 'cancelled', 'rolled_back')
-					   LIMIT 10000);
-	GET DIAGNOSTICS v_jobs = ROW_COUNT;
+	WITH gone AS (
+		DELETE FROM cloudflux.migration_jobs j
+		 WHERE j.ctid IN (SELECT o.ctid FROM cloudflux.migration_jobs o
+						   WHERE o.completed_at < now() - interval '1 year' AND o.phase IN ('done', 'failed', 'cancelled', 'rolled_back')
+						   LIMIT 10000)
+		RETURNING j.job_id),
+	unmetered AS (
+		DELETE FROM cloudflux.job_requests r USING gone g WHERE r.job_id = g.job_id)
+	SELECT count(*) INTO v_jobs FROM gone g;
 	RETURN CASE WHEN v_jobs > 0 THEN format('%s old jobs forgotten', v_jobs) END;
 END;
 $$;

@@ -59,6 +59,7 @@ cf_engine_round(int max_jobs)
 		cf_round_clean(round);
 		cf_round_roll_back(round);
 		give_back(round);
+		cf_round_record_requests(round);
 	}
 	if (!cf_round_stopping(round))
 		cf_round_sweep(round);
@@ -222,7 +223,7 @@ claim(CfRound *round, int max_jobs)
 	/* Who looked while we did met our locks on all of them. */
 	if (leaves_some(&round->jobs))
 		cf_worker_wake("mover");
-	round->renewed_us = cf_clock_monotonic_us();
+	round->renewed_us = round->metered_us = cf_clock_monotonic_us();
 	TRIP("migration_claimed");
 }
 

@@ -180,6 +180,7 @@ static void
 submit(CfRound *round, CfPort *port, CfJob *job)
 {
 	port->op.request.budget = job == NULL ? NULL : &job->repeats;
+	port->op.request.tally = job == NULL ? NULL : cf_round_tally(round, job);
 	cf_net_submit(net_of(round), &port->op.request, &port->op.response, &port->op.request_arena, port);
 	port->traffic = CF_PORT_SENT;
 }

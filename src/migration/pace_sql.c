@@ -202,4 +202,5 @@ cf_round_attend(CfRound *round)
 		renew(round);
 	else if (round->net != NULL && now_us - round->heard_us >= HEAR_US)
 		hear(round);
+	cf_round_meter(round);
 }

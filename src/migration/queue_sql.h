@@ -109,6 +109,7 @@ typedef struct CfJob
 	const char *verified;		/* how */
 	bool		remote;			/* one of its ends is reached by requests */
 	CfNetBudget repeats;		/* of its requests */
+	CfNetTally *tally;			/* of its requests, since they were last written down; NULL = it has sent none */
 	bool		in_lane;
 	bool		tried;			/* its source's removal, its change of class or its restoring was, in this round */
 	int64		waited_sec;		/* since a mover first took it */

@@ -3,7 +3,7 @@
  *		A round of the engine, as its parts see it: the jobs it holds, and what the parts lend each other.
  *
  * Private to the room. engine_sql.c begins and ends a round; lanes_sql.c works on many jobs at once; copying_sql.c,
- * changing_sql.c and removing_sql.c do the phases; uploads_sql.c knows what is unfinished; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
+ * changing_sql.c and removing_sql.c do the phases; metering_sql.c writes down what was sent; uploads_sql.c knows what is unfinished; object_sql.c does one thing to one object; pace_sql.c is what happens between two steps.
  */
 #ifndef CF_MIGRATION_ROUND_SQL_H
 #define CF_MIGRATION_ROUND_SQL_H
@@ -79,6 +79,7 @@ struct CfRound
 	int			next_remote;
 	int64		memory_bytes;	/* of all lanes */
 	int64		ready_us;		/* since when a job waits to be recorded; 0 = none does */
+	int64		metered_us;		/* requests were last written down */
 };
 
 /* Drives a storage operation on the round's port to its end, or until the round must stop. */
@@ -110,6 +111,11 @@ extern bool cf_round_in_transaction(CfRound *round, CfJob *job, const char *acti
 extern void cf_round_attend(CfRound *round);
 extern void cf_lane_pay(CfLane *lane, int64 bytes);
 extern bool cf_lane_paid(const CfLane *lane, int64 now_us);
+
+/* metering_sql.c */
+extern CfNetTally *cf_round_tally(CfRound *round, CfJob *job);
+extern void cf_round_record_requests(CfRound *round);
+extern void cf_round_meter(CfRound *round);
 
 /* object_sql.c */
 extern bool cf_round_abort_upload(CfRound *round, CfPlace *dest, const char *key, const char *tag, const char *handle, int64 begun_us,

@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "net/attempt.h"
+#include "net/meter.h"
 
 /* How libcurl's codes translate: kind, whether it may pass, what to tell. */
 static const struct
@@ -204,6 +205,8 @@ cf_attempt_measure(CfCall *call, int status)
 	};
 	if (options->meter != NULL && call->denied == NULL)
 		options->meter(options->ctx, &meter);
+	if (request->tally != NULL && call->denied == NULL)
+		cf_tally_count(request->tally, &meter);
 	if (options->trace != NULL)
 	{
 		char		line[1024];

@@ -1,6 +1,6 @@
 /*
  * meter.c
- *		A small table of counters, searched by hash.
+ *		A small table of counters, searched by hash; and a smaller one for what is sent for one job.
  *
  * Rows are few (places times verbs times classes of one or two hours), so an array that is searched from the front will do.
  * A row that finds no room is counted as lost, never refused: metering does not stop a request.
@@ -119,6 +119,31 @@ cf_meter_take(CfMeterTable *table, uint32_t scope, CfMeterRow *rows, int room)
 		table->keys[i] = table->keys[table->count];
 	}
 	return taken;
+}
+
+void
+cf_tally_count(CfNetTally *tally, const CfNetMeter *meter)
+{
+	CfNetTallyRow *row = tally->rows;
+	CfNetTallyRow *end = tally->rows + tally->count;
+
+	while (row < end && (strcmp(row->verb, meter->verb) != 0 || strcmp(row->place, meter->place) != 0))
+		row++;
+	if (row == end)
+	{
+		if (tally->count == CF_NET_TALLY_ROWS)
+		{
+			tally->lost++;
+			return;
+		}
+		tally->count++;
+		*row = (CfNetTallyRow) {.place = meter->place, .verb = meter->verb};
+	}
+	row->requests++;
+	row->repeated += meter->repeated;
+	row->billed += meter->status >= 100 && meter->status < 500;
+	row->sent_bytes += meter->sent_bytes;
+	row->received_bytes += meter->received_bytes;
 }
 
 const char *

@@ -47,6 +47,9 @@ extern void cf_meter_add(CfMeterTable *table, const CfMeterRow *row);
 /* cf_meter_take moves up to room rows of a database out of the table, and tells how many. */
 extern int	cf_meter_take(CfMeterTable *table, uint32_t scope, CfMeterRow *rows, int room);
 
+/* cf_tally_count counts one attempt for the job that it was sent for. */
+extern void cf_tally_count(CfNetTally *tally, const CfNetMeter *meter);
+
 /* cf_meter_class_name gives "2xx" … "5xx", "none". */
 extern const char *cf_meter_class_name(int status_class);
 

@@ -82,6 +82,30 @@ typedef struct CfNetBudget
 	volatile int32_t spent;
 } CfNetBudget;
 
+/*
+ * What was sent for one job, per place and verb: the same attempts that the meter counts. Names are not copied: a verb is a
+ * constant, a place's name lives as long as the tally. What finds no row is counted as lost, never refused.
+ */
+#define CF_NET_TALLY_ROWS 32
+
+typedef struct CfNetTallyRow
+{
+	const char *place;
+	const char *verb;
+	int64_t		requests;		/* attempts */
+	int64_t		repeated;		/* of them, not the first of their request */
+	int64_t		billed;			/* of them, answered, and not by an error of the provider's own (5xx) */
+	int64_t		sent_bytes;
+	int64_t		received_bytes;
+} CfNetTallyRow;
+
+typedef struct CfNetTally
+{
+	int			count;
+	int64_t		lost;
+	CfNetTallyRow rows[CF_NET_TALLY_ROWS];
+} CfNetTally;
+
 struct CfRequest
 {
 	const char *method;			/* GET, HEAD, PUT, POST, DELETE, PATCH */
@@ -98,6 +122,7 @@ struct CfRequest
 	CfNetRepeat repeat;
 	const CfNetPlace *place;
 	CfNetBudget *budget;		/* of the job that it is for, beside that of the place; NULL = none. It stays until the answer */
+	CfNetTally *tally;			/* of that job; NULL = none. It stays until the answer, or until the request is cancelled */
 	bool		metadata_service;	/* one of the compiled-in link-local endpoints; set by credential sources alone */
 	int			pause_ms;		/* > 0: nothing is sent, the request finishes by itself after so long, with status 0 and no error */
 

@@ -721,10 +721,12 @@ static void
 test_cancel(void)
 {
 	CfResponse	other;
+	static CfNetTally tally;
 
 	fresh();
 	peer_script(&peer, {NULL, PEER_IS_SILENT, 0, false});
 	prepare("GET", "/hangs");
+	request.tally = &tally;
 	cf_net_submit(net, &request, &response, &arena, &request);
 	cf_net_submit(net, &request, &other, &arena, &other);
 	while (peer.requests < 2)
@@ -733,6 +735,7 @@ test_cancel(void)
 	cf_net_cancel(net, &request);
 	is_int(cf_net_pending(net), 1, "a request under way can be forgotten");
 	is_int(metered, 1, "and is metered, since it was sent");
+	ok(tally.count == 1 && tally.rows[0].requests == 1 && tally.rows[0].billed == 0, "also on the account of its job");
 	is_int(cf_slot_find(net->shared, 0, "here")->running, 1, "its place is free at once");
 	cf_net_cancel(net, &request);
 	is_int(cf_net_pending(net), 1, "forgetting it twice changes nothing");

@@ -130,11 +130,45 @@ test_meter(void)
 	is_str(cf_meter_class_name(7), "none", "and so is nonsense");
 }
 
+static void
+test_tally(void)
+{
+	static CfNetTally tally;
+	static char names[CF_NET_TALLY_ROWS][8];
+	CfNetMeter	meter = {.place = "p", .verb = "GetObject", .status = 200, .sent_bytes = 10, .received_bytes = 100, .duration_us = 7};
+
+	cf_tally_count(&tally, &meter);
+	meter.status = 503;
+	cf_tally_count(&tally, &meter);
+	meter.repeated = true;
+	meter.status = 0;
+	cf_tally_count(&tally, &meter);
+	meter.status = 404;
+	cf_tally_count(&tally, &meter);
+	is_int(tally.count, 1, "what is sent for a job is one row per place and verb");
+	ok(tally.rows[0].requests == 4 && tally.rows[0].repeated == 2 && tally.rows[0].sent_bytes == 40 && tally.rows[0].received_bytes == 400, "with every attempt");
+	is_int(tally.rows[0].billed, 2, "what got no answer or an error of the provider's own is not billed");
+	meter.place = "q";
+	cf_tally_count(&tally, &meter);
+	meter.verb = "HeadObject";
+	cf_tally_count(&tally, &meter);
+	is_int(tally.count, 3, "another place or verb is another row");
+	for (int i = 0; i < CF_NET_TALLY_ROWS; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "%d", i);
+		meter.verb = names[i];
+		cf_tally_count(&tally, &meter);
+	}
+	is_int(tally.count, CF_NET_TALLY_ROWS, "a full tally takes no new rows");
+	is_int(tally.lost, 3, "and counts what it could not take");
+}
+
 int
 main(void)
 {
 	test_slots();
 	test_concurrency();
 	test_meter();
+	test_tally();
 	return done_testing();
 }
