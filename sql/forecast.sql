@@ -16,7 +16,16 @@ CREATE TABLE cloudflux.ml_predictions (
 	accesses_p90       double precision CHECK (accesses_p90 >= 0),
 	tier_probabilities double precision[],
 	model_id           bigint,
-	history            bigint
+	history            bigint,
+	accesses_p025      double precision CHECK (accesses_p025 >= 0),
+	accesses_p975      double precision CHECK (accesses_p975 >= 0),
+	served_by          text CHECK (served_by IN ('model', 'seasonal naive', 'median 28')),
+	model_p50          double precision,
+	seasonal_naive     double precision,
+	median_28          double precision,
+	naive_error        double precision,
+	came_accesses      bigint,
+	came_tier          text CHECK (came_tier IN ('HOT', 'WARM', 'COLD'))
 ) PARTITION BY RANGE (prediction_date);
 
 CREATE TABLE cloudflux.ml_predictions_default PARTITION OF cloudflux.ml_predictions DEFAULT;
@@ -47,3 +56,12 @@ COMMENT ON COLUMN cloudflux.ml_predictions.accesses_p90 IS 'Number that accesses
 COMMENT ON COLUMN cloudflux.ml_predictions.tier_probabilities IS 'Probabilities of HOT, WARM and COLD, in this order; NULL = not told.';
 COMMENT ON COLUMN cloudflux.ml_predictions.model_id IS 'Model that told it (cloudflux.models); NULL = somebody else.';
 COMMENT ON COLUMN cloudflux.ml_predictions.history IS 'Hash of what was known of the object: as long as it stays and the prediction is young, predict_objects() does not repeat it.';
+COMMENT ON COLUMN cloudflux.ml_predictions.accesses_p025 IS 'Number that accesses stay below with probability 0.025; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.accesses_p975 IS 'Number that accesses stay below with probability 0.975; NULL = not told.';
+COMMENT ON COLUMN cloudflux.ml_predictions.served_by IS 'Whose figures of accesses these are: the model''s, or those of the simple method (seasonal naive, median 28) that was better than it at this object in its last weeks; NULL = somebody else''s. The tier is the model''s in any case.';
+COMMENT ON COLUMN cloudflux.ml_predictions.model_p50 IS 'The median that the model told, served or not.';
+COMMENT ON COLUMN cloudflux.ml_predictions.seasonal_naive IS 'Accesses in as many days before: what the simplest method says.';
+COMMENT ON COLUMN cloudflux.ml_predictions.median_28 IS 'Seven times the median of the accesses per day in the 28 days before.';
+COMMENT ON COLUMN cloudflux.ml_predictions.naive_error IS 'By how much the simplest method was wrong about the 7 days before: the scale of MASE.';
+COMMENT ON COLUMN cloudflux.ml_predictions.came_accesses IS 'Accesses that came in horizon_days, written by measure_predictions(); NULL = not measured (yet).';
+COMMENT ON COLUMN cloudflux.ml_predictions.came_tier IS 'What tier_rules say of an object that is read at that rate; NULL = not measured (yet).';

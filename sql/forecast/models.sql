@@ -12,7 +12,7 @@ CREATE TABLE cloudflux.models (
 	model_name   text NOT NULL CHECK (model_name <> ''),
 	version      int NOT NULL,
 	kind         text NOT NULL CHECK (kind IN ('forest', 'lstm')),
-	status       text NOT NULL DEFAULT 'candidate' CHECK (status IN ('candidate', 'champion', 'retired')),
+	status       text NOT NULL DEFAULT 'candidate' CHECK (status IN ('candidate', 'champion', 'challenger', 'retired')),
 	parameters   jsonb NOT NULL,
 	features     text[] NOT NULL,
 	seed         bigint NOT NULL,
@@ -28,9 +28,12 @@ CREATE TABLE cloudflux.models (
 	created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	promoted_at  timestamptz,
 	retired_at   timestamptz,
+	share        double precision CHECK (share > 0 AND share < 1),
+	CHECK ((status = 'challenger') = (share IS NOT NULL)),
 	UNIQUE (model_name, version)
 );
 CREATE UNIQUE INDEX models_champion ON cloudflux.models (model_name) WHERE status = 'champion';
+CREATE UNIQUE INDEX models_challenger ON cloudflux.models (model_name) WHERE status = 'challenger';
 
 CREATE TABLE cloudflux.model_parts (
 	model_id    bigint NOT NULL REFERENCES cloudflux.models (id) ON DELETE CASCADE,
@@ -237,27 +240,38 @@ END $$;
 -- Who serves
 ----------------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION cloudflux.promote_model(id bigint) RETURNS cloudflux.models
+-- With a share below 1 the model serves that share of the objects beside the champion, so that both can be compared on the same weeks.
+CREATE FUNCTION cloudflux.promote_model(id bigint, share double precision DEFAULT 1) RETURNS cloudflux.models
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	model cloudflux.models;
 BEGIN
+	IF $2 IS NULL OR NOT ($2 > 0 AND $2 <= 1) THEN
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'share of a model is above 0 and at most 1';
+	END IF;
 	SELECT m.* INTO model FROM cloudflux.models m WHERE m.id = $1;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = '02000', MESSAGE = format('model %s does not exist', COALESCE($1::text, 'NULL')), HINT = 'Look for it in cloudflux.models.';
 	END IF;
 	PERFORM pg_advisory_xact_lock(hashtextextended('cloudflux.models ' || model.model_name, 0));
 	SELECT m.* INTO model FROM cloudflux.models m WHERE m.id = $1;
-	IF model.status = 'champion' THEN
+	IF model.status = 'champion' AND $2 = 1 THEN
 		RETURN model;
 	ELSIF model.beats_simple IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('model %s loses to a simple method', $1),
 			DETAIL = format('See model_metrics of model %s: a champion must be no worse than seasonal naive and median 28 at the reads of 7 days, and better than the class shares at the tier.', $1),
 			HINT = 'Learn from more weeks, or with other parameters; until then nothing is predicted that would be worse than a rule.';
+	ELSIF $2 < 1 AND (model.status = 'champion' OR NOT EXISTS (SELECT FROM cloudflux.models m WHERE m.model_name = model.model_name AND m.status = 'champion')) THEN
+		RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('model %s cannot serve a share of the objects', $1),
+			DETAIL = 'A challenger serves beside a champion of the same name, which is another model.', HINT = 'Promote the champion without a share first.';
 	END IF;
-	UPDATE cloudflux.models m SET status = 'retired', retired_at = now() WHERE m.model_name = model.model_name AND m.status = 'champion';
-	UPDATE cloudflux.models m SET status = 'champion', promoted_at = now(), retired_at = NULL WHERE m.id = $1 RETURNING m.* INTO model;
+	UPDATE cloudflux.models m SET status = 'retired', retired_at = now(), share = NULL
+	 WHERE m.model_name = model.model_name AND m.id <> $1 AND (m.status = 'challenger' OR (m.status = 'champion' AND $2 = 1));
+	UPDATE cloudflux.models m
+	   SET status = CASE WHEN $2 = 1 THEN 'champion' ELSE 'challenger' END, share = NULLIF($2, 1),
+	       promoted_at = CASE WHEN $2 = 1 THEN now() END, retired_at = NULL
+	 WHERE m.id = $1 RETURNING m.* INTO model;
 	RETURN model;
 END $$;
 
@@ -311,18 +325,18 @@ GRANT INSERT, UPDATE, DELETE ON cloudflux.models, cloudflux.model_parts, cloudfl
 
 REVOKE ALL ON FUNCTION cloudflux.labelled_objects(date), cloudflux.median_reads(date), cloudflux.score_model(bigint, date),
 	cloudflux.train_model(text, text, date, int, jsonb, bigint), cloudflux.model_beats_simple(bigint), cloudflux.backtest(bigint, date, int),
-	cloudflux.promote_model(bigint), cloudflux.rollback_model(text), cloudflux.model_info(text) FROM PUBLIC;
+	cloudflux.promote_model(bigint, double precision), cloudflux.rollback_model(text), cloudflux.model_info(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.labelled_objects(date), cloudflux.median_reads(date), cloudflux.score_model(bigint, date),
 	cloudflux.model_beats_simple(bigint), cloudflux.model_info(text) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint), cloudflux.backtest(bigint, date, int),
-	cloudflux.promote_model(bigint), cloudflux.rollback_model(text) TO cloudflux_admin, cloudflux_worker;
+	cloudflux.promote_model(bigint, double precision), cloudflux.rollback_model(text) TO cloudflux_admin, cloudflux_worker;
 
 COMMENT ON TABLE cloudflux.models IS 'Models that learn across objects: what each was learned from, how, by whom, and whether it serves. A row is written by train_model() and changes status by promote_model() and rollback_model().';
 COMMENT ON COLUMN cloudflux.models.id IS 'Number of the model.';
 COMMENT ON COLUMN cloudflux.models.model_name IS 'What it is for; models of one name replace each other.';
 COMMENT ON COLUMN cloudflux.models.version IS 'Counts the models of a name.';
 COMMENT ON COLUMN cloudflux.models.kind IS 'forest = random forest; lstm is kept for a recurrent network over series.';
-COMMENT ON COLUMN cloudflux.models.status IS 'candidate (never served), champion (serves; one per name), retired.';
+COMMENT ON COLUMN cloudflux.models.status IS 'candidate (never served), champion (serves; one per name), challenger (serves a share of the objects beside the champion; at most one per name), retired.';
 COMMENT ON COLUMN cloudflux.models.parameters IS 'Hyperparameters that it was trained with: trees, max_depth, min_leaf_rows, balanced, max_rows.';
 COMMENT ON COLUMN cloudflux.models.features IS 'Features that it knows, in order; known_features() says what they mean.';
 COMMENT ON COLUMN cloudflux.models.seed IS 'Seed: the same seed, parameters and data give the same model.';
@@ -338,6 +352,7 @@ COMMENT ON COLUMN cloudflux.models.trained_ms IS 'How long that took, judging in
 COMMENT ON COLUMN cloudflux.models.created_at IS 'When it was trained.';
 COMMENT ON COLUMN cloudflux.models.promoted_at IS 'When it became champion; NULL = it never did, or was rolled back from.';
 COMMENT ON COLUMN cloudflux.models.retired_at IS 'When it stopped being champion; NULL = it did not.';
+COMMENT ON COLUMN cloudflux.models.share IS 'Of a challenger: share of the objects that it serves, chosen by a hash of file_id.';
 COMMENT ON TABLE cloudflux.model_parts IS 'What models consist of: bytes with a version and a checksum (src/forecast/model.h), at most 256 MB each. Damaged ones, and those of a newer version, are refused when they are read.';
 COMMENT ON COLUMN cloudflux.model_parts.model_id IS 'The model.';
 COMMENT ON COLUMN cloudflux.model_parts.part IS 'reads = reads of the next 7 days, tier = probabilities of HOT, WARM and COLD after them.';
@@ -361,6 +376,6 @@ COMMENT ON FUNCTION cloudflux.score_model(bigint, date) IS 'How a model and the 
 COMMENT ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint) IS 'Trains a model and judges it; returns its id. It learns from what became of all objects in `weeks` weeks and is judged on the week after them, which ends on period_end (yesterday, in UTC, when NULL). parameters: {"trees": 100, "max_depth": 12, "min_leaf_rows": 20, "balanced": false, "max_rows": 200000}. The model is a candidate until promote_model(). Errors: 22023 (kind, parameters, a period that is not over), 55000 (no objects).';
 COMMENT ON FUNCTION cloudflux.model_beats_simple(bigint) IS 'Whether a model may be promoted, from its rows in model_metrics.';
 COMMENT ON FUNCTION cloudflux.backtest(bigint, date, int) IS 'Judges a model on whole weeks that end on period_end (yesterday, in UTC, when NULL) and that it has not learned from; returns and keeps the rows of model_metrics, and says anew whether it beats the simple methods. Errors: 02000, 22023.';
-COMMENT ON FUNCTION cloudflux.promote_model(bigint) IS 'Makes a model the champion of its name and retires the one before. Errors: 02000, 55000 (it loses to a simple method).';
+COMMENT ON FUNCTION cloudflux.promote_model(bigint, double precision) IS 'Makes a model the champion of its name and retires the one before, and a challenger. With a share below 1 it becomes challenger: it serves that share of the objects, chosen by a hash, beside the champion, until one of the two is promoted; model_contest compares them. Errors: 02000, 22023, 55000 (it loses to a simple method; there is no champion to challenge).';
 COMMENT ON FUNCTION cloudflux.rollback_model(text) IS 'Makes the champion before this one champion again. Error 55000: there is none.';
 COMMENT ON FUNCTION cloudflux.model_info(text) IS 'All that is known of the champion of a name, or of its newest model when there is none: how it was trained, its metrics, and the importance of its features. Error 02000: no such model.';
