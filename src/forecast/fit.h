@@ -27,6 +27,7 @@ typedef struct CfFit
 	int			n_origins;
 	double	   *paths;			/* n_origins × horizon, written by the method */
 	bool		positive;		/* no value is negative */
+	int			exponent;		/* values are the caller's times 2^-exponent */
 	CfArena    *arena;
 	const CfInterrupt *interrupt;
 	CfError    *err;
@@ -115,7 +116,30 @@ extern double cf_fit_best_alpha(CfFit *fit);
 
 /* trend.c */
 extern bool cf_fit_holt(CfFit *fit, int damped);
-extern bool cf_fit_theta(CfFit *fit, int arg);
+
+/* ets.c: a model is 100 for multiplicative errors, 10 times its trend (0 none, 1 added, 2 damped, 3 multiplied, 4 that damped), its season (0, 1, 2) */
+extern bool cf_fit_ets(CfFit *fit, int model);
+
+#define CF_ETS_CHOOSE (-1)
+
+/* theta.c */
+extern bool cf_fit_theta(CfFit *fit, int kind);
+
+enum
+{
+	CF_THETA_CLASSIC, CF_THETA_OPTIMISED, CF_THETA_DYNAMIC
+};
+
+/*
+ * adjust.c: cf_fit_is_seasonal tells whether the first `learn` values repeat themselves; cf_fit_indices takes the indices of that
+ * season, one per place in it: ratios or differences. Both need learn >= 2 * season.
+ */
+extern bool cf_fit_is_seasonal(const CfFit *fit, int season);
+extern void cf_fit_indices(const CfFit *fit, int season, bool ratios, double *indices);
+
+/* cf_fit_take_season makes inner the fit of the series without that season, in new values; cf_fit_give_season puts it back into the paths. */
+extern bool cf_fit_take_season(const CfFit *fit, CfFit *inner, int season, double *indices, bool *ratios);
+extern void cf_fit_give_season(CfFit *fit, int season, const double *indices, bool ratios);
 
 /* seasons.c, lags.c */
 extern bool cf_fit_seasons(CfFit *fit, int logs);

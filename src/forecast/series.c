@@ -32,7 +32,12 @@ static const CfMethod methods[] = {
 	{"ses", "simple exponential smoothing", cf_fit_ses, 0},
 	{"holt", "smoothing of a level and a trend (Holt)", cf_fit_holt, 0},
 	{"damped", "the same with a trend that fades (Gardner and McKenzie)", cf_fit_holt, 1},
-	{"theta", "the theta method: smoothing with half the drift of a line", cf_fit_theta, 0},
+	{"ets", "exponential smoothing with error, trend and season added or multiplied, chosen by AICc; ets_MAdM and the like name one", cf_fit_ets, CF_ETS_CHOOSE},
+	{"holt_winters", "smoothing of a level, a trend and a season that is added (Holt and Winters)", cf_fit_ets, 11},
+	{"holt_winters_times", "the same with a season that is multiplied", cf_fit_ets, 12},
+	{"theta", "the theta method: smoothing with half the drift of a line, of a series adjusted for its season", cf_fit_theta, CF_THETA_CLASSIC},
+	{"theta_optimised", "the same with the weight of the line fitted (Fiorucci and others)", cf_fit_theta, CF_THETA_OPTIMISED},
+	{"theta_dynamic", "the same with a line that moves with the series", cf_fit_theta, CF_THETA_DYNAMIC},
 	{"seasons", "Taylor's smoothing of several seasons at once, with an autoregressive remainder", cf_fit_seasons, 0},
 	{"seasons_log", "the same on logarithms", cf_fit_seasons, 1},
 	{"lags", "regression on the last values and on those one and two seasons ago", cf_fit_lags, 0},
@@ -58,9 +63,25 @@ cf_forecast_method_words(int n)
 	return n >= 0 && n < METHODS ? methods[n].words : NULL;
 }
 
+#define ETS(error, trend, season, model) \
+	{"ets_" error trend season, "", cf_fit_ets, model}
+#define ETS_SEASONS(error, trend, model) \
+	ETS(error, trend, "N", model), ETS(error, trend, "A", (model) + 1), ETS(error, trend, "M", (model) + 2)
+#define ETS_TRENDS(error, model) \
+	ETS_SEASONS(error, "N", model), ETS_SEASONS(error, "A", (model) + 10), ETS_SEASONS(error, "Ad", (model) + 20), \
+	ETS_SEASONS(error, "M", (model) + 30), ETS_SEASONS(error, "Md", (model) + 40)
+
+/* Single models of the family, which need not be listed one by one. */
+static const CfMethod ets_models[] = {ETS_TRENDS("A", 0), ETS_TRENDS("M", 100)};
+
 const CfMethod *
 cf_fit_method(const char *name)
 {
+	for (size_t i = 0; i < sizeof(ets_models) / sizeof(ets_models[0]); i++)
+	{
+		if (strcmp(ets_models[i].name, name) == 0)
+			return &ets_models[i];
+	}
 	for (int i = 0; i < METHODS; i++)
 	{
 		if (strcmp(methods[i].name, name) == 0)
@@ -213,6 +234,7 @@ cf_fit_prepare(const CfSeries *series, CfArena *arena, const CfInterrupt *interr
 		fit->positive = fit->positive && !(y < 0);
 	}
 	frexp(largest, exponent);
+	fit->exponent = *exponent;
 	for (int i = 0; i < fit->count; i++)
 		values[i] = seen[i] ? ldexp(series->values[first + i], -*exponent) : 0;
 	fill(fit, values, seen);
@@ -232,7 +254,7 @@ cf_fit_run(CfFit *fit, const CfMethod *method, double *paths)
 		return false;
 	for (size_t i = 0; i < n; i++)
 	{
-		if (isnan(paths[i]))
+		if (!isfinite(paths[i]))
 			paths[i] = fit->values[fit->origins[i / fit->horizon] - 1];
 		if (fit->positive && paths[i] < 0)
 			paths[i] = 0;

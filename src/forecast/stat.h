@@ -19,7 +19,7 @@ extern double cf_stat_normal_quantile(double p);
 /* cf_stat_golden gives the place in [low, high] of the smallest f, found by golden section to tolerance. */
 extern double cf_stat_golden(double (*f) (void *ctx, double x), void *ctx, double low, double high, double tolerance);
 
-#define CF_STAT_DIMENSIONS 12
+#define CF_STAT_DIMENSIONS 18
 
 /*
  * cf_stat_simplex makes f smaller by the method of Nelder and Mead (1965), from x with first steps of size step, until the

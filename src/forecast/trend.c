@@ -1,16 +1,14 @@
 /*
  * trend.c
- *		Methods with a trend: Holt's, the damped one, and Theta.
+ *		Holt's trend, and the damped one.
  *
- * - C. C. Holt (1957) and E. S. Gardner and E. McKenzie, "Forecasting trends in time series", Management Science 31 (1985), in the error
- *   correction form of Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing" (2008), table 2.2, models (A, A, N) and
- *   (A, Ad, N): e = y - (l + phi b), l = l + phi b + alpha e, b = phi b + beta e; h steps ahead l + (phi + … + phi^h) b. alpha is in
- *   (0, 1), beta in (0, alpha), phi in (0.8, 0.98), or 1 for Holt's: the usual region, inside the admissible one.
- * - V. Assimakopoulos and K. Nikolopoulos, "The theta model", Int. J. of Forecasting 16 (2000), by R. J. Hyndman and B. Billah, "Unmasking the
- *   Theta method", IJF 19 (2003), equation 9: simple smoothing with drift, half the slope b of the regression on time:
- *   l + b / 2 (h - 1 + (1 - (1 - alpha)^n) / alpha).
+ * C. C. Holt (1957) and E. S. Gardner and E. McKenzie, "Forecasting trends in time series", Management Science 31 (1985), in the error
+ * correction form of Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing" (2008), table 2.2, models (A, A, N) and
+ * (A, Ad, N): e = y - (l + phi b), l = l + phi b + alpha e, b = phi b + beta e; h steps ahead l + (phi + … + phi^h) b. alpha is in
+ * (0, 1), beta in (0, alpha), phi in (0.8, 0.98), or 1 for Holt's: the usual region, inside the admissible one.
  *
- * Parameters have the smallest sum of squared errors one step ahead. Seasons are not looked at: these are for series without.
+ * Parameters have the smallest sum of squared errors one step ahead; the states at the start are taken from the first values, so that two or
+ * three numbers are fitted, where ets.c fits those as well. Seasons are not looked at.
  */
 #include <math.h>
 #include <stdio.h>
@@ -117,42 +115,4 @@ cf_fit_holt(CfFit *fit, int damped)
 	}
 	snprintf(fit->note, sizeof(fit->note), "alpha %.3f, beta %.3f, phi %.3f", x[0], x[1], x[2]);
 	return true;
-}
-
-/* line is the slope of the regression of the first n values on time, by their sum and their sum weighted with time (from 0). */
-static double
-line(int n, double sum, double weighted)
-{
-	double		middle = (n - 1) / 2.0;
-
-	return n < 2 ? 0 : (weighted - middle * sum) / (n * ((double) n * n - 1) / 12);
-}
-
-/* cf_fit_theta is smoothing with half the drift of a line. */
-bool
-cf_fit_theta(CfFit *fit, int arg)
-{
-	double		alpha = cf_fit_best_alpha(fit);
-	double		level = fit->values[0];
-	double		sum = 0;
-	double		weighted = 0;
-
-	(void) arg;
-	for (int i = 0, o = 0; o < fit->n_origins; i++)
-	{
-		double	   *path = cf_fit_path(fit, o);
-		double		slope;
-
-		level += alpha * (fit->values[i] - level);
-		sum += fit->values[i];
-		weighted += fit->values[i] * i;
-		if (fit->origins[o] != i + 1)
-			continue;
-		slope = line(i + 1, sum, weighted);
-		for (int h = 0; h < fit->horizon; h++)
-			path[h] = level + slope / 2 * (h + (1 - pow(1 - alpha, i + 1)) / alpha);
-		o++;
-	}
-	snprintf(fit->note, sizeof(fit->note), "alpha %.3f", alpha);
-	return cf_fit_go_on(fit);
 }

@@ -188,6 +188,87 @@ test_trend(void)
 	ok(run(few, 3, 2, 0, "holt") && isfinite(mean[1]) && run(few, 3, 2, 0, "theta") && isfinite(mean[1]), "three values do");
 }
 
+/* aicc is what the model's description says of it. */
+static double
+aicc(void)
+{
+	const char *at = strstr(out.model, "AICc ");
+
+	return at == NULL ? NAN : strtod(at + 5, NULL);
+}
+
+/*
+ * Published examples. Oil, air and tourists: R. J. Hyndman and G. Athanasopoulos, "Forecasting: principles and practice" (2nd edition),
+ * sections 7.1, 7.2 and 7.6; passengers: G. E. P. Box and G. M. Jenkins (1970), series G, with R's ets() and forecTheta's dotm().
+ * A likelihood may be larger than the published one, not smaller.
+ */
+static const double oil[] = {445.36, 453.20, 454.41, 422.38, 456.04, 440.39, 425.19, 486.21, 500.43, 521.28, 508.95, 488.89, 509.87, 456.72,
+	473.82, 525.95, 549.83, 542.34};
+static const double air[] = {17.55, 21.86, 23.89, 26.93, 26.89, 28.83, 30.08, 30.95, 30.19, 31.58, 32.58, 33.48, 39.02, 41.39, 41.60, 44.66,
+	46.95, 48.73, 51.49, 50.03, 60.64, 63.36, 66.36, 68.20, 68.12, 69.78, 72.60};
+static const double tourists[] = {42.20566386, 24.64917133, 32.66733514, 37.25735401, 45.24246027, 29.35048127, 36.34420728, 41.78208136,
+	49.27659843, 31.27540139, 37.85062549, 38.83704413, 51.23690034, 31.83855162, 41.32342126, 42.79900337, 55.70835836, 33.40714492,
+	42.31663797, 45.15712257, 59.57607996, 34.83733016, 44.84168072, 46.97124960, 60.01903094, 38.37117851, 46.97586413, 50.73379646,
+	61.64687319, 39.29956937, 52.67120908, 54.33231689, 66.83435838, 40.87118847, 51.82853579, 57.49190993, 65.25146985, 43.06120822,
+	54.76075713, 59.83447494, 73.25702747, 47.69662373, 61.09776802, 66.05576122};
+static const double passengers[] = {112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158,
+	133, 114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218, 230, 242, 209, 191, 172, 194,
+	196, 196, 236, 235, 229, 243, 264, 272, 237, 211, 180, 201, 204, 188, 235, 227, 234, 264, 302, 293, 259, 229, 203, 229, 242, 233, 267,
+	269, 270, 315, 364, 347, 312, 274, 237, 278, 284, 277, 317, 313, 318, 374, 413, 405, 355, 306, 271, 306, 315, 301, 356, 348, 355, 422,
+	465, 467, 404, 347, 305, 336, 340, 318, 362, 348, 363, 435, 491, 505, 404, 359, 310, 337, 360, 342, 406, 396, 420, 472, 548, 559, 463,
+	407, 362, 405, 417, 391, 419, 461, 472, 535, 622, 606, 508, 461, 390, 432};
+
+static void
+test_ets(void)
+{
+	static const double want[] = {74.60, 76.70, 78.80, 80.91, 83.01};
+	static const char *const errors[] = {"A", "M"};
+	static const char *const trends[] = {"N", "A", "Ad", "M", "Md"};
+
+	run(oil, COUNT(oil), 2, 0, "ets_ANN");
+	ok(strncmp(out.model, "ets_ANN (A,N,N: alpha 0.834", 27) == 0, "oil: alpha as published: %s", out.model);
+	is_dbl(mean[1], 542.68, 0.01, "and its forecast");
+	run(air, COUNT(air), 5, 0, "ets_AAN");
+	for (int h = 0; h < 5; h++)
+		is_dbl(mean[h], want[h], 0.03, "passengers by air, a trend: year %d", h + 1);
+	run(tourists, COUNT(tourists), 4, 4, "ets");
+	ok(strncmp(out.model, "ets (M,A,M: ", 12) == 0, "tourists: the model chosen as published: %s", out.model);
+	ok(aicc() < 230.16, "with a likelihood no smaller: %g", aicc());
+	is_dbl(mean[0], 79.593, 0.1, "and the forecast of another implementation");
+	run(tourists, COUNT(tourists), 4, 4, "holt_winters");
+	ok(aicc() < 242.2 && fabs(mean[0] - 76.1) < 0.3, "a season that is added: %g, %s", mean[0], out.model);
+	run(passengers, COUNT(passengers), 12, 12, "ets_MAdM");
+	ok(aicc() < 1400.64, "Box and Jenkins's passengers: a likelihood no smaller than published: %s", out.model);
+	is_dbl(mean[0], 441.8, 1, "and the forecast");
+	for (int i = 0; i < 2 * 5 * 3; i++)
+	{
+		char		name[16];
+
+		snprintf(name, sizeof(name), "ets_%s%s%c", errors[i / 15], trends[i / 3 % 5], "NAM"[i % 3]);
+		ok(run(tourists, COUNT(tourists), 8, 4, name) && mean[4] > 40 && mean[4] < 110, "%s", name);
+		ok(run(tourists, 5, 8, 4, name) && isfinite(mean[7]) && run(tourists, 2, 2, 0, name) && isfinite(mean[1]), "%s of five, and of two", name);
+	}
+}
+
+static void
+test_theta(void)
+{
+	run(passengers, COUNT(passengers), 6, 12, "theta");
+	ok(strstr(out.model, "season 12 multiplied") != NULL, "passengers have a season: %s", out.model);
+	is_dbl(mean[0], 440.97, 1.5, "theta is where another implementation is");
+	is_dbl(mean[5], 546.46, 1.5, "half a year on as well");
+	run(passengers, COUNT(passengers), 6, 12, "theta_optimised");
+	is_dbl(mean[0], 442.94, 0.3, "so is the optimised one: %s", out.model);
+	is_dbl(mean[5], 555.58, 0.5, "and later");
+	run(passengers, COUNT(passengers), 6, 12, "theta_dynamic");
+	is_dbl(mean[0], 442.93, 0.3, "and the dynamic one: %s", out.model);
+	is_dbl(mean[5], 556.12, 0.5, "and later");
+	run(tourists, COUNT(tourists), 6, 4, "theta_dynamic");
+	is_dbl(mean[0], 80.57, 0.3, "tourists: %s", out.model);
+	run(oil, COUNT(oil), 3, 5, "theta_dynamic");
+	ok(strstr(out.model, "season") == NULL, "oil has none: %s", out.model);
+}
+
 static void
 test_shift(void)
 {
@@ -376,7 +457,7 @@ test_properties(void)
 		for (int h = 0; h < 14; h++)
 			far = fmax(far, fabs(mean[h] - 1024 - kept[h]));
 		if (strcmp(method, "zero") == 0 || strcmp(method, "croston") == 0 || strcmp(method, "sba") == 0 || strcmp(method, "tsb") == 0 ||
-			strcmp(method, "auto") == 0 || strcmp(method, "adida") == 0 || strcmp(method, "imapa") == 0 || strstr(method, "_log") != NULL)
+			strcmp(method, "auto") == 0 || strcmp(method, "ets") == 0 || strcmp(method, "holt_winters_times") == 0 || strncmp(method, "theta", 5) == 0 || strcmp(method, "adida") == 0 || strcmp(method, "imapa") == 0 || strstr(method, "_log") != NULL)
 			continue;			/* zero means something to them */
 		ok(far < 2e-2, "%s: another origin of the scale, the same forecast (%g)", method, far);
 	}
@@ -459,6 +540,8 @@ main(void)
 	test_seasons();
 	test_lags();
 	test_trend();
+	test_ets();
+	test_theta();
 	test_shift();
 	test_odd_input();
 	test_refusals();
