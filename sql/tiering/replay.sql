@@ -86,10 +86,18 @@ BEGIN ATOMIC
 	 ORDER BY p.class_no, p.state_no;
 END;
 
-CREATE FUNCTION cloudflux.replay_counts(p_history refcursor, p_cloud text, p_region text, p_redundancy text, p_menu text, p_on date, p_policies text[])
+CREATE FUNCTION cloudflux.replay_counts(p_history refcursor, p_cloud text, p_region text, p_redundancy text, p_menu text, p_on date, p_policies text[],
+	p_orders jsonb DEFAULT NULL)
 RETURNS TABLE (policy text, prefix text, class_no int, state_no int, term text, quantity numeric)
 LANGUAGE c VOLATILE
 AS 'MODULE_PATHNAME', 'cloudflux_replay_counts';
+
+-- The same replay, told as what was put where: uploads and moves; day counts from the start of the period.
+CREATE FUNCTION cloudflux.replay_steps(p_history refcursor, p_cloud text, p_region text, p_redundancy text, p_menu text, p_on date, p_policies text[],
+	p_orders jsonb DEFAULT NULL)
+RETURNS TABLE (policy text, file_id text, day int, storage_class text)
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'cloudflux_replay_steps';
 
 -- Reads per object and day: of the roll-up and what is not folded yet. full_reads tell no bytes: they are of the whole object.
 CREATE VIEW cloudflux.read_days WITH (security_invoker = true) AS
@@ -147,52 +155,18 @@ BEGIN
 END
 $$;
 
--- Opens the history for the kernel: a row per object and day with reads, ordered; days count from the start of the period.
-CREATE FUNCTION cloudflux.open_history(p_place text, p_history regclass, p_start date, p_end date, p_prefix_depth int, p_hot_class text) RETURNS refcursor
--- All rows are wanted, and of large tables: sums per day that were made anew for each object would take for ever.
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET cursor_tuple_fraction = 1 SET enable_nestloop = off
+-- Which place is replayed, and whose prices apply there.
+CREATE FUNCTION cloudflux.replay_place(p_place text, p_menu text, OUT place text, OUT cloud text, OUT region text, OUT redundancy text, OUT place_cloud text, OUT place_class text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	v_cursor refcursor := 'history ' || gen_random_uuid();
-	v_full text := CASE WHEN p_history = 'cloudflux.read_days'::regclass THEN 'h.full_reads' ELSE 'CASE WHEN h.bytes IS NULL THEN h.reads ELSE 0 END' END;
-BEGIN
-	EXECUTE format(
-		'DECLARE %8$I NO SCROLL CURSOR FOR SELECT b.prefix, o.file_id, o.size_bytes, (b.created - %2$L::date)::int, greatest(b.created, %2$L::date) - %2$L::date, %3$L::date - %2$L::date, '
-		'CASE WHEN b.created < %2$L::date THEN %5$L END, (b.created - %2$L::date)::int, (h.day - %2$L::date)::int, h.reads, h.bytes, (l.last_read - %2$L::date)::int '
-		'FROM cloudflux.data_objects AS o '
-		'LEFT JOIN (SELECT h.file_id, h.day::date AS day, sum(h.reads)::bigint AS reads, (COALESCE(sum(h.bytes), 0) + COALESCE(sum(%6$s), 0) * max(s.size_bytes))::bigint AS bytes, '
-		'min(h.day::date) OVER (PARTITION BY h.file_id) AS first_read '
-		'FROM %7$s AS h JOIN cloudflux.data_objects AS s ON s.file_id = h.file_id '
-		'WHERE s.place = %1$L AND h.day::date BETWEEN %2$L::date AND %3$L::date AND h.reads > 0 GROUP BY h.file_id, h.day::date) AS h ON h.file_id = o.file_id '
-		'LEFT JOIN (SELECT h.file_id, max(h.day::date) AS last_read FROM %7$s AS h WHERE h.day::date < %2$L::date AND h.reads > 0 GROUP BY h.file_id) AS l ON l.file_id = o.file_id '
-		'CROSS JOIN LATERAL (SELECT least(cloudflux.utc_day(least(o.created_at, o.modified_at)), h.first_read, l.last_read) AS created, '
-		'CASE WHEN %4$s > 0 THEN array_to_string((string_to_array(o.object_key, ''/''))[1:least(%4$s, cardinality(string_to_array(o.object_key, ''/'')) - 1)], ''/'') ELSE '''' END AS prefix) AS b '
-		'WHERE o.place = %1$L AND o.vanished_at IS NULL AND o.size_bytes IS NOT NULL AND b.created <= %3$L::date '
-		'ORDER BY b.prefix COLLATE "C", o.file_id COLLATE "C", h.day', p_place, p_start, p_end, p_prefix_depth, p_hot_class, v_full, p_history, v_cursor);
-	RETURN v_cursor;
-END
-$$;
-
-CREATE FUNCTION cloudflux.simulate_policy(policy text DEFAULT NULL, period_start date DEFAULT NULL, period_end date DEFAULT NULL, p_place text DEFAULT NULL,
-	p_menu text DEFAULT 'instant', p_history regclass DEFAULT NULL, p_prefix_depth int DEFAULT 0, p_allow_gaps boolean DEFAULT false, p_prices_on date DEFAULT CURRENT_DATE)
-RETURNS TABLE (policy_name text, prefix text, total_cost numeric, hindsight_ratio numeric, storage_cost numeric, request_cost numeric, retrieval_cost numeric,
-	monitoring_cost numeric, move_cost numeric, early_deletion_cost numeric, moves bigint, early_deletions bigint, reads bigint, slow_reads bigint, objects bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
 DECLARE
 	v_place record;
-	v_period record;
-	v_history regclass := COALESCE(p_history, 'cloudflux.read_days'::regclass);
-	v_redundancy text;
-	v_cursor refcursor;
 BEGIN
 	IF p_menu IS NULL OR p_menu NOT IN ('instant', 'archive') THEN
 		RAISE EXCEPTION 'menu "%" does not exist', p_menu USING ERRCODE = '22023', HINT = 'instant = first byte within a second, archive = within 12 hours.';
-	ELSIF COALESCE(p_prefix_depth, -1) NOT BETWEEN 0 AND 20 THEN
-		RAISE EXCEPTION 'prefix depth % is out of range', p_prefix_depth USING ERRCODE = '22023', HINT = '0 = all objects together, 1 = by the first part of the key, and so on.';
 	END IF;
-	SELECT p.place, p.price_provider, p.price_region, p.storage_class, count(*) OVER () AS candidates, string_agg(p.place, ', ') OVER (ORDER BY p.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS names
+	SELECT p.place, p.cloud, p.price_provider, p.price_region, p.storage_class, count(*) OVER () AS candidates,
+	       string_agg(p.place, ', ') OVER (ORDER BY p.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS names
 	  INTO v_place
 	  FROM cloudflux.place_prices AS p
 	 WHERE p.place = p_place OR p_place IS NULL AND p.price_region IS NOT NULL AND EXISTS (SELECT FROM cloudflux.data_objects AS o WHERE o.place = p.place)
@@ -205,17 +179,127 @@ BEGIN
 	ELSIF v_place.price_provider IS NULL OR v_place.price_region IS NULL THEN
 		RAISE EXCEPTION 'place "%" has no prices', v_place.place USING ERRCODE = '55000', HINT = 'Set price_provider and price_region of the place.';
 	END IF;
-	v_redundancy := substring(v_place.storage_class FROM '_([A-Za-z-]+)$');
-	SELECT c.first_day, c.last_day INTO v_period FROM cloudflux.check_history(v_place.place, v_history, period_start, period_end, p_allow_gaps) AS c;
-	v_cursor := cloudflux.open_history(v_place.place, v_history, v_period.first_day, v_period.last_day, p_prefix_depth,
-		(SELECT m.storage_class FROM cloudflux.replay_menu(v_place.price_provider, v_place.price_region, v_redundancy, p_menu, p_prices_on) AS m
-		  WHERE m.role = 'hot' AND m.state_no = 0));
+	place := v_place.place;
+	cloud := v_place.price_provider;
+	region := v_place.price_region;
+	redundancy := substring(v_place.storage_class FROM '_([A-Za-z-]+)$');
+	place_cloud := v_place.cloud;
+	place_class := v_place.storage_class;
+END
+$$;
+
+-- What a class of the catalogue or of the book is called in a menu, as {name: class}; a class that is not in it is not in the menu.
+CREATE FUNCTION cloudflux.replay_names(p_cloud text, p_region text, p_redundancy text, p_menu text, p_on date) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	-- Of two menu classes with one name, Intelligent-Tiering with and without archive tiers, the first.
+	SELECT COALESCE(jsonb_object_agg(n.name, n.storage_class ORDER BY n.class_no DESC), '{}')
+	  FROM (SELECT x.name, c.storage_class, c.class_no
+	          FROM cloudflux.replay_classes(p_redundancy) AS c
+	         CROSS JOIN LATERAL (VALUES (c.price_class), (c.storage_class)) AS x (name)
+	         WHERE c.provider = p_cloud
+	           AND c.storage_class IN (SELECT m.storage_class FROM cloudflux.replay_menu(p_cloud, p_region, p_redundancy, p_menu, p_on) AS m)) AS n;
+END;
+
+-- Which of several scopes an object is in, a bit each. A scope is the part of a policy's conditions that an object meets or not on every day.
+CREATE FUNCTION cloudflux.scope_marks(p_scopes jsonb, p_place text, p_cloud text, p_key text, p_content_type text, p_owner text, p_size_bytes bigint) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT COALESCE(bit_or(1 << (s.no - 1)::int), 0)
+	  FROM jsonb_array_elements(p_scopes) WITH ORDINALITY AS s (scope, no)
+	 WHERE COALESCE(s.scope -> 'place' @> to_jsonb(p_place), NOT s.scope ? 'place')
+	   AND COALESCE(s.scope -> 'cloud' @> to_jsonb(p_cloud), NOT s.scope ? 'cloud')
+	   AND COALESCE(s.scope -> 'content_type' @> to_jsonb(p_content_type), NOT s.scope ? 'content_type')
+	   AND COALESCE(s.scope -> 'owner' @> to_jsonb(p_owner), NOT s.scope ? 'owner')
+	   AND COALESCE(starts_with(p_key, s.scope ->> 'key_prefix'), NOT s.scope ? 'key_prefix')
+	   AND COALESCE(p_size_bytes >= (s.scope ->> 'min_size_bytes')::numeric, true)
+	   AND COALESCE(p_size_bytes <= (s.scope ->> 'max_size_bytes')::numeric, true);
+END;
+
+/*
+ * Opens the history for the kernel: a row per object and day with reads, ordered; days count from the start of the period. Of reads before it,
+ * those of 90 days come along as known (rules count so far back), and the last one however long ago. Size, and class of an object that is
+ * older than the period, are those of the version that the catalogue had then, or of the first that it ever had: never of a later one. One that came
+ * from another place begins hot. One that has vanished lived until then.
+ */
+CREATE FUNCTION cloudflux.open_history(p_place text, p_history regclass, p_start date, p_end date, p_prefix_depth int, p_hot_class text,
+	p_names jsonb DEFAULT '{}', p_place_cloud text DEFAULT NULL, p_place_class text DEFAULT NULL, p_dataset_key text DEFAULT NULL, p_scopes jsonb DEFAULT NULL) RETURNS refcursor
+-- All rows are wanted, and of large tables: sums per day that were made anew for each object would take for ever.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET cursor_tuple_fraction = 1 SET enable_nestloop = off
+AS $$
+DECLARE
+	v_cursor refcursor := 'history ' || gen_random_uuid();
+	v_full text := CASE WHEN p_history = 'cloudflux.read_days'::regclass THEN 'h.full_reads' ELSE 'CASE WHEN h.bytes IS NULL THEN h.reads ELSE 0 END' END;
+	v_group text := CASE WHEN p_dataset_key IS NOT NULL THEN format('COALESCE(o.metadata ->> %L, '''')', p_dataset_key)
+		WHEN p_prefix_depth > 0 THEN format('array_to_string((string_to_array(o.object_key, ''/''))[1:least(%s, cardinality(string_to_array(o.object_key, ''/'')) - 1)], ''/'')', p_prefix_depth)
+		ELSE '''''' END;
+	v_marks text := CASE WHEN p_scopes IS NULL THEN '0'
+		ELSE format('cloudflux.scope_marks(%L::jsonb, o.place, o.current_cloud, o.object_key, o.content_type, o.owner, c.size_bytes)', p_scopes) END;
+BEGIN
+	EXECUTE format(
+		'DECLARE %8$I NO SCROLL CURSOR FOR SELECT b.prefix, o.file_id, b.size_bytes, (b.created - %2$L::date)::int, greatest(b.created, %2$L::date) - %2$L::date, '
+		'greatest(least(%3$L::date, cloudflux.utc_day(o.vanished_at)), b.created, h.last_day) - %2$L::date, '
+		'CASE WHEN b.created < %2$L::date THEN COALESCE(%9$L::jsonb ->> v.price_class, %5$L) END, (COALESCE(v.entered, b.created) - %2$L::date)::int, '
+		'(h.day - %2$L::date)::int, h.reads, (h.bytes + h.full_reads * b.size_bytes)::bigint, (l.last_read - %2$L::date)::int, b.marks '
+		'FROM cloudflux.data_objects AS o '
+		'LEFT JOIN (SELECT h.file_id, h.day::date AS day, sum(h.reads)::bigint AS reads, COALESCE(sum(h.bytes), 0) AS bytes, COALESCE(sum(%6$s), 0) AS full_reads, '
+		'min(h.day::date) OVER (PARTITION BY h.file_id) AS first_day, max(h.day::date) OVER (PARTITION BY h.file_id) AS last_day '
+		'FROM %7$s AS h JOIN cloudflux.data_objects AS s ON s.file_id = h.file_id '
+		'WHERE s.place = %1$L AND h.day::date BETWEEN %2$L::date - 90 AND %3$L::date AND h.reads > 0 GROUP BY h.file_id, h.day::date) AS h ON h.file_id = o.file_id '
+		'LEFT JOIN (SELECT h.file_id, max(h.day::date) AS last_read FROM %7$s AS h WHERE h.day::date < %2$L::date AND h.reads > 0 GROUP BY h.file_id) AS l ON l.file_id = o.file_id '
+		'LEFT JOIN (SELECT DISTINCT ON (v.file_id) v.file_id, v.size_bytes, CASE WHEN v.place = %1$L THEN cloudflux.billed_class(%10$L, %11$L, v.storage_class) END AS price_class, '
+		'CASE WHEN (v.version_no > 1 OR v.job_id IS NOT NULL) AND v.valid_from < %2$L::timestamp AT TIME ZONE ''UTC'' THEN cloudflux.utc_day(v.valid_from) END AS entered '
+		'FROM cloudflux.object_versions AS v WHERE v.role = ''primary'' AND (v.valid_to IS NULL OR v.valid_to >= %2$L::timestamp AT TIME ZONE ''UTC'') '
+		'ORDER BY v.file_id, v.version_no) AS v ON v.file_id = o.file_id '
+		'CROSS JOIN LATERAL (SELECT least(cloudflux.utc_day(least(o.created_at, o.modified_at)), h.first_day, l.last_read) AS created, %4$s AS prefix, '
+		'COALESCE(v.size_bytes, o.size_bytes) AS size_bytes) AS c '
+		'CROSS JOIN LATERAL (SELECT c.created, c.prefix, c.size_bytes, %12$s AS marks) AS b '
+		'WHERE o.place = %1$L AND (o.vanished_at IS NULL OR o.vanished_at >= %2$L::timestamp AT TIME ZONE ''UTC'') AND b.size_bytes IS NOT NULL AND b.created <= %3$L::date '
+		'AND (%13$L OR b.marks & 1 <> 0) AND (b.created >= %2$L::date OR v.price_class IS NULL OR %9$L::jsonb ? v.price_class) '
+		'ORDER BY b.prefix COLLATE "C", o.file_id COLLATE "C", h.day',
+		p_place, p_start, p_end, v_group, p_hot_class, v_full, p_history, v_cursor, p_names, p_place_cloud, p_place_class, v_marks, p_scopes IS NULL);
+	RETURN v_cursor;
+END
+$$;
+
+-- Checks a history and opens it, for one place and menu.
+CREATE FUNCTION cloudflux.replay_history(p_place text, p_menu text, p_history regclass, p_start date, p_end date, p_allow_gaps boolean, p_on date,
+	p_prefix_depth int DEFAULT 0, p_dataset_key text DEFAULT NULL, p_scopes jsonb DEFAULT NULL) RETURNS refcursor
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_history CONSTANT regclass := COALESCE(p_history, 'cloudflux.read_days'::regclass);
+	v_place record;
+	v_period record;
+BEGIN
+	IF COALESCE(p_prefix_depth, -1) NOT BETWEEN 0 AND 20 THEN
+		RAISE EXCEPTION 'prefix depth % is out of range', p_prefix_depth USING ERRCODE = '22023', HINT = '0 = all objects together, 1 = by the first part of the key, and so on.';
+	ELSIF p_prefix_depth > 0 AND p_dataset_key IS NOT NULL THEN
+		RAISE EXCEPTION 'objects cannot be grouped both by prefix and by data set' USING ERRCODE = '22023', HINT = 'Give p_prefix_depth or p_dataset_key.';
+	END IF;
+	SELECT * INTO v_place FROM cloudflux.replay_place(p_place, p_menu);
+	SELECT c.first_day, c.last_day INTO v_period FROM cloudflux.check_history(p_place, v_history, p_start, p_end, p_allow_gaps) AS c;
+	RETURN cloudflux.open_history(p_place, v_history, v_period.first_day, v_period.last_day, p_prefix_depth,
+		(SELECT m.storage_class FROM cloudflux.replay_menu(v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_on) AS m WHERE m.role = 'hot' AND m.state_no = 0),
+		cloudflux.replay_names(v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_on), v_place.place_cloud, v_place.place_class, p_dataset_key, p_scopes);
+END
+$$;
+
+-- What a replay costs: the counts of the kernel, multiplied with the exact prices. Closes the cursor.
+CREATE FUNCTION cloudflux.replay_costs(p_history refcursor, p_cloud text, p_region text, p_redundancy text, p_menu text, p_on date, p_policies text[], p_orders jsonb DEFAULT NULL)
+RETURNS TABLE (policy_name text, prefix text, total_cost numeric, hindsight_ratio numeric, storage_cost numeric, request_cost numeric, retrieval_cost numeric,
+	monitoring_cost numeric, move_cost numeric, early_deletion_cost numeric, moves bigint, early_deletions bigint, reads bigint, slow_reads bigint, objects bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	v_cursor refcursor := p_history;
+BEGIN
 	RETURN QUERY
 	WITH menu AS MATERIALIZED (
-		SELECT * FROM cloudflux.replay_menu(v_place.price_provider, v_place.price_region, v_redundancy, p_menu, p_prices_on)),
+		SELECT * FROM cloudflux.replay_menu(p_cloud, p_region, p_redundancy, p_menu, p_on)),
 	counted AS MATERIALIZED (
-		SELECT * FROM cloudflux.replay_counts(v_cursor, v_place.price_provider, v_place.price_region, v_redundancy, p_menu, p_prices_on,
-			CASE WHEN policy IS NOT NULL THEN ARRAY[policy, 'hindsight'] END)),
+		SELECT * FROM cloudflux.replay_counts(p_history, p_cloud, p_region, p_redundancy, p_menu, p_on, p_policies, p_orders)),
 	cost AS (
 		SELECT c.policy, c.prefix, c.term, c.quantity,
 		       c.quantity * CASE c.term
@@ -252,24 +336,88 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION cloudflux.simulate_policy(policy text DEFAULT NULL, period_start date DEFAULT NULL, period_end date DEFAULT NULL, p_place text DEFAULT NULL,
+	p_menu text DEFAULT 'instant', p_history regclass DEFAULT NULL, p_prefix_depth int DEFAULT 0, p_allow_gaps boolean DEFAULT false, p_prices_on date DEFAULT CURRENT_DATE,
+	p_dataset_key text DEFAULT NULL)
+RETURNS TABLE (policy_name text, prefix text, total_cost numeric, hindsight_ratio numeric, storage_cost numeric, request_cost numeric, retrieval_cost numeric,
+	monitoring_cost numeric, move_cost numeric, early_deletion_cost numeric, moves bigint, early_deletions bigint, reads bigint, slow_reads bigint, objects bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place record;
+BEGIN
+	SELECT * INTO v_place FROM cloudflux.replay_place(p_place, p_menu);
+	RETURN QUERY SELECT * FROM cloudflux.replay_costs(
+		cloudflux.replay_history(v_place.place, p_menu, p_history, period_start, period_end, p_allow_gaps, p_prices_on, p_prefix_depth, p_dataset_key),
+		v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_prices_on, CASE WHEN policy IS NOT NULL THEN ARRAY[policy, 'hindsight'] END);
+END
+$$;
+
+CREATE FUNCTION cloudflux.replay_moves(policy text, period_start date DEFAULT NULL, period_end date DEFAULT NULL, p_place text DEFAULT NULL,
+	p_menu text DEFAULT 'instant', p_history regclass DEFAULT NULL, p_allow_gaps boolean DEFAULT false, p_prices_on date DEFAULT CURRENT_DATE)
+RETURNS TABLE (file_id text, day date, storage_class text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_place record;
+	v_cursor refcursor;
+	v_start date;
+BEGIN
+	IF policy IS NULL THEN
+		RAISE EXCEPTION 'a policy must be named' USING ERRCODE = '22004', HINT = 'simulate_policy() lists the policies of a menu.';
+	END IF;
+	SELECT * INTO v_place FROM cloudflux.replay_place(p_place, p_menu);
+	SELECT c.first_day INTO v_start FROM cloudflux.check_history(v_place.place, COALESCE(p_history, 'cloudflux.read_days'::regclass), period_start, period_end, p_allow_gaps) AS c;
+	v_cursor := cloudflux.replay_history(v_place.place, p_menu, p_history, period_start, period_end, p_allow_gaps, p_prices_on);
+	RETURN QUERY SELECT s.file_id, v_start + s.day, s.storage_class
+		FROM cloudflux.replay_steps(v_cursor, v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_prices_on, ARRAY[policy]) AS s;
+	CLOSE v_cursor;
+END
+$$;
+
 REVOKE ALL ON FUNCTION cloudflux.replay_classes(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_menu(text, text, text, text, date) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.replay_counts(refcursor, text, text, text, text, date, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_counts(refcursor, text, text, text, text, date, text[], jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_steps(refcursor, text, text, text, text, date, text[], jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_place(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_names(text, text, text, text, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.scope_marks(jsonb, text, text, text, text, text, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_history(text, text, regclass, date, date, boolean, date, int, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_costs(refcursor, text, text, text, text, date, text[], jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.replay_moves(text, date, date, text, text, regclass, boolean, date) FROM PUBLIC;
 GRANT SELECT ON cloudflux.read_days TO cloudflux_viewer, cloudflux_worker;
-GRANT EXECUTE ON FUNCTION cloudflux.replay_classes(text), cloudflux.replay_menu(text, text, text, text, date),
-	cloudflux.replay_counts(refcursor, text, text, text, text, date, text[]), cloudflux.check_history(text, regclass, date, date, boolean),
-	cloudflux.open_history(text, regclass, date, date, int, text), cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date)
+GRANT EXECUTE ON FUNCTION
+	cloudflux.replay_classes(text),
+	cloudflux.replay_menu(text, text, text, text, date),
+	cloudflux.replay_counts(refcursor, text, text, text, text, date, text[], jsonb),
+	cloudflux.replay_steps(refcursor, text, text, text, text, date, text[], jsonb),
+	cloudflux.check_history(text, regclass, date, date, boolean),
+	cloudflux.replay_place(text, text),
+	cloudflux.replay_names(text, text, text, text, date),
+	cloudflux.scope_marks(jsonb, text, text, text, text, text, bigint),
+	cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb),
+	cloudflux.replay_history(text, text, regclass, date, date, boolean, date, int, text, jsonb),
+	cloudflux.replay_costs(refcursor, text, text, text, text, date, text[], jsonb),
+	cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text),
+	cloudflux.replay_moves(text, date, date, text, text, regclass, boolean, date)
 	TO cloudflux_viewer, cloudflux_worker;
 
 COMMENT ON FUNCTION cloudflux.replay_classes(text) IS 'What stores offer: classes, the states of those that tier by themselves (after so many days without a read), their roles in the usual rules, and in which order lifecycle rules lead through them (step). p_redundancy: of Azure''s classes, LRS unless told';
 COMMENT ON FUNCTION cloudflux.replay_menu(text, text, text, text, date) IS 'What a policy may choose from in a replay: instant (first byte within a second, no single zone) or archive (within 12 hours), a row per class and state with all prices of a day. lifecycle_from is a bit mask of class numbers. Restores take the cheapest option that is fast enough';
-COMMENT ON FUNCTION cloudflux.replay_counts(refcursor, text, text, text, text, date, text[]) IS 'What policies would have used, per class, state and term, in integers: byte-days, requests, bytes, objects. The cursor gives the history (open_history); NULL policies = all. Use simulate_policy()';
+COMMENT ON FUNCTION cloudflux.replay_counts(refcursor, text, text, text, text, date, text[], jsonb) IS 'What policies would have used, per class, state and term, in integers: byte-days, requests, bytes, objects. The cursor gives the history (open_history); NULL policies = all; orders of a user (policy_orders) make one more, user_policy. Use simulate_policy()';
+COMMENT ON FUNCTION cloudflux.replay_steps(refcursor, text, text, text, text, date, text[], jsonb) IS 'What policies would have done: uploads and moves, by object and day (counted from the start of the period), with the class entered. Arguments as of replay_counts(). Use replay_moves()';
+COMMENT ON FUNCTION cloudflux.replay_place(text, text) IS 'Which place a replay is about (NULL = the only one with objects and prices), and whose prices apply; refuses a place without prices and a menu that does not exist';
+COMMENT ON FUNCTION cloudflux.replay_names(text, text, text, text, date) IS 'What classes, as the catalogue or the price book spells them, are called in a menu';
+COMMENT ON FUNCTION cloudflux.scope_marks(jsonb, text, text, text, text, text, bigint) IS 'Which of several sets of conditions an object meets by what does not change from day to day (place, cloud, key_prefix, content_type, owner, sizes), a bit each';
+COMMENT ON FUNCTION cloudflux.replay_history(text, text, regclass, date, date, boolean, date, int, text, jsonb) IS 'Checks a history (check_history) and opens it (open_history) for the place and menu of a replay';
+COMMENT ON FUNCTION cloudflux.replay_costs(refcursor, text, text, text, text, date, text[], jsonb) IS 'What policies would have cost on the history of a cursor, which it closes: replay_counts() times the exact prices of a day';
+COMMENT ON FUNCTION cloudflux.replay_moves(text, date, date, text, text, regclass, boolean, date) IS 'When a policy would have put what where: a row per upload and move of a replay, with the first day in the class that is entered. Arguments as of simulate_policy(); the policies are those that it lists';
 COMMENT ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) IS 'Refuses a history with negative quantities, reads in the future, or a week without anything on record; gives the period';
-COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs';
-COMMENT ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date) IS 'Replays a history of reads under each policy, or one, and under perfect hindsight, and says what each would have cost: stay, rules by age and by last read, a class that tiers by itself, tier_rules, and the cheapest plan with all reads known. Costs in USD by part, moves, early deletions, reads that met a class slower than a second, and the ratio to hindsight; by key prefix when p_prefix_depth says how many parts of the key. The history is read_days (access logs), or a table with file_id, day, reads, bytes (NULL = the whole object); objects are those of the catalogue at one place. Objects older than the period begin it in the hot class';
+COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs. p_names: what the classes of the catalogue are called in the menu; objects that lie in no class of it are left out. p_scopes: an array of conditions, an object is in the replay if it meets the first of them';
+COMMENT ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text) IS 'Replays a history of reads under each policy, or one, and under perfect hindsight, and says what each would have cost: stay, rules by age and by last read, a class that tiers by itself, tier_rules, and the cheapest plan with all reads known. Costs in USD by part, moves, early deletions, reads that met a class slower than a second, and the ratio to hindsight; by key prefix when p_prefix_depth says how many parts of the key, by data set when p_dataset_key names the key of metadata that tells it (column prefix has either). The history is read_days (access logs), or a table with file_id, day, reads, bytes (NULL = the whole object); objects are those of the catalogue at one place. Objects older than the period begin it in the class that the catalogue had them in then, or first saw them in (object_versions); those that lie in no class of the menu are left out; reads of the 90 days before the period are known to every policy and not charged';
 COMMENT ON VIEW cloudflux.read_days IS 'Reads per object and UTC day';
 COMMENT ON COLUMN cloudflux.read_days.file_id IS 'Object';
 COMMENT ON COLUMN cloudflux.read_days.day IS 'UTC day';

@@ -359,7 +359,7 @@ mark_days(CfHindsight *h)
 
 	memset(h->marks, 0, words * sizeof(uint64_t));
 	mark(h->marks, h, object->first_day);
-	for (uint32_t i = 0; i < object->access_count; i++)
+	for (uint32_t i = h->at; i < object->access_count; i++)
 	{
 		mark(h->marks, h, h->reads[i].day);
 		mark(h->marks, h, h->reads[i].day + 1);
@@ -786,6 +786,8 @@ cf_hindsight_plan(CfHindsight *h, uint32_t number)
 	h->record_count = 0;
 	h->charged = object->first_day;
 	h->at = 0;
+	while (h->at < object->access_count && h->reads[h->at].day < object->first_day)
+		h->at++;
 	weigh(h);
 	mark_days(h);
 	begin(h);

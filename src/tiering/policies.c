@@ -81,35 +81,105 @@ shift(Windows *windows, const CfReplayView *view)
 		windows->reads_90 -= view->past[windows->first_90].reads;
 }
 
+/* facts_of fills the figures of an object: of the day that ends, or, ahead by one, of the next as it begins. */
+static void
+facts_of(const Windows *windows, const CfReplayView *view, int32_t ahead, CfTierFacts *facts)
+{
+	int32_t		accessed = view->last_read_day;
+
+	if (ahead > 0 && (accessed == CF_REPLAY_NO_DAY || accessed < view->created_day))
+		accessed = view->created_day;
+	memset(facts, 0, sizeof(*facts));
+	facts->reads_30d = windows->reads_30;
+	facts->reads_90d = windows->reads_90;
+	facts->age_days = view->day + ahead - view->created_day;
+	facts->idle_days = accessed == CF_REPLAY_NO_DAY ? CF_TIERING_NEVER : view->day + ahead - accessed;
+	facts->size_bytes = view->size_bytes;
+	facts->latency_ms = -1;
+	facts->evidence_days = 90;
+	facts->first_read_30d = windows->first_30 < windows->seen ? view->past[windows->first_30].day + ahead : CF_TIERING_NO_DAY;
+	facts->first_read_90d = windows->first_90 < windows->seen ? view->past[windows->first_90].day + ahead : CF_TIERING_NO_DAY;
+	facts->first_latency_30d = CF_TIERING_NO_DAY;
+	facts->last_day = view->last_read_day == CF_REPLAY_NO_DAY || view->day - view->last_read_day >= 90 ?
+		CF_TIERING_NO_DAY : view->last_read_day + ahead;
+	facts->next_day = CF_TIERING_NO_DAY;
+}
+
+/* What in_scope needs to know of an object. */
+typedef struct Candidate
+{
+	const CfRosterRules *rules;
+	const CfReplayView *view;
+	int			verdict;
+} Candidate;
+
+/* in_scope tells whether a rule applies to an object at all. */
+static bool
+in_scope(void *arg, int no)
+{
+	const Candidate *candidate = arg;
+	const CfRosterRules *rules = candidate->rules;
+	const CfRosterScope *scope = rules->scopes == NULL ? NULL : &rules->scopes[no];
+	int			cls = candidate->view->cls == CF_TARIFF_NONE ? rules->start : candidate->view->cls;
+
+	return scope != NULL && (scope->marks & ~candidate->view->marks) == 0 && (scope->classes >> cls & 1) != 0 &&
+		(scope->verdicts >> candidate->verdict & 1) != 0;
+}
+
+/* nowhere is in_scope of a judge: none asks for an address. */
+static bool
+nowhere(void *arg, int no)
+{
+	(void) arg;
+	(void) no;
+	return false;
+}
+
+/* verdict_of is what the judges say of an object; *again is when that may change. */
+static int
+verdict_of(const CfRosterRules *rules, const Windows *windows, const CfReplayView *view, int32_t *again)
+{
+	CfTierFacts facts;
+	int			judge;
+
+	if (rules->judge_count == 0)
+		return rules->otherwise;
+	facts_of(windows, view, 0, &facts);
+	judge = cf_tiering_judge(rules->judges, rules->judge_count, &facts, nowhere, NULL);
+	*again = cf_tiering_recheck(rules->judges, rules->judge_count, &facts, view->day);
+	return judge < 0 ? rules->otherwise : rules->verdicts[judge];
+}
+
 /* decide_rules judges an object as classify() does and takes the class that the verdict stands for. */
 static int
 decide_rules(const CfReplayPolicy *policy, void *self, void *mine, const CfReplayView *view, int32_t *again)
 {
 	const CfRosterRules *rules = policy->options;
+	const int32_t ahead = rules->tomorrow ? 1 : 0;
 	Windows    *windows = mine;
+	Candidate	candidate = {rules, view, 0};
 	CfTierFacts facts;
+	int32_t		recheck;
 	int			rule;
 
 	(void) self;
 	shift(windows, view);
-	memset(&facts, 0, sizeof(facts));
-	facts.reads_30d = windows->reads_30;
-	facts.reads_90d = windows->reads_90;
-	facts.age_days = view->day - view->created_day;
-	facts.idle_days = view->last_read_day == CF_REPLAY_NO_DAY ? CF_TIERING_NEVER : view->day - view->last_read_day;
-	facts.size_bytes = view->size_bytes;
-	facts.latency_ms = -1;
-	facts.evidence_days = 90;
-	facts.first_read_30d = windows->first_30 < windows->seen ? view->past[windows->first_30].day : CF_TIERING_NO_DAY;
-	facts.first_read_90d = windows->first_90 < windows->seen ? view->past[windows->first_90].day : CF_TIERING_NO_DAY;
-	facts.first_latency_30d = CF_TIERING_NO_DAY;
-	facts.last_day = view->last_read_day == CF_REPLAY_NO_DAY || view->day - view->last_read_day >= 90 ?
-		CF_TIERING_NO_DAY : view->last_read_day;
-	facts.next_day = CF_TIERING_NO_DAY;
-	rule = cf_tiering_judge(rules->rules, rules->count, &facts, NULL, NULL);
-	*again = cf_tiering_recheck(rules->rules, rules->count, &facts, view->day);
+	if (rules->tomorrow && view->cls == CF_TARIFF_NONE)
+	{
+		*again = view->day + 1;
+		return rules->start;
+	}
+	facts_of(windows, view, ahead, &facts);
+	candidate.verdict = verdict_of(rules, windows, view, again);
+	rule = cf_tiering_judge(rules->rules, rules->count, &facts, in_scope, &candidate);
+	recheck = cf_tiering_recheck(rules->rules, rules->count, &facts, view->day + ahead);
+	if (recheck != CF_TIERING_NO_DAY && recheck - ahead < *again)
+		*again = recheck - ahead;
 	if (rule < 0)
 		return view->cls == CF_TARIFF_NONE ? rules->start : view->cls;
+	/* Where it lies then, another rule may apply. */
+	if (rules->scopes != NULL && rules->cls[rule] != view->cls)
+		*again = view->day + 1;
 	return rules->cls[rule];
 }
 

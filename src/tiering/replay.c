@@ -97,7 +97,10 @@ check_object(const CfTariffMenu *menu, const CfReplayHistory *history, uint32_t 
 	return true;
 }
 
-/* check_reads refuses reads that lie outside the object's life, out of order, or are of no bytes and requests that exist. */
+/*
+ * check_reads refuses reads that lie outside the object's life, out of order, or are of no bytes and requests that exist. Those before its
+ * first day are known of it, and must be what last_read_day says.
+ */
 static bool
 check_reads(const CfReplayHistory *history, uint32_t number, CfError *err)
 {
@@ -106,8 +109,10 @@ check_reads(const CfReplayHistory *history, uint32_t number, CfError *err)
 
 	for (uint32_t i = 0; i < object->access_count; i++)
 	{
-		if (reads[i].day < object->first_day || reads[i].day > object->last_day ||
-			(i > 0 && reads[i].day <= reads[i - 1].day))
+		bool		known = reads[i].day < object->first_day;
+
+		if (!day_ok(reads[i].day) || reads[i].day > object->last_day || (i > 0 && reads[i].day <= reads[i - 1].day) ||
+			(known && reads[i].day > object->last_read_day))
 			return cf_error_set(err, CF_ERR_INPUT, "reads of object %u on day %d are out of order or outside its life",
 								number, reads[i].day);
 		if (reads[i].reads == 0 || reads[i].bytes < 0 || reads[i].bytes > CF_REPLAY_BYTES_MAX)
@@ -141,7 +146,7 @@ live(CfReplayRun *run, uint32_t number, void *mine)
 	CfReplayLife life;
 	unsigned	steps = 1;
 
-	cf_replay_life_begin(&life, object);
+	cf_replay_life_begin(&life, object, reads);
 	if (!cf_replay_life_decide(run, &life, number, mine))
 		return false;
 	for (;;)

@@ -57,8 +57,10 @@ typedef struct CfReplayObject
 	int32_t		entered_day;	/* first day in start_class; at most first_day */
 	int32_t		group;			/* dataset or prefix, from 0 */
 	int16_t		start_class;	/* CF_TARIFF_NONE = the policy chooses */
+	uint16_t	marks;			/* whatever the caller wants to tell a policy of this object; the kernel only passes it on */
 	uint32_t	access_count;
-	uint64_t	first_access;	/* in the history's accesses, ascending by day, none twice, all within first_day … last_day */
+	uint64_t	first_access;	/* in the history's accesses, ascending by day, none twice, none after last_day; those before first_day
+								 * are known and not charged, and none is later than last_read_day */
 } CfReplayObject;
 
 typedef struct CfReplayHistory
@@ -81,6 +83,7 @@ typedef struct CfReplayView
 	int			cls;			/* in which the day was spent, or the object lay before; CF_TARIFF_NONE at upload */
 	int32_t		entered_day;	/* first charged day in cls */
 	int32_t		last_read_day;	/* CF_REPLAY_NO_DAY = none known */
+	uint16_t	marks;
 	const CfReplayAccess *past;	/* all reads up to and including day, ascending; what lies behind past_count is not yours */
 	uint32_t	past_count;
 	bool		read_today;		/* then past[past_count - 1].day == day */

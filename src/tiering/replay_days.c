@@ -80,6 +80,17 @@ put(const Days *days, Order *order, int32_t day, uint32_t item)
 	order->items[order->first[day - days->first_day + 1]++] = item;
 }
 
+/* known_of is how many reads of an object lie before its first day. */
+static inline uint32_t
+known_of(const CfReplayObject *object, const CfReplayAccess *reads)
+{
+	uint32_t	n = 0;
+
+	while (n < object->access_count && reads[n].day < object->first_day)
+		n++;
+	return n;
+}
+
 /* sort_days puts begins, ends and reads in order. */
 static void
 sort_days(Days *days)
@@ -97,13 +108,13 @@ sort_days(Days *days)
 			{
 				days->begins.first[object->first_day - days->first_day + 2]++;
 				days->ends.first[object->last_day - days->first_day + 2]++;
-				for (uint32_t n = 0; n < object->access_count; n++)
+				for (uint32_t n = known_of(object, reads); n < object->access_count; n++)
 					days->reads.first[reads[n].day - days->first_day + 2]++;
 				continue;
 			}
 			put(days, &days->begins, object->first_day, i);
 			put(days, &days->ends, object->last_day, i);
-			for (uint32_t n = 0; n < object->access_count; n++)
+			for (uint32_t n = known_of(object, reads); n < object->access_count; n++)
 				put(days, &days->reads, reads[n].day, i);
 		}
 		if (pass == 0)
@@ -302,7 +313,9 @@ begin_all(Days *days, size_t at)
 	{
 		uint32_t	number = days->begins.items[i];
 
-		cf_replay_life_begin(&days->lives[number], &days->history->objects[number]);
+		const CfReplayObject *object = &days->history->objects[number];
+
+		cf_replay_life_begin(&days->lives[number], object, days->history->accesses + object->first_access);
 		if (!ask(days, number))
 			return false;
 	}

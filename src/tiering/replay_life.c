@@ -42,7 +42,7 @@ cf_replay_stopped(CfReplayRun *run, unsigned work)
 }
 
 void
-cf_replay_life_begin(CfReplayLife *life, const CfReplayObject *object)
+cf_replay_life_begin(CfReplayLife *life, const CfReplayObject *object, const CfReplayAccess *reads)
 {
 	memset(life, 0, sizeof(*life));
 	life->since = object->first_day;
@@ -53,6 +53,8 @@ cf_replay_life_begin(CfReplayLife *life, const CfReplayObject *object)
 	life->idle_from = object->entered_day;
 	if (life->last_read > life->idle_from)
 		life->idle_from = life->last_read;
+	while (life->at < object->access_count && reads[life->at].day < object->first_day)
+		life->at++;
 }
 
 /* charge_held charges so many days in one state. */
@@ -212,6 +214,7 @@ cf_replay_life_view(const CfReplayRun *run, const CfReplayLife *life, uint32_t n
 	view->cls = life->cls;
 	view->entered_day = life->entered;
 	view->last_read_day = life->last_read;
+	view->marks = object->marks;
 	view->past = run->history->accesses + object->first_access;
 	view->past_count = life->at;
 	view->read_today = life->at > 0 && view->past[life->at - 1].day == view->day;

@@ -40,7 +40,7 @@ typedef struct CfReplayLife
 } CfReplayLife;
 
 /* cf_replay_life_begin places an object at the end of the day before its first, before the policy is asked. */
-extern void cf_replay_life_begin(CfReplayLife *life, const CfReplayObject *object);
+extern void cf_replay_life_begin(CfReplayLife *life, const CfReplayObject *object, const CfReplayAccess *reads);
 
 /* cf_replay_life_idle charges the days from life->since to before day, on which nothing is read. */
 extern void cf_replay_life_idle(CfReplayRun *run, CfReplayLife *life, const CfReplayObject *object, int32_t day);

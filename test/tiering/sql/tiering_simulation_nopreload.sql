@@ -103,3 +103,31 @@ SET ROLE replay_nobody;
 SELECT count(*) FROM cloudflux.simulate_policy('stay', p_place => 'replayed');
 RESET ROLE;
 DROP ROLE replay_reader, replay_nobody;
+
+-- Objects that were there before the period begin in the class that the catalogue had them in then, and their reads of before are known
+\! mkdir -p $CF_PLACES/older
+\set root_older :places '/older'
+SELECT add_storage('older', 'LOCAL', :'root_older', options => '{"price_provider": "AWS", "price_region": "us-east-1"}');
+INSERT INTO data_objects (file_id, file_name, size_bytes, place, object_key, storage_class, created_at, metadata)
+	SELECT f.id, f.id, 1073741824, 'older', f.id, f.class, '2024-01-01', f.metadata
+	  FROM (VALUES ('ia', 'STANDARD_IA', '{"dataset": "x"}'::jsonb), ('moved', 'STANDARD', '{"dataset": "x"}'), ('deep', 'DEEP_ARCHIVE', '{"dataset": "y"}'), ('gone', 'STANDARD', '{}')) AS f (id, class, metadata);
+UPDATE object_versions SET valid_from = '2024-01-02' WHERE place = 'older';
+UPDATE object_versions SET valid_to = '2024-05-20' WHERE file_id = 'moved';
+INSERT INTO object_versions (file_id, version_no, place, object_key, storage_class, size_bytes, job_id, reason, valid_from)
+	VALUES ('moved', 2, 'older', 'moved', 'GLACIER_IR', 1073741824, 'j1', 'moved', '2024-05-20');
+UPDATE data_objects SET vanished_at = '2024-06-30 12:00+00' WHERE file_id = 'gone';
+CREATE TABLE older_reads (file_id text, day date, reads bigint, bytes bigint);
+INSERT INTO older_reads SELECT 'ia', date '2024-05-01' + d, 1, NULL FROM generate_series(0, 90, 10) AS d;
+SELECT policy_name, prefix, round(storage_cost, 6) AS storage, round(early_deletion_cost, 6) AS early, moves, reads, objects
+  FROM simulate_policy('stay', '2024-06-01', '2024-07-30', 'older', p_history => 'older_reads', p_allow_gaps => true, p_dataset_key => 'dataset') WHERE policy_name = 'stay' ORDER BY prefix NULLS FIRST;
+-- By hand: 60 days of STANDARD_IA and of GLACIER_IR; 30 days of STANDARD
+SELECT round(60 * (0.0125 + 0.004) / 30, 6) AS x, round(30 * 0.023 / 30, 6) AS gone;
+SELECT objects, round(storage_cost, 6) = round(60 * (0.0125 + 0.004 + 0.00099 * (1 + 32768 / 1073741824.0) + 0.023 * 8192 / 1073741824.0) / 30 + 30 * 0.023 / 30, 6) AS with_deep_archive
+  FROM simulate_policy('stay', '2024-06-01', '2024-07-30', 'older', 'archive', 'older_reads', p_allow_gaps => true) WHERE policy_name = 'stay';
+-- Into GLACIER_IR on 20 May, out of it on 1 June: 78 of 90 days are missing (and 28 of 30 where it is in STANDARD_IA for two days). The reads of May are known to tier_rules: one object is read thrice in 30 days
+SELECT file_id, day, storage_class FROM replay_moves('tier_rules', '2024-06-01', '2024-06-20', 'older', p_history => 'older_reads', p_allow_gaps => true) ORDER BY day, file_id;
+INSERT INTO older_reads SELECT 'moved', date '2024-05-25' + d, 5, NULL FROM generate_series(0, 2) AS d;
+SELECT file_id, day, storage_class FROM replay_moves('tier_rules', '2024-06-01', '2024-06-20', 'older', p_history => 'older_reads', p_allow_gaps => true) ORDER BY day, file_id;
+SELECT round(early_deletion_cost, 6) AS early, round(78 * 0.004 / 30 + 28 * 0.0125 / 30, 6) AS by_hand
+  FROM simulate_policy('tier_rules', '2024-06-01', '2024-06-20', 'older', p_history => 'older_reads', p_allow_gaps => true) WHERE policy_name = 'tier_rules';
+SELECT * FROM simulate_policy('stay', p_place => 'older', p_prefix_depth => 1, p_dataset_key => 'dataset');

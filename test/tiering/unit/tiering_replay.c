@@ -313,7 +313,7 @@ tier_rules(void)
 	CfTariffMenu menu = menu_s3(false, false);
 	CfTierRule	rules[2];
 	const int	cls[2] = {0, 2};
-	const CfRosterRules options = {rules, cls, 2, 1};
+	const CfRosterRules options = {.rules = rules,.cls = cls,.count = 2,.start = 1};
 	CfReplayPolicy policy = cf_roster_rules("tier_rules", "as classify() would", &options);
 	CfReplayObject object;
 	CfReplayHistory history = one_object(&object, 1000, 150, reads, 2);
@@ -327,6 +327,89 @@ tier_rules(void)
 	is_int(result.total.counts[2][0][CF_REPLAY_STORAGE] / 131072, 12 + 150 - 102, "cold before the first read, and 90 days after");
 	is_int(result.total.counts[0][0][CF_REPLAY_STORAGE] / 1000, 102 - 12, "hot from the third read on, until a rule says otherwise");
 	is_int(result.total.moves, 2, "no other move");
+	cf_arena_reset(&arena);
+}
+
+/* known_reads shows that reads before an object's first day are known to a policy and cost nothing. */
+static void
+known_reads(void)
+{
+	const CfReplayAccess reads[] = {{-40, 5, 5}, {-20, 2, 2}, {-3, 1, 1}, {5, 1, 1}};
+	const CfReplayPolicy hindsight = {.name = "hindsight",.hindsight = true};
+	CfTariffMenu menu = menu_s3(false, false);
+	CfTierRule	rules[2];
+	const int	cls[2] = {0, 2};
+	const CfRosterRules options = {.rules = rules,.cls = cls,.count = 2};
+	CfReplayPolicy policy = cf_roster_rules("tier_rules", "as classify() would", &options);
+	CfReplayObject object;
+	CfReplayHistory history = one_object(&object, 1000000, 60, reads, 4);
+	CfReplayResult known,
+				unknown;
+
+	object.created_day = object.entered_day = -50;
+	object.start_class = 2;
+	object.last_read_day = -3;
+	cf_tiering_rule_init(&rules[0]);
+	cf_tiering_rule_init(&rules[1]);
+	rules[0].min_reads_30d = 3;
+	rules[1].max_reads_30d = 2;
+	known = run(&menu, &history, &policy, NULL);
+	is_int(known.total.counts[0][0][CF_REPLAY_STORAGE] / 1000000, 11,
+		   "reads of before count in a rule's window: hot from the first day to the one on which two of them are 30 days old");
+	is_int(known.total.reads, 1, "… and are not charged");
+	policy.across = true;
+	unknown = run(&menu, &history, &policy, NULL);
+	is_int(memcmp(&unknown.total, &known.total, sizeof(known.total)), 0, "… nor are they day by day");
+	known = run(&menu, &history, &hindsight, NULL);
+	object.first_access = 3;
+	object.access_count = 1;
+	unknown = run(&menu, &history, &hindsight, NULL);
+	is_int(memcmp(&unknown.total, &known.total, sizeof(known.total)), 0, "hindsight looks at the last of them only");
+	object.first_access = 0;
+	object.access_count = 4;
+	object.last_read_day = -4;
+	ok(!cf_replay_check(&menu, &history, &err), "known reads that contradict the last one are refused");
+	cf_arena_reset(&arena);
+}
+
+/* orders_of_users shows rules that ask for marks, for the class in which an object lies and for a verdict. */
+static void
+orders_of_users(void)
+{
+	const CfReplayAccess reads[] = {{10, 1, 1}};
+	CfTariffMenu menu = menu_s3(false, false);
+	CfTierRule	rules[2],
+				judge;
+	const int	cls[2] = {1, 2};
+	const int	verdict = 2;
+	CfRosterScope scopes[2] = {{1, 1u << 0, 7}, {2, 1u << 1, 7}};
+	CfRosterRules options = {.rules = rules,.cls = cls,.count = 2,.tomorrow = true,.scopes = scopes,.judges = &judge,
+		.verdicts = &verdict,.judge_count = 1,.otherwise = 1
+	};
+	CfReplayPolicy policy = cf_roster_rules("orders", "what a user ordered", &options);
+	CfReplayObject object;
+	CfReplayHistory history = one_object(&object, 1000000, 200, reads, 1);
+	CfReplayResult result;
+
+	for (int i = 0; i < 2; i++)
+	{
+		cf_tiering_rule_init(&rules[i]);
+		rules[i].asks_address = true;
+		rules[i].min_idle_days = 30;
+	}
+	cf_tiering_rule_init(&judge);
+	judge.max_reads_90d = 0;
+	object.marks = 3;
+	result = run(&menu, &history, &policy, NULL);
+	is_int(result.total.counts[0][0][CF_REPLAY_STORAGE] / 1000000, 40, "an order that asks for idle days moves an object when they are full");
+	is_int(result.total.counts[1][0][CF_REPLAY_STORAGE] / 1000000, 1, "… and the order for where it lies then, the day after");
+	object.marks = 1;
+	is_int(run(&menu, &history, &policy, NULL).total.moves, 1, "an object that an order is not about stays where it is");
+	scopes[0].verdicts = 4;
+	result = run(&menu, &history, &policy, NULL);
+	is_int(result.total.counts[0][0][CF_REPLAY_STORAGE] / 1000000, 101, "an order may wait for a verdict of the judges");
+	options.scopes = NULL;
+	is_int(run(&menu, &history, &policy, NULL).total.moves, 0, "without scopes a rule that asks for an address matches nothing");
 	cf_arena_reset(&arena);
 }
 
@@ -366,6 +449,9 @@ bad_input(void)
 	object.first_access = 0;
 	reads[1].day = 3;
 	refused(&menu, &history, "out of order");
+	reads[0].day = -1;
+	refused(&menu, &history, "outside its life");
+	reads[0].day = 3;
 	reads[1].day = 10;
 	refused(&menu, &history, "outside its life");
 	reads[1] = (CfReplayAccess) {4, 0, 5};
@@ -522,6 +608,8 @@ main(void)
 	known_policies();
 	slow_reads();
 	tier_rules();
+	known_reads();
+	orders_of_users();
 	bad_input();
 	failures();
 	is_dbl(cf_tariff_idle_usd(&(CfTariffMenu) {.count = 1,.classes = {{.state_count = 2,.states = {{.storage_usd = 3},
