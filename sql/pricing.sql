@@ -707,23 +707,25 @@ END;
  * Whose prices apply where.
  */
 CREATE FUNCTION cloudflux.place_price(p_place text, OUT cloud text, OUT price_provider text, OUT price_region text, OUT storage_class text,
-	OUT restore_option text)
+	OUT restore_option text, OUT egress text)
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'cloudflux_place_price';
 
 CREATE VIEW cloudflux.place_prices WITH (security_invoker = true) AS
-SELECT s.srvname::text AS place, p.cloud, p.price_provider, p.price_region, p.storage_class, p.restore_option
+SELECT s.srvname::text AS place, p.cloud, p.price_provider, p.price_region, p.storage_class, p.restore_option, p.egress
   FROM pg_catalog.pg_foreign_server AS s
   JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = 'cloudflux'
  CROSS JOIN LATERAL cloudflux.place_price(s.srvname::text) AS p;
 
 -- The class whose price applies to an object. A directory has the prices of its option; Azure tells the class of a blob without the
--- redundancy of its account, which the option storage_class of the place says (LRS where it does not).
+-- redundancy of its account, which the option storage_class of the place says (LRS where it does not). In a bucket with Autoclass each class has a
+-- price of its own.
 CREATE FUNCTION cloudflux.billed_class(p_cloud text, p_place_class text, p_class text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_cloud = 'LOCAL' THEN COALESCE(p_place_class, p_class)
             WHEN p_cloud = 'Azure' AND p_class IN ('Hot', 'Cool', 'Cold', 'Archive') AND p_place_class LIKE '%\_%'
             THEN pg_catalog.upper(p_class) || substring(p_place_class FROM '_[A-Za-z-]+$')
+            WHEN p_cloud = 'GCP' AND p_place_class LIKE 'AUTOCLASS\_%' AND p_class <> '' AND p_class NOT LIKE 'AUTOCLASS\_%' THEN 'AUTOCLASS_' || p_class
             ELSE COALESCE(NULLIF(p_class, ''), p_place_class) END;
 
 CREATE VIEW cloudflux.object_prices WITH (security_invoker = true) AS
@@ -1195,7 +1197,8 @@ COMMENT ON COLUMN cloudflux.place_prices.cloud IS 'Provider of the place';
 COMMENT ON COLUMN cloudflux.place_prices.price_provider IS 'Provider whose prices apply; NULL = unpriced';
 COMMENT ON COLUMN cloudflux.place_prices.price_region IS 'Region whose prices apply';
 COMMENT ON COLUMN cloudflux.place_prices.restore_option IS 'How archived objects of the place are restored (option restore_priority, in capitals); NULL = STANDARD';
-COMMENT ON COLUMN cloudflux.place_prices.storage_class IS 'Option storage_class of the place: class of new objects, at a LOCAL place of all';
+COMMENT ON COLUMN cloudflux.place_prices.storage_class IS 'Option storage_class of the place: class of new objects, at a LOCAL place of all; AUTOCLASS_… where option autoclass says that the bucket has that';
+COMMENT ON COLUMN cloudflux.place_prices.egress IS 'Where bytes go that are read there (option egress): internet unless the option says that the server is nearer; NULL = nothing leaves, or unpriced';
 COMMENT ON VIEW cloudflux.object_prices IS 'What decides the price of each object that is there';
 COMMENT ON COLUMN cloudflux.object_prices.file_id IS 'The object';
 COMMENT ON COLUMN cloudflux.object_prices.place IS 'Place of the object';
@@ -1225,7 +1228,7 @@ COMMENT ON FUNCTION cloudflux.estimate_storage_cost(text, text, text, bigint, bi
 COMMENT ON FUNCTION cloudflux.estimate_storage_total(text, text, text, bigint, bigint, numeric, bigint, bigint, bigint, bigint, bigint, bigint, text, date) IS 'Sum of estimate_storage_cost(); NULL when one of its terms has no price';
 COMMENT ON FUNCTION cloudflux.place_price(text) IS 'Row of view place_prices for one place; all NULL when there is no such place';
 COMMENT ON FUNCTION cloudflux.raise_unknown(text, text) IS 'Raises error 02000: such a place or object does not exist';
-COMMENT ON FUNCTION cloudflux.billed_class(text, text, text) IS 'Storage class in the price book that an object of p_class at a place has: the place''s where the object has none; Azure''s own word (Cool) with the redundancy that the place''s storage_class says (COOL_ZRS; LRS where it says none)';
+COMMENT ON FUNCTION cloudflux.billed_class(text, text, text) IS 'Storage class in the price book that an object of p_class at a place has: the place''s where the object has none; Azure''s own word (Cool) with the redundancy that the place''s storage_class says (COOL_ZRS; LRS where it says none); in a bucket with Autoclass AUTOCLASS_ and the class';
 COMMENT ON FUNCTION cloudflux.source_looks(text, text, boolean, bigint) IS 'Requests by which a mover only looks at the source of a move of that route and size';
 COMMENT ON FUNCTION cloudflux.dest_looks(text, text, bigint) IS 'Requests by which a mover only looks at the destination of a move of that route and size';
 COMMENT ON FUNCTION cloudflux.move_route(cloudflux.places, cloudflux.places) IS 'How an object is brought from one place to another: in place, by the store, or through the server';

@@ -2,7 +2,7 @@
  * pricing/requests: what cloudflux's own requests cost.
  *
  * Room net counts each request that is sent, by hour, place and verb (request_metrics); here each verb has the term that its provider bills it
- * as, and the term the price of the place's class. A listing is priced before it is made: estimate_scan().
+ * as, and the term its price; migration/requests puts both together (request_costs, job_costs). A listing is priced before it is made: estimate_scan().
  */
 
 -- The term that a provider bills a call as; 'free' costs nothing, NULL is not known. Verbs are the providers' own names of their calls.
@@ -40,16 +40,53 @@ BEGIN
 END
 $$;
 
--- What was sent, per day, place and verb. A provider does not bill what it answered with an error of its own (5xx), nor what got no answer.
-CREATE VIEW cloudflux.request_costs WITH (security_invoker = true) AS
-SELECT m.day, m.place, p.cloud, m.verb, t.term, m.requests, m.repeated, m.billed_requests, m.sent_bytes, m.received_bytes, c.unit_price, c.amount AS cost, c.price_id
-  FROM (SELECT (r.hour AT TIME ZONE 'UTC')::date AS day, r.place, r.verb, sum(r.requests)::bigint AS requests, sum(r.repeated)::bigint AS repeated,
-               COALESCE(sum(r.requests) FILTER (WHERE r.status_class NOT IN ('5xx', 'none')), 0)::bigint AS billed_requests,
-               sum(r.sent_bytes)::bigint AS sent_bytes, sum(r.received_bytes)::bigint AS received_bytes
-          FROM cloudflux.request_metrics AS r GROUP BY 1, 2, 3) AS m
-  LEFT JOIN cloudflux.place_prices AS p ON p.place = m.place
- CROSS JOIN LATERAL (SELECT cloudflux.request_term(COALESCE(p.cloud, p.price_provider), m.verb) AS term) AS t
-  LEFT JOIN LATERAL cloudflux.price_requests(p.price_provider, p.price_region, p.storage_class, t.term, m.billed_requests, m.day) AS c ON true;
+-- Calls that read the bytes of an object, and those by which a store copies one by itself.
+CREATE FUNCTION cloudflux.request_reads(p_verb text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_verb IN ('GetObject', 'GetBlob', 'Get Blob', 'storage.objects.get');
+
+CREATE FUNCTION cloudflux.request_copies(p_verb text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_verb ~ '^(CopyObject|UploadPartCopy|.*FromURL|storage\.objects\.(rewrite|copy))$';
+
+-- What reading so many bytes of a class costs on a day, requests apart. Where a restore comes first, that is what is paid for, and not the reading.
+CREATE FUNCTION cloudflux.price_retrieval(p_provider text, p_region text, p_class text, p_bytes numeric, p_on date) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_class text := COALESCE(NULLIF(p_class, ''), CASE p_provider WHEN 'Azure' THEN 'HOT_LRS' ELSE 'STANDARD' END);
+BEGIN
+	IF cloudflux.class_minimum_bytes(p_provider, p_region, v_class, p_on) IS NULL THEN
+		RETURN NULL;
+	ELSIF p_bytes = 0 OR EXISTS (SELECT FROM cloudflux.class_tariffs(p_provider, p_region, p_on) AS t WHERE t.storage_class = v_class AND t.restore_option IS NOT NULL) THEN
+		RETURN 0;
+	END IF;
+	RETURN (SELECT CASE WHEN count(*) = count(q.amount) THEN COALESCE(sum(q.amount), 0) END
+	          FROM cloudflux.quote_usage(p_provider, p_region, v_class, jsonb_build_object('read_bytes', round(p_bytes)), p_on) AS q);
+END
+$$;
+
+-- What sending so many bytes somewhere costs on a day, beyond the free allowance, which belongs to the whole bill.
+CREATE FUNCTION cloudflux.price_egress(p_provider text, p_region text, p_destination text, p_bytes numeric, p_on date) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_class text := CASE p_provider WHEN 'Azure' THEN 'HOT_LRS' ELSE 'STANDARD' END;
+	v_free  numeric;
+BEGIN
+	IF p_destination IS NULL OR cloudflux.class_minimum_bytes(p_provider, p_region, v_class, p_on) IS NULL THEN
+		RETURN NULL;
+	ELSIF p_bytes = 0 THEN
+		RETURN 0;
+	END IF;
+	SELECT COALESCE(max(e.tier_to_gb), 0) * 1073741824 INTO v_free FROM cloudflux.egress_prices AS e
+	 WHERE e.provider = p_provider AND e.region = p_region AND e.destination = p_destination AND e.peer = '*' AND e.usd_per_gb = 0
+	   AND e.effective_from <= p_on AND (e.effective_to IS NULL OR e.effective_to > p_on);
+	RETURN (SELECT CASE WHEN count(*) > 0 AND count(*) = count(q.amount) THEN sum(q.amount) END
+	          FROM cloudflux.quote_usage(p_provider, p_region, v_class, jsonb_build_object('egress_bytes', round(p_bytes), 'egress_destination', p_destination,
+	                                     'egress_bytes_before', round(v_free)), p_on) AS q);
+END
+$$;
 
 -- A listing of a place, from what the catalog has there: one request per page of the store (1,000 keys; 5,000 at Azure), at least one.
 CREATE FUNCTION cloudflux.estimate_scan(place text, prefix text DEFAULT '')
@@ -79,25 +116,17 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION cloudflux.request_term(text, text), cloudflux.price_requests(text, text, text, text, numeric, date), cloudflux.estimate_scan(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.request_term(text, text), cloudflux.price_requests(text, text, text, text, numeric, date), cloudflux.estimate_scan(text, text)
-	TO cloudflux_viewer, cloudflux_worker;
-GRANT SELECT ON cloudflux.request_costs TO cloudflux_viewer, cloudflux_worker;
+REVOKE ALL ON FUNCTION cloudflux.request_term(text, text), cloudflux.request_reads(text), cloudflux.request_copies(text),
+	cloudflux.price_requests(text, text, text, text, numeric, date), cloudflux.price_retrieval(text, text, text, numeric, date),
+	cloudflux.price_egress(text, text, text, numeric, date), cloudflux.estimate_scan(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION cloudflux.request_term(text, text), cloudflux.request_reads(text), cloudflux.request_copies(text),
+	cloudflux.price_requests(text, text, text, text, numeric, date), cloudflux.price_retrieval(text, text, text, numeric, date),
+	cloudflux.price_egress(text, text, text, numeric, date), cloudflux.estimate_scan(text, text) TO cloudflux_viewer, cloudflux_worker;
 
 COMMENT ON FUNCTION cloudflux.request_term(text, text) IS 'What a provider bills a call as: put, get, list, other, restore or free; NULL = the verb is not known';
 COMMENT ON FUNCTION cloudflux.price_requests(text, text, text, text, numeric, date) IS 'What so many requests of a term cost on a day, at a class or (NULL) the standard class of the provider; NULL = no price is known';
 COMMENT ON FUNCTION cloudflux.estimate_scan(text, text) IS 'What listing a place (below a prefix) takes and costs, as import_inventory() does it: objects that the catalog has there, requests, USD, and USD per month when it is done each night; NULL = no price is known. 02000 unknown place';
-COMMENT ON VIEW cloudflux.request_costs IS 'What the requests that cloudflux sent cost, per day (UTC), place and verb: request_metrics at the prices of the class of the place, else of the standard class of its provider. Bytes read and sent out are priced with the moves; here are the requests';
-COMMENT ON COLUMN cloudflux.request_costs.day IS 'Day in UTC';
-COMMENT ON COLUMN cloudflux.request_costs.place IS 'Place that the requests went to; empty = none';
-COMMENT ON COLUMN cloudflux.request_costs.cloud IS 'Provider of the place';
-COMMENT ON COLUMN cloudflux.request_costs.verb IS 'The provider''s name of the call';
-COMMENT ON COLUMN cloudflux.request_costs.term IS 'What the provider bills it as: put, get, list, other, restore, free; NULL = not known';
-COMMENT ON COLUMN cloudflux.request_costs.requests IS 'Requests sent, repetitions included';
-COMMENT ON COLUMN cloudflux.request_costs.repeated IS 'How many of them were repetitions';
-COMMENT ON COLUMN cloudflux.request_costs.billed_requests IS 'Those that the provider bills: all but what got no answer or an error of the provider''s own (5xx)';
-COMMENT ON COLUMN cloudflux.request_costs.sent_bytes IS 'Bytes sent, headers included';
-COMMENT ON COLUMN cloudflux.request_costs.received_bytes IS 'Bytes received, headers included';
-COMMENT ON COLUMN cloudflux.request_costs.unit_price IS 'USD per 1,000 requests; NULL = no price is known';
-COMMENT ON COLUMN cloudflux.request_costs.cost IS 'USD; NULL = no price is known';
-COMMENT ON COLUMN cloudflux.request_costs.price_id IS 'Row of the price book';
+COMMENT ON FUNCTION cloudflux.request_reads(text) IS 'Whether a call reads the bytes of an object';
+COMMENT ON FUNCTION cloudflux.request_copies(text) IS 'Whether by a call a store copies bytes by itself';
+COMMENT ON FUNCTION cloudflux.price_retrieval(text, text, text, numeric, date) IS 'What reading so many bytes costs on a day at a class or (NULL) the standard class of the provider, USD, requests apart; 0 where a restore comes first, since that is what is paid for; NULL = no price is known';
+COMMENT ON FUNCTION cloudflux.price_egress(text, text, text, numeric, date) IS 'What sending so many bytes to a destination (as in egress_prices) costs on a day, USD, beyond the free allowance; NULL = no price is known';

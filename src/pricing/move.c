@@ -527,12 +527,12 @@ judge_classes(const Moving *m)
 
 /*
  * is_candidate tells whether a class is a sensible other home for what lies in `from`. Autoclass is none for one object: it is a setting of
- * the bucket.
+ * the bucket, and there no object has a class by somebody's wish.
  */
 static bool
 is_candidate(const CfPricingClass *from, const CfPricingClass *to, bool allow_restore)
 {
-	return to != from && strncmp(to->row.name, "AUTOCLASS_", 10) != 0 && strcmp(from->redundancy, to->redundancy) == 0 &&
+	return to != from && strncmp(to->row.name, "AUTOCLASS_", 10) != 0 && strncmp(from->row.name, "AUTOCLASS_", 10) != 0 && strcmp(from->redundancy, to->redundancy) == 0 &&
 		(cf_money_known(to->transition_usd) || strcmp(to->tier, "HOT") == 0) &&
 		(allow_restore || to->restore_seconds == 0);
 }

@@ -22,16 +22,17 @@ PG_FUNCTION_INFO_V1(cloudflux_place_price);
 static const char *server_option(List *options, const char *name);
 
 /*
- * place_price(place) is (cloud, price_provider, price_region, storage_class, restore_option) of a foreign server of
- * cloudflux; all NULL when there is none of that name.
+ * place_price(place) is (cloud, price_provider, price_region, storage_class, restore_option, egress) of a foreign server of
+ * cloudflux; all NULL when there is none of that name. A bucket with Autoclass has the prices of those classes, whatever its class
+ * is called; bytes that are read leave to the internet unless the place says that the server is nearer.
  */
 Datum
 cloudflux_place_price(PG_FUNCTION_ARGS)
 {
-	const char *columns[5] = {NULL};
+	const char *columns[6] = {NULL};
 	TupleDesc	desc;
-	Datum		values[5] = {0};
-	bool		nulls[5];
+	Datum		values[6] = {0};
+	bool		nulls[6];
 	char	   *place = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	ForeignServer *server = strlen(place) < NAMEDATALEN ? GetForeignServerByName(place, true) : NULL;
 	int			i;
@@ -42,6 +43,8 @@ cloudflux_place_price(PG_FUNCTION_ARGS)
 		const char *cloud = server_option(server->options, "provider");
 		bool		priced = cloud != NULL && (strcmp(cloud, "AWS") == 0 || strcmp(cloud, "Azure") == 0 ||
 											   strcmp(cloud, "GCP") == 0);
+
+		const char *autoclass = server_option(server->options, "autoclass");
 
 		columns[0] = cloud;
 		columns[1] = server_option(server->options, "price_provider");
@@ -55,8 +58,13 @@ cloudflux_place_price(PG_FUNCTION_ARGS)
 			columns[1] = cloud;
 		if (columns[2] == NULL && priced)
 			columns[2] = server_option(server->options, "region");
+		if (autoclass != NULL && strcmp(autoclass, "true") == 0)
+			columns[3] = psprintf("AUTOCLASS_%s", columns[3] == NULL ? "STANDARD" : columns[3]);
+		columns[5] = server_option(server->options, "egress");
+		if (columns[5] == NULL && columns[1] != NULL && cloud != NULL && strcmp(cloud, "LOCAL") != 0)
+			columns[5] = "internet";
 	}
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < lengthof(columns); i++)
 	{
 		nulls[i] = columns[i] == NULL;
 		if (!nulls[i])

@@ -39,6 +39,7 @@ typedef enum OptionKind
 	OPTION_FILE,				/* of the server: a superuser's */
 	OPTION_SOURCE,				/* where credentials come from: a superuser's */
 	OPTION_BOOL,
+	OPTION_WAY,					/* where bytes go that are read here, in the words of egress_prices */
 	OPTION_LOSS					/* attributes of objects that may be left behind */
 } OptionKind;
 
@@ -60,6 +61,8 @@ static const struct
 	{"tier", OPTION_TIER, NOT_READ},
 	{"price_provider", OPTION_CLOUD, NOT_READ},
 	{"price_region", OPTION_TEXT, NOT_READ},
+	{"egress", OPTION_WAY, NOT_READ},
+	{"autoclass", OPTION_BOOL, NOT_READ},
 	{"max_connections", OPTION_INT, offsetof(CfPlace, max_connections)},
 	{"bandwidth_limit", OPTION_INT64, offsetof(CfPlace, bandwidth_limit)},
 	{"requests_per_second", OPTION_INT, offsetof(CfPlace, requests_per_second)},
@@ -263,6 +266,7 @@ server_check(List *options)
 	CfError		err = {0};
 	const char *trusted;
 	bool		has_tier = false;
+	bool		autoclass = false;
 	ListCell   *cell;
 
 	foreach(cell, options)
@@ -273,6 +277,7 @@ server_check(List *options)
 		if (i >= 0 && options_known[i].kind == OPTION_PROVIDER)
 			driver = cf_storage_driver(defGetString(def));
 		has_tier |= i >= 0 && options_known[i].kind == OPTION_TIER;
+		autoclass |= strcmp(def->defname, "autoclass") == 0;
 	}
 	foreach(cell, options)
 	{
@@ -303,6 +308,11 @@ server_check(List *options)
 				 errmsg("option \"tier\" of a place is for directories"),
 				 errdetail("Objects of provider %s have classes of their own.", place.provider),
 				 errhint("Set storage_class for new objects; rows of cloudflux.storage_tiers say which class is HOT, WARM or COLD.")));
+	if (autoclass && strcmp(place.provider, "GCP") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"autoclass\" of a place is for buckets of provider GCP"),
+				 errhint("Leave it away; a directory has the prices of its option storage_class.")));
 	if (place.driver != NULL && (!cf_storage_place_check(&place, &err) || !cf_storage_source_options_check(&place, &err)))
 		cf_error_raise(&err);
 	cf_arena_free(&arena);
@@ -363,6 +373,11 @@ option_check_value(const char *name, OptionKind kind, const char *value, const C
 		case OPTION_BOOL:
 			if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
 				hint = "It is true or false.";
+			break;
+		case OPTION_WAY:
+			if (strcmp(value, "internet") != 0 && strcmp(value, "same_region") != 0 && strcmp(value, "other_region") != 0 &&
+				strcmp(value, "other_continent") != 0)
+				hint = "The database server is reached over the internet, or in the same_region, in an other_region or on an other_continent of the provider.";
 			break;
 		case OPTION_LOSS:
 			if (!cf_attributes_loss_check(value, &err))
