@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "events/events.h"
+#include "forecast/forecast.h"
 #include "migration/migration.h"
 #include "net/net.h"
 #include "security/security.h"
@@ -35,5 +36,6 @@ _PG_init(void)
 	cf_net_init();
 	cf_storage_init();
 	cf_migration_init();
+	cf_forecast_init();
 	MarkGUCPrefixReserved("cloudflux");
 }

@@ -57,12 +57,20 @@ CREATE FUNCTION cloudflux.model_says(p_kind text, p_model_id bigint, p_part text
 LANGUAGE sql STABLE
 RETURN CASE p_kind WHEN 'forest' THEN cloudflux.model_tells(p_model_id, p_part, p_inputs) END;
 
-REVOKE ALL ON FUNCTION cloudflux.model_parameters(text, jsonb), cloudflux.grow_model(text, jsonb, date, int, bigint), cloudflux.model_inputs(text, date),
+-- What a search tries, the defaults first, then what is likeliest to help.
+CREATE FUNCTION cloudflux.model_grid(p_kind text) RETURNS jsonb[]
+LANGUAGE sql IMMUTABLE
+RETURN CASE p_kind WHEN 'forest' THEN ARRAY['{}', '{"min_leaf_rows": 5, "max_depth": 20}', '{"min_leaf_rows": 50}', '{"min_leaf_rows": 10}', '{"max_depth": 8}',
+	'{"min_leaf_rows": 100, "max_depth": 8}', '{"min_leaf_rows": 2, "max_depth": 30}', '{"min_leaf_rows": 20, "max_depth": 20, "trees": 200}']::jsonb[]
+	ELSE ARRAY['{}']::jsonb[] END;
+
+REVOKE ALL ON FUNCTION cloudflux.model_grid(text), cloudflux.model_parameters(text, jsonb), cloudflux.grow_model(text, jsonb, date, int, bigint), cloudflux.model_inputs(text, date),
 	cloudflux.model_says(text, bigint, text, real[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.model_inputs(text, date), cloudflux.model_says(text, bigint, text, real[]) TO cloudflux_viewer, cloudflux_worker;
-GRANT EXECUTE ON FUNCTION cloudflux.model_parameters(text, jsonb), cloudflux.grow_model(text, jsonb, date, int, bigint) TO cloudflux_admin, cloudflux_worker;
+GRANT EXECUTE ON FUNCTION cloudflux.model_grid(text), cloudflux.model_parameters(text, jsonb), cloudflux.grow_model(text, jsonb, date, int, bigint) TO cloudflux_admin, cloudflux_worker;
 
 COMMENT ON FUNCTION cloudflux.model_parameters(text, jsonb) IS 'Parameters of a kind of model with defaults for those that are not given. Error 22023: no such kind, or not one of its parameters.';
 COMMENT ON FUNCTION cloudflux.grow_model(text, jsonb, date, int, bigint) IS 'Part of train_model(): the parts of a model of a kind, learned from what became of all objects in p_weeks weeks of which the last ends on p_judged; writes nothing. Parts are NULL where no object was there.';
 COMMENT ON FUNCTION cloudflux.model_inputs(text, date) IS 'What models of a kind know of the objects of a UTC day, where that is not object_features(); no rows where it is.';
 COMMENT ON FUNCTION cloudflux.model_says(text, bigint, text, real[]) IS 'What a part of a model of a kind says of an object, as model_tells() does: of part tier the probabilities of HOT, WARM and COLD, of part reads the mean and the quantiles 0.025, 0.1, 0.5, 0.9, 0.975.';
+COMMENT ON FUNCTION cloudflux.model_grid(text) IS 'Parameters that search_parameters() tries for a kind of model, in this order; what they do not name is as by default.';

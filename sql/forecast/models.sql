@@ -169,11 +169,14 @@ DECLARE
 	grown   record;
 	new_id  bigint;
 BEGIN
-	IF model_name IS NULL OR model_name = '' OR weeks IS NULL OR weeks NOT BETWEEN 1 AND 12 OR seed IS NULL THEN
+	IF current_setting('transaction_read_only')::boolean THEN
+		RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = 'a model cannot be trained in a read-only transaction', HINT = 'On a standby: train it on the primary.';
+	ELSIF model_name IS NULL OR model_name = '' OR weeks IS NULL OR weeks NOT BETWEEN 1 AND 12 OR seed IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a model has a name and a seed, and learns from 1 to 12 weeks';
 	ELSIF ended >= today THEN
 		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('period_end %s is not over', ended), HINT = 'Take yesterday, in UTC, or an earlier day.';
 	END IF;
+	PERFORM cloudflux.report_training(model_name, 'reading rows');
 	SELECT g.* INTO grown FROM cloudflux.grow_model(kind, given, judged, weeks, seed) g;
 	IF grown.w_reads IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('no object was there between %s and %s', judged - 7 * weeks, judged - 7),
@@ -187,7 +190,10 @@ BEGIN
 	       grown.features, seed, judged - 7 * weeks, judged, judged, grown.row_count, grown.fingerprint, length(grown.w_reads) + length(grown.w_tier), 0
 	RETURNING m.id INTO new_id;
 	INSERT INTO cloudflux.model_parts (model_id, part, weights) VALUES (new_id, 'reads', grown.w_reads), (new_id, 'tier', grown.w_tier);
+	PERFORM cloudflux.report_training(model_name, 'judging');
 	INSERT INTO cloudflux.model_metrics SELECT s.* FROM cloudflux.score_model(new_id, judged) s;
+	INSERT INTO cloudflux.model_profiles SELECT new_id, p.* FROM cloudflux.feature_profile(judged) p;
+	PERFORM cloudflux.report_training(NULL, NULL);
 	UPDATE cloudflux.models m
 	   SET beats_simple = cloudflux.model_beats_simple(new_id),
 	       trained_ms = EXTRACT(epoch FROM clock_timestamp() - begun) * 1000

@@ -26,6 +26,7 @@
 #include "core/spi_sql.h"
 #include "forecast/forest.h"
 #include "forecast/model.h"
+#include "forecast/training_sql.h"
 
 /* The rows of an aggregate so far. */
 typedef struct Collected
@@ -64,10 +65,20 @@ static CfSpiPlan find_part = {
 	2, {INT8OID, TEXTOID}, .by_key = true
 };
 
-/* ended tells a kernel that the statement ends; it absorbs barriers, which other processes wait for. */
+/* What a kernel that grows a forest is asked about. */
+typedef struct Growing
+{
+	const CfForest *forest;
+	const CfForestParams *params;
+} Growing;
+
+/* ended tells a kernel that the statement ends, and others how far it is; it absorbs barriers, which other processes wait for. */
 static bool
 ended(void *ctx)
 {
+	const Growing *growing = ctx;
+
+	cf_training_report(growing->params->classes > 0 ? "growing tier" : "growing reads", growing->forest->tree_count, growing->params->trees);
 	if (ProcSignalBarrierPending)
 		ProcessProcSignalBarrier();
 	return QueryCancelPending || ProcDiePending;
@@ -201,9 +212,10 @@ cloudflux_grow_forest_end(PG_FUNCTION_ARGS)
 	Collected  *given = PG_ARGISNULL(STATE) ? NULL : (Collected *) PG_GETARG_POINTER(STATE);
 	MemoryContext context;
 	CfAllocator allocator;
-	CfInterrupt interrupt = {ended, NULL};
 	CfForestRows rows;
-	CfForest	forest;
+	CfForest	forest = {0};
+	Growing		growing = {&forest, NULL};
+	CfInterrupt interrupt = {ended, &growing};
 	CfArena		keep;
 	CfArena		work;
 	CfError		err;
@@ -219,6 +231,7 @@ cloudflux_grow_forest_end(PG_FUNCTION_ARGS)
 	allocator = cf_arena_context(context);
 	rows = (CfForestRows) {.count = given->count, .features = given->features, .values = given->values,
 		.categorical = given->categorical, .targets = given->targets, .keys = given->keys};
+	growing.params = &given->params;
 	workspace = cf_forest_workspace_bytes(&given->params, given->count, given->features);
 	cf_arena_init(&work, &allocator, 64 * 1024, workspace);
 	cf_arena_init(&keep, &allocator, 1024 * 1024, 2 * CF_MODEL_BYTES_MAX);
