@@ -10,6 +10,9 @@
  * - mean: the weighted median of their totals over the horizon, weights 1 / (mean absolute error of totals)^2, laid over the
  *   steps in the shape of the median path. It is a figure to plan quantities with, judged by the error of totals.
  *
+ * Short series that are positive throughout get models with few parameters: without a season the trends and the theta methods alone, with one
+ * that shows also the family of exponential smoothing. On daily counts those did not help, and on sparse ones they harmed.
+ *
  * When the errors of the last horizon are many times the usual ones (by the median over the candidates, so that it is not one
  * candidate's fault), the level has shifted, and what was good before says nothing: the newest errors alone decide.
  *
@@ -22,6 +25,8 @@
 
 #include "forecast/fit.h"
 
+#define SHORT 60				/* values of a series without a season up to which only trends are looked at */
+#define SHORT_SEASONAL 400		/* and of one with a season up to which the families of smoothing and theta are */
 #define SHIFTED 8				/* newest errors are so many times the usual ones: another regime */
 
 /* What auto looks at. Those that do not weigh in on totals are there for the median alone. */
@@ -32,7 +37,7 @@ static const struct
 }			candidates[] = {
 	{"naive", true}, {"seasonal_naive", false}, {"seasonal_naive_short", false}, {"median_3", true}, {"median_7", true}, {"median_28", true},
 	{"zero", false}, {"ses", true}, {"lags", true}, {"lags_log", true}, {"seasons", true}, {"seasons_log", true},
-	{"theta", true}, {"damped", true}, {"drift", true},
+	{"theta", true}, {"damped", true}, {"drift", true}, {"theta_optimised", true}, {"ets", true},
 };
 
 #define CANDIDATES ((int) (sizeof(candidates) / sizeof(candidates[0])))
@@ -51,16 +56,47 @@ typedef struct Choice
 	bool		totals[CANDIDATES];
 } Choice;
 
-/* fits tells whether a candidate can differ from the others for this series. */
+/* among tells whether a name is in a list of words. */
 static bool
-fits(const CfFit *fit, const char *name)
+among(const char *name, const char *words)
 {
-	if (strcmp(name, "zero") == 0 || strcmp(name, "lags_log") == 0 || strcmp(name, "seasons_log") == 0)
+	const char *at = strstr(words, name);
+	size_t		n = strlen(name);
+
+	return at != NULL && (at == words || at[-1] == ' ') && (at[n] == '\0' || at[n] == ' ');
+}
+
+/*
+ * is_short tells whether a series is what smoothing with few parameters was made for: positive throughout, and either a few dozen values
+ * without a season, or a few hundred whose season shows.
+ */
+static bool
+is_short(const CfFit *fit)
+{
+	for (int i = 0; i < fit->count; i++)
+	{
+		if (!(fit->values[i] > 0))
+			return false;
+	}
+	if (fit->n_seasons == 0)
+		return fit->count <= SHORT;
+	return fit->count <= SHORT_SEASONAL && cf_fit_is_seasonal(fit, fit->seasons[0]);
+}
+
+/* fits tells whether a candidate can help with this series. */
+static bool
+fits(const CfFit *fit, bool brief, const char *name)
+{
+	if (brief && fit->n_seasons == 0)
+		return among(name, "naive theta theta_optimised damped drift");
+	if (among(name, "zero lags_log seasons_log"))
 		return fit->positive;
+	if (among(name, "theta theta_optimised ets"))
+		return brief || (fit->n_seasons == 0 && strcmp(name, "theta") == 0);
+	if (among(name, "damped drift"))
+		return fit->n_seasons == 0;
 	if (strcmp(name, "seasonal_naive") == 0)
 		return fit->n_seasons > 0;
-	if (strcmp(name, "theta") == 0 || strcmp(name, "damped") == 0 || strcmp(name, "drift") == 0)
-		return fit->n_seasons == 0;
 	return strcmp(name, "seasonal_naive_short") != 0 || fit->n_seasons > 1;
 }
 
@@ -236,6 +272,7 @@ cf_fit_choose(CfFit *fit, double *mean, double *median, double *paths)
 {
 	size_t		n = (size_t) fit->n_origins * fit->horizon;
 	Choice		choice = {0};
+	bool		brief = is_short(fit);
 	bool		moved = false;
 
 	for (int i = 0; i < CANDIDATES; i++)
@@ -243,7 +280,7 @@ cf_fit_choose(CfFit *fit, double *mean, double *median, double *paths)
 		int			at = choice.n;
 
 		/* Before there is any error to judge by, the last value it is. */
-		if (!fits(fit, candidates[i].name) || (fit->n_origins == 1 && i > 0))
+		if (!fits(fit, brief, candidates[i].name) || (fit->n_origins == 1 && i > 0))
 			continue;
 		choice.names[at] = candidates[i].name;
 		choice.totals[at] = candidates[i].totals;

@@ -60,7 +60,7 @@ cf_fit_constant(CfFit *fit, int origin, double value)
 		path[h] = value;
 }
 
-#define CF_FIT_CANDIDATES 16		/* that auto may look at */
+#define CF_FIT_CANDIDATES 18		/* that auto may look at */
 
 /* A method by its name; the table is in series.c. */
 typedef struct CfMethod

@@ -270,6 +270,26 @@ test_theta(void)
 }
 
 static void
+test_short(void)
+{
+	static const char *const trends[] = {"naive ", "theta ", "theta_optimised ", "damped ", "drift "};
+	double		ours[COUNT(passengers)];
+	bool		any = false;
+
+	run(air, COUNT(air), 4, 0, "auto");
+	for (int i = 0; i < 5; i++)
+		any = any || strncmp(out.model + 6, trends[i], strlen(trends[i])) == 0;
+	ok(any && mean[3] > air[COUNT(air) - 1], "a short series without a season goes on along its trend: %s", out.model);
+	run(passengers, COUNT(passengers), 12, 12, "auto");
+	ok(strstr(out.model, "ets") != NULL || strstr(out.model, "theta") != NULL, "a short one with a season is smoothed: %s", out.model);
+	ok(mean[7] > 600 && mean[10] < 480, "with its season: %g, %g", mean[7], mean[10]);
+	memcpy(ours, passengers, sizeof(ours));
+	ours[3] = 0;
+	run(ours, COUNT(passengers), 12, 12, "auto");
+	ok(strstr(out.model, "ets") == NULL && strstr(out.model, "theta") == NULL, "one that falls to zero is not: %s", out.model);
+}
+
+static void
 test_shift(void)
 {
 	static double y[200];
@@ -542,6 +562,7 @@ main(void)
 	test_trend();
 	test_ets();
 	test_theta();
+	test_short();
 	test_shift();
 	test_odd_input();
 	test_refusals();
