@@ -74,6 +74,7 @@ BEGIN ATOMIC
 		('residency', 'conditions', 'allowed_places', 'texts', false, 'the objects may lie at these places only'),
 		('residency', 'conditions', 'allowed_clouds', 'clouds', false, 'the objects may lie at these clouds only'),
 		('residency', 'conditions', 'allowed_regions', 'texts', false, 'the objects may lie in these regions only'),
+		('residency', 'conditions', 'allowed_classes', 'texts', false, 'the objects may lie in these storage classes only'),
 		('residency', 'actions', 'alert', 'bool', false, 'raise an alert when an object lies elsewhere'),
 		('residency', 'actions', 'block_moves', 'bool', false, 'refuse moves to elsewhere')) v;
 END;

@@ -19,6 +19,7 @@
 #include "net/net.h"
 #include "security/security.h"
 #include "storage/storage.h"
+#include "tiering/tiering.h"
 
 PG_MODULE_MAGIC;
 
@@ -35,6 +36,7 @@ _PG_init(void)
 	cf_events_init();
 	cf_net_init();
 	cf_storage_init();
+	cf_tiering_init();
 	cf_migration_init();
 	cf_forecast_init();
 	MarkGUCPrefixReserved("cloudflux");

@@ -248,20 +248,28 @@ cf_workfn_read(const CfWorkPrices *prices, CfWork *work, int64_t reads, int64_t 
 	work->idle_from = work->day;
 }
 
-int
-cf_workfn_choose(const CfWorkPrices *prices, const CfWork *work, int cls, const double *trust)
+void
+cf_workfn_needed(const CfWorkPrices *prices, const CfWork *work, int cls, double needed[CF_TARIFF_CLASSES])
 {
 	int32_t		idle = tomorrow(work);
-	int32_t		idle_today = idle > 0 ? idle - 1 : 0;
 	double		catching = catch_up(prices, cls, idle);
 	double		worst[CF_TARIFF_CLASSES];
-	int			choice = cls;
 
 	worst_usd(prices, work, worst);
 	for (int k = 0; k < prices->menu->count; k++)
+		needed[k] = prices->move_usd[k][state_of(prices, k, idle > 0 ? idle - 1 : 0)][cls] + catching + more(worst, k, cls);
+}
+
+int
+cf_workfn_choose(const CfWorkPrices *prices, const CfWork *work, int cls, const double *trust)
+{
+	double		needed[CF_TARIFF_CLASSES];
+	int			choice = cls;
+
+	cf_workfn_needed(prices, work, cls, needed);
+	for (int k = 0; k < prices->menu->count; k++)
 	{
-		double		back = prices->move_usd[k][state_of(prices, k, idle_today)][cls] + catching + more(worst, k, cls);
-		double		enough = back * (trust == NULL ? 1 : trust[k]) * (1 - SLACK);
+		double		enough = needed[k] * (trust == NULL ? 1 : trust[k]) * (1 - SLACK);
 
 		if (k != cls && work->usd[cls] - work->usd[k] >= enough &&
 			(choice == cls || work->usd[k] < work->usd[choice]))

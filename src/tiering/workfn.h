@@ -69,6 +69,9 @@ extern void cf_workfn_read(const CfWorkPrices *prices, CfWork *work, int64_t rea
  */
 extern int	cf_workfn_choose(const CfWorkPrices *prices, const CfWork *work, int cls, const double *trust);
 
+/* cf_workfn_needed fills how much regret is the whole of it, for each class: what choose wants with trust 1. */
+extern void cf_workfn_needed(const CfWorkPrices *prices, const CfWork *work, int cls, double needed[CF_TARIFF_CLASSES]);
+
 /* cf_workfn_settle lets plans move at the end of a day that was read; after the choice, before anything else. */
 extern void cf_workfn_settle(const CfWorkPrices *prices, CfWork *work);
 
