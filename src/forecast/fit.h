@@ -84,6 +84,9 @@ extern bool cf_fit_prepare(const CfSeries *series, CfArena *arena, const CfInter
 /* cf_fit_run runs a method on the fit's origins into paths, and clips what cannot be negative. */
 extern bool cf_fit_run(CfFit *fit, const CfMethod *method, double *paths);
 
+/* cf_fit_clip mends the fit's paths: what is no number becomes the last value, and nothing is negative that cannot be. */
+extern void cf_fit_clip(CfFit *fit);
+
 /*
  * cf_fit_guard keeps the fit's paths within the range of what was seen lately (the last four longest seasons), and half of its
  * width beyond: for methods that can explode.
@@ -100,6 +103,12 @@ extern bool cf_fit_interval(CfFit *fit, const double *paths, const double *middl
 
 /* choice.c: cf_fit_choose is the method auto; it writes the two paths that it serves and the paths that stand behind them. */
 extern bool cf_fit_choose(CfFit *fit, double *mean, double *median, double *paths);
+
+/* combine.c: cf_fit_made runs a method that is made of others, as "mean(ets, theta)"; CF_ERR_INPUT when its name cannot be read. */
+extern bool cf_fit_made(CfFit *fit, const char *name, double *paths);
+
+/* decompose.c: cf_fit_mstl writes the paths of a method over the series without its seasons, and of those. */
+extern bool cf_fit_mstl(CfFit *fit, const CfMethod *method);
 
 /* simple.c */
 extern bool cf_fit_zero(CfFit *fit, int arg);

@@ -42,6 +42,10 @@ static const CfMethod methods[] = {
 	{"seasons_log", "the same on logarithms", cf_fit_seasons, 1},
 	{"lags", "regression on the last values and on those one and two seasons ago", cf_fit_lags, 0},
 	{"lags_log", "the same on logarithms", cf_fit_lags, 1},
+	{"mstl(ets)", "seasons by decomposition (MSTL), and what they leave by the method named: mstl(theta), mstl(naive), …", NULL, 0},
+	{"mean(ets, theta, seasonal_naive)", "the mean of the methods named, up to eight of any of these, mstl() included", NULL, 0},
+	{"median(ets, theta, seasonal_naive)", "the median of the methods named", NULL, 0},
+	{"weighted(ets, theta, seasonal_naive)", "the mean of the methods named with weights by their errors from rolling origins", NULL, 0},
 	{"croston", "Croston's sizes and gaps, for demand that comes now and then", cf_fit_croston, CF_CROSTON_CLASSIC},
 	{"sba", "Croston's method as corrected by Syntetos and Boylan", cf_fit_croston, CF_CROSTON_SBA},
 	{"tsb", "the method of Teunter, Syntetos and Babai: sizes, and the probability of a demand", cf_fit_tsb, 0},
@@ -246,20 +250,26 @@ cf_fit_prepare(const CfSeries *series, CfArena *arena, const CfInterrupt *interr
 bool
 cf_fit_run(CfFit *fit, const CfMethod *method, double *paths)
 {
-	size_t		n = (size_t) fit->n_origins * (size_t) fit->horizon;
-
 	fit->note[0] = '\0';
 	fit->paths = paths;
 	if (!cf_fit_go_on(fit) || !method->run(fit, method->arg))
 		return false;
+	cf_fit_clip(fit);
+	return true;
+}
+
+void
+cf_fit_clip(CfFit *fit)
+{
+	size_t		n = (size_t) fit->n_origins * (size_t) fit->horizon;
+
 	for (size_t i = 0; i < n; i++)
 	{
-		if (!isfinite(paths[i]))
-			paths[i] = fit->values[fit->origins[i / fit->horizon] - 1];
-		if (fit->positive && paths[i] < 0)
-			paths[i] = 0;
+		if (!isfinite(fit->paths[i]))
+			fit->paths[i] = fit->values[fit->origins[i / fit->horizon] - 1];
+		if (fit->positive && fit->paths[i] < 0)
+			fit->paths[i] = 0;
 	}
-	return true;
 }
 
 void
@@ -312,13 +322,14 @@ bool
 cf_forecast_series(const CfSeries *series, const char *name, CfArena *arena, const CfInterrupt *interrupt, CfForecast *out,
 				   CfError *err)
 {
-	const CfMethod *method = cf_fit_method(name);
+	bool		made = strchr(name, '(') != NULL;	/* of other methods */
+	const CfMethod *method = made ? NULL : cf_fit_method(name);
 	size_t		bytes = sizeof(double) * (series->horizon > 0 ? series->horizon : 0);
 	int			exponent;
 	double	   *paths;
 	CfFit		fit;
 
-	if (method == NULL)
+	if (method == NULL && !made)
 	{
 		cf_error_set(err, CF_ERR_INPUT, "there is no forecasting method \"%.64s\"", name);
 		return cf_error_hint(err, "SELECT * FROM cloudflux.forecast_methods() lists them.");
@@ -335,14 +346,14 @@ cf_forecast_series(const CfSeries *series, const char *name, CfArena *arena, con
 	paths = cf_fit_numbers(&fit, (size_t) fit.n_origins * fit.horizon);
 	if (paths == NULL)
 		return false;
-	if (method->run == NULL)
+	if (!made && method->run == NULL)
 	{
 		if (!cf_fit_choose(&fit, out->mean, out->median, paths))
 			return false;
 	}
 	else
 	{
-		if (!cf_fit_run(&fit, method, paths))
+		if (!(made ? cf_fit_made(&fit, name, paths) : cf_fit_run(&fit, method, paths)))
 			return false;
 		memcpy(out->mean, paths + (size_t) (fit.n_origins - 1) * fit.horizon, bytes);
 		memcpy(out->median, out->mean, bytes);
@@ -353,7 +364,7 @@ cf_forecast_series(const CfSeries *series, const char *name, CfArena *arena, con
 	unscale(out->median, fit.horizon, exponent);
 	unscale(out->lower, fit.horizon, exponent);
 	unscale(out->upper, fit.horizon, exponent);
-	if (method->run != NULL)
+	if (!made && method->run != NULL)
 		snprintf(out->model, sizeof(out->model), fit.note[0] == '\0' ? "%s" : "%s (%s)", method->name, fit.note);
 	else
 		snprintf(out->model, sizeof(out->model), "%s", fit.note);
