@@ -3,8 +3,9 @@
  *
  * A policy of type cost_limit says what the objects that meet its conditions may cost in a month (monthly_limit); with block_moves no plan goes
  * beyond it. Counted are what those objects cost a month where they lie (monthly_cost), and of each object of the plan its move, paid in that
- * month, and its month at the destination in place of the month before, as far as it meets the conditions there. What pays back soonest goes first;
- * what would exceed the budget is refused, with the figures. A plan is held against the budgets when it is made and once more when it is executed.
+ * month, and its month at the destination in place of the month before, as far as it meets the conditions there; what waits in the queue counts as
+ * spent. What pays back soonest goes first; what would exceed the budget is refused, with the figures. A plan is held against the budgets when it is made
+ * and once more when it is executed; a job that belongs to no plan when it is submitted. Whether a budget is exceeded is watched in policy/watch.
  */
 
 -- A word or a list of words has the word; NULL = there is no such condition.
@@ -47,9 +48,33 @@ BEGIN
 END
 $$;
 
+-- What a job adds to the month of a budget: its own cost, and the month there in place of the month here, as far as the conditions are met there and here.
+-- NULL = the budget is concerned, and a price is missing.
+CREATE FUNCTION cloudflux.budget_share(p_conditions jsonb, p_job cloudflux.migration_jobs, p_object cloudflux.data_objects, p_access_class text) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_dest   record := cloudflux.place_price(p_job.dest_place);
+	v_before boolean := cloudflux.conditions_met(p_conditions, p_object, p_access_class);
+	v_after  boolean := cloudflux.conditions_met(p_conditions, cloudflux.object_after(p_object, p_job.dest_place, v_dest.cloud, p_job.dest_key, p_job.dest_tier), p_access_class);
+	v_month  numeric;
+BEGIN
+	IF NOT v_before AND NOT v_after THEN
+		RETURN 0;
+	END IF;
+	IF v_after THEN
+		v_month := cloudflux.object_monthly_cost(v_dest.price_provider, v_dest.price_region, cloudflux.billed_class(v_dest.cloud, v_dest.storage_class, p_job.dest_class),
+		                                         COALESCE(p_object.size_bytes, 0));
+	END IF;
+	RETURN p_job.transfer_cost + CASE WHEN v_after THEN v_month ELSE 0 END
+	       - CASE WHEN v_before AND (p_job.delete_source OR p_job.kind = 'change') THEN p_object.monthly_cost ELSE 0 END;
+END
+$$;
+
 CREATE VIEW cloudflux.budgets WITH (security_invoker = true) AS
 SELECT p.policy_name, p.owner, (p.conditions ->> 'monthly_limit')::numeric AS monthly_limit, s.objects, s.unpriced_objects, s.monthly_cost,
-       (p.conditions ->> 'monthly_limit')::numeric - s.monthly_cost AS remaining, COALESCE((p.actions ->> 'block_moves')::boolean, false) AS blocks_moves, p.enabled
+       (p.conditions ->> 'monthly_limit')::numeric - s.monthly_cost AS remaining, COALESCE((p.actions ->> 'block_moves')::boolean, false) AS blocks_moves, p.enabled,
+       COALESCE((p.actions ->> 'alert')::boolean, false) AS alerts
   FROM cloudflux.user_policies AS p
  CROSS JOIN LATERAL (
        SELECT count(*) AS objects, count(*) FILTER (WHERE o.monthly_cost IS NULL) AS unpriced_objects, COALESCE(sum(o.monthly_cost), 0) AS monthly_cost
@@ -57,6 +82,66 @@ SELECT p.policy_name, p.owner, (p.conditions ->> 'monthly_limit')::numeric AS mo
          LEFT JOIN cloudflux.object_classes AS c ON c.file_id = o.file_id
         WHERE o.vanished_at IS NULL AND cloudflux.conditions_met(p.conditions, o, c.access_class)) AS s
  WHERE p.policy_type = 'cost_limit';
+
+-- What the jobs that wait or work add to what objects that meet the conditions cost a month; what makes it cheaper is not counted before it is done.
+CREATE FUNCTION cloudflux.budget_queued(p_conditions jsonb) RETURNS numeric
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT COALESCE(sum(GREATEST(x.own, 0)), 0)
+	  FROM (SELECT cloudflux.budget_share(p_conditions, j, o, c.access_class) AS own
+	          FROM cloudflux.job_queue AS q
+	          JOIN cloudflux.migration_jobs AS j ON j.file_id = q.file_id AND j.job_id = q.job_id
+	          JOIN cloudflux.data_objects AS o ON o.file_id = q.file_id
+	          LEFT JOIN cloudflux.object_classes AS c ON c.file_id = q.file_id
+	         WHERE j.kind IN ('move', 'change') AND j.switched_at IS NULL) AS x;
+END;
+
+-- Jobs that belong to no plan: all that one statement submits goes, or none of it.
+CREATE FUNCTION cloudflux.hold_jobs_to_budgets() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_budget record;
+	v_new    record;
+	v_spent  numeric;
+BEGIN
+	FOR v_budget IN
+		SELECT p.policy_name, p.conditions, (p.conditions ->> 'monthly_limit')::numeric AS monthly_limit
+		  FROM cloudflux.user_policies AS p
+		 WHERE p.policy_type = 'cost_limit' AND p.enabled AND COALESCE((p.actions ->> 'block_moves')::boolean, false)
+		 ORDER BY p.policy_name
+	LOOP
+		SELECT count(*) AS jobs, min(x.file_id) AS file_id, min(x.file_id) FILTER (WHERE x.own IS NULL) AS unpriced, sum(x.own) AS added INTO v_new
+		  FROM (SELECT n.file_id, cloudflux.budget_share(v_budget.conditions, n::cloudflux.migration_jobs, o, c.access_class) AS own
+		          FROM (SELECT * FROM inserted AS i
+		                 WHERE i.recorded_at = transaction_timestamp() AND i.plan_id IS NULL AND i.kind IN ('move', 'change')) AS n
+		          JOIN cloudflux.data_objects AS o ON o.file_id = n.file_id
+		          LEFT JOIN cloudflux.object_classes AS c ON c.file_id = n.file_id) AS x;
+		IF v_new.jobs = 0 THEN
+			RETURN NULL;
+		ELSIF v_new.unpriced IS NOT NULL THEN
+			RAISE EXCEPTION 'whether budget "%" holds cannot be told: the move of object "%" has no price', v_budget.policy_name, v_new.unpriced
+				USING ERRCODE = 'configuration_limit_exceeded',
+					HINT = 'Give the places price_provider and price_region, or let a plan take what has a price (plan_migration()).';
+		ELSIF v_new.added <= 0 THEN
+			CONTINUE;
+		END IF;
+		SELECT b.monthly_cost INTO v_spent FROM cloudflux.budgets AS b WHERE b.policy_name = v_budget.policy_name;
+		v_spent := v_spent + cloudflux.budget_queued(v_budget.conditions);
+		IF v_spent + v_new.added > v_budget.monthly_limit THEN
+			RAISE EXCEPTION 'moving % would exceed budget "%"', CASE v_new.jobs WHEN 1 THEN format('object "%s"', v_new.file_id) ELSE format('these %s objects', v_new.jobs) END, v_budget.policy_name
+				USING ERRCODE = 'configuration_limit_exceeded',
+					DETAIL = format('%s USD a month, %s are spent or wait in the queue, this adds %s.', trim_scale(v_budget.monthly_limit), round(v_spent, 6), round(v_new.added, 6)),
+					HINT = CASE v_new.jobs WHEN 1 THEN 'Raise monthly_limit of the policy, or take block_moves off it while this is moved.'
+					       ELSE 'plan_migration() takes what fits. Or raise monthly_limit of the policy, or take block_moves off it while these are moved.' END;
+		END IF;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER migration_jobs_budget AFTER INSERT ON cloudflux.migration_jobs
+	REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION cloudflux.hold_jobs_to_budgets();
 
 -- Refuses what of a plan would exceed a budget. Called by plan_migration() and execute_plan().
 CREATE FUNCTION cloudflux.keep_budgets(p_plan_id bigint) RETURNS void
@@ -90,7 +175,7 @@ BEGIN
 		                       cloudflux.conditions_met(v_budget.conditions, cloudflux.object_after(o, n.dest_place, d.provider, n.dest_key,
 		                              cloudflux.class_tier(d.provider, n.dest_place, cloudflux.tier_class(n.dest_place, n.dest_tier))), c.access_class) AS after) AS m
 		                 WHERE n.plan_id = p_plan_id AND n.refused IS NULL AND (m.before OR m.after)) AS x
-		         CROSS JOIN (SELECT COALESCE(sum(o.monthly_cost), 0) AS spent FROM cloudflux.data_objects AS o
+		         CROSS JOIN (SELECT COALESCE(sum(o.monthly_cost), 0) + cloudflux.budget_queued(v_budget.conditions) AS spent FROM cloudflux.data_objects AS o
 		                       LEFT JOIN cloudflux.object_classes AS c ON c.file_id = o.file_id
 		                      WHERE o.vanished_at IS NULL AND cloudflux.conditions_met(v_budget.conditions, o, c.access_class)) AS s
 		        WINDOW w AS (ORDER BY x.own <= 0 DESC, x.payback_days NULLS LAST, x.size_bytes DESC, x.file_id)) AS r
@@ -102,9 +187,11 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION cloudflux.condition_has(jsonb, text), cloudflux.condition_days(jsonb), cloudflux.conditions_met(jsonb, cloudflux.data_objects, text),
-	cloudflux.object_after(cloudflux.data_objects, text, text, text, text), cloudflux.keep_budgets(bigint) FROM PUBLIC;
+	cloudflux.object_after(cloudflux.data_objects, text, text, text, text), cloudflux.keep_budgets(bigint),
+	cloudflux.budget_share(jsonb, cloudflux.migration_jobs, cloudflux.data_objects, text), cloudflux.budget_queued(jsonb), cloudflux.hold_jobs_to_budgets() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.condition_has(jsonb, text), cloudflux.condition_days(jsonb), cloudflux.conditions_met(jsonb, cloudflux.data_objects, text),
-	cloudflux.object_after(cloudflux.data_objects, text, text, text, text) TO cloudflux_viewer, cloudflux_worker;
+	cloudflux.object_after(cloudflux.data_objects, text, text, text, text),
+	cloudflux.budget_share(jsonb, cloudflux.migration_jobs, cloudflux.data_objects, text), cloudflux.budget_queued(jsonb) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.keep_budgets(bigint) TO cloudflux_user;
 GRANT SELECT ON cloudflux.budgets TO cloudflux_viewer, cloudflux_worker;
 
@@ -113,6 +200,10 @@ COMMENT ON FUNCTION cloudflux.condition_days(jsonb) IS 'A condition of so many d
 COMMENT ON FUNCTION cloudflux.conditions_met(jsonb, cloudflux.data_objects, text) IS 'Whether an object meets the conditions by which a policy says which objects it is about; p_access_class is what classify() thinks of it';
 COMMENT ON FUNCTION cloudflux.object_after(cloudflux.data_objects, text, text, text, text) IS 'An object as it would be at another address';
 COMMENT ON FUNCTION cloudflux.keep_budgets(bigint) IS 'Refuses the objects of a plan whose move would exceed a budget: a policy of type cost_limit with block_moves. What pays back soonest goes first, what makes the month cheaper always; what has no price is refused';
+COMMENT ON FUNCTION cloudflux.budget_share(jsonb, cloudflux.migration_jobs, cloudflux.data_objects, text) IS 'What a job adds to what the objects of a budget cost a month, USD, its own cost in that month included; negative = it makes the month cheaper, 0 = the budget is not concerned, NULL = it is, and a price is missing';
+COMMENT ON FUNCTION cloudflux.budget_queued(jsonb) IS 'What the jobs that wait or work add to what the objects that meet the conditions cost a month, USD';
+COMMENT ON FUNCTION cloudflux.hold_jobs_to_budgets() IS 'Trigger of migration_jobs: jobs of no plan that would exceed a budget with block_moves are refused (53400), all of a statement';
+COMMENT ON TRIGGER migration_jobs_budget ON cloudflux.migration_jobs IS 'Jobs of no plan that would exceed a budget are refused';
 COMMENT ON VIEW cloudflux.budgets IS 'Policies of type cost_limit: what their objects may cost a month, and what they cost (storage where they lie; see data_objects.monthly_cost)';
 COMMENT ON COLUMN cloudflux.budgets.policy_name IS 'The policy';
 COMMENT ON COLUMN cloudflux.budgets.owner IS 'Role that wrote it';
@@ -121,5 +212,6 @@ COMMENT ON COLUMN cloudflux.budgets.objects IS 'Objects that meet its conditions
 COMMENT ON COLUMN cloudflux.budgets.unpriced_objects IS 'How many of them have no price: they are not in monthly_cost';
 COMMENT ON COLUMN cloudflux.budgets.monthly_cost IS 'What they cost a month, USD';
 COMMENT ON COLUMN cloudflux.budgets.remaining IS 'What is left of the limit; negative = it is exceeded';
-COMMENT ON COLUMN cloudflux.budgets.blocks_moves IS 'No plan may exceed it';
+COMMENT ON COLUMN cloudflux.budgets.blocks_moves IS 'No plan and no job may exceed it';
+COMMENT ON COLUMN cloudflux.budgets.alerts IS 'It is told when it is exceeded: budget_alerts';
 COMMENT ON COLUMN cloudflux.budgets.enabled IS 'false: the policy rests';

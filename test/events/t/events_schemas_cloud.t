@@ -24,6 +24,10 @@ $c->sql(<<"SQL");
 	DELETE FROM cloudflux.data_objects WHERE file_name = 'catalogued only';
 	SELECT count(*) FROM cloudflux.classify_objects();
 	SELECT cloudflux.roll_up_costs();
+	INSERT INTO cloudflux.user_policies (policy_name, policy_type, conditions, actions) VALUES ('told', 'cost_limit', '{"monthly_limit": 0, "place": "fast"}', '{"alert": true}');
+	SELECT cloudflux.refresh_monthly_costs(), cloudflux.watch_budgets();
+	UPDATE cloudflux.user_policies SET conditions = '{"monthly_limit": 1000}' WHERE policy_name = 'told';
+	SELECT cloudflux.watch_budgets();
 SQL
 sub job { my ($n, $more) = @_; return $c->value("SELECT cloudflux.migrate((SELECT file_id FROM cloudflux.data_objects WHERE object_key = 'a/$n.txt'), 'slow'$more)") }
 job(1, ', delete_source => true');
