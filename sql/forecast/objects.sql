@@ -109,11 +109,11 @@ BEGIN
 		INSERT INTO cloudflux.ml_predictions (file_id, prediction_date, horizon_days, predicted_accesses, accesses_p10, accesses_p50, accesses_p90,
 			recommended_tier, confidence_score, tier_probabilities, model_id, history, accesses_p025, accesses_p975, served_by, model_p50,
 			seasonal_naive, median_28, naive_error)
-		SELECT t.file_id, today, 7, COALESCE(t.simple_mean, t.r[1]), COALESCE(GREATEST(t.simple - t.error_80, 0), t.r[3]), COALESCE(t.simple, t.r[4]),
+		SELECT t.file_id, today, 7, COALESCE(t.simple_mean, t.r[1]), CASE WHEN t.simple IS NULL THEN t.r[3] ELSE GREATEST(t.simple - t.error_80, 0) END, COALESCE(t.simple, t.r[4]),
 		       COALESCE(t.simple + t.error_80, t.r[5]),
 		       CASE WHEN t.p[1] >= t.p[2] AND t.p[1] >= t.p[3] THEN 'HOT' WHEN t.p[2] >= t.p[3] THEN 'WARM' ELSE 'COLD' END,
 		       LEAST(GREATEST(t.p[1], t.p[2], t.p[3]), 1), t.p, t.model_id, t.history,
-		       LEAST(GREATEST(t.simple - t.error_80, 0), t.r[2]), GREATEST(t.simple + t.error_80, t.r[6]), COALESCE(t.method, 'model'), t.r[4],
+		       CASE WHEN t.simple IS NULL THEN t.r[2] ELSE LEAST(GREATEST(t.simple - t.error_80, 0), t.r[2]) END, GREATEST(t.simple + t.error_80, t.r[6]), COALESCE(t.method, 'model'), t.r[4],
 		       t.reads_7d, t.median_28, t.naive_error
 		  FROM served t
 		RETURNING 1),
