@@ -11,8 +11,10 @@ BEGIN
 	CASE COALESCE(p_kind, '')
 	WHEN 'forest' THEN
 		RETURN cloudflux.forest_parameters(p_parameters);
+	WHEN 'lstm' THEN
+		RETURN cloudflux.lstm_parameters(p_parameters);
 	ELSE
-		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('kind of model "%s" is not known', COALESCE(p_kind, 'NULL')), HINT = 'Use forest.';
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('kind of model "%s" is not known', COALESCE(p_kind, 'NULL')), HINT = 'Use forest or lstm.';
 	END CASE;
 END $$;
 
@@ -24,7 +26,8 @@ AS $$
 DECLARE
 	codes CONSTANT int[] := ARRAY(SELECT f.feature_no FROM cloudflux.known_features() f WHERE f.categorical ORDER BY f.feature_no);
 	-- A sample by object and week that is the same for a seed.
-	part  CONSTANT double precision := (p_parameters ->> 'max_rows')::double precision / (SELECT GREATEST(count(*), 1) * p_weeks FROM cloudflux.data_objects);
+	part  CONSTANT double precision := COALESCE((p_parameters ->> 'max_rows')::double precision / p_weeks, (p_parameters ->> 'max_series')::double precision)
+	                                   / (SELECT GREATEST(count(*), 1) FROM cloudflux.data_objects);
 BEGIN
 	CASE p_kind
 	WHEN 'forest' THEN
@@ -38,6 +41,15 @@ BEGIN
 		         WHERE part >= 1 OR (hashtextextended(o.file_id, p_seed + w) & 16777215) < part * 16777216) l;
 		features := ARRAY(SELECT f.feature FROM cloudflux.known_features() f ORDER BY f.feature_no);
 		SELECT f.row_count, f.fingerprint INTO row_count, fingerprint FROM cloudflux.forest_facts(w_tier) f;
+	WHEN 'lstm' THEN
+		-- One network tells both. It walks over 56 days, and each of them looks back over 28.
+		SELECT cloudflux.grow_lstm(i.inputs, hashtextextended(i.file_id, 0), (p_parameters ->> 'cells')::int, 56, 14, (p_parameters ->> 'epochs')::int, p_seed)
+		  INTO w_reads
+		  FROM cloudflux.lstm_inputs(p_judged, 84 + 7 * p_weeks, false) i
+		 WHERE part >= 1 OR (hashtextextended(i.file_id, p_seed) & 16777215) < part * 16777216;
+		w_tier := w_reads;
+		features := ARRAY['reads per day', 'weekday'];
+		SELECT f.series_count, f.fingerprint INTO row_count, fingerprint FROM cloudflux.lstm_facts(w_reads) f;
 	END CASE;
 END $$;
 
@@ -49,13 +61,16 @@ BEGIN
 	CASE p_kind
 	WHEN 'forest' THEN
 		RETURN;
+	WHEN 'lstm' THEN
+		RETURN QUERY SELECT i.file_id, i.inputs FROM cloudflux.lstm_inputs(p_day, 84, true) i;
 	END CASE;
 END $$;
 
 -- Without SET, so that it vanishes in the query that calls it, and each call keeps its model loaded.
 CREATE FUNCTION cloudflux.model_says(p_kind text, p_model_id bigint, p_part text, p_inputs real[]) RETURNS double precision[]
 LANGUAGE sql STABLE
-RETURN CASE p_kind WHEN 'forest' THEN cloudflux.model_tells(p_model_id, p_part, p_inputs) END;
+RETURN CASE p_kind WHEN 'forest' THEN cloudflux.model_tells(p_model_id, p_part, p_inputs)
+                   WHEN 'lstm' THEN cloudflux.lstm_tells(p_model_id, p_part, p_inputs) END;
 
 -- What a search tries, the defaults first, then what is likeliest to help.
 CREATE FUNCTION cloudflux.model_grid(p_kind text) RETURNS jsonb[]

@@ -341,15 +341,15 @@ COMMENT ON TABLE cloudflux.models IS 'Models that learn across objects: what eac
 COMMENT ON COLUMN cloudflux.models.id IS 'Number of the model.';
 COMMENT ON COLUMN cloudflux.models.model_name IS 'What it is for; models of one name replace each other.';
 COMMENT ON COLUMN cloudflux.models.version IS 'Counts the models of a name.';
-COMMENT ON COLUMN cloudflux.models.kind IS 'forest = random forest; lstm is kept for a recurrent network over series.';
+COMMENT ON COLUMN cloudflux.models.kind IS 'forest = random forest; lstm = recurrent network over the reads of each day.';
 COMMENT ON COLUMN cloudflux.models.status IS 'candidate (never served), champion (serves; one per name), challenger (serves a share of the objects beside the champion; at most one per name), retired.';
-COMMENT ON COLUMN cloudflux.models.parameters IS 'Hyperparameters that it was trained with: trees, max_depth, min_leaf_rows, balanced, max_rows.';
+COMMENT ON COLUMN cloudflux.models.parameters IS 'Hyperparameters that it was trained with: of a forest trees, max_depth, min_leaf_rows, balanced, max_rows; of a network cells, epochs, max_series.';
 COMMENT ON COLUMN cloudflux.models.features IS 'Features that it knows, in order; known_features() says what they mean.';
 COMMENT ON COLUMN cloudflux.models.seed IS 'Seed: the same seed, parameters and data give the same model.';
 COMMENT ON COLUMN cloudflux.models.period_start IS 'First UTC day whose end it learned from: reads of the 7 days after it are its labels.';
 COMMENT ON COLUMN cloudflux.models.period_end IS 'Last UTC day of its labels; what comes later it has not seen.';
 COMMENT ON COLUMN cloudflux.models.judged_on IS 'UTC day from whose end on it was judged when it was trained, over the 7 days after it.';
-COMMENT ON COLUMN cloudflux.models.row_count IS 'Rows that it learned from: objects times weeks, or a sample of them.';
+COMMENT ON COLUMN cloudflux.models.row_count IS 'Rows that it learned from: objects times weeks, or a sample of them; of a network the objects.';
 COMMENT ON COLUMN cloudflux.models.fingerprint IS 'Hash of those rows; the same set has the same, in whatever order.';
 COMMENT ON COLUMN cloudflux.models.size_bytes IS 'Bytes of its parts.';
 COMMENT ON COLUMN cloudflux.models.beats_simple IS 'Whether it may be promoted: on the days that it was judged on, no worse than seasonal naive and median 28 at the reads of 7 days, and better than the class shares at the tier.';
@@ -379,7 +379,7 @@ COMMENT ON COLUMN cloudflux.model_metrics.coverage_95 IS 'The same for 0.025 and
 COMMENT ON FUNCTION cloudflux.labelled_objects(date) IS 'The objects of a UTC day with their features and what became of them: reads in the 7 days after it, and as tier (0 HOT, 1 WARM, 2 COLD) what tier_rules say of an object that is read at that rate. reads_before: reads in the 7 days up to it.';
 COMMENT ON FUNCTION cloudflux.median_reads(date) IS 'Seven times the median of the reads per day in the 28 days up to a UTC day, for objects where that is not 0.';
 COMMENT ON FUNCTION cloudflux.score_model(bigint, date) IS 'How a model and the simple methods did on the 7 days after a UTC day, as rows of model_metrics; writes nothing.';
-COMMENT ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint) IS 'Trains a model and judges it; returns its id. It learns from what became of all objects in `weeks` weeks and is judged on the week after them, which ends on period_end (yesterday, in UTC, when NULL). parameters: {"trees": 100, "max_depth": 12, "min_leaf_rows": 20, "balanced": false, "max_rows": 200000}. The model is a candidate until promote_model(). Errors: 22023 (kind, parameters, a period that is not over), 55000 (no objects).';
+COMMENT ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint) IS 'Trains a model and judges it; returns its id. It learns from what became of all objects in `weeks` weeks and is judged on the week after them, which ends on period_end (yesterday, in UTC, when NULL). parameters: {"trees": 100, "max_depth": 12, "min_leaf_rows": 20, "balanced": false, "max_rows": 200000} of a forest, {"cells": 40, "epochs": 30, "max_series": 5000} of a network (kind lstm), which also sees the 84 days before those weeks. The model is a candidate until promote_model(). Errors: 22023 (kind, parameters, a period that is not over), 55000 (no objects).';
 COMMENT ON FUNCTION cloudflux.model_beats_simple(bigint) IS 'Whether a model may be promoted, from its rows in model_metrics.';
 COMMENT ON FUNCTION cloudflux.backtest(bigint, date, int) IS 'Judges a model on whole weeks that end on period_end (yesterday, in UTC, when NULL) and that it has not learned from; returns and keeps the rows of model_metrics, and says anew whether it beats the simple methods. Errors: 02000, 22023.';
 COMMENT ON FUNCTION cloudflux.promote_model(bigint, double precision) IS 'Makes a model the champion of its name and retires the one before, and a challenger. With a share below 1 it becomes challenger: it serves that share of the objects, chosen by a hash, beside the champion, until one of the two is promoted; model_contest compares them. Errors: 02000, 22023, 55000 (it loses to a simple method; there is no champion to challenge).';

@@ -16,16 +16,15 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/procsignal.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "core/core.h"
 #include "core/error_sql.h"
-#include "core/spi_sql.h"
 #include "forecast/forest.h"
 #include "forecast/model.h"
+#include "forecast/model_sql.h"
 #include "forecast/training_sql.h"
 
 /* The rows of an aggregate so far. */
@@ -60,11 +59,6 @@ PG_FUNCTION_INFO_V1(cloudflux_grow_forest_end);
 PG_FUNCTION_INFO_V1(cloudflux_forest_facts);
 PG_FUNCTION_INFO_V1(cloudflux_model_tells);
 
-static CfSpiPlan find_part = {
-	"SELECT p.weights FROM cloudflux.model_parts p WHERE p.model_id OPERATOR(pg_catalog.=) $1 AND p.part OPERATOR(pg_catalog.=) $2",
-	2, {INT8OID, TEXTOID}, .by_key = true
-};
-
 /* What a kernel that grows a forest is asked about. */
 typedef struct Growing
 {
@@ -72,16 +66,14 @@ typedef struct Growing
 	const CfForestParams *params;
 } Growing;
 
-/* ended tells a kernel that the statement ends, and others how far it is; it absorbs barriers, which other processes wait for. */
+/* ended tells a kernel that the statement ends, and others how far it is. */
 static bool
 ended(void *ctx)
 {
 	const Growing *growing = ctx;
 
 	cf_training_report(growing->params->classes > 0 ? "growing tier" : "growing reads", growing->forest->tree_count, growing->params->trees);
-	if (ProcSignalBarrierPending)
-		ProcessProcSignalBarrier();
-	return QueryCancelPending || ProcDiePending;
+	return cf_forecast_ended(NULL);
 }
 
 /* take_features copies an array of real into floats, NULL as missing. */
@@ -309,9 +301,6 @@ load(FunctionCallInfo fcinfo, int64 model_id, const char *part)
 {
 	Loaded	   *loaded = fcinfo->flinfo->fn_extra;
 	MemoryContext context;
-	Datum		args[2];
-	Datum		weights;
-	uint64		found;
 
 	if (loaded != NULL && loaded->model_id == model_id && strcmp(loaded->part, part) == 0)
 		return loaded;
@@ -320,16 +309,7 @@ load(FunctionCallInfo fcinfo, int64 model_id, const char *part)
 		MemoryContextDelete(GetMemoryChunkContext(loaded));
 	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cloudflux model", ALLOCSET_DEFAULT_SIZES);
 	loaded = MemoryContextAllocZero(context, sizeof(Loaded));
-	args[0] = Int64GetDatum(model_id);
-	args[1] = CStringGetTextDatum(part);
-	cf_spi_begin();
-	found = cf_spi_read(&find_part, args, NULL);
-	weights = found > 0 ? cf_spi_datum(0, 1, NULL) : (Datum) 0;
-	cf_spi_end();
-	if (found == 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA), errmsg("model %lld has no part \"%s\"", (long long) model_id, part),
-						errhint("Look for it in cloudflux.model_parts.")));
-	read_forest(DatumGetByteaPP(weights), context, &loaded->forest);
+	read_forest(cf_forecast_part(model_id, part), context, &loaded->forest);
 	loaded->model_id = model_id;
 	strlcpy(loaded->part, part, sizeof(loaded->part));
 	fcinfo->flinfo->fn_extra = loaded;

@@ -29,7 +29,8 @@
 
 typedef enum CfModelKind
 {
-	CF_MODEL_FOREST = 1
+	CF_MODEL_FOREST = 1,
+	CF_MODEL_LSTM = 2
 } CfModelKind;
 
 /* A writer without bytes counts: write once to know the length, and once more to write. */

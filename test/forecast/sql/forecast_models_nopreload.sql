@@ -72,7 +72,7 @@ SELECT substr(file_id, 2)::int % 4 AS kind, mode() WITHIN GROUP (ORDER BY recomm
   FROM cloudflux.ml_predictions WHERE substr(file_id, 2)::int % 4 < 3 GROUP BY 1 ORDER BY 1;
 
 -- What is refused
-SELECT cloudflux.train_model('lstm');
+SELECT cloudflux.train_model('oracle');
 SELECT cloudflux.train_model(weeks => 0);
 SELECT cloudflux.train_model(period_end => '2999-01-01');
 SELECT cloudflux.train_model(period_end => '2001-01-01');
