@@ -35,4 +35,4 @@ SELECT * FROM forecast('{1,2,3}', 3, method => 'oracle');
 SET ROLE cloudflux_viewer;
 SELECT mean FROM forecast('{1,1}', 1, method => 'naive');
 RESET ROLE;
-SELECT proname, proparallel, provolatile FROM pg_catalog.pg_proc WHERE pronamespace = 'cloudflux'::regnamespace AND proname LIKE 'forecast%' AND proname NOT IN ('forecast_costs', 'forecast_accesses') ORDER BY 1, pronargs, oid;
+SELECT proname, proparallel, provolatile FROM pg_catalog.pg_proc WHERE pronamespace = 'cloudflux'::regnamespace AND proname IN ('forecast', 'forecast_methods') ORDER BY 1, pronargs, oid;
