@@ -154,7 +154,16 @@ AS $$
 	 GROUP BY c.method;
 $$;
 
-CREATE FUNCTION cloudflux.train_model(kind text DEFAULT 'forest', model_name text DEFAULT 'accesses', period_end date DEFAULT NULL, weeks int DEFAULT 4,
+-- 4 weeks, and more where there are few objects: until there are some 20,000 rows, as far back as reads are known, at most 2 years. With fewer rows
+-- probabilities cannot be calibrated well.
+CREATE FUNCTION cloudflux.weeks_to_learn(p_judged date) RETURNS int
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT GREATEST(4, LEAST(104, 20000 / GREATEST(o.n, 1) + 1, (p_judged - CASE WHEN o.n < 20000 / 4 THEN (SELECT min(d.day) FROM cloudflux.access_daily d) END) / 7))::int
+	  FROM (SELECT count(*) AS n FROM cloudflux.data_objects x WHERE x.vanished_at IS NULL) o;
+END;
+
+CREATE FUNCTION cloudflux.train_model(kind text DEFAULT 'forest', model_name text DEFAULT 'accesses', period_end date DEFAULT NULL, weeks int DEFAULT NULL,
 	parameters jsonb DEFAULT '{}', seed bigint DEFAULT 1)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
@@ -171,12 +180,13 @@ DECLARE
 BEGIN
 	IF current_setting('transaction_read_only')::boolean THEN
 		RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = 'a model cannot be trained in a read-only transaction', HINT = 'On a standby: train it on the primary.';
-	ELSIF model_name IS NULL OR model_name = '' OR weeks IS NULL OR weeks NOT BETWEEN 1 AND 12 OR seed IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a model has a name and a seed, and learns from 1 to 12 weeks';
+	ELSIF model_name IS NULL OR model_name = '' OR weeks NOT BETWEEN 1 AND 104 OR seed IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a model has a name and a seed, and learns from 1 to 104 weeks';
 	ELSIF ended >= today THEN
 		RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('period_end %s is not over', ended), HINT = 'Take yesterday, in UTC, or an earlier day.';
 	END IF;
 	PERFORM cloudflux.report_training(model_name, 'reading rows');
+	weeks := COALESCE(weeks, CASE WHEN given ? 'max_rows' THEN cloudflux.weeks_to_learn(judged) ELSE 4 END);
 	SELECT g.* INTO grown FROM cloudflux.grow_model(kind, given, judged, weeks, seed) g;
 	IF grown.w_reads IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('no object was there between %s and %s', judged - 7 * weeks, judged - 7),
@@ -329,10 +339,10 @@ END $$;
 GRANT SELECT ON cloudflux.models, cloudflux.model_parts, cloudflux.model_metrics TO cloudflux_viewer, cloudflux_worker;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.models, cloudflux.model_parts, cloudflux.model_metrics TO cloudflux_admin, cloudflux_worker;
 
-REVOKE ALL ON FUNCTION cloudflux.labelled_objects(date), cloudflux.median_reads(date), cloudflux.score_model(bigint, date),
+REVOKE ALL ON FUNCTION cloudflux.weeks_to_learn(date), cloudflux.labelled_objects(date), cloudflux.median_reads(date), cloudflux.score_model(bigint, date),
 	cloudflux.train_model(text, text, date, int, jsonb, bigint), cloudflux.model_beats_simple(bigint), cloudflux.backtest(bigint, date, int),
 	cloudflux.promote_model(bigint, double precision), cloudflux.rollback_model(text), cloudflux.model_info(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cloudflux.labelled_objects(date), cloudflux.median_reads(date), cloudflux.score_model(bigint, date),
+GRANT EXECUTE ON FUNCTION cloudflux.weeks_to_learn(date), cloudflux.labelled_objects(date), cloudflux.median_reads(date), cloudflux.score_model(bigint, date),
 	cloudflux.model_beats_simple(bigint), cloudflux.model_info(text) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint), cloudflux.backtest(bigint, date, int),
 	cloudflux.promote_model(bigint, double precision), cloudflux.rollback_model(text) TO cloudflux_admin, cloudflux_worker;
@@ -379,7 +389,8 @@ COMMENT ON COLUMN cloudflux.model_metrics.coverage_95 IS 'The same for 0.025 and
 COMMENT ON FUNCTION cloudflux.labelled_objects(date) IS 'The objects of a UTC day with their features and what became of them: reads in the 7 days after it, and as tier (0 HOT, 1 WARM, 2 COLD) what tier_rules say of an object that is read at that rate. reads_before: reads in the 7 days up to it.';
 COMMENT ON FUNCTION cloudflux.median_reads(date) IS 'Seven times the median of the reads per day in the 28 days up to a UTC day, for objects where that is not 0.';
 COMMENT ON FUNCTION cloudflux.score_model(bigint, date) IS 'How a model and the simple methods did on the 7 days after a UTC day, as rows of model_metrics; writes nothing.';
-COMMENT ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint) IS 'Trains a model and judges it; returns its id. It learns from what became of all objects in `weeks` weeks and is judged on the week after them, which ends on period_end (yesterday, in UTC, when NULL). parameters: {"trees": 100, "max_depth": 12, "min_leaf_rows": 20, "balanced": false, "max_rows": 200000} of a forest, {"cells": 40, "epochs": 30, "max_series": 5000} of a network (kind lstm), which also sees the 84 days before those weeks. The model is a candidate until promote_model(). Errors: 22023 (kind, parameters, a period that is not over), 55000 (no objects).';
+COMMENT ON FUNCTION cloudflux.weeks_to_learn(date) IS 'How many weeks a forest of train_model() learns from when it is not told: 4, and more where there are few objects, until there are some 20,000 rows; at most 104, and as far back as reads are known.';
+COMMENT ON FUNCTION cloudflux.train_model(text, text, date, int, jsonb, bigint) IS 'Trains a model and judges it; returns its id. It learns from what became of all objects in `weeks` weeks (1 to 104; NULL: 4, and for a forest more where there are few objects, until there are some 20,000 rows) and is judged on the week after them, which ends on period_end (yesterday, in UTC, when NULL). parameters: {"trees": 100, "max_depth": 12, "min_leaf_rows": 20, "balanced": false, "max_rows": 200000} of a forest, {"cells": 40, "epochs": 30, "max_series": 5000} of a network (kind lstm), which also sees the 84 days before those weeks. The model is a candidate until promote_model(). Errors: 22023 (kind, parameters, a period that is not over), 55000 (no objects).';
 COMMENT ON FUNCTION cloudflux.model_beats_simple(bigint) IS 'Whether a model may be promoted, from its rows in model_metrics.';
 COMMENT ON FUNCTION cloudflux.backtest(bigint, date, int) IS 'Judges a model on whole weeks that end on period_end (yesterday, in UTC, when NULL) and that it has not learned from; returns and keeps the rows of model_metrics, and says anew whether it beats the simple methods. Errors: 02000, 22023.';
 COMMENT ON FUNCTION cloudflux.promote_model(bigint, double precision) IS 'Makes a model the champion of its name and retires the one before, and a challenger. With a share below 1 it becomes challenger: it serves that share of the objects, chosen by a hash, beside the champion, until one of the two is promoted; model_contest compares them. Errors: 02000, 22023, 55000 (it loses to a simple method; there is no champion to challenge).';

@@ -26,7 +26,7 @@ SELECT p10 <= p50 AND p50 <= p90 AS ordered, recommended_tier, confidence_score 
   FROM cloudflux.predict('o4');
 ROLLBACK;
 SELECT cloudflux.run_predictions();
-SELECT count(*), count(DISTINCT file_id) AS objects, bool_and(mean >= 0 AND p025 <= p10 AND p10 <= p50 AND p50 <= p90 AND p90 <= p975) AS ordered, min(served_by) AS least, max(served_by) AS most
+SELECT count(*), count(DISTINCT file_id) AS objects, bool_or(p10 > 0) AS not_from_0, bool_and(mean >= 0 AND p025 <= p10 AND p10 <= p50 AND p50 <= p90 AND p90 <= p975) AS ordered, min(served_by) AS least, max(served_by) AS most
   FROM cloudflux.expected_accesses;
 SELECT p.mean = e.mean AND p.p50 = e.p50 AND p.confidence_score = e.confidence_score AS kept, p.explanation ~ '^Model "accesses" version 1 \(forest\) of \d{4}-\d\d-\d\d: .*with probability 0.8, and tier ' AS why
   FROM cloudflux.predict('o4') p JOIN cloudflux.expected_accesses e ON e.file_id = 'o4';
