@@ -477,23 +477,25 @@ add_entry(CfHindsight *h, int c, double usd, int32_t entered, int32_t idle_from,
 static void
 enter(CfHindsight *h, int to, int32_t day)
 {
+	const int	count = h->menu->count;
+	const double *in_usd = h->in_usd[to];
+	const bool *lifecycle = h->lifecycle[to];
 	double		usd = INFINITY;
-	int32_t		previous = -1;
+	int			best = CF_TARIFF_NONE;
 
-	for (int from = 0; from < h->menu->count; from++)
+	for (int from = 0; from < count; from++)
 	{
 		const Terms *terms = &h->terms[from];
-		bool		lifecycle = h->lifecycle[to][from];
-		double		sum = (lifecycle ? terms->lifecycle_usd : terms->copy_usd) + h->in_usd[to][from];
+		double		sum = (lifecycle[from] ? terms->lifecycle_usd : terms->copy_usd) + in_usd[from];
 
 		if (sum < usd && from != to)
 		{
 			usd = sum;
-			previous = lifecycle ? terms->lifecycle_record : terms->copy_record;
+			best = from;
 		}
 	}
-	if (usd < INFINITY)
-		add_entry(h, to, usd, day, day, day, previous);
+	if (best != CF_TARIFF_NONE)
+		add_entry(h, to, usd, day, day, day, lifecycle[best] ? h->terms[best].lifecycle_record : h->terms[best].copy_record);
 }
 
 /* held is what the days from day to before until cost a stay. */
@@ -526,10 +528,11 @@ prune(Terms *terms, int32_t day)
 		if (terms->entries[i].usd >= best + terms->excess_usd)
 			continue;
 		best = terms->entries[i].usd < best ? terms->entries[i].usd : best;
-		terms->entries[kept++] = terms->entries[i];
+		if (kept++ != i)
+			terms->entries[kept - 1] = terms->entries[i];
 	}
 	terms->entry_count = kept;
-	if (terms->excess_usd > 0 || kept < 2)
+	if (terms->excess_usd > 0 || terms->entry_count < 2)
 		return;
 	/* From the youngest back; what is left stands at the end, and moves to the front. */
 	kept = terms->entry_count - 1;
@@ -543,9 +546,11 @@ prune(Terms *terms, int32_t day)
 		/* No longer than until the younger one has its minimum duration behind it as well. */
 		if (terms->min_days > 0 && younger->entered + terms->min_days - day < lead)
 			lead = younger->entered + terms->min_days - day;
-		if (entry->usd < younger->usd + lead * terms->lead_day_usd)
-			terms->entries[--kept] = *entry;
+		if (entry->usd < younger->usd + lead * terms->lead_day_usd && --kept != i)
+			terms->entries[kept] = *entry;
 	}
+	if (kept == 0)
+		return;
 	terms->entry_count -= kept;
 	memmove(terms->entries, terms->entries + kept, (size_t) terms->entry_count * sizeof(Entry));
 }
@@ -588,20 +593,20 @@ settle(CfHindsight *h, int32_t until)
 	for (int c = 0; c < h->menu->count; c++)
 	{
 		Terms	   *terms = &h->terms[c];
-		double		same = 0;
+		Entry	   *end = terms->entries + terms->entry_count;
 
 		if (terms->states == 1)
-			same = (until - day) * terms->day_usd[0] + (read == NULL ? 0 : read_usd(terms, 0, read));
-		for (int i = 0; i < terms->entry_count; i++)
 		{
-			Entry	   *entry = &terms->entries[i];
+			const double same = (until - day) * terms->day_usd[0] + (read == NULL ? 0 : read_usd(terms, 0, read));
 
-			if (terms->states == 1)
+			for (Entry *entry = terms->entries; entry < end; entry++)
 				entry->usd += same;
-			else if (read == NULL)
-				entry->usd += held(terms, entry, day, until);
-			else
-				entry->usd += held(terms, entry, day, until) + read_usd(terms, state_of(terms, entry, day), read);
+		}
+		else
+		{
+			for (Entry *entry = terms->entries; entry < end; entry++)
+				entry->usd += held(terms, entry, day, until) +
+					(read == NULL ? 0 : read_usd(terms, state_of(terms, entry, day), read));
 		}
 		if (terms->entry_count > 1)
 			prune(terms, until);
@@ -623,9 +628,10 @@ offer_forward(CfHindsight *h, int32_t day)
 	{
 		Terms	   *terms = &h->terms[c];
 
-		for (int i = 0; terms->min_days > 0 && i < terms->entry_count; i++)
+		/* In order of age, the oldest first. */
+		for (int i = 0; terms->min_days > 0 && i < terms->entry_count && terms->entries[i].entered + terms->min_days <= day; i++)
 		{
-			if (terms->entries[i].entered + terms->min_days != day)
+			if (terms->entries[i].entered + terms->min_days < day)
 				continue;
 			offer(h, terms, &terms->entries[i], day);
 			any = true;
@@ -651,11 +657,8 @@ offer_backward(CfHindsight *h, int32_t day)
 	{
 		Terms	   *terms = &h->terms[c];
 
-		for (int i = 0; i < terms->entry_count; i++)
-		{
-			if (waits_from(terms, &terms->entries[i]) <= day)
-				offer(h, terms, &terms->entries[i], day);
-		}
+		for (int i = 0; i < terms->entry_count && waits_from(terms, &terms->entries[i]) <= day; i++)
+			offer(h, terms, &terms->entries[i], day);
 	}
 }
 
@@ -712,12 +715,10 @@ next_day(const CfHindsight *h, int32_t day)
 		return next;
 	for (int c = 0; c < h->menu->count; c++)
 	{
-		for (int i = 0; i < h->terms[c].entry_count; i++)
-		{
-			int32_t		from = waits_from(&h->terms[c], &h->terms[c].entries[i]);
+		/* The oldest comes first. */
+		int32_t		from = h->terms[c].entry_count > 0 ? waits_from(&h->terms[c], &h->terms[c].entries[0]) : CF_REPLAY_NEVER;
 
-			wait = from < wait ? from : wait;
-		}
+		wait = from < wait ? from : wait;
 	}
 	if (wait < next)
 	{

@@ -321,7 +321,8 @@ main(int argc, char **argv)
 
 	if (argc == 7 && strcmp(argv[1], "table") == 0)
 	{
-		menu = menu_s3(strcmp(argv[4], "plain") == 0, strcmp(argv[4], "archive") == 0);
+		if (!menu_named(argv[4], &menu))
+			die("menus are " MENU_NAMES ", not", argv[4]);
 		read_objects(&set, argv[5], atoll(argv[3]));
 		read_accesses(&set, argv[6], atoll(argv[3]));
 	}

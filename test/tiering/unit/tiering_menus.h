@@ -98,4 +98,84 @@ menu_s3(bool plain, bool archive)
 	return menu;
 }
 
+/* menu_automatic makes a class one that tiers by itself: as dear as it is in its first state, ever cheaper in the others. */
+static inline CfTariffClass
+menu_automatic(CfTariffClass cls, const char *const *names, const int32_t *idle_days, const double *storage, int states)
+{
+	for (int s = 1; s < states; s++)
+	{
+		cls.states[s] = cls.states[0];
+		cls.states[s].name = names[s];
+		cls.states[s].idle_days = idle_days[s];
+		cls.states[s].storage_usd = storage[s] / MENU_GB;
+	}
+	cls.state_count = states;
+	cls.monitor_usd = 0.0025 / 1000 / CF_TARIFF_MONTH_DAYS;
+	cls.monitor_min_bytes = 131072;
+	return cls;
+}
+
+/* menu_gcs is Google Cloud Storage in us-central1, all of which answers at once: plain = without Autoclass (here to its terminal class Archive). */
+static inline CfTariffMenu
+menu_gcs(bool plain)
+{
+	const char *const names[] = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"};
+	const int32_t idle_days[] = {0, 30, 90, 365};
+	const double storage[] = {0.020, 0.010, 0.004, 0.0012};
+	CfTariffMenu menu = {.name = plain ? "GCS us-central1, plain" : "GCS us-central1, instant",.standard_usd = 0.020 / MENU_GB,
+		.restore_days = 1,.copy_pays_put = true,.count = plain ? 4 : 5,.hot = 0,.warm = 1,.cold = 2,.frozen = 3,
+		.automatic = plain ? CF_TARIFF_NONE : 4,.automatic_archive = CF_TARIFF_NONE
+	};
+
+	menu.classes[0] = menu_class("STANDARD", 0.020, 0.005, 0.0004, 0, 0, 0, 0, 0);
+	menu.classes[1] = menu_class("NEARLINE", 0.010, 0.010, 0.001, 0.010, 0.01, 30, 0, 1);
+	menu.classes[2] = menu_class("COLDLINE", 0.004, 0.020, 0.010, 0.020, 0.02, 90, 0, 1 | 2);
+	menu.classes[3] = menu_class("ARCHIVE", 0.0012, 0.050, 0.050, 0.050, 0.05, 365, 0, 1 | 2 | 4);
+	if (!plain)
+		menu.classes[4] = menu_automatic(menu_class("AUTOCLASS", 0.020, 0.005, 0.0004, 0.005, 0, 0, 0, 1), names, idle_days, storage, 4);
+	return menu;
+}
+
+/* menu_azure is Azure Blob in eastus, LRS; archive = with what answers within 12 hours, which takes a restore at high priority. */
+static inline CfTariffMenu
+menu_azure(bool archive)
+{
+	CfTariffMenu menu = {.name = archive ? "Azure eastus, archive" : "Azure eastus, instant",.standard_usd = 0.0208 / MENU_GB,
+		.restore_days = 1,.copy_pays_get = true,.lifecycle_pays_early = true,.count = archive ? 4 : 3,.hot = 0,.warm = 1,
+		.cold = 2,.frozen = archive ? 3 : CF_TARIFF_NONE,.automatic = CF_TARIFF_NONE,.automatic_archive = CF_TARIFF_NONE
+	};
+
+	menu.classes[0] = menu_class("Hot", 0.0208, 0.005, 0.0004, 0, 0, 0, 0, 0);
+	menu.classes[1] = menu_class("Cool", 0.0152, 0.010, 0.001, 0.010, 0.01, 30, 0, 1);
+	menu.classes[2] = menu_class("Cold", 0.0036, 0.018, 0.010, 0.018, 0.03, 90, 0, 1 | 2);
+	if (archive)
+		menu.classes[3] = menu_restored(menu_class("Archive", 0.00099, 0.010, 0.5, 0.010, 0, 180, 0, 1 | 2 | 4), 5.00, 0.10, 3600, 0, 0);
+	return menu;
+}
+
+#define MENU_NAMES "instant, plain, archive, gcs, gcs-plain, azure, azure-archive"
+#define MENUS 7
+
+/* menu_number is one of all menus; menu_named finds one by its name, false = there is none. */
+static inline CfTariffMenu
+menu_number(int i)
+{
+	return i < 3 ? menu_s3(i == 1, i == 2) : i < 5 ? menu_gcs(i == 4) : menu_azure(i == 6);
+}
+
+static inline bool
+menu_named(const char *name, CfTariffMenu *menu)
+{
+	const char *const names[MENUS] = {"instant", "plain", "archive", "gcs", "gcs-plain", "azure", "azure-archive"};
+
+	for (int i = 0; i < MENUS; i++)
+	{
+		if (strcmp(names[i], name) != 0)
+			continue;
+		*menu = menu_number(i);
+		return true;
+	}
+	return false;
+}
+
 #endif							/* TIERING_MENUS_H */

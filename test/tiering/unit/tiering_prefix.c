@@ -197,12 +197,11 @@ try_menu(const CfTariffMenu *menu)
 int
 main(void)
 {
-	CfTariffMenu menu = menu_s3(false, false);
+	for (int i = 0; i < MENUS; i++)
+	{
+		CfTariffMenu menu = menu_number(i);
 
-	try_menu(&menu);
-	menu = menu_s3(true, false);
-	try_menu(&menu);
-	menu = menu_s3(false, true);
-	try_menu(&menu);
+		try_menu(&menu);
+	}
 	return done_testing();
 }
