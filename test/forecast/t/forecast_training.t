@@ -42,6 +42,23 @@ is($c->value('SELECT 1'), 1, 'the server goes on');
 $c->sql(q{CALL cloudflux.run_chores('predict_objects')});
 is($c->value('SELECT count(*) FROM cloudflux.expected_accesses'), 1500, 'the chore predicts all objects');
 
+# Predictions of nine days ago are over: what came is measured; and the model is older than it should be
+$c->sql(q{UPDATE cloudflux.ml_predictions SET prediction_date = prediction_date - 9, created_at = created_at - interval '9 days'});
+$c->sql(q{UPDATE cloudflux.prediction_runs SET prediction_date = prediction_date - 9});
+$c->sql(q{CALL cloudflux.run_chores('measure_predictions')});
+is($c->value("SELECT objects FROM cloudflux.prediction_accuracy WHERE method = 'served'"), 1500, 'the chore measures what was predicted');
+$c->sql(q{UPDATE cloudflux.models SET created_at = created_at - interval '60 days'});
+$c->sql(q{UPDATE cloudflux.training_jobs SET requested_at = requested_at - interval '60 days'});
+$c->sql(q{CALL cloudflux.run_chores('check_models')});
+is($c->value("SELECT reason || ' ' || status FROM cloudflux.training_jobs ORDER BY id DESC LIMIT 1"), 'due waiting', 'the chore asks for a new model where the old one is due');
+$c->sql(q{UPDATE cloudflux.training_jobs SET parameters = parameters || '{"trees": 5}', search = true, weeks = 1, budget = '1 hour' WHERE status = 'waiting'});
+$c->sql(q{CALL cloudflux.run_chores('train_models')});
+is($c->value('SELECT concat_ws(\' \', status, model_id IS NOT NULL, promoted IS NOT NULL, (SELECT count(*) > 0 FROM cloudflux.model_trials)) FROM cloudflux.training_jobs ORDER BY id DESC LIMIT 1'),
+	'done t t t', 'it is trained, after a search of parameters') or diag($c->value('SELECT detail FROM cloudflux.training_jobs ORDER BY id DESC LIMIT 1'));
+is($c->value("SELECT count(*) FROM cloudflux.chore_runs WHERE status = 'failed'"), 0, 'no chore has failed')
+  or diag($c->value("SELECT string_agg(chore_name || ': ' || detail, ', ') FROM cloudflux.chore_runs WHERE status = 'failed'"));
+$c->sql(q{CALL cloudflux.run_chores('predict_objects')});
+
 # Dump and restore: the same bytes, the same words, and numbers go on
 my $folder = dirname(dirname($c->data));
 my @at = ('-h', $c->socket, '-U', 'postgres');
@@ -56,13 +73,15 @@ foreach my $query ("SELECT md5(string_agg(md5(weights), ',' ORDER BY model_id, p
 	'SELECT string_agg(m::text, E\'\n\' ORDER BY id) FROM cloudflux.models m',
 	"SELECT string_agg(x::text, E'\n' ORDER BY model_id, day, method) FROM cloudflux.model_metrics x",
 	"SELECT string_agg(x::text, E'\n' ORDER BY id) FROM cloudflux.training_jobs x",
+	"SELECT string_agg(x::text, E'\n' ORDER BY model_id, day, method) FROM cloudflux.prediction_accuracy x",
+	"SELECT string_agg(x::text, E'\n' ORDER BY id) FROM cloudflux.model_trials x",
 	"SELECT md5(string_agg(x::text, E'\n' ORDER BY model_id, feature_no)) FROM cloudflux.model_profiles x",
 	"SELECT explanation FROM cloudflux.predict('o3')")
 {
 	is($c->value($query, db => 'again'), $c->value($query), "restored: $query");
 }
 $c->sql(q{DELETE FROM cloudflux.ml_predictions}, db => 'again');
-like($c->value(q{SELECT explanation FROM cloudflux.predict('o3')}, db => 'again'), qr/^Model "accesses" version 1 \(forest\), asked now: /, 'restored: the model answers');
+like($c->value(q{SELECT explanation FROM cloudflux.predict('o3')}, db => 'again'), qr/^Model "accesses" version \d \(forest\), asked now: /, 'restored: the model answers');
 is($c->value(q{SELECT cloudflux.train_model(weeks => 1, parameters => '{"trees": 2}') > (SELECT max(model_id) FROM cloudflux.training_jobs)}, db => 'again'), 't', 'restored: numbers of models go on');
 
 # A standby
