@@ -422,11 +422,13 @@ BEGIN
 	removed := 0;
 	IF p_all OR state IS NULL OR state.rules_digest <> digest OR today < state.classified_on THEN
 		scope := 'all';
-		-- Before the snapshot that reads the objects: what is queued in the meantime is left for the next run.
-		DELETE FROM cloudflux.classify_queue;
+		-- Before the snapshot that reads the objects: what is queued in the meantime is left for the next run. Recommendations want it, too.
+		WITH queued AS (DELETE FROM cloudflux.classify_queue c RETURNING c.file_id)
+		INSERT INTO cloudflux.recommend_queue (file_id) SELECT DISTINCT q.file_id FROM queued q WHERE EXISTS (SELECT FROM cloudflux.recommend_state);
 	ELSE
 		-- The queue is emptied in the same snapshot that reads the deltas: what is folded in the meantime is queued for the next run.
-		WITH queued AS (DELETE FROM cloudflux.classify_queue c RETURNING c.file_id, c.gone)
+		WITH queued AS (DELETE FROM cloudflux.classify_queue c RETURNING c.file_id, c.gone),
+		handed_on AS (INSERT INTO cloudflux.recommend_queue (file_id) SELECT DISTINCT q.file_id FROM queued q WHERE EXISTS (SELECT FROM cloudflux.recommend_state))
 		SELECT array_agg(d.file_id ORDER BY d.file_id),            -- sorted, so that look-ups walk along the indexes
 		       ARRAY(SELECT q.file_id FROM queued q WHERE q.gone)
 		  INTO dirty, lost

@@ -69,11 +69,11 @@ $$;
 
 -- What recommend_object() is asked about objects that have not vanished, of all (NULL) or of those.
 CREATE FUNCTION cloudflux.recommend_asks(p_today date, p_file_ids text[])
-RETURNS TABLE (file_id text, place text, object_key text, storage_class text, size_bytes bigint, begun_on date, entered_on date, last_read_on date, reads bytea,
-	evidence_days int, thin boolean, max_latency_ms double precision, limits bigint[])
+RETURNS TABLE (file_id text, place text, object_key text, own_class text, storage_class text, size_bytes bigint, begun_on date, entered_on date, last_read_on date,
+	reads bytea, evidence_days int, thin boolean, max_latency_ms double precision, limits bigint[])
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT f.file_id, f.place, f.object_key, f.storage_class, f.size_bytes, f.begun_on, f.entered_on, f.last_read_on, f.reads, f.evidence_days,
+	SELECT f.file_id, f.place, f.object_key, f.own_class, f.storage_class, f.size_bytes, f.begun_on, f.entered_on, f.last_read_on, f.reads, f.evidence_days,
 	       f.evidence_days < s.min_evidence OR f.begun_on IS NULL, s.max_latency_ms,
 	       CASE WHEN EXISTS (SELECT FROM cloudflux.recommend_limits) THEN
 	            (SELECT cloudflux.limits_of(o, c.access_class) FROM cloudflux.data_objects AS o

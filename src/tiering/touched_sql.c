@@ -25,14 +25,14 @@
 
 #define CHUNK_ROWS 1000
 
-/* Columns that rules read. The counts are looked at only while nobody has counted: afterwards access_daily tells of accesses. */
+/* Columns that rules and recommendations read. The counts are looked at only while nobody has counted: afterwards access_daily tells of accesses. */
 enum
 {
-	FILE_ID, PLACE, OBJECT_KEY, SIZE_BYTES, CREATED_AT, MODIFIED_AT, LAST_ACCESSED, COUNT_30D, COUNT_90D, COUNTED_ON, VANISHED_AT, COLUMNS
+	FILE_ID, PLACE, OBJECT_KEY, STORAGE_CLASS, SIZE_BYTES, CREATED_AT, MODIFIED_AT, LAST_ACCESSED, COUNT_30D, COUNT_90D, COUNTED_ON, VANISHED_AT, COLUMNS
 };
 
 static const char *const column_names[COLUMNS] = {
-	"file_id", "place", "object_key", "size_bytes", "created_at", "modified_at", "last_accessed", "access_count_30d", "access_count_90d",
+	"file_id", "place", "object_key", "storage_class", "size_bytes", "created_at", "modified_at", "last_accessed", "access_count_30d", "access_count_90d",
 	"counted_on", "vanished_at"
 };
 
