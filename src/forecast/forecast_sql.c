@@ -132,7 +132,7 @@ cloudflux_forecast(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	CfSeries	series = {0};
-	CfForecast	out;
+	CfForecast	out = {0};
 	text	   *model;
 	double	   *figures;
 	int			i;
