@@ -108,6 +108,30 @@ SELECT a.file_id, a.day, sum(a.reads)::bigint AS reads, sum(a.bytes)::bigint AS 
  WHERE a.reads > 0
  GROUP BY a.file_id, a.day;
 
+-- Refuses a table that cannot be read as a history, whatever is in it.
+CREATE FUNCTION cloudflux.check_history_columns(p_history regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_bad record;
+BEGIN
+	SELECT w.name, w.types, format_type(a.atttypid, a.atttypmod) AS type INTO v_bad
+	  FROM (VALUES (1, 'file_id', '{text,character varying}'::text[]), (2, 'day', '{date}'), (3, 'reads', '{smallint,integer,bigint,numeric}'),
+	               (4, 'bytes', '{smallint,integer,bigint,numeric}')) AS w (no, name, types)
+	  LEFT JOIN pg_attribute AS a ON a.attrelid = p_history AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+	 WHERE a.atttypid IS NULL OR format_type(a.atttypid, NULL) <> ALL (w.types)
+	 ORDER BY w.no LIMIT 1;
+	IF FOUND AND v_bad.type IS NULL THEN
+		RAISE EXCEPTION 'history "%" has no column "%"', p_history, v_bad.name
+			USING ERRCODE = '42703', HINT = 'A history has the columns file_id text, day date, reads bigint and bytes bigint (NULL = the whole object).';
+	ELSIF FOUND THEN
+		RAISE EXCEPTION 'column "%" of history "%" has a wrong type: %', v_bad.name, p_history, v_bad.type
+			USING ERRCODE = '42804', DETAIL = format('It can be %s.', array_to_string(v_bad.types, ', ')),
+				HINT = 'Give a view that casts it. Days are UTC days.';
+	END IF;
+END
+$$;
+
 -- Refuses a history that cannot be trusted; gives its first and last day.
 CREATE FUNCTION cloudflux.check_history(p_place text, p_history regclass, p_start date, p_end date, p_allow_gaps boolean, OUT first_day date, OUT last_day date)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -116,20 +140,42 @@ DECLARE
 	v_bad record;
 	v_today date := cloudflux.utc_day(now());
 BEGIN
-	EXECUTE format('SELECT min(h.day::date) AS first_day, max(h.day::date) AS last_day, count(*) FILTER (WHERE h.reads < 0 OR h.bytes < 0) AS negative, '
-	               'min(h.file_id) FILTER (WHERE h.reads < 0 OR h.bytes < 0) AS example '
-	               'FROM %s AS h JOIN cloudflux.data_objects AS o ON o.file_id = h.file_id WHERE o.place = $1', p_history)
+	IF NOT COALESCE(isfinite(p_start), true) OR NOT COALESCE(isfinite(p_end), true) THEN
+		RAISE EXCEPTION 'period has no end' USING ERRCODE = '22023', HINT = 'Leave period_start or period_end out: then it is that of the history.';
+	END IF;
+	PERFORM cloudflux.check_history_columns(p_history);
+	-- What is not between two bounds is NaN as well.
+	EXECUTE format('SELECT min(h.day) FILTER (WHERE o.place = $1) AS first_day, max(h.day) FILTER (WHERE o.place = $1) AS last_day, '
+	               'count(*) FILTER (WHERE h.file_id IS NULL OR h.day IS NULL OR h.reads IS NULL) AS unknown, '
+	               'count(*) FILTER (WHERE o.file_id IS NULL) AS strangers, min(h.file_id) FILTER (WHERE o.file_id IS NULL) AS stranger, '
+	               'count(*) FILTER (WHERE o.place = $1 AND (h.reads < 0 OR h.bytes < 0)) AS negative, min(h.file_id) FILTER (WHERE o.place = $1 AND (h.reads < 0 OR h.bytes < 0)) AS example, '
+	               'count(*) FILTER (WHERE o.place = $1 AND (h.reads > 4294967295 OR h.bytes > 1152921504606846976)) AS absurd, '
+	               'min(h.file_id) FILTER (WHERE o.place = $1 AND (h.reads > 4294967295 OR h.bytes > 1152921504606846976)) AS absurd_example '
+	               'FROM %s AS h LEFT JOIN cloudflux.data_objects AS o ON o.file_id = h.file_id', p_history)
 	   INTO v_bad USING p_place;
-	IF v_bad.first_day IS NULL THEN
+	IF v_bad.unknown > 0 THEN
+		RAISE EXCEPTION 'history "%" has rows without file_id, day or reads', p_history
+			USING ERRCODE = '22004', DETAIL = format('It has %s of them.', v_bad.unknown), HINT = 'Only bytes may be NULL: a read of the whole object.';
+	ELSIF v_bad.strangers > 0 AND p_history <> 'cloudflux.read_days'::regclass THEN
+		RAISE EXCEPTION 'history "%" has reads of objects that are not in the catalogue', p_history
+			USING ERRCODE = '22023', DETAIL = format('%s rows, for instance of object "%s".', v_bad.strangers, v_bad.stranger),
+				HINT = 'Import the objects (import_inventory), or give a view without those rows.';
+	ELSIF v_bad.first_day IS NULL THEN
 		RAISE EXCEPTION 'history "%" has no reads of objects at place "%"', p_history, p_place
 			USING ERRCODE = '02000', HINT = 'Import access logs (import_access_log), record reads (record_access), or name a table with file_id, day, reads, bytes.';
 	ELSIF v_bad.negative > 0 THEN
 		RAISE EXCEPTION 'history "%" has negative quantities', p_history
 			USING ERRCODE = '22023', DETAIL = format('%s rows, for instance of object "%s".', v_bad.negative, v_bad.example);
+	ELSIF v_bad.absurd > 0 THEN
+		RAISE EXCEPTION 'history "%" has quantities that are out of range', p_history
+			USING ERRCODE = '22003', DETAIL = format('%s rows, for instance of object "%s".', v_bad.absurd, v_bad.absurd_example),
+				HINT = 'An object can be read 4294967295 times a day, and 1 EiB of it.';
 	ELSIF v_bad.last_day > v_today THEN
 		RAISE EXCEPTION 'history "%" has reads in the future', p_history
 			USING ERRCODE = '22023', DETAIL = format('Its last day is %s, today (UTC) is %s.', COALESCE(to_char(NULLIF(v_bad.last_day, 'infinity'), 'YYYY-MM-DD'), 'infinity'), to_char(v_today, 'YYYY-MM-DD')),
 				HINT = 'Remove these rows, or correct the clock that wrote them.';
+	ELSIF NOT isfinite(v_bad.first_day) THEN
+		RAISE EXCEPTION 'history "%" has reads on a day without a date', p_history USING ERRCODE = '22023', DETAIL = 'Its first day is -infinity.';
 	END IF;
 	first_day := COALESCE(p_start, v_bad.first_day);
 	last_day := COALESCE(p_end, v_bad.last_day);
@@ -137,13 +183,16 @@ BEGIN
 		RAISE EXCEPTION 'period ends before it starts' USING ERRCODE = '22023', DETAIL = format('It is %s to %s.', to_char(first_day, 'YYYY-MM-DD'), to_char(last_day, 'YYYY-MM-DD'));
 	ELSIF last_day > v_today THEN
 		RAISE EXCEPTION 'period reaches into the future' USING ERRCODE = '22023', DETAIL = format('It ends on %s, today (UTC) is %s.', to_char(last_day, 'YYYY-MM-DD'), to_char(v_today, 'YYYY-MM-DD'));
+	ELSIF last_day - first_day > 36525 THEN
+		RAISE EXCEPTION 'period is too long' USING ERRCODE = '22023', DETAIL = format('It is %s to %s.', to_char(first_day, 'YYYY-MM-DD'), to_char(last_day, 'YYYY-MM-DD')),
+			HINT = 'A replay takes at most a hundred years.';
 	ELSIF p_allow_gaps THEN
 		RETURN;
 	END IF;
 	-- A week of which nothing is on record, and no log says that nothing happened.
 	EXECUTE format('SELECT g.a, g.b FROM (SELECT d.day AS a, lead(d.day, 1, $4 + 1) OVER (ORDER BY d.day) AS b '
-	               'FROM (SELECT $3 - 1 AS day UNION SELECT h.day::date FROM %s AS h JOIN cloudflux.data_objects AS o ON o.file_id = h.file_id '
-	               'WHERE o.place = $1 AND h.day::date BETWEEN $3 AND $4 '
+	               'FROM (SELECT $3 - 1 AS day UNION SELECT h.day FROM %s AS h JOIN cloudflux.data_objects AS o ON o.file_id = h.file_id '
+	               'WHERE o.place = $1 AND h.day BETWEEN $3 AND $4 '
 	               'UNION SELECT c.day FROM cloudflux.access_coverage AS c WHERE c.place = $2 AND c.day BETWEEN $3 AND $4) AS d) AS g '
 	               'WHERE g.b - g.a > 7 ORDER BY g.a LIMIT 1', p_history)
 	   INTO v_bad USING p_place, p_place, first_day, last_day;
@@ -240,13 +289,13 @@ BEGIN
 		'DECLARE %8$I NO SCROLL CURSOR FOR SELECT b.prefix, o.file_id, b.size_bytes, (b.created - %2$L::date)::int, greatest(b.created, %2$L::date) - %2$L::date, '
 		'greatest(least(%3$L::date, cloudflux.utc_day(o.vanished_at)), b.created, h.last_day) - %2$L::date, '
 		'CASE WHEN b.created < %2$L::date THEN COALESCE(%9$L::jsonb ->> v.price_class, %5$L) END, (COALESCE(v.entered, b.created) - %2$L::date)::int, '
-		'(h.day - %2$L::date)::int, h.reads, (h.bytes + h.full_reads * b.size_bytes)::bigint, (l.last_read - %2$L::date)::int, b.marks '
+		'(h.day - %2$L::date)::int, h.reads, least(h.bytes + h.full_reads * b.size_bytes, 1152921504606846977)::bigint, (l.last_read - %2$L::date)::int, b.marks '
 		'FROM cloudflux.data_objects AS o '
-		'LEFT JOIN (SELECT h.file_id, h.day::date AS day, sum(h.reads)::bigint AS reads, COALESCE(sum(h.bytes), 0) AS bytes, COALESCE(sum(%6$s), 0) AS full_reads, '
-		'min(h.day::date) OVER (PARTITION BY h.file_id) AS first_day, max(h.day::date) OVER (PARTITION BY h.file_id) AS last_day '
+		'LEFT JOIN (SELECT h.file_id, h.day AS day, least(sum(h.reads), 4294967296)::bigint AS reads, COALESCE(sum(h.bytes), 0) AS bytes, COALESCE(sum(%6$s), 0) AS full_reads, '
+		'min(h.day) OVER (PARTITION BY h.file_id) AS first_day, max(h.day) OVER (PARTITION BY h.file_id) AS last_day '
 		'FROM %7$s AS h JOIN cloudflux.data_objects AS s ON s.file_id = h.file_id '
-		'WHERE s.place = %1$L AND h.day::date BETWEEN %2$L::date - 90 AND %3$L::date AND h.reads > 0 GROUP BY h.file_id, h.day::date) AS h ON h.file_id = o.file_id '
-		'LEFT JOIN (SELECT h.file_id, max(h.day::date) AS last_read FROM %7$s AS h WHERE h.day::date < %2$L::date AND h.reads > 0 GROUP BY h.file_id) AS l ON l.file_id = o.file_id '
+		'WHERE s.place = %1$L AND h.day BETWEEN %2$L::date - 90 AND %3$L::date AND h.reads > 0 GROUP BY h.file_id, h.day) AS h ON h.file_id = o.file_id '
+		'LEFT JOIN (SELECT h.file_id, max(h.day) AS last_read FROM %7$s AS h WHERE h.day < %2$L::date AND h.reads > 0 GROUP BY h.file_id) AS l ON l.file_id = o.file_id '
 		'LEFT JOIN (SELECT DISTINCT ON (v.file_id) v.file_id, v.size_bytes, CASE WHEN v.place = %1$L THEN cloudflux.billed_class(%10$L, %11$L, v.storage_class) END AS price_class, '
 		'CASE WHEN (v.version_no > 1 OR v.job_id IS NOT NULL) AND v.valid_from < %2$L::timestamp AT TIME ZONE ''UTC'' THEN cloudflux.utc_day(v.valid_from) END AS entered '
 		'FROM cloudflux.object_versions AS v WHERE v.role = ''primary'' AND (v.valid_to IS NULL OR v.valid_to >= %2$L::timestamp AT TIME ZONE ''UTC'') '
@@ -272,7 +321,9 @@ DECLARE
 	v_place record;
 	v_period record;
 BEGIN
-	IF COALESCE(p_prefix_depth, -1) NOT BETWEEN 0 AND 20 THEN
+	IF p_on IS NULL OR NOT isfinite(p_on) THEN
+		RAISE EXCEPTION 'prices need a day' USING ERRCODE = '22004', HINT = 'p_prices_on is the day whose prices hold, today unless told.';
+	ELSIF COALESCE(p_prefix_depth, -1) NOT BETWEEN 0 AND 20 THEN
 		RAISE EXCEPTION 'prefix depth % is out of range', p_prefix_depth USING ERRCODE = '22023', HINT = '0 = all objects together, 1 = by the first part of the key, and so on.';
 	ELSIF p_prefix_depth > 0 AND p_dataset_key IS NOT NULL THEN
 		RAISE EXCEPTION 'objects cannot be grouped both by prefix and by data set' USING ERRCODE = '22023', HINT = 'Give p_prefix_depth or p_dataset_key.';
@@ -379,6 +430,7 @@ REVOKE ALL ON FUNCTION cloudflux.replay_classes(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_menu(text, text, text, text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_counts(refcursor, text, text, text, text, date, text[], jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_steps(refcursor, text, text, text, text, date, text[], jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.check_history_columns(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_place(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_names(text, text, text, text, date) FROM PUBLIC;
@@ -394,6 +446,7 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.replay_menu(text, text, text, text, date),
 	cloudflux.replay_counts(refcursor, text, text, text, text, date, text[], jsonb),
 	cloudflux.replay_steps(refcursor, text, text, text, text, date, text[], jsonb),
+	cloudflux.check_history_columns(regclass),
 	cloudflux.check_history(text, regclass, date, date, boolean),
 	cloudflux.replay_place(text, text),
 	cloudflux.replay_names(text, text, text, text, date),
@@ -415,7 +468,8 @@ COMMENT ON FUNCTION cloudflux.scope_marks(jsonb, text, text, text, text, text, b
 COMMENT ON FUNCTION cloudflux.replay_history(text, text, regclass, date, date, boolean, date, int, text, jsonb) IS 'Checks a history (check_history) and opens it (open_history) for the place and menu of a replay';
 COMMENT ON FUNCTION cloudflux.replay_costs(refcursor, text, text, text, text, date, text[], jsonb) IS 'What policies would have cost on the history of a cursor, which it closes: replay_counts() times the exact prices of a day';
 COMMENT ON FUNCTION cloudflux.replay_moves(text, date, date, text, text, regclass, boolean, date) IS 'When a policy would have put what where: a row per upload and move of a replay, with the first day in the class that is entered. Arguments as of simulate_policy(); the policies are those that it lists';
-COMMENT ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) IS 'Refuses a history with negative quantities, reads in the future, or a week without anything on record; gives the period';
+COMMENT ON FUNCTION cloudflux.check_history_columns(regclass) IS 'Refuses a table or view that lacks a column of a history (42703) or has one of a wrong type (42804)';
+COMMENT ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) IS 'Refuses a history with rows that lack a value, reads of objects that are not in the catalogue, quantities that are negative or out of range, reads in the future, or a week without anything on record; gives the period';
 COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs. p_names: what the classes of the catalogue are called in the menu; objects that lie in no class of it are left out. p_scopes: an array of conditions, an object is in the replay if it meets the first of them';
 COMMENT ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text) IS 'Replays a history of reads under each policy, or one, and under perfect hindsight, and says what each would have cost: stay, rules by age and by last read, a class that tiers by itself, tier_rules, and the cheapest plan with all reads known. Costs in USD by part, moves, early deletions, reads that met a class slower than a second, and the ratio to hindsight; by key prefix when p_prefix_depth says how many parts of the key, by data set when p_dataset_key names the key of metadata that tells it (column prefix has either). The history is read_days (access logs), or a table with file_id, day, reads, bytes (NULL = the whole object); objects are those of the catalogue at one place. Objects older than the period begin it in the class that the catalogue had them in then, or first saw them in (object_versions); those that lie in no class of the menu are left out; reads of the 90 days before the period are known to every policy and not charged';
 COMMENT ON VIEW cloudflux.read_days IS 'Reads per object and UTC day';

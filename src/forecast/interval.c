@@ -5,8 +5,7 @@
  * The interval of a step ahead is what the errors of that step did in the past: split conformal prediction (V. Vovk, A.
  * Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005; for forecasts K. Stankeviciute et al., "Conformal time-series
  * forecasting", NeurIPS 2021), with signed errors, so that it may be lopsided, and the order statistic (m + 1) p of m errors, which
- * is what makes the coverage hold for few errors. Errors of paths that overlap are not independent: a step far ahead has seen few of its kind
- * however many origins there are, and m is what they are worth. No distribution is assumed. Where the statistic lies beyond the errors there
+ * is what makes the coverage hold for few errors. No distribution is assumed. Where the statistic lies beyond the errors there
  * are, the tail is that of a normal distribution with their spread; where a step has few errors, those of its neighbours help.
  * A step so far ahead that no origin saw it has the errors of the farthest one that did, growing with the square root of
  * the distance, as they do for a random walk.
@@ -63,14 +62,11 @@ errors_of_step(const CfFit *fit, const double *paths, int h, double *errors)
 	return n;
 }
 
-/*
- * bound is the p-quantile of the next error, given m of them that tell as much as `most` independent ones: a probability moves outwards
- * as (m + 1) p does among so few.
- */
+/* bound is the p-quantile of the next error, given m of them. */
 static double
-bound(double *errors, int m, double most, double p)
+bound(double *errors, int m, double p)
 {
-	double		rank = (0.5 + (p - 0.5) * (most < m ? (most + 1) / most * m / (m + 1) : 1)) * (m + 1) - 1;
+	double		rank = p * (m + 1) - 1;
 	double		sum = 0;
 	double		spread = 0;
 	double		tail;
@@ -88,56 +84,16 @@ bound(double *errors, int m, double most, double p)
 	return p < 0.5 ? fmin(tail, edge) : fmax(tail, edge);
 }
 
-/* whole tells whether all values are whole numbers of the caller's, and not so large that it is no matter. */
-static bool
-whole(const CfFit *fit)
-{
-	for (int i = 0; i < fit->count; i++)
-	{
-		double		y = ldexp(fit->values[i], fit->exponent);
-
-		if (fit->seen[i] && !(fabs(y) < 1e9 && y == floor(y)))
-			return false;
-	}
-	return true;
-}
-
-/* settle brings a quantile to where values can be, on its own side of the middle. */
-static double
-settle(const CfFit *fit, bool counts, double p, double middle, double y)
-{
-	double		number = ldexp(middle, fit->exponent);
-
-	if (fit->positive && y < 0)
-		return 0;
-	if (!counts)
-		return y;
-	y = floor(ldexp(y, fit->exponent) + 0.5);
-	y = p < 0.5 && y > number ? floor(number) : p > 0.5 && y < number ? ceil(number) : y;
-	return ldexp(y, -fit->exponent);
-}
-
-/* effective is how many of m errors of a step count: paths from origins nearer to each other than the step repeat each other's errors. */
-static double
-effective(const CfFit *fit, int h, int m)
-{
-	double		apart = (double) (fit->count - fit->origins[0]) / (h + 1);
-
-	return m < apart ? m : apart < 1 ? 1 : apart;
-}
-
 bool
-cf_fit_quantiles(CfFit *fit, const double *paths, const double *middle, const double *probabilities, int n, double *const *rows)
+cf_fit_interval(CfFit *fit, const double *paths, const double *middle, double level, double *lower, double *upper)
 {
 	double	   *errors = cf_fit_numbers(fit, (size_t) fit->n_origins * 3 + ENOUGH * 4);
-	double	   *says = cf_fit_numbers(fit, (size_t) n);
-	bool		counts = whole(fit);
 	int			known = 0;		/* steps that have errors */
+	double		low = NAN;
+	double		high = NAN;
 
-	if (errors == NULL || says == NULL)
+	if (errors == NULL)
 		return false;
-	for (int k = 0; k < n; k++)
-		says[k] = NAN;
 	for (int h = 0; h < fit->horizon; h++)
 	{
 		int			m = errors_of_step(fit, paths, h, errors);
@@ -146,21 +102,19 @@ cf_fit_quantiles(CfFit *fit, const double *paths, const double *middle, const do
 			return false;
 		if (m > 0)
 		{
-			double		most = effective(fit, h, m);
-
 			for (int near = 1; near <= 3 && m < ENOUGH && h >= near; near++)
 				m += errors_of_step(fit, paths, h - near, errors + m);
-			for (int k = 0; k < n; k++)
-				says[k] = bound(errors, m, most, probabilities[k]);
+			low = bound(errors, m, (1 - level) / 2);
+			high = bound(errors, m, (1 + level) / 2);
 			known = h + 1;
 		}
-		for (int k = 0; k < n; k++)
+		/* Errors that all had one sign would leave the forecast outside. */
+		lower[h] = middle[h] + (low > 0 ? 0 : low) * (known > 0 ? sqrt((h + 1.0) / known) : 1);
+		upper[h] = middle[h] + (high < 0 ? 0 : high) * (known > 0 ? sqrt((h + 1.0) / known) : 1);
+		if (fit->positive)
 		{
-			double		p = probabilities[k];
-			/* Errors that all had one sign would leave the forecast outside. */
-			double		e = (p < 0.5 && says[k] > 0) || (p > 0.5 && says[k] < 0) ? 0 : says[k];
-
-			rows[k][h] = settle(fit, counts, p, middle[h], middle[h] + e * (known > 0 ? sqrt((h + 1.0) / known) : 1));
+			lower[h] = lower[h] < 0 ? 0 : lower[h];
+			upper[h] = upper[h] < 0 ? 0 : upper[h];
 		}
 	}
 	return true;

@@ -59,6 +59,10 @@ take_object(CfReplayReading *reading, HeapTuple tuple, TupleDesc desc, char *fil
 	reading->objects = grow(reading->objects, reading->object_count, &reading->object_room, sizeof(CfReplayObject), reading);
 	object = &reading->objects[reading->object_count++];
 	object->size_bytes = DatumGetInt64(cell(tuple, desc, 3, &isnull));
+	if (object->size_bytes > CF_REPLAY_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("size of object \"%s\" is out of range: " INT64_FORMAT " bytes", file_id, object->size_bytes)));
 	object->created_day = DatumGetInt32(cell(tuple, desc, 4, &isnull));
 	object->first_day = DatumGetInt32(cell(tuple, desc, 5, &isnull));
 	object->last_day = DatumGetInt32(cell(tuple, desc, 6, &isnull));
@@ -106,6 +110,11 @@ take_row(CfReplayReading *reading, HeapTuple tuple, TupleDesc desc)
 	access->day = day;
 	access->reads = (uint32) reads;
 	access->bytes = DatumGetInt64(cell(tuple, desc, 11, &isnull));
+	if (access->bytes > CF_REPLAY_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("number of bytes read of object \"%s\" in one day is out of range", reading->file_id),
+				 errhint("It can be 1 EiB, and a read that tells no bytes is of the whole object.")));
 	reading->objects[reading->object_count - 1].access_count++;
 }
 
