@@ -23,7 +23,7 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.prediction_runs', '');
 
 /*
  * Objects at which the model was worse than a simple method: over the newest measured prediction of each of their last 8 weeks, at least 4 of
- * them, the sum of its errors is more than a tenth larger than that of the better simple method, and it was worse in most of these weeks. The
+ * them, the sum of its errors is more than a quarter larger than that of the better simple method, and it was worse in most of these weeks. The
  * margin is for chance: of two simple methods the luckier one is taken. error_80: distance that held what came in 80 % of these weeks.
  */
 CREATE FUNCTION cloudflux.objects_below_floor(p_model_name text, p_day date)
@@ -42,7 +42,7 @@ AS $$
 	                   AND p.model_id IN (SELECT m.id FROM cloudflux.models m WHERE m.model_name = p_model_name)
 	                 ORDER BY p.file_id, (p_day - p.prediction_date) / 7, p.prediction_date DESC) w
 	         GROUP BY w.file_id) r
-	 WHERE r.weeks >= 4 AND r.model > 1.1 * LEAST(r.naive, r.median)
+	 WHERE r.weeks >= 4 AND r.model > 1.25 * LEAST(r.naive, r.median)
 	   AND 2 * CASE WHEN r.naive <= r.median THEN r.below_naive ELSE r.below_median END > r.weeks;
 $$;
 
@@ -288,7 +288,7 @@ COMMENT ON COLUMN cloudflux.expected_accesses.recommended_tier IS 'HOT, WARM or 
 COMMENT ON COLUMN cloudflux.expected_accesses.confidence_score IS 'Probability of that tier; NULL = not told.';
 COMMENT ON COLUMN cloudflux.expected_accesses.served_by IS 'Whose figures these are; see ml_predictions.';
 COMMENT ON COLUMN cloudflux.expected_accesses.model_id IS 'Model that served; NULL = somebody else.';
-COMMENT ON FUNCTION cloudflux.objects_below_floor(text, date) IS 'Objects at which models of a name were worse than the better of seasonal naive and median 28: over the newest measured prediction of each of the last weeks before a UTC day, at least 4, by more than a tenth in sum and in most weeks. error_80: distance from that method''s word that held what came in 80 % of them.';
+COMMENT ON FUNCTION cloudflux.objects_below_floor(text, date) IS 'Objects at which models of a name were worse than the better of seasonal naive and median 28: over the newest measured prediction of each of the last weeks before a UTC day, at least 4, by more than a quarter in sum and in most weeks. error_80: distance from that method''s word that held what came in 80 % of them.';
 COMMENT ON FUNCTION cloudflux.predict_objects(text, interval) IS 'Writes what the champion says about the 7 days from today (UTC) on into ml_predictions, for every object whose accesses or version changed since its last prediction by this model, or whose prediction is older than max_age; kept counts the others. Objects of a challenger''s share get its word instead, objects of objects_below_floor() the figures of the simple method. model_id is the champion. Errors: 55000 (no champion), 22023, 25006 (on a standby).';
 COMMENT ON FUNCTION cloudflux.object_reads(text) IS 'Reads per UTC day of an object, oldest first, from its first day (at most 3 years ago) up to yesterday: a series for forecast().';
 COMMENT ON FUNCTION cloudflux.forecast_accesses(text, int, double precision) IS 'Forecasts the reads of an object from its own past alone, a row per UTC day from today on, as forecast() does with a season of a week; model tells what served. predict() knows what was learned across objects. Error 02000: no such object.';
