@@ -994,17 +994,22 @@ RETURNS TABLE (status text, since timestamptz, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	v_provider text;
 	v_as_of date;
 	v_objects bigint;
 	v_unpriced bigint;
 BEGIN
-	SELECT max(p.as_of) INTO v_as_of FROM cloudflux.prices AS p
-	 WHERE p.effective_from <= CURRENT_DATE AND (p.effective_to IS NULL OR p.effective_to > CURRENT_DATE);
+	-- The oldest of the books that are in use; without places, the newest that there is.
+	SELECT b.provider, b.as_of INTO v_provider, v_as_of
+	  FROM (SELECT p.provider, max(LEAST(p.as_of, CURRENT_DATE)) AS as_of FROM cloudflux.prices AS p
+	         WHERE p.effective_from <= CURRENT_DATE AND (p.effective_to IS NULL OR p.effective_to > CURRENT_DATE) GROUP BY p.provider) AS b
+	 CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM cloudflux.place_prices AS u WHERE u.price_provider = b.provider) AS used) AS u
+	 ORDER BY u.used DESC, CASE WHEN u.used THEN b.as_of END NULLS FIRST, b.as_of DESC, b.provider COLLATE "C" LIMIT 1;
 	SELECT count(*), count(*) FILTER (WHERE o.monthly_cost IS NULL) INTO v_objects, v_unpriced
 	  FROM cloudflux.data_objects AS o WHERE o.vanished_at IS NULL;
 	IF v_as_of IS NULL OR v_as_of < CURRENT_DATE - 180 THEN
 		RETURN QUERY SELECT 'degraded'::text, (v_as_of + 180)::timestamp AT TIME ZONE 'UTC',
-			CASE WHEN v_as_of IS NULL THEN 'the price book tells no date' ELSE format('the price book is of %s', to_char(v_as_of, 'YYYY-MM-DD')) END,
+			CASE WHEN v_as_of IS NULL THEN 'the price book tells no date' ELSE format('the price book of %s is of %s', v_provider, to_char(v_as_of, 'YYYY-MM-DD')) END,
 			'Load a newer book with load_prices().'::text;
 		RETURN;
 	END IF;
@@ -1240,7 +1245,7 @@ COMMENT ON FUNCTION cloudflux.quote_object(text, text, text, bigint, timestamptz
 COMMENT ON FUNCTION cloudflux.estimate_migration(text, text, text, boolean, date) IS 'What moving an object to a place (and tier) would cost, term by term, and when it would pay back. Without dest_tier: the class of the place, else the object''s own at the same provider, else the class of its tier. With delete_source = false the source stays and is still billed. monthly_before and monthly_after count storage and as many reads as in the last 30 days. pays_back is false when the month gets no cheaper, NULL when a price is missing; payback_days is NULL in both cases. Egress beyond the free allowance, no volume discounts. estimated_seconds takes the measured throughput of the two places, else 50 MiB/s, and the restore (restore_seconds). route: in place (another class where it lies), by the store (which copies by itself) or through the server. Where check_storage() saw that versions are kept, what is deleted or replaced goes on being billed, and risks says so. To be joined LATERAL over many objects. Unknown object or place: error 02000';
 COMMENT ON FUNCTION cloudflux.refresh_monthly_costs() IS 'Chore: brings data_objects.monthly_cost up to date (storage without accesses, list price) where it differs, at most 250,000 rows per run';
 COMMENT ON FUNCTION cloudflux.cost_breakdown(date, date) IS 'Costs per cloud and tier from period_start until before period_end, from cost_analytics; days tells on how many days there is a bill';
-COMMENT ON FUNCTION cloudflux.potential_savings(int, boolean) IS 'What would be saved per month if each object lay in the cheapest class of its region, among those whose move pays back within p_max_payback_days, at the accesses of the last 30 days: per cloud, tier and best class. A row without best_class counts the objects that have no price: nothing is claimed for them';
+COMMENT ON FUNCTION cloudflux.potential_savings(int, boolean) IS 'What would be saved per month if each object lay in the cheapest class of its region, among those whose move pays back within p_max_payback_days, at the accesses of the last 30 days, taken for those of every month to come: per cloud, tier and best class. An upper look at the month''s bill and no advice: recommend_tier() weighs the reads that may come, policies, evidence and latency of each object. A row without best_class counts the objects that have no price: nothing is claimed for them';
 COMMENT ON FUNCTION cloudflux.check_pricing() IS 'Health check: degraded when the price book is older than 180 days; tells how many objects have no price';
 COMMENT ON TRIGGER prices_builtin ON cloudflux.prices IS 'Builtin rows are never changed';
 COMMENT ON TRIGGER prices_lock ON cloudflux.prices IS 'One writer at a time';

@@ -143,6 +143,20 @@ BEGIN ATOMIC
 	  FROM cloudflux.focus_rows(p_data, p_header, p_line) AS r;
 END;
 
+-- Whether all charges of one bill stand in another, too.
+CREATE FUNCTION cloudflux.bill_within(p_bill_id bigint, p_other_id bigint) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT NOT EXISTS (
+		SELECT hashtextextended(ROW(c.billed_cost, c.consumed_quantity, c.pricing_quantity, c.billing_period_start, c.charge_period_start, c.charge_period_end, c.billing_currency,
+		                            c.charge_category, c.provider_name, c.service_name, c.billing_account_id, c.sub_account_id, c.charge_description, c.region_id, c.resource_id, c.sku_id, c.other)::text, 0)
+		  FROM cloudflux.focus_charges AS c WHERE c.bill_id = p_bill_id
+		EXCEPT
+		SELECT hashtextextended(ROW(c.billed_cost, c.consumed_quantity, c.pricing_quantity, c.billing_period_start, c.charge_period_start, c.charge_period_end, c.billing_currency,
+		                            c.charge_category, c.provider_name, c.service_name, c.billing_account_id, c.sub_account_id, c.charge_description, c.region_id, c.resource_id, c.sku_id, c.other)::text, 0)
+		  FROM cloudflux.focus_charges AS c WHERE c.bill_id = p_other_id);
+END;
+
 CREATE FUNCTION cloudflux.import_focus(place text DEFAULT NULL, object_key text DEFAULT NULL, csv text DEFAULT NULL, data bytea DEFAULT NULL, bill text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD'
@@ -212,6 +226,17 @@ BEGIN
 				           WHERE c.bill_id = v_id AND c.billing_currency <> f.billing_currency ORDER BY c.line LIMIT 1),
 				HINT = 'Nothing was loaded. Load the charges of each currency as a bill of their own.';
 	END IF;
+	-- A month that goes on under another name, or a part of it, would count twice.
+	SELECT b.bill, w.within INTO v_same
+	  FROM cloudflux.focus_bills AS b
+	 CROSS JOIN LATERAL (SELECT cloudflux.bill_within(b.bill_id, v_id) AS whole, cloudflux.bill_within(v_id, b.bill_id) AS within) AS w
+	 WHERE b.bill_id <> v_id AND b.currency = v_sum.currency AND b.charged_from < v_sum.charged_to AND b.charged_to > v_sum.charged_from
+	   AND (w.whole OR w.within) ORDER BY b.bill_id LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'bill "%" holds % of bill "%"', v_name, CASE WHEN v_same.within THEN 'nothing but charges' ELSE 'all charges' END, v_same.bill
+			USING ERRCODE = 'duplicate_object', DETAIL = 'Nothing was loaded: they would count twice.',
+				HINT = format('Say bill => %L if it takes the place of that one, or delete that one from cloudflux.focus_bills.', v_same.bill);
+	END IF;
 	UPDATE cloudflux.focus_bills AS b
 	   SET charges = v_sum.charges, billed_cost = v_sum.billed_cost, currency = v_sum.currency, charged_from = v_sum.charged_from, charged_to = v_sum.charged_to
 	 WHERE b.bill_id = v_id;
@@ -256,7 +281,9 @@ CREATE FUNCTION cloudflux.reprice(p_cloud text, p_region text, p_class text, p_t
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT CASE WHEN p_quantity = 0 THEN 0
-	            WHEN p_quantity > 0 AND p_term IN ('storage', 'put', 'get', 'list', 'other', 'transition', 'retrieval', 'monitoring')
+	            -- No bill holds a zettabyte; one that says so must not keep the others from being read.
+	            WHEN p_quantity > 0 AND p_quantity <= CASE p_term WHEN 'retrieval' THEN 8000000000 ELSE 1000000000000 END
+	                 AND p_term IN ('storage', 'put', 'get', 'list', 'other', 'transition', 'retrieval', 'monitoring')
 	                 AND cloudflux.class_minimum_bytes(p_cloud, p_region, p_class, p_month) IS NOT NULL
 	            THEN (SELECT CASE WHEN count(*) = count(q.amount) THEN sum(q.amount) END
 	                    FROM cloudflux.quote_usage(p_cloud, p_region, p_class, CASE p_term
@@ -301,12 +328,12 @@ SELECT pg_catalog.pg_extension_config_dump('cloudflux.charge_kinds', 'WHERE NOT 
 
 REVOKE ALL ON FUNCTION cloudflux.csv_whole(bytea), cloudflux.focus_header(bytea), cloudflux.focus_rows(bytea, text[], bigint),
 	cloudflux.add_focus_charges(bigint, bytea, text[], bigint), cloudflux.import_focus(text, text, text, bytea, text), cloudflux.charge_kind(text, text, text),
-	cloudflux.reprice(text, text, text, text, numeric, date) FROM PUBLIC;
+	cloudflux.bill_within(bigint, bigint), cloudflux.reprice(text, text, text, text, numeric, date) FROM PUBLIC;
 GRANT SELECT ON cloudflux.focus_bills, cloudflux.focus_charges, cloudflux.charge_kinds, cloudflux.billed_costs, cloudflux.cost_reconciliation TO cloudflux_viewer;
 GRANT INSERT, UPDATE, DELETE ON cloudflux.focus_bills, cloudflux.focus_charges, cloudflux.charge_kinds TO cloudflux_admin;
 GRANT EXECUTE ON FUNCTION cloudflux.csv_whole(bytea), cloudflux.focus_header(bytea), cloudflux.focus_rows(bytea, text[], bigint), cloudflux.charge_kind(text, text, text),
 	cloudflux.reprice(text, text, text, text, numeric, date) TO cloudflux_viewer;
-GRANT EXECUTE ON FUNCTION cloudflux.add_focus_charges(bigint, bytea, text[], bigint), cloudflux.import_focus(text, text, text, bytea, text) TO cloudflux_admin;
+GRANT EXECUTE ON FUNCTION cloudflux.add_focus_charges(bigint, bytea, text[], bigint), cloudflux.bill_within(bigint, bigint), cloudflux.import_focus(text, text, text, bytea, text) TO cloudflux_admin;
 
 COMMENT ON TABLE cloudflux.focus_bills IS 'Bills that import_focus() loaded';
 COMMENT ON COLUMN cloudflux.focus_bills.bill_id IS 'Number of the bill';
@@ -361,6 +388,7 @@ COMMENT ON FUNCTION cloudflux.csv_whole(bytea) IS 'How many of these bytes, whic
 COMMENT ON FUNCTION cloudflux.focus_header(bytea) IS 'Names of the columns of a bill. 22023 where one stands twice or one that every FOCUS bill has is missing';
 COMMENT ON FUNCTION cloudflux.focus_rows(bytea, text[], bigint) IS 'Charges in whole records of a bill whose header is known and whose first record stands on that line (on line 1 the header itself): fields in the order of the columns of focus_charges, others as names and values. 22023 with line and column for what is no FOCUS 1.0';
 COMMENT ON FUNCTION cloudflux.add_focus_charges(bigint, bytea, text[], bigint) IS 'Loads whole records of a bill; for import_focus()';
+COMMENT ON FUNCTION cloudflux.bill_within(bigint, bigint) IS 'Whether all charges of a bill stand in another one, too (in all that tells charges apart); for import_focus()';
 COMMENT ON FUNCTION cloudflux.import_focus(text, text, text, bytea, text) IS 'Loads a bill in FOCUS 1.0 (CSV with a header, UTF-8, gzip or not): an object of a place, a text, or bytes; returns the number of charges. All of it or nothing. The same content is loaded once (0 and a notice); another content under the name of an earlier bill takes its place. 22023 with line and column for what is wrong, for a bill without charges and for one that mixes currencies; errors of the place as fetch_object()';
 COMMENT ON FUNCTION cloudflux.charge_kind(text, text, text) IS 'Cloud, storage class and term that a charge is for, by charge_kinds; NULLs = nothing that cloudflux estimates';
 COMMENT ON FUNCTION cloudflux.reprice(text, text, text, text, numeric, date) IS 'What a billed quantity of one term of a class costs at our prices of that day; NULL where the book has none';

@@ -145,7 +145,15 @@ cf_pricing_total(const CfPricingQuote *quote, CfPricingKind first, CfPricingKind
 	return true;
 }
 
-/* check_usage refuses negative quantities and a month without hours. */
+/* is_destination tells whether bytes can go there: a word of egress_prices. */
+static bool
+is_destination(const char *name)
+{
+	return strcmp(name, "internet") == 0 || strcmp(name, "same_region") == 0 || strcmp(name, "other_region") == 0 ||
+		strcmp(name, "other_continent") == 0;
+}
+
+/* check_usage refuses negative quantities, a month without hours, and a destination that nobody knows. */
 static bool
 check_usage(const CfPricingUsage *usage, CfError *err)
 {
@@ -175,6 +183,12 @@ check_usage(const CfPricingUsage *usage, CfError *err)
 		if (quantities[i].value < 0)
 			return cf_error_set(err, CF_ERR_INPUT, "usage has a negative quantity: %s",
 								quantities[i].name);
+	}
+	if (usage->egress_destination != NULL && !is_destination(usage->egress_destination))
+	{
+		cf_error_set(err, CF_ERR_INPUT, "unknown destination of egress: \"%s\"", usage->egress_destination);
+		cf_error_hint(err, "Bytes go to the internet, stay in the same_region, or go to an other_region or other_continent of the provider.");
+		return false;
 	}
 	return true;
 }

@@ -16,7 +16,8 @@ SELECT add_storage('wrong', 'GCP', 'b', '{"region": "us-central1", "autoclass": 
 SELECT c AS class, billed_class('GCP', 'AUTOCLASS_STANDARD', c) AS billed FROM unnest(ARRAY['NEARLINE', 'AUTOCLASS_ARCHIVE', '', NULL]) AS c;
 
 -- Bytes alone: the free 100 GB belong to the whole bill; a class that must be restored is paid when it is
-SELECT w AS destination, price_egress('AWS', 'us-east-1', w, 1073741824, '2026-11-01') AS one_gb FROM unnest(ARRAY['internet', 'same_region', 'other_region', 'mars', NULL]) AS w;
+SELECT w AS destination, price_egress('AWS', 'us-east-1', w, 1073741824, '2026-11-01') AS one_gb FROM unnest(ARRAY['internet', 'same_region', 'other_region', NULL]) AS w;
+SELECT price_egress('AWS', 'us-east-1', 'mars', 1, '2026-11-01');
 SELECT price_egress('AWS', 'us-east-1', 'internet', 20000::numeric * 1073741824, '2026-11-01') AS by_band, price_egress('S3', NULL, 'internet', 1, '2026-11-01') AS unpriced,
        price_egress('GCP', 'us-central1', 'internet', 1073741824, '2026-11-01') AS google;
 SELECT c AS class, price_retrieval('AWS', 'us-east-1', c, 1073741824, '2026-11-01') AS one_gb FROM unnest(ARRAY['STANDARD', 'STANDARD_IA', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE', 'NONE', NULL]) AS c;

@@ -67,6 +67,7 @@ SELECT * FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"gets": 922337203685
 SELECT * FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"stored_days": -1}');
 SELECT * FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"byte_hours": 1e60}');
 SELECT * FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"egress_destination": 5}');
+SELECT * FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"egress_bytes": 5, "egress_destination": "mars"}');
 SELECT * FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '[]');
 SELECT count(*) FROM quote_usage('AWS', 'us-east-1', 'STANDARD', '{"gets": null, "puts": 3.0}');
 

@@ -40,14 +40,24 @@ SELECT add_storage('bills', 'LOCAL', :'bills');
 \setenv CF_HEADER :header
 \! printf '%s' "$CF_HEADER$CF_BODY$CF_BODY$CF_BODY" | gzip -c > $CF_BILLS/packed.csv.gz; printf '%s' "$CF_HEADER$CF_BODY$CF_BODY$CF_BODY" > $CF_BILLS/plain.csv; head -c 200 $CF_BILLS/packed.csv.gz > $CF_BILLS/damaged.csv.gz; chmod 644 $CF_BILLS/*
 SELECT import_focus('bills', 'packed.csv.gz');
+DELETE FROM focus_bills;
+SELECT import_focus('bills', 'packed.csv.gz');
+-- What another bill holds already would count twice: unpacked, a part of it, or more of the same
 SELECT import_focus('bills', 'plain.csv');
+SELECT import_focus(csv => :'header' || :'body', bill => 'a part');
+SELECT import_focus(csv => :'header' || :'body' || pg_temp.line('5', 'Usage', 'S3', 'more', '1', 'GB', 'us-east-1', 5), bill => 'more');
+SELECT import_focus(csv => :'header' || pg_temp.line('5', 'Usage', 'S3', 'more', '1', 'GB', 'us-east-1', 5), bill => 'only what is new') AS another_part;
+DELETE FROM focus_bills;
+SELECT import_focus('bills', 'plain.csv');
+DELETE FROM focus_bills;
 \set VERBOSITY terse
 SELECT import_focus('bills', 'nothing.csv');
 \set VERBOSITY default
 SELECT import_focus('bills', 'damaged.csv.gz');
 SELECT import_focus(data => convert_to(:'header' || repeat(:'body', 4000), 'UTF8'), bill => 'large') AS charges_in_several_pieces;
 SELECT count(DISTINCT line) AS lines, max(line) AS last_line FROM focus_charges JOIN focus_bills USING (bill_id) WHERE bill = 'large';
-DELETE FROM focus_bills WHERE bill <> 'october';
+DELETE FROM focus_bills;
+SELECT import_focus(csv => :'header' || :'body', bill => 'october');
 
 -- What is wrong is told with its line and column, and nothing is loaded or lost
 SELECT import_focus();
@@ -78,6 +88,11 @@ INSERT INTO cost_terms (date, cloud, tier, price_provider, price_region, storage
 SELECT service, storage_class, term, estimated, billed, difference, at_our_prices, quantity, charges
   FROM cost_reconciliation WHERE month = '2026-10-01' ORDER BY service, storage_class, term;
 SELECT service, storage_class, sum(estimated) AS estimated, sum(billed) AS billed, sum(difference) AS difference FROM cost_reconciliation GROUP BY 1, 2 ORDER BY 1, 2;
+-- An amount that no bill can have is shown as it was billed, and hides nothing else
+BEGIN;
+SELECT import_focus(csv => :'header' || pg_temp.line('1', 'Usage', 'Amazon Simple Storage Service', 'storage used', '1e30', 'GB-Months', 'us-east-1', 7), bill => 'absurd');
+SELECT term, billed, at_our_prices, quantity FROM cost_reconciliation WHERE storage_class = 'STANDARD' AND month = '2026-10-01' ORDER BY term;
+ROLLBACK;
 -- A rule of one's own counts before the builtin ones
 INSERT INTO charge_kinds (provider, rank, service, words, storage_class, term) VALUES ('AWS', 1, 'Elastic Compute', '', NULL, 'machines');
 UPDATE charge_kinds SET term = 'x' WHERE builtin;

@@ -309,7 +309,7 @@ test_egress(void)
 	is_str(egress(62 * 1024 - 100, 100, "internet", "*"), "5254.36", "the same when the free part is used up already");
 	is_str(egress(500, 0, "other_region", "us-east-2"), "5", "infracost: 500 GB to us-east-2");
 	is_str(egress(750, 0, "other_region", "eu-north-1"), "15", "infracost: 750 GB to another region");
-	is_str(egress(1, 0, "nowhere", "*"), "unknown", "a destination without a price");
+	is_str(egress(1, 0, "other_continent", "moon"), "0.02", "a peer of its own has the price of all");
 
 	/* The examples without a free allowance, and with the old one of 1 GB, bring their own ladders. */
 	static const int64_t ends[][5] = {{1, 10240, 51200, 153600, 0}, {10240, 10240, 51200, 153600, 0}};
@@ -446,6 +446,9 @@ test_bad_usage(void)
 	month(1, 730);
 	usage.padding_byte_hours = -2;
 	ok(!cf_pricing_quote(&book, AWS("STANDARD"), &usage, &quote, &err), "-1 is the only negative padding");
+	month(0, 730);
+	usage.egress_destination = "nowhere";
+	ok(!cf_pricing_quote(&book, AWS("STANDARD"), &usage, &quote, &err) && err.kind == CF_ERR_INPUT, "a destination that nobody knows is refused: %s", err.message);
 
 	/* Quantities that are absurd, each where it would overflow first. */
 	CfInt128	absurd = CF_MONEY_MAX;
