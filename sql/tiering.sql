@@ -561,6 +561,7 @@ BEGIN ATOMIC
 	 WHERE v.condition IS NOT NULL;
 END;
 
+-- recommend_tier() and tier_candidates() come later (policy/recommend); this body is read when it runs.
 CREATE FUNCTION cloudflux.explain_object(file_id text)
 RETURNS TABLE (section text, item text, value text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
@@ -630,6 +631,16 @@ BEGIN
 		                                   facts.size_bytes, facts.avg_latency_ms, facts.evidence_days, facts.place, facts.object_key) c), '')
 		  FROM unnest(rules) r
 		 ORDER BY r.rank;
+
+		-- Where it should lie, and what each class would cost.
+		RETURN QUERY
+		SELECT 'optimum', v.item, v.value
+		  FROM cloudflux.recommend_tier($1) t
+		 CROSS JOIN LATERAL (VALUES ('verdict', t.verdict || CASE WHEN t.verdict = 'move' THEN ' to ' || t.to_place || ' ' || t.to_class ELSE '' END), ('why', t.reason),
+			('staying', trim_scale(round(t.stay_cost, 6)) || ' USD'), ('looked at again', 'on ' || to_char(t.recheck_on, 'YYYY-MM-DD'))) v(item, value)
+		 WHERE v.value IS NOT NULL;
+		RETURN QUERY
+		SELECT 'candidates', k.storage_class, cloudflux.candidate_in_words(k) FROM cloudflux.tier_candidates($1) k;
 	END IF;
 
 	-- What it costs at the prices of its place: storage per month, and its reads of the last 30 days.
@@ -806,4 +817,4 @@ COMMENT ON FUNCTION cloudflux.store_verdicts(date, cloudflux.active_tier_rules[]
 COMMENT ON FUNCTION cloudflux.classify(text) IS 'Classifies one object now, stores the verdict and returns it with the figures behind it; changed tells whether its class is another one than before. Errors: 02000 unknown object, 55000 vanished object. SECURITY DEFINER: only this and classify_objects() may write verdicts.';
 COMMENT ON FUNCTION cloudflux.classify_objects(boolean) IS 'Classifies the objects for which something changed since the last run: their row, their accesses, the access evidence of their place, the rules, or the day; all objects at the first run, when rules changed, or when p_all. Returns one row: scope (all or changed), objects checked, objects that changed their class and to which, verdicts removed because their object is gone. Emits one event objects.classified when a class changed. One run at a time: a second one waits. SECURITY DEFINER, as classify().';
 COMMENT ON FUNCTION cloudflux.run_classification() IS 'The chore classify_objects: runs classify_objects() and tells what it did; NULL = nothing changed.';
-COMMENT ON FUNCTION cloudflux.explain_object(text) IS 'All about one object as (section, item, value): object, location and its history, access evidence, class, every rule with its conditions, cost, jobs, and the story of its events in order (times in UTC). Error: 02000 unknown object.';
+COMMENT ON FUNCTION cloudflux.explain_object(text) IS 'All about one object as (section, item, value): object, location and its history, access evidence, class, every rule with its conditions, where it should lie and what every class would cost (recommend_tier(), tier_candidates()), cost, jobs, and the story of its events in order (times in UTC). Error: 02000 unknown object.';

@@ -82,11 +82,12 @@ BEGIN ATOMIC
 	 CROSS JOIN cloudflux.recommend_settings() AS s;
 END;
 
--- The candidates of one object, checked.
-CREATE FUNCTION cloudflux.tier_candidates(file_id text, horizon interval DEFAULT NULL)
-RETURNS TABLE (place text, storage_class text, reason text, total_cost numeric, storage_cost numeric, monitoring_cost numeric, request_cost numeric,
+CREATE TYPE cloudflux.tier_candidate AS (place text, storage_class text, reason text, total_cost numeric, storage_cost numeric, monitoring_cost numeric, request_cost numeric,
 	retrieval_cost numeric, move_cost numeric, early_deletion_cost numeric, against_staying numeric, regret numeric, regret_needed numeric,
-	first_byte_s double precision, high_cost numeric, blocked_by text)
+	first_byte_s double precision, high_cost numeric, blocked_by text);
+
+-- The candidates of one object, checked.
+CREATE FUNCTION cloudflux.tier_candidates(file_id text, horizon interval DEFAULT NULL) RETURNS SETOF cloudflux.tier_candidate
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -181,6 +182,7 @@ COMMENT ON FUNCTION cloudflux.limits_of(cloudflux.data_objects, text) IS 'Number
 COMMENT ON FUNCTION cloudflux.recommend_menu(text, date) IS 'The classes that objects of a place may choose from, those that must be restored first (within 12 hours) included, as replay_menu() gives them. None where the place has no prices.';
 COMMENT ON FUNCTION cloudflux.horizon_days(interval) IS 'A horizon in whole days, rounded up; NULL = the setting cloudflux.recommend_horizon. 22023 unless it is 1 to 3650 days';
 COMMENT ON FUNCTION cloudflux.recommend_asks(date, text[]) IS 'What recommend_object() is asked about objects that have not vanished: recommend_facts() with the limits that policies and settings set';
+COMMENT ON TYPE cloudflux.tier_candidate IS 'A class in which an object could lie: a row of tier_candidates()';
 COMMENT ON FUNCTION cloudflux.tier_candidates(text, interval) IS 'The classes in which an object could lie, with what each would cost over the horizon (USD, expected, every term apart), by how much that is more than staying, and why it is not recommended; the cost stays below high_cost with a probability of 90 %. regret is by how much the cheapest plan that knew all reads so far and ends there is cheaper than the one that ends where the object is; a move is judged right when that pays for the way back (regret_needed, or half of it where the object''s own rates speak for it). Errors: 02000 no such object, 22023 absurd horizon';
 COMMENT ON FUNCTION cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int) IS 'A verdict of recommend_object() in words';
 COMMENT ON FUNCTION cloudflux.recommend_tier(text, interval) IS 'Where an object should lie: the class with the lowest expected cost over the horizon (NULL = cloudflux.recommend_horizon), the move and all fees included, that meets the limits of its policies, if both its past and what is expected speak for it. verdict: move, stay, wait, blocked, thin evidence, no place, no size, no price, no class; reason says it in words. Costs in USD over the horizon. Errors: 02000 no such object, 22023 absurd horizon';

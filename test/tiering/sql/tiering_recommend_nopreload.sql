@@ -74,3 +74,16 @@ SELECT verdict FROM recommend_object(current_date, 1, 'lake', 'STANDARD', -1, cu
 SELECT verdict FROM recommend_object('infinity', 3650, 'lake', 'STANDARD', 9223372036854775807, '-infinity', 'infinity', 'infinity', NULL, false, 'NaN', '{1,2,3}');
 SELECT length(read_history(day, reads, bytes, full_reads)) FROM (VALUES (date '2026-01-02', 1, 5, 0), ('2026-01-01', 2, NULL, 1), ('2026-01-02', 1, 5, 9223372036854775807), (NULL, 1, 1, 1), ('2026-01-03', 0, 0, 0))
 	AS v(day, reads, bytes, full_reads);
+
+-- Explained: as rows, as a document, as a paragraph
+SELECT section, item, value FROM explain_object('idle') WHERE section IN ('optimum', 'candidates') AND item <> 'looked at again';
+SELECT section, item, value FROM explain_object('nowhere') WHERE section IN ('optimum', 'candidates');
+SELECT jsonb_object_keys(explain_object_json('idle')) AS part;
+SELECT d -> 'recommendation' ->> 'verdict' AS verdict, jsonb_array_length(d -> 'candidates') AS candidates, d -> 'explanation' -> 'evidence' ->> 'evidence' AS evidence FROM explain_object_json('idle') AS d;
+SELECT explain_object_json('nowhere') -> 'candidates' AS none;
+SELECT file_id, explain_object_text(file_id) FROM data_objects WHERE file_id IN ('idle', 'busy', 'unseen', 'nowhere', 'unknown size', 'young') ORDER BY file_id COLLATE "C";
+UPDATE data_objects SET vanished_at = now() WHERE file_id = 'zone';
+SELECT explain_object_text('zone'), explain_object_json('zone') -> 'recommendation' AS none;
+SELECT recommend_tier('zone');
+SELECT explain_object_text('nobody');
+SELECT explain_object_json('nobody');
