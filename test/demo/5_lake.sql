@@ -30,3 +30,7 @@ SELECT c.access_class AS class, count(*) AS objects, round(sum(o.size_bytes) / 1
 SELECT best_class, objects, round(size_gb / 1024, 1) AS tb, round(monthly_saving, 2) AS usd_saved_per_month,
        round(move_cost, 2) AS usd_once, round(payback_days, 1) AS payback_days
   FROM cloudflux.potential_savings(90) WHERE cloud = 'AWS' AND best_class IS NOT NULL ORDER BY monthly_saving DESC;
+\echo 'What each policy would have cost in these 90 days (simulate_policy: the reads again, day by day, only the past visible; hindsight knows them all). Rules'
+\echo 'by age move at once; cloudflux first watches an object until staying has cost what coming back would. Which is better is a matter of the history:'
+SELECT policy_name AS policy, round(total_cost, 2) AS usd, round(hindsight_ratio, 3) AS to_hindsight, moves
+  FROM cloudflux.simulate_policy(p_place => 'lake') ORDER BY total_cost DESC, policy_name;
