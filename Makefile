@@ -38,12 +38,26 @@ WARN_KERNEL  = -Wall -Wextra -Wvla -Wshadow -Wpointer-arith $(if $(WERROR),-Werr
 CF_DEFS      = -DCF_VERSION='"$(EXTVERSION)"' $(if $(filter test,$(FLAVOUR)),-DCF_TEST)
 LIBS_CF      = -lcurl -lexpat -ljansson -lz -lrdkafka -lcrypto -lm
 
+# OPENBLAS=1: matrix products by OpenBLAS (docs/forecast.md). Only one without threads of its own: they would start in the postmaster.
+ifneq ($(OPENBLAS),)
+BLAS_LIBS   := $(shell pkg-config --libs openblas)
+ifeq ($(BLAS_LIBS),)
+$(error OPENBLAS=1: pkg-config finds no openblas; install libopenblas-serial-dev)
+endif
+ifneq ($(findstring pthread,$(BLAS_LIBS))$(findstring openmp,$(BLAS_LIBS)),)
+$(error OPENBLAS=1: $(BLAS_LIBS) has threads of its own; install libopenblas-serial-dev and choose it with update-alternatives)
+endif
+comma       := ,
+LIBS_CF     += $(BLAS_LIBS) $(patsubst -L%,-Wl$(comma)-rpath$(comma)%,$(filter -L%,$(BLAS_LIBS)))
+BLAS_DEFS   := -DCF_OPENBLAS $(shell pkg-config --cflags openblas)
+endif
+
 all: $(MODULES).so
 
 # Kernels never see the server's headers: the include path does not have them.
 $(KERNEL_OBJS): $(OBJDIR)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -g -fPIC -fno-strict-aliasing -fwrapv $(WARN_KERNEL) $(CF_DEFS) -D_GNU_SOURCE -Isrc -MMD -MP -c -o $@ $<
+	$(CC) -std=gnu11 -O2 -g -fPIC -fno-strict-aliasing -fwrapv $(WARN_KERNEL) $(CF_DEFS) $(BLAS_DEFS) -D_GNU_SOURCE -Isrc -MMD -MP -c -o $@ $<
 
 $(DOORWAY_OBJS): $(OBJDIR)/%.o: src/%.c
 	@mkdir -p $(@D)

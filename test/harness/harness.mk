@@ -15,7 +15,7 @@ SAN_OBJS    := $(KERNELS:src/%.c=build/san/%.o)
 FUZZ_OBJS   := $(KERNELS:src/%.c=build/fuzz/obj/%.o)
 
 CLANG       ?= clang
-KERNEL_STD   = -std=gnu11 -g -fno-strict-aliasing -fwrapv -D_GNU_SOURCE -DCF_VERSION='"$(EXTVERSION)"' -DCF_TEST -Isrc
+KERNEL_STD   = -std=gnu11 -g -fno-strict-aliasing -fwrapv -D_GNU_SOURCE -DCF_VERSION='"$(EXTVERSION)"' -DCF_TEST -Isrc $(BLAS_DEFS)
 SANITIZE     = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 T           ?=
 
