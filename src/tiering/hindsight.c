@@ -460,7 +460,8 @@ add_entry(CfHindsight *h, int c, double usd, int32_t entered, int32_t idle_from,
 	Terms	   *terms = &h->terms[c];
 	Record	   *record = &h->records[h->record_count];
 
-	for (int i = 0; i < terms->entry_count; i++)
+	/* The younger, the cheaper (prune), but for an excess. */
+	for (int i = terms->excess_usd > 0 || terms->entry_count == 0 ? 0 : terms->entry_count - 1; i < terms->entry_count; i++)
 	{
 		if (usd >= terms->entries[i].usd + terms->excess_usd)
 			return;
