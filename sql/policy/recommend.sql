@@ -86,6 +86,40 @@ CREATE TYPE cloudflux.tier_candidate AS (place text, storage_class text, reason 
 	retrieval_cost numeric, move_cost numeric, early_deletion_cost numeric, against_staying numeric, regret numeric, regret_needed numeric,
 	first_byte_s double precision, high_cost numeric, blocked_by text);
 
+/*
+ * The classes of other places that policies list (allowed_places) for an object, with what they would cost it: the holding as a newcomer there, and the move
+ * as estimate_migration() prices it, egress and early deletion included. There is no task system over places: a move is judged right when
+ * what the present place has cost too much since reads are known, at the expected rate, would have paid for it.
+ */
+CREATE FUNCTION cloudflux.recommend_elsewhere(p_file_id text, p_today date, p_horizon int, p_place text, p_size_bytes bigint, p_begun_on date, p_last_read_on date,
+	p_reads bytea, p_thin boolean, p_max_latency_ms double precision, p_limits bigint[], p_stay_cost double precision)
+RETURNS SETOF cloudflux.tier_candidate
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT t.place, t.storage_class,
+	       CASE WHEN t.total_cost IS NULL THEN 'no price' WHEN t.total_cost >= p_stay_cost THEN 'dearer' WHEN p_thin THEN 'thin evidence'
+	            WHEN (p_stay_cost - t.holding) / p_horizon * GREATEST(p_today - p_begun_on, 0) < t.move_cost THEN 'regret' ELSE 'recommended' END,
+	       round(t.total_cost::numeric, 9), round(t.storage_cost::numeric, 9), round(t.monitoring_cost::numeric, 9), round(t.request_cost::numeric, 9),
+	       round(t.retrieval_cost::numeric, 9), round((t.move_cost - t.early_cost)::numeric, 9), round(t.early_cost::numeric, 9),
+	       round((t.total_cost - p_stay_cost)::numeric, 9), round(((p_stay_cost - t.holding) / p_horizon * GREATEST(p_today - p_begun_on, 0))::numeric, 9),
+	       round(t.move_cost::numeric, 9), t.first_byte_s, NULL::numeric, NULL::text
+	  FROM (SELECT d.place, c.storage_class, c.storage_cost, c.monitoring_cost, c.request_cost, c.retrieval_cost, c.first_byte_s,
+	               c.total_cost - c.move_cost AS holding, e.move_cost::double precision AS move_cost, e.early_deletion_cost::double precision AS early_cost,
+	               c.total_cost - c.move_cost + e.move_cost::double precision AS total_cost
+	          FROM (SELECT q.place, q.provider FROM cloudflux.places AS q
+	                 WHERE p_limits IS NOT NULL AND q.place <> p_place
+	                   AND EXISTS (SELECT FROM cloudflux.recommend_limits AS l WHERE l.id = ANY (p_limits) AND q.place = ANY (l.allowed_places))
+	                   AND NOT EXISTS (SELECT FROM cloudflux.recommend_limits AS l WHERE l.id = ANY (p_limits) AND
+	                       (l.hold OR NOT q.place = ANY (l.allowed_places) OR NOT q.provider = ANY (l.allowed_clouds) OR NOT q.region = ANY (l.allowed_regions)))) AS d
+	         CROSS JOIN LATERAL cloudflux.place_price(d.place) AS p
+	         CROSS JOIN LATERAL cloudflux.recommend_candidates(p_today, p_horizon, d.place,
+	               CASE WHEN d.provider = 'LOCAL' THEN p.storage_class WHEN p.price_provider = 'Azure' THEN 'Hot' ELSE 'STANDARD' END,
+	               p_size_bytes, p_begun_on, p_today, p_last_read_on, p_reads, false, p_max_latency_ms, p_limits) AS c
+	         CROSS JOIN LATERAL cloudflux.estimate_migration(p_file_id, d.place, CASE WHEN d.provider <> 'LOCAL' THEN c.storage_class END, true, p_today) AS e
+	         WHERE c.reason NOT IN ('held', 'not allowed', 'too slow', 'bucket setting') AND c.first_byte_s * 1000 <= GREATEST(p_max_latency_ms,
+	               (SELECT min(l.max_latency_ms) FROM cloudflux.recommend_limits AS l WHERE l.id = ANY (p_limits)))) AS t;
+END;
+
 -- The candidates of one object, checked.
 CREATE FUNCTION cloudflux.tier_candidates(file_id text, horizon interval DEFAULT NULL) RETURNS SETOF cloudflux.tier_candidate
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -98,14 +132,28 @@ BEGIN
 		RAISE EXCEPTION 'object "%" does not exist', COALESCE($1, 'NULL') USING ERRCODE = '02000', HINT = 'View data_objects for the file_ids of the catalog.';
 	END IF;
 	RETURN QUERY
-	SELECT a.place, c.storage_class, c.reason, round(c.total_cost::numeric, 9), round(c.storage_cost::numeric, 9), round(c.monitoring_cost::numeric, 9),
-	       round(c.request_cost::numeric, 9), round(c.retrieval_cost::numeric, 9), round(c.move_cost::numeric, 9), round(c.early_deletion_cost::numeric, 9),
-	       round((c.total_cost - first_value(c.total_cost) OVER (ORDER BY c.reason <> 'here'))::numeric, 9),
-	       round(c.regret::numeric, 9), round(c.regret_needed::numeric, 9), c.first_byte_s, round(c.high_cost::numeric, 9), c.blocked_by
-	  FROM cloudflux.recommend_asks(cloudflux.utc_day(now()), ARRAY[$1]) AS a
-	 CROSS JOIN LATERAL cloudflux.recommend_candidates(cloudflux.utc_day(now()), v_days, a.place, a.storage_class, a.size_bytes, a.begun_on, a.entered_on,
-	       a.last_read_on, a.reads, a.thin, a.max_latency_ms, a.limits) AS c
-	 ORDER BY c.total_cost, c.storage_class;
+	WITH asked AS MATERIALIZED (SELECT a.* FROM cloudflux.recommend_asks(cloudflux.utc_day(now()), ARRAY[$1]) AS a),
+	here AS MATERIALIZED (
+		SELECT a.place, c.* FROM asked AS a
+		 CROSS JOIN LATERAL cloudflux.recommend_candidates(cloudflux.utc_day(now()), v_days, a.place, a.storage_class, a.size_bytes, a.begun_on, a.entered_on,
+		       a.last_read_on, a.reads, a.thin, a.max_latency_ms, a.limits) AS c),
+	stay AS (SELECT h.total_cost FROM here AS h WHERE h.reason = 'here'),
+	candidates (place, storage_class, reason, total_cost, storage_cost, monitoring_cost, request_cost, retrieval_cost, move_cost, early_cost, against, regret, needed,
+		first_byte_s, high_cost, blocked_by) AS (
+		SELECT h.place, h.storage_class, h.reason, round(h.total_cost::numeric, 9) AS total_cost, round(h.storage_cost::numeric, 9), round(h.monitoring_cost::numeric, 9),
+		       round(h.request_cost::numeric, 9), round(h.retrieval_cost::numeric, 9), round(h.move_cost::numeric, 9), round(h.early_deletion_cost::numeric, 9),
+		       round((h.total_cost - (SELECT s.total_cost FROM stay AS s))::numeric, 9), round(h.regret::numeric, 9), round(h.regret_needed::numeric, 9), h.first_byte_s,
+		       round(h.high_cost::numeric, 9), h.blocked_by
+		  FROM here AS h
+		UNION ALL
+		SELECT e.* FROM asked AS a
+		 CROSS JOIN LATERAL cloudflux.recommend_elsewhere(a.file_id, cloudflux.utc_day(now()), v_days, a.place, a.size_bytes, a.begun_on, a.last_read_on, a.reads, a.thin,
+		       a.max_latency_ms, a.limits, (SELECT s.total_cost FROM stay AS s)) AS e),
+	best AS (SELECT min(c.total_cost) AS total_cost FROM candidates AS c WHERE c.reason = 'recommended')
+	SELECT c.place, c.storage_class, CASE WHEN c.reason = 'recommended' AND c.total_cost > b.total_cost THEN 'another is cheaper' ELSE c.reason END, c.total_cost,
+	       c.storage_cost, c.monitoring_cost, c.request_cost, c.retrieval_cost, c.move_cost, c.early_cost, c.against, c.regret, c.needed, c.first_byte_s, c.high_cost, c.blocked_by
+	  FROM candidates AS c CROSS JOIN best AS b
+	 ORDER BY c.total_cost, c.place, c.storage_class;
 END
 $$;
 
@@ -145,23 +193,23 @@ BEGIN
 		RAISE EXCEPTION 'object "%" does not exist', COALESCE($1, 'NULL') USING ERRCODE = '02000', HINT = 'View data_objects for the file_ids of the catalog.';
 	END IF;
 	RETURN QUERY
-	SELECT a.place, a.storage_class, r.verdict, CASE WHEN r.to_class IS NOT NULL THEN a.place END, r.to_class,
-	       cloudflux.recommend_reason(r.verdict, a.storage_class, NULL, r.to_class, v_days, r.saving, r.move_cost, r.payback_days, r.cheaper_class,
-	           r.total_cost - r.cheaper_cost, r.cheaper_reason, r.blocked_by, a.evidence_days, (SELECT s.min_evidence FROM cloudflux.recommend_settings() AS s)),
-	       round(r.stay_cost::numeric, 9), round(r.total_cost::numeric, 9), round(r.move_cost::numeric, 9), round(r.saving::numeric, 9), round(r.payback_days::numeric, 1),
-	       a.evidence_days, r.recheck_on, r.blocked_by
-	  FROM cloudflux.recommend_asks(v_today, ARRAY[$1]) AS a
-	 CROSS JOIN LATERAL cloudflux.recommend_object(v_today, v_days, a.place, a.storage_class, a.size_bytes, a.begun_on, a.entered_on, a.last_read_on, a.reads, a.thin,
-	       a.max_latency_ms, a.limits) AS r;
+	SELECT j.place, j.storage_class, j.verdict, j.to_place, j.to_class,
+	       cloudflux.recommend_reason(j.verdict, j.storage_class, NULLIF(j.to_place, j.place), j.to_class, v_days, j.saving, j.move_cost, j.payback_days, j.cheaper_class,
+	           j.total_cost - j.cheaper_cost, j.cheaper_reason, j.blocked_by, j.evidence_days, (SELECT s.min_evidence FROM cloudflux.recommend_settings() AS s)),
+	       round(j.stay_cost::numeric, 9), round(j.total_cost::numeric, 9), round(j.move_cost::numeric, 9), round(j.saving::numeric, 9), round(j.payback_days::numeric, 1),
+	       j.evidence_days, j.recheck_on, j.blocked_by
+	  FROM cloudflux.judge_objects(v_today, v_days, ARRAY[$1]) AS j;
 END
 $$;
 
 REVOKE ALL ON FUNCTION cloudflux.condition_words(jsonb), cloudflux.limits_of(cloudflux.data_objects, text), cloudflux.horizon_days(interval), cloudflux.recommend_menu(text, date),
 	cloudflux.recommend_asks(date, text[]), cloudflux.tier_candidates(text, interval),
+	cloudflux.recommend_elsewhere(text, date, int, text, bigint, date, date, bytea, boolean, double precision, bigint[], double precision),
 	cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int),
 	cloudflux.recommend_tier(text, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.condition_words(jsonb), cloudflux.limits_of(cloudflux.data_objects, text), cloudflux.horizon_days(interval), cloudflux.recommend_menu(text, date),
 	cloudflux.recommend_asks(date, text[]), cloudflux.tier_candidates(text, interval),
+	cloudflux.recommend_elsewhere(text, date, int, text, bigint, date, date, bytea, boolean, double precision, bigint[], double precision),
 	cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int),
 	cloudflux.recommend_tier(text, interval) TO cloudflux_viewer, cloudflux_worker;
 GRANT SELECT ON cloudflux.recommend_limits TO cloudflux_viewer, cloudflux_worker;
@@ -182,7 +230,8 @@ COMMENT ON FUNCTION cloudflux.limits_of(cloudflux.data_objects, text) IS 'Number
 COMMENT ON FUNCTION cloudflux.recommend_menu(text, date) IS 'The classes that objects of a place may choose from, those that must be restored first (within 12 hours) included, as replay_menu() gives them. None where the place has no prices.';
 COMMENT ON FUNCTION cloudflux.horizon_days(interval) IS 'A horizon in whole days, rounded up; NULL = the setting cloudflux.recommend_horizon. 22023 unless it is 1 to 3650 days';
 COMMENT ON FUNCTION cloudflux.recommend_asks(date, text[]) IS 'What recommend_object() is asked about objects that have not vanished: recommend_facts() with the limits that policies and settings set';
+COMMENT ON FUNCTION cloudflux.recommend_elsewhere(text, date, int, text, bigint, date, date, bytea, boolean, double precision, bigint[], double precision) IS 'The classes of other places that policies list for an object (allowed_places), with what they would cost it over the horizon: holding it there, and its move as estimate_migration() prices it. regret is what the present place has cost too much since reads are known, at the expected rate; regret_needed what the move costs';
 COMMENT ON TYPE cloudflux.tier_candidate IS 'A class in which an object could lie: a row of tier_candidates()';
-COMMENT ON FUNCTION cloudflux.tier_candidates(text, interval) IS 'The classes in which an object could lie, with what each would cost over the horizon (USD, expected, every term apart), by how much that is more than staying, and why it is not recommended; the cost stays below high_cost with a probability of 90 %. regret is by how much the cheapest plan that knew all reads so far and ends there is cheaper than the one that ends where the object is; a move is judged right when that pays for the way back (regret_needed, or half of it where the object''s own rates speak for it). Errors: 02000 no such object, 22023 absurd horizon';
+COMMENT ON FUNCTION cloudflux.tier_candidates(text, interval) IS 'The classes in which an object could lie, at its place and at those that policies list (allowed_places), with what each would cost over the horizon (USD, expected, every term apart), by how much that is more than staying, and why it is not recommended; the cost stays below high_cost with a probability of 90 %. regret is by how much the cheapest plan that knew all reads so far and ends there is cheaper than the one that ends where the object is; a move is judged right when that pays for the way back (regret_needed, or half of it where the object''s own rates speak for it). Errors: 02000 no such object, 22023 absurd horizon';
 COMMENT ON FUNCTION cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int) IS 'A verdict of recommend_object() in words';
-COMMENT ON FUNCTION cloudflux.recommend_tier(text, interval) IS 'Where an object should lie: the class with the lowest expected cost over the horizon (NULL = cloudflux.recommend_horizon), the move and all fees included, that meets the limits of its policies, if both its past and what is expected speak for it. verdict: move, stay, wait, blocked, thin evidence, no place, no size, no price, no class; reason says it in words. Costs in USD over the horizon. Errors: 02000 no such object, 22023 absurd horizon';
+COMMENT ON FUNCTION cloudflux.recommend_tier(text, interval) IS 'Where an object should lie: the class (and place, of those that a policy of type residency lists in allowed_places; else it stays at its own) with the lowest expected cost over the horizon (NULL = cloudflux.recommend_horizon), the move and all fees included, that meets the limits of its policies, if both its past and what is expected speak for it. verdict: move, stay, wait, blocked, thin evidence, no place, no size, no price, no class; reason says it in words. Costs in USD over the horizon. Errors: 02000 no such object, 22023 absurd horizon';

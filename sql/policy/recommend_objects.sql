@@ -38,13 +38,22 @@ CREATE FUNCTION cloudflux.judge_objects(p_today date, p_horizon int, p_file_ids 
 RETURNS SETOF cloudflux.object_recommendations
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT j.file_id, (j.r).verdict, j.place, j.own_class, j.storage_class, CASE WHEN (j.r).to_class IS NOT NULL THEN j.place END, (j.r).to_class,
-	       p_today, (j.r).recheck_on, p_horizon, j.evidence_days, (j.r).stay_cost, (j.r).total_cost, (j.r).move_cost, (j.r).saving, (j.r).payback_days,
-	       (j.r).cheaper_class, (j.r).cheaper_cost, (j.r).cheaper_reason, (j.r).blocked_by
-	  FROM (SELECT a.file_id, a.place, a.own_class, a.storage_class, a.evidence_days,
-	               cloudflux.recommend_object(p_today, p_horizon, a.place, a.storage_class, a.size_bytes, a.begun_on, a.entered_on, a.last_read_on, a.reads, a.thin,
+	SELECT j.file_id, CASE WHEN e.place IS NOT NULL THEN 'move' ELSE (j.r).verdict END, j.place, j.own_class, j.storage_class,
+	       COALESCE(e.place, CASE WHEN (j.r).to_class IS NOT NULL THEN j.place END), COALESCE(e.storage_class, (j.r).to_class),
+	       p_today, CASE WHEN e.place IS NOT NULL THEN p_today + 7 ELSE (j.r).recheck_on END, p_horizon, j.evidence_days, (j.r).stay_cost,
+	       COALESCE(e.total_cost::double precision, (j.r).total_cost), COALESCE((e.move_cost + e.early_deletion_cost)::double precision, (j.r).move_cost),
+	       COALESCE(- e.against_staying::double precision, (j.r).saving),
+	       CASE WHEN e.place IS NULL THEN (j.r).payback_days
+	            ELSE (p_horizon * (e.move_cost + e.early_deletion_cost) / NULLIF(e.move_cost + e.early_deletion_cost - e.against_staying, 0))::double precision END,
+	       CASE WHEN e.place IS NULL THEN (j.r).cheaper_class END, CASE WHEN e.place IS NULL THEN (j.r).cheaper_cost END,
+	       CASE WHEN e.place IS NULL THEN (j.r).cheaper_reason END, CASE WHEN e.place IS NULL THEN (j.r).blocked_by END
+	  FROM (SELECT a.*, cloudflux.recommend_object(p_today, p_horizon, a.place, a.storage_class, a.size_bytes, a.begun_on, a.entered_on, a.last_read_on, a.reads, a.thin,
 	                   a.max_latency_ms, a.limits) AS r
-	          FROM cloudflux.recommend_asks(p_today, p_file_ids) AS a OFFSET 0) AS j;           -- OFFSET 0: once per object
+	          FROM cloudflux.recommend_asks(p_today, p_file_ids) AS a OFFSET 0) AS j           -- OFFSET 0: once per object
+	  LEFT JOIN LATERAL (SELECT x.* FROM cloudflux.recommend_elsewhere(j.file_id, p_today, p_horizon, j.place, j.size_bytes, j.begun_on, j.last_read_on, j.reads, j.thin,
+	                            j.max_latency_ms, j.limits, (j.r).stay_cost) AS x
+	                      WHERE j.limits IS NOT NULL AND x.reason = 'recommended' AND x.total_cost < (j.r).total_cost
+	                      ORDER BY x.total_cost, x.place, x.storage_class LIMIT 1) AS e ON true;
 END;
 
 -- Judges all objects when there are no recommendations yet; the caller holds the lock of recommend_objects().
