@@ -28,6 +28,12 @@ $c->sql(<<"SQL");
 	SELECT cloudflux.refresh_monthly_costs(), cloudflux.watch_budgets();
 	UPDATE cloudflux.user_policies SET conditions = '{"monthly_limit": 1000}' WHERE policy_name = 'told';
 	SELECT cloudflux.watch_budgets();
+	INSERT INTO cloudflux.models (id, model_name, version, kind, parameters, features, seed, period_start, period_end, judged_on, row_count, fingerprint, size_bytes, trained_ms)
+	VALUES (1, 'accesses', 1, 'forest', '{}', '{}', 1, current_date - 30, current_date - 20, current_date - 20, 1, 1, 1, 1);
+	INSERT INTO cloudflux.ml_predictions (file_id, prediction_date, horizon_days, predicted_accesses, recommended_tier, tier_probabilities, model_id, came_accesses, came_tier)
+	SELECT 'predicted-' || i, current_date - 10, 7, 0, 'COLD', '{0.1,0.1,0.8}', 1, i, 'HOT' FROM generate_series(1, 1000) i;
+	INSERT INTO cloudflux.prediction_runs (prediction_date, model_id, predicted, kept, floored, run_ms) VALUES (current_date - 10, 1, 0, 1000, 0, 1);
+	SELECT cloudflux.measure_predictions();
 SQL
 sub job { my ($n, $more) = @_; return $c->value("SELECT cloudflux.migrate((SELECT file_id FROM cloudflux.data_objects WHERE object_key = 'a/$n.txt'), 'slow'$more)") }
 job(1, ', delete_source => true');
