@@ -48,29 +48,6 @@ BEGIN
 END
 $$;
 
--- What a job adds to the month of a budget: its own cost, and the month there in place of the month here, as far as the conditions are met there and here.
--- NULL = the budget is concerned, and a price is missing.
-CREATE FUNCTION cloudflux.budget_share(p_conditions jsonb, p_job cloudflux.migration_jobs, p_object cloudflux.data_objects, p_access_class text) RETURNS numeric
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	v_dest   record := cloudflux.place_price(p_job.dest_place);
-	v_before boolean := cloudflux.conditions_met(p_conditions, p_object, p_access_class);
-	v_after  boolean := cloudflux.conditions_met(p_conditions, cloudflux.object_after(p_object, p_job.dest_place, v_dest.cloud, p_job.dest_key, p_job.dest_tier), p_access_class);
-	v_month  numeric;
-BEGIN
-	IF NOT v_before AND NOT v_after THEN
-		RETURN 0;
-	END IF;
-	IF v_after THEN
-		v_month := cloudflux.object_monthly_cost(v_dest.price_provider, v_dest.price_region, cloudflux.billed_class(v_dest.cloud, v_dest.storage_class, p_job.dest_class),
-		                                         COALESCE(p_object.size_bytes, 0));
-	END IF;
-	RETURN p_job.transfer_cost + CASE WHEN v_after THEN v_month ELSE 0 END
-	       - CASE WHEN v_before AND (p_job.delete_source OR p_job.kind = 'change') THEN p_object.monthly_cost ELSE 0 END;
-END
-$$;
-
 CREATE VIEW cloudflux.budgets WITH (security_invoker = true) AS
 SELECT p.policy_name, p.owner, (p.conditions ->> 'monthly_limit')::numeric AS monthly_limit, s.objects, s.unpriced_objects, s.monthly_cost,
        (p.conditions ->> 'monthly_limit')::numeric - s.monthly_cost AS remaining, COALESCE((p.actions ->> 'block_moves')::boolean, false) AS blocks_moves, p.enabled,
@@ -83,17 +60,35 @@ SELECT p.policy_name, p.owner, (p.conditions ->> 'monthly_limit')::numeric AS mo
         WHERE o.vanished_at IS NULL AND cloudflux.conditions_met(p.conditions, o, c.access_class)) AS s
  WHERE p.policy_type = 'cost_limit';
 
+-- What jobs add to the month of a budget: their own cost, and the month there in place of the month here, as far as the conditions are met there and here.
+-- own NULL = the budget is concerned, and a price is missing; jobs that do not concern it are left out. p_job_ids NULL: all that wait or work.
+CREATE FUNCTION cloudflux.budget_shares(p_conditions jsonb, p_file_ids text[], p_job_ids text[]) RETURNS TABLE (file_id text, own numeric)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT j.file_id, j.transfer_cost + CASE WHEN m.after THEN cloudflux.object_monthly_cost(d.price_provider, d.price_region,
+	                                         cloudflux.billed_class(d.cloud, d.storage_class, j.dest_class), COALESCE(o.size_bytes, 0)) ELSE 0 END
+	       - CASE WHEN m.before AND (j.delete_source OR j.kind = 'change') THEN o.monthly_cost ELSE 0 END
+	  FROM (SELECT q.file_id, q.job_id FROM cloudflux.job_queue AS q WHERE p_job_ids IS NULL
+	        UNION ALL
+	        SELECT u.file_id, u.job_id FROM ROWS FROM (unnest(p_file_ids), unnest(p_job_ids)) AS u(file_id, job_id)) AS k
+	  JOIN cloudflux.migration_jobs AS j ON j.file_id = k.file_id AND j.job_id = k.job_id
+	  JOIN cloudflux.data_objects AS o ON o.file_id = k.file_id
+	  LEFT JOIN cloudflux.object_classes AS c ON c.file_id = k.file_id
+	  LEFT JOIN cloudflux.place_prices AS d ON d.place = j.dest_place
+	 CROSS JOIN LATERAL (SELECT cloudflux.conditions_met(p_conditions, o, c.access_class) AS before,
+	       -- Of what the conditions look at a move changes place, cloud, tier and key.
+	       cloudflux.condition_has(p_conditions -> 'place', j.dest_place) AND cloudflux.condition_has(p_conditions -> 'cloud', d.cloud)
+	       AND CASE WHEN p_conditions ? 'tier' THEN cloudflux.condition_has(p_conditions -> 'tier', COALESCE(cloudflux.class_tier(d.cloud, j.dest_place, j.dest_class), j.dest_tier)) ELSE true END
+	       AND COALESCE(starts_with(j.dest_key, p_conditions ->> 'key_prefix'), true)
+	       AND cloudflux.conditions_met(p_conditions - ARRAY['place', 'cloud', 'tier', 'key_prefix'], o, c.access_class) AS after) AS m
+	 WHERE j.kind IN ('move', 'change') AND j.switched_at IS NULL AND (m.before OR m.after);
+END;
+
 -- What the jobs that wait or work add to what objects that meet the conditions cost a month; what makes it cheaper is not counted before it is done.
 CREATE FUNCTION cloudflux.budget_queued(p_conditions jsonb) RETURNS numeric
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT COALESCE(sum(GREATEST(x.own, 0)), 0)
-	  FROM (SELECT cloudflux.budget_share(p_conditions, j, o, c.access_class) AS own
-	          FROM cloudflux.job_queue AS q
-	          JOIN cloudflux.migration_jobs AS j ON j.file_id = q.file_id AND j.job_id = q.job_id
-	          JOIN cloudflux.data_objects AS o ON o.file_id = q.file_id
-	          LEFT JOIN cloudflux.object_classes AS c ON c.file_id = q.file_id
-	         WHERE j.kind IN ('move', 'change') AND j.switched_at IS NULL) AS x;
+	SELECT COALESCE(sum(GREATEST(x.own, 0)), 0) FROM cloudflux.budget_shares(p_conditions, NULL, NULL) AS x;
 END;
 
 -- Jobs that belong to no plan: all that one statement submits goes, or none of it.
@@ -104,6 +99,8 @@ DECLARE
 	v_budget record;
 	v_new    record;
 	v_spent  numeric;
+	v_files  text[];
+	v_jobs   text[];
 BEGIN
 	FOR v_budget IN
 		SELECT p.policy_name, p.conditions, (p.conditions ->> 'monthly_limit')::numeric AS monthly_limit
@@ -111,14 +108,17 @@ BEGIN
 		 WHERE p.policy_type = 'cost_limit' AND p.enabled AND COALESCE((p.actions ->> 'block_moves')::boolean, false)
 		 ORDER BY p.policy_name
 	LOOP
+		IF v_jobs IS NULL THEN
+			SELECT array_agg(i.file_id), array_agg(i.job_id) INTO v_files, v_jobs FROM inserted AS i
+			 WHERE i.recorded_at = transaction_timestamp() AND i.plan_id IS NULL AND i.kind IN ('move', 'change');
+			IF v_jobs IS NULL THEN
+				RETURN NULL;
+			END IF;
+		END IF;
 		SELECT count(*) AS jobs, min(x.file_id) AS file_id, min(x.file_id) FILTER (WHERE x.own IS NULL) AS unpriced, sum(x.own) AS added INTO v_new
-		  FROM (SELECT n.file_id, cloudflux.budget_share(v_budget.conditions, n::cloudflux.migration_jobs, o, c.access_class) AS own
-		          FROM (SELECT * FROM inserted AS i
-		                 WHERE i.recorded_at = transaction_timestamp() AND i.plan_id IS NULL AND i.kind IN ('move', 'change')) AS n
-		          JOIN cloudflux.data_objects AS o ON o.file_id = n.file_id
-		          LEFT JOIN cloudflux.object_classes AS c ON c.file_id = n.file_id) AS x;
+		  FROM cloudflux.budget_shares(v_budget.conditions, v_files, v_jobs) AS x;
 		IF v_new.jobs = 0 THEN
-			RETURN NULL;
+			CONTINUE;
 		ELSIF v_new.unpriced IS NOT NULL THEN
 			RAISE EXCEPTION 'whether budget "%" holds cannot be told: the move of object "%" has no price', v_budget.policy_name, v_new.unpriced
 				USING ERRCODE = 'configuration_limit_exceeded',
@@ -188,10 +188,10 @@ $$;
 
 REVOKE ALL ON FUNCTION cloudflux.condition_has(jsonb, text), cloudflux.condition_days(jsonb), cloudflux.conditions_met(jsonb, cloudflux.data_objects, text),
 	cloudflux.object_after(cloudflux.data_objects, text, text, text, text), cloudflux.keep_budgets(bigint),
-	cloudflux.budget_share(jsonb, cloudflux.migration_jobs, cloudflux.data_objects, text), cloudflux.budget_queued(jsonb), cloudflux.hold_jobs_to_budgets() FROM PUBLIC;
+	cloudflux.budget_shares(jsonb, text[], text[]), cloudflux.budget_queued(jsonb), cloudflux.hold_jobs_to_budgets() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.condition_has(jsonb, text), cloudflux.condition_days(jsonb), cloudflux.conditions_met(jsonb, cloudflux.data_objects, text),
 	cloudflux.object_after(cloudflux.data_objects, text, text, text, text),
-	cloudflux.budget_share(jsonb, cloudflux.migration_jobs, cloudflux.data_objects, text), cloudflux.budget_queued(jsonb) TO cloudflux_viewer, cloudflux_worker;
+	cloudflux.budget_shares(jsonb, text[], text[]), cloudflux.budget_queued(jsonb) TO cloudflux_viewer, cloudflux_worker;
 GRANT EXECUTE ON FUNCTION cloudflux.keep_budgets(bigint) TO cloudflux_user;
 GRANT SELECT ON cloudflux.budgets TO cloudflux_viewer, cloudflux_worker;
 
@@ -200,7 +200,7 @@ COMMENT ON FUNCTION cloudflux.condition_days(jsonb) IS 'A condition of so many d
 COMMENT ON FUNCTION cloudflux.conditions_met(jsonb, cloudflux.data_objects, text) IS 'Whether an object meets the conditions by which a policy says which objects it is about; p_access_class is what classify() thinks of it';
 COMMENT ON FUNCTION cloudflux.object_after(cloudflux.data_objects, text, text, text, text) IS 'An object as it would be at another address';
 COMMENT ON FUNCTION cloudflux.keep_budgets(bigint) IS 'Refuses the objects of a plan whose move would exceed a budget: a policy of type cost_limit with block_moves. What pays back soonest goes first, what makes the month cheaper always; what has no price is refused';
-COMMENT ON FUNCTION cloudflux.budget_share(jsonb, cloudflux.migration_jobs, cloudflux.data_objects, text) IS 'What a job adds to what the objects of a budget cost a month, USD, its own cost in that month included; negative = it makes the month cheaper, 0 = the budget is not concerned, NULL = it is, and a price is missing';
+COMMENT ON FUNCTION cloudflux.budget_shares(jsonb, text[], text[]) IS 'What jobs (NULL = all that wait or work) add to what the objects of a budget cost a month, USD, their own cost in that month included; negative = it makes the month cheaper, NULL = a price is missing. Jobs that do not concern the budget are left out';
 COMMENT ON FUNCTION cloudflux.budget_queued(jsonb) IS 'What the jobs that wait or work add to what the objects that meet the conditions cost a month, USD';
 COMMENT ON FUNCTION cloudflux.hold_jobs_to_budgets() IS 'Trigger of migration_jobs: jobs of no plan that would exceed a budget with block_moves are refused (53400), all of a statement';
 COMMENT ON TRIGGER migration_jobs_budget ON cloudflux.migration_jobs IS 'Jobs of no plan that would exceed a budget are refused';
