@@ -52,8 +52,8 @@ take_object(CfReplayReading *reading, HeapTuple tuple, TupleDesc desc, char *fil
 	{
 		if (reading->group_count == CF_REPLAY_GROUPS)
 			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("more than %d prefixes", CF_REPLAY_GROUPS),
-					 errhint("Choose a smaller p_prefix_depth.")));
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("more than %d prefixes or data sets", CF_REPLAY_GROUPS),
+					 errhint("Choose a smaller p_prefix_depth, or another p_dataset_key.")));
 		reading->prefixes[reading->group_count++] = prefix;
 	}
 	reading->objects = grow(reading->objects, reading->object_count, &reading->object_room, sizeof(CfReplayObject), reading);

@@ -204,6 +204,11 @@ prepare(FunctionCallInfo fcinfo, bool wants_ids)
 	}
 	if (!cf_replay_check(&call->menu, &call->history, &err))
 		cf_error_raise(&err);
+	if (call->history.object_count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA), errmsg("there is no object to replay"),
+				 errdetail("None was there in that period in a class of the menu of %s.", call->menu.name),
+				 errhint("Choose another period, or p_menu => 'archive' for objects in archive classes.")));
 	take_policies(call);
 	if (!PG_ARGISNULL(6))
 		choose(call, PG_GETARG_ARRAYTYPE_P(6));

@@ -118,6 +118,13 @@ SELECT * FROM simulate_policy('stay', p_history => 'seen_reads', p_prices_on => 
 \set VERBOSITY terse
 SELECT * FROM preview_policy('quiet', p_history => 'seen_reads', p_prices_on => 'infinity');
 \set VERBOSITY default
+-- Nothing there in the period; nothing in a class of the menu
+SELECT * FROM simulate_policy('stay', '2023-01-01', '2023-02-01', p_history => 'seen_reads', p_allow_gaps => true);
+BEGIN;
+UPDATE object_versions SET storage_class = 'ONEZONE_IA' WHERE place = 'seen';
+ALTER SERVER seen OPTIONS (SET storage_class 'ONEZONE_IA');
+SELECT * FROM simulate_policy('stay', '2024-08-01', '2024-09-01', p_history => 'seen_reads', p_allow_gaps => true);
+ROLLBACK;
 BEGIN;
 UPDATE data_objects SET size_bytes = 2000000000000000000 WHERE file_id = 'o1';
 UPDATE object_versions SET size_bytes = 2000000000000000000 WHERE file_id = 'o1';
