@@ -29,7 +29,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	defaults CONSTANT jsonb := '{"cells": 40, "epochs": 30, "max_series": 5000}';
-	greatest CONSTANT jsonb := '{"cells": 128, "epochs": 1000, "max_series": 100000}';
+	greatest CONSTANT jsonb := '{"cells": 128, "epochs": 1000, "max_series": 50000}';
 	wrong    text;
 BEGIN
 	IF p_parameters IS NULL OR jsonb_typeof(p_parameters) <> 'object' THEN

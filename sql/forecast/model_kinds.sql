@@ -77,7 +77,7 @@ CREATE FUNCTION cloudflux.model_grid(p_kind text) RETURNS jsonb[]
 LANGUAGE sql IMMUTABLE
 RETURN CASE p_kind WHEN 'forest' THEN ARRAY['{}', '{"min_leaf_rows": 5, "max_depth": 20}', '{"min_leaf_rows": 50}', '{"min_leaf_rows": 10}', '{"max_depth": 8}',
 	'{"min_leaf_rows": 100, "max_depth": 8}', '{"min_leaf_rows": 2, "max_depth": 30}', '{"min_leaf_rows": 20, "max_depth": 20, "trees": 200}']::jsonb[]
-	ELSE ARRAY['{}']::jsonb[] END;
+	WHEN 'lstm' THEN ARRAY['{}', '{"cells": 16}', '{"cells": 64}']::jsonb[] END;
 
 REVOKE ALL ON FUNCTION cloudflux.model_grid(text), cloudflux.model_parameters(text, jsonb), cloudflux.grow_model(text, jsonb, date, int, bigint), cloudflux.model_inputs(text, date),
 	cloudflux.model_says(text, bigint, text, real[]) FROM PUBLIC;

@@ -33,8 +33,8 @@
 #define CF_LSTM_LEVELS 5		/* quantiles of a day */
 #define CF_LSTM_TOTALS 13		/* quantiles of the total */
 #define CF_LSTM_LOOKBACK 28		/* days that an input looks back beyond the window */
-#define CF_LSTM_SERIES_MAX 1000000
-#define CF_LSTM_DAYS_MAX 20000000	/* of all series together */
+#define CF_LSTM_SERIES_MAX 200000
+#define CF_LSTM_DAYS_MAX 10000000	/* of all series together; both bound the time of a sort, which does not look at the interrupt */
 #define CF_LSTM_HIDDEN_MAX 128
 #define CF_LSTM_CONTEXT_MAX 365
 #define CF_LSTM_BATCH_MAX 256
