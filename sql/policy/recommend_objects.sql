@@ -142,9 +142,13 @@ BEGIN
 	IF scope = 'all' AND NOT EXISTS (SELECT FROM cloudflux.object_recommendations) THEN
 		SELECT f.changed, f.saving INTO changed, new_saving FROM cloudflux.store_first_recommendations(today, days) AS f;
 	ELSE
-		DELETE FROM cloudflux.object_recommendations AS r
-		 WHERE (scope = 'all' OR r.file_id = ANY (dirty))
-		   AND NOT EXISTS (SELECT FROM cloudflux.data_objects AS o WHERE o.file_id = r.file_id AND o.vanished_at IS NULL);
+		IF scope = 'all' THEN
+			DELETE FROM cloudflux.object_recommendations AS r
+			 WHERE NOT EXISTS (SELECT FROM cloudflux.data_objects AS o WHERE o.file_id = r.file_id AND o.vanished_at IS NULL);
+		ELSE
+			DELETE FROM cloudflux.object_recommendations AS r
+			 WHERE r.file_id = ANY (dirty) AND NOT EXISTS (SELECT FROM cloudflux.data_objects AS o WHERE o.file_id = r.file_id AND o.vanished_at IS NULL);
+		END IF;
 		GET DIAGNOSTICS removed = ROW_COUNT;
 		SELECT f.changed, f.saving INTO changed, new_saving FROM cloudflux.store_recommendations(today, days, CASE WHEN scope = 'changed' THEN dirty END) AS f;
 	END IF;
