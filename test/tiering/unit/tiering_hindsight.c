@@ -250,7 +250,7 @@ timed_by_end(void)
 	};
 	const double storage[] = {20, 1, 0.1};
 	const double get[] = {0, 0, 5};
-	CfReplayAccess reads[11];
+	CfReplayAccess reads[11] = {{0}};
 	CfReplayObject object = {.size_bytes = 1,.last_day = 119,.last_read_day = CF_REPLAY_NO_DAY,.start_class = CF_TARIFF_NONE,.access_count = 11};
 	CfReplayHistory history = one(&object, reads);
 	const CfReplayPolicy policy = {.name = "hindsight",.hindsight = true};
