@@ -34,6 +34,10 @@ $c->sql(<<"SQL");
 	SELECT 'predicted-' || i, current_date - 10, 7, 0, 'COLD', '{0.1,0.1,0.8}', 1, i, 'HOT' FROM generate_series(1, 1000) i;
 	INSERT INTO cloudflux.prediction_runs (prediction_date, model_id, predicted, kept, floored, run_ms) VALUES (current_date - 10, 1, 0, 1000, 0, 1);
 	SELECT cloudflux.measure_predictions();
+	SELECT cloudflux.add_storage('priced', 'AWS', 'some-bucket', '{"region": "us-east-1"}');
+	INSERT INTO cloudflux.access_coverage (place, day) SELECT 'priced', current_date - d FROM generate_series(0, 300) d;
+	INSERT INTO cloudflux.data_objects (place, object_key, size_bytes, storage_class, created_at) VALUES ('priced', 'idle', 1073741824000, 'STANDARD', now() - interval '200 days');
+	SELECT count(*) FROM cloudflux.recommend_objects();
 SQL
 sub job { my ($n, $more) = @_; return $c->value("SELECT cloudflux.migrate((SELECT file_id FROM cloudflux.data_objects WHERE object_key = 'a/$n.txt'), 'slow'$more)") }
 job(1, ', delete_source => true');
