@@ -86,8 +86,8 @@ same_as_replay(const CfTariffMenu *menu, int64_t scale, int *moves, int *asked)
 	cf_arena_init(&arena, &cf_arena_malloc, 65536, 0);
 	if (!cf_decide_make(menu, &arena, &watched))
 		bail("no policy");
-	policy = watched;
-	policy.decide = watch;
+	/* What the policy may learn from other objects is left out: there are none. */
+	policy = (CfReplayPolicy) {.name = watched.name,.object_bytes = watched.object_bytes,.options = watched.options,.begin = watched.begin,.decide = watch};
 	for (int d = 0; d <= DAYS; d++)
 		said[d] = -1;
 	if (!cf_replay_check(menu, &history, &err) || !cf_replay_run(menu, &history, &policy, &options, &arena, &result, &err))
