@@ -19,6 +19,8 @@
  *
  *		cost <= (N * (E + fade) + ((N - 1) * E + N * fade) * T) * optimum + b
  *
+ * An object that is found with regret on record may leave at once: that regret is at most the furthest move, which b pays for too.
+ *
  * With E = 1, fade = 0, skew = 1, overshoot = 0 and trust = 1 that is the 2N - 1 of Borodin, Linial and Saks. It needs the
  * triangle inequality for d, which the instant classes of S3 meet but for fractions of a request.
  */
@@ -144,6 +146,6 @@ cf_bound(const CfWorkPrices *prices, int64_t reads, double trust, CfBound *bound
 	plan = bound->early + bound->burst;
 	factor = (bound->skew + bound->overshoot * (1 + bound->skew)) / trust;
 	bound->ratio = n * (plan + bound->fade) + ((n - 1) * plan + n * bound->fade) * factor;
-	bound->extra_usd = sum * (1 + factor) + (n - 1) * furthest * (1 + bound->overshoot) + worst_day;
+	bound->extra_usd = sum * (1 + factor) + furthest * (1 + factor) + (n - 1) * furthest * (1 + bound->overshoot) + worst_day;
 	return isfinite(bound->ratio) && isfinite(bound->extra_usd);
 }

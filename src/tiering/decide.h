@@ -9,11 +9,17 @@
 #include "tiering/replay.h"
 #include "tiering/workfn.h"
 
+/* The least share of the regret that is ever enough: bound.h holds with it. */
+#define CF_DECIDE_TRUST 0.125
+
 /* What the policy keeps of one object. */
 typedef struct CfDecideObject
 {
 	CfWork		work;
 	CfRates		rates;
+	double		often;			/* read days of the rates, as of the last of them */
+	double		woken_bytes;	/* read on the days that ended a quiet time */
+	int32_t		wakes;			/* their number */
 	bool		begun;
 } CfDecideObject;
 

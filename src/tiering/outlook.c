@@ -292,6 +292,7 @@ cf_outlook_unread(const CfOutlook *outlook)
 /* One class as an object meets it. */
 typedef struct Place
 {
+	int			no;
 	const CfTariffClass *cls;
 	int			states;
 	double		first_idle;		/* at the beginning of tomorrow */
@@ -309,6 +310,7 @@ place_of(const CfTariffMenu *menu, int cls, const CfOutlookObject *object, Place
 	int64_t		size = object->size_bytes;
 	int32_t		idle_from = object->last_read_day > object->entered_day ? object->last_read_day : object->entered_day;
 
+	place->no = cls;
 	place->cls = c;
 	place->states = size >= c->monitor_min_bytes ? c->state_count : 1;
 	place->first_idle = cls == object->cls ? fmax(0, (double) object->day + 1 - idle_from) : 0;
@@ -353,46 +355,92 @@ state_at(const Place *place, double idle)
 	return state;
 }
 
-/* read adds what so many days with reads cost in a state, times the weight. */
-static double
-read_usd(const Place *place, int state, const CfOutlookScenario *s, double days, double usd[CF_OUTLOOK_TERMS])
+/* read_in adds what so many days with reads cost in a state. */
+static void
+read_in(const Place *place, int state, const CfOutlookScenario *s, double days, double usd[CF_OUTLOOK_TERMS])
 {
 	const CfTariffState *st = &place->cls->states[state];
-	double		requests = days * (s->reads * st->get_usd + place->restore_usd[state]);
-	double		retrieval = days * (place->wake_usd[state] + (st->restores ? 0 : s->bytes * st->retrieval_usd));
 
-	usd[CF_OUTLOOK_REQUESTS] += s->weight * requests;
-	usd[CF_OUTLOOK_RETRIEVAL] += s->weight * retrieval;
-	return requests + retrieval;
+	usd[CF_OUTLOOK_REQUESTS] += days * (s->reads * st->get_usd + place->restore_usd[state]);
+	usd[CF_OUTLOOK_RETRIEVAL] += days * (place->wake_usd[state] + (st->restores ? 0 : s->bytes * st->retrieval_usd));
 }
 
-/* scenario_usd is what a scenario costs in a class, and adds its terms. */
-static double
-scenario_usd(const Place *place, double horizon, const CfOutlookScenario *s, double usd[CF_OUTLOOK_TERMS])
+/* hold_in adds what days without reads cost. */
+static void
+hold_in(const Place *place, double idle, double days, double usd[CF_OUTLOOK_TERMS])
 {
-	double		stored;
-	double		read = 0;
+	usd[CF_OUTLOOK_STORAGE] += place->states == 1 ? days * place->day_usd[0] : stored_usd(place, idle, days);
+	usd[CF_OUTLOOK_MONITORING] += days * place->monitor_usd;
+}
 
+/* follow adds what comes after the first day with reads, on which the object was idle so long as it says, to the horizon. */
+static void
+follow(const Place *place, const CfOutlookScenario *s, double idle, double left, double usd[CF_OUTLOOK_TERMS])
+{
+	double		more = s->read_days - 1;
+	double		apart = more > 0 ? fmax(1, s->span / more) : 0;
+
+	if (place->states == 1)
+	{
+		hold_in(place, 0, left, usd);
+		read_in(place, 0, s, more, usd);
+		return;
+	}
+	if (more > 0)
+	{
+		double		first = fmin(more, 1);
+
+		hold_in(place, idle, first * apart, usd);
+		read_in(place, state_at(place, idle + apart - 1), s, first, usd);
+		if (more > 1)
+		{
+			usd[CF_OUTLOOK_STORAGE] += (more - 1) * stored_usd(place, 1, apart);
+			usd[CF_OUTLOOK_MONITORING] += (more - 1) * apart * place->monitor_usd;
+			read_in(place, state_at(place, apart), s, more - 1, usd);
+		}
+		idle = 1;
+	}
+	hold_in(place, idle, left - more * apart, usd);
+}
+
+/* total adds terms up. */
+static double
+total(const double usd[CF_OUTLOOK_TERMS])
+{
+	double		sum = 0;
+
+	for (int term = 0; term < CF_OUTLOOK_TERMS; term++)
+		sum += usd[term];
+	return sum;
+}
+
+/* scenario_usd is what a scenario costs in a class, by term; home, where given, is where the object may return to when it was read. */
+static void
+scenario_usd(const CfTariffMenu *menu, const Place *place, const Place *home, const CfOutlookObject *object, double horizon,
+			 const CfOutlookScenario *s, double usd[CF_OUTLOOK_TERMS])
+{
+	double		left = horizon - s->gap - 1;
+	double		back[CF_OUTLOOK_TERMS];
+	int			state;
+
+	memset(usd, 0, CF_OUTLOOK_TERMS * sizeof(double));
 	if (s->read_days <= 0)
-		stored = stored_usd(place, place->first_idle, horizon);
-	else if (place->states == 1)
 	{
-		stored = horizon * place->day_usd[0];
-		read = read_usd(place, 0, s, s->read_days, usd);
+		hold_in(place, place->first_idle, horizon, usd);
+		return;
 	}
-	else
-	{
-		double		more = s->read_days - 1;
-		double		apart = more > 0 ? fmax(1, s->span / more) : 0;
-
-		stored = stored_usd(place, place->first_idle, s->gap + 1) + more * stored_usd(place, 1, apart);
-		stored += stored_usd(place, 1, horizon - s->gap - 1 - more * apart);
-		read = read_usd(place, state_at(place, place->first_idle + s->gap), s, 1, usd);
-		if (more > 0)
-			read += read_usd(place, state_at(place, apart), s, more, usd);
-	}
-	usd[CF_OUTLOOK_STORAGE] += s->weight * stored;
-	return stored + read;
+	state = state_at(place, place->first_idle + s->gap);
+	hold_in(place, place->first_idle, s->gap + 1, usd);
+	read_in(place, state, s, 1, usd);
+	memcpy(back, usd, sizeof(back));
+	follow(place, s, 1, left, usd);
+	if (home == NULL)
+		return;
+	back[CF_OUTLOOK_EARLY] += cf_tariff_early_usd(menu, place->no, (int32_t) s->gap + 1, home->no, object->size_bytes);
+	back[CF_OUTLOOK_MOVE] += cf_tariff_move_usd(menu, place->no, state, CF_TARIFF_DAYS_MAX, home->no, object->size_bytes);
+	follow(home, s, 0, left, back);
+	if (total(back) < total(usd))
+		memcpy(usd, back, sizeof(back));
 }
 
 /* high_of is the cost that is not exceeded with such a probability: from the dearest down. */
@@ -419,37 +467,53 @@ high_of(const CfOutlook *outlook, double *usd, double quantile)
 	}
 }
 
+/* leave fills what leaving the present class for another costs. */
+static void
+leave(const CfTariffMenu *menu, const CfOutlookObject *object, int to, double usd[CF_OUTLOOK_TERMS])
+{
+	int32_t		held = object->day + 1 - object->entered_day;
+	int32_t		idle_from = object->last_read_day > object->entered_day ? object->last_read_day : object->entered_day;
+	int			state = cf_tariff_state(&menu->classes[object->cls], object->size_bytes, object->day - idle_from);
+
+	usd[CF_OUTLOOK_EARLY] = cf_tariff_early_usd(menu, object->cls, held, to, object->size_bytes);
+	usd[CF_OUTLOOK_MOVE] = cf_tariff_move_usd(menu, object->cls, state, held, to, object->size_bytes) - usd[CF_OUTLOOK_EARLY];
+}
+
+void
+cf_outlook_cost(const CfTariffMenu *menu, const CfOutlookObject *object, const CfOutlook *outlook, int cls, double quantile,
+				CfOutlookCost *cost)
+{
+	const bool	moves = object->cls != CF_TARIFF_NONE && object->cls != cls;
+	const bool	returns = moves && object->may_return;
+	double		each[CF_OUTLOOK_SCENARIOS];
+	double		fixed;
+	Place		place;
+	Place		home;
+
+	memset(cost, 0, sizeof(*cost));
+	place_of(menu, cls, object, &place);
+	if (returns)
+		place_of(menu, object->cls, object, &home);
+	if (moves)
+		leave(menu, object, cls, cost->usd);
+	fixed = total(cost->usd);
+	for (int i = 0; i < outlook->count; i++)
+	{
+		double		usd[CF_OUTLOOK_TERMS];
+
+		scenario_usd(menu, &place, returns ? &home : NULL, object, outlook->horizon_days, &outlook->scenarios[i], usd);
+		for (int term = 0; term < CF_OUTLOOK_TERMS; term++)
+			cost->usd[term] += outlook->scenarios[i].weight * usd[term];
+		each[i] = fixed + total(usd);
+	}
+	cost->total_usd = total(cost->usd);
+	cost->high_usd = outlook->count > 0 ? high_of(outlook, each, quantile) : cost->total_usd;
+}
+
 void
 cf_outlook_costs(const CfTariffMenu *menu, const CfOutlookObject *object, const CfOutlook *outlook, double quantile,
 				 CfOutlookCost *costs)
 {
-	const double horizon = outlook->horizon_days;
-
 	for (int k = 0; k < menu->count; k++)
-	{
-		CfOutlookCost *cost = &costs[k];
-		double		usd[CF_OUTLOOK_SCENARIOS];
-		double		fixed = 0;
-		Place		place;
-
-		memset(cost, 0, sizeof(*cost));
-		place_of(menu, k, object, &place);
-		if (object->cls != CF_TARIFF_NONE && object->cls != k)
-		{
-			int32_t		held = object->day + 1 - object->entered_day;
-			int32_t		idle_from = object->last_read_day > object->entered_day ? object->last_read_day : object->entered_day;
-			int			state = cf_tariff_state(&menu->classes[object->cls], object->size_bytes, object->day - idle_from);
-
-			fixed = cf_tariff_move_usd(menu, object->cls, state, held, k, object->size_bytes);
-			cost->usd[CF_OUTLOOK_EARLY] = cf_tariff_early_usd(menu, object->cls, held, k, object->size_bytes);
-			cost->usd[CF_OUTLOOK_MOVE] = fixed - cost->usd[CF_OUTLOOK_EARLY];
-		}
-		cost->usd[CF_OUTLOOK_MONITORING] = horizon * place.monitor_usd;
-		fixed += cost->usd[CF_OUTLOOK_MONITORING];
-		for (int i = 0; i < outlook->count; i++)
-			usd[i] = fixed + scenario_usd(&place, horizon, &outlook->scenarios[i], cost->usd);
-		for (int term = 0; term < CF_OUTLOOK_TERMS; term++)
-			cost->total_usd += cost->usd[term];
-		cost->high_usd = outlook->count > 0 ? high_of(outlook, usd, quantile) : cost->total_usd;
-	}
+		cf_outlook_cost(menu, object, outlook, k, quantile, &costs[k]);
 }

@@ -77,6 +77,7 @@ typedef struct CfOutlookObject
 	int32_t		day;			/* that ends; the horizon begins with the next */
 	int32_t		entered_day;	/* first day in cls */
 	int32_t		last_read_day;	/* INT32_MIN = none known */
+	bool		may_return;		/* a class is priced with the way back to cls after the first day with reads, where that is cheaper */
 } CfOutlookObject;
 
 typedef enum CfOutlookTerm
@@ -85,8 +86,8 @@ typedef enum CfOutlookTerm
 	CF_OUTLOOK_MONITORING,
 	CF_OUTLOOK_REQUESTS,		/* reads, and requests of restores */
 	CF_OUTLOOK_RETRIEVAL,		/* with restored copies and wakes */
-	CF_OUTLOOK_MOVE,			/* transition, or the copy with its requests, retrieval and transfer; enablement */
-	CF_OUTLOOK_EARLY,			/* days of the present class that are missing to its minimum duration */
+	CF_OUTLOOK_MOVE,			/* transition, or the copy with its requests, retrieval and transfer; enablement; the way back, where taken */
+	CF_OUTLOOK_EARLY,			/* days that are missing to the minimum duration of a class that is left */
 	CF_OUTLOOK_TERMS
 } CfOutlookTerm;
 
@@ -124,5 +125,9 @@ extern double cf_outlook_unread(const CfOutlook *outlook);
 /* cf_outlook_costs prices all classes of the menu; quantile is that of high_usd, above 0, at most 1. costs has menu->count places. */
 extern void cf_outlook_costs(const CfTariffMenu *menu, const CfOutlookObject *object, const CfOutlook *outlook,
 							 double quantile, CfOutlookCost *costs);
+
+/* cf_outlook_cost prices one class. */
+extern void cf_outlook_cost(const CfTariffMenu *menu, const CfOutlookObject *object, const CfOutlook *outlook, int cls,
+							double quantile, CfOutlookCost *cost);
 
 #endif							/* CF_TIERING_OUTLOOK_H */

@@ -11,6 +11,10 @@
 #include "tiering/hindsight.h"
 #include "tiering/replay_life.h"
 
+#define LEARN_DAYS 4			/* what is known of a dataset is as of the last fourth day, later more rarely */
+#define LEARN_ALL 65536			/* so many objects are learned from, of those behind them one in LEARN_EVERY */
+#define LEARN_EVERY 16
+
 static const char *const term_names[CF_REPLAY_TERMS] = {
 	"storage", "standard overhead", "monitoring", "reads", "retrieval", "restores", "restored copies", "wakes",
 	"transitions", "copies in", "copies out", "moved", "move restores", "entered", "early deletion"
@@ -91,6 +95,8 @@ check_object(const CfTariffMenu *menu, const CfReplayHistory *history, uint32_t 
 	if (object->start_class != CF_TARIFF_NONE &&
 		(!day_ok(object->entered_day) || object->entered_day > object->first_day))
 		return cf_error_set(err, CF_ERR_INPUT, "object %u entered its storage class after it was first charged there", number);
+	if (object->dataset < 0 || object->dataset >= CF_REPLAY_DATASETS)
+		return cf_error_set(err, CF_ERR_INPUT, "object %u has a dataset that is not there", number);
 	if (object->first_access > history->access_count ||
 		object->access_count > history->access_count - object->first_access)
 		return cf_error_set(err, CF_ERR_INPUT, "reads of object %u are not in the history", number);
@@ -235,6 +241,52 @@ add_up(CfReplayRun *run)
 	}
 }
 
+/*
+ * learn makes what a policy that learns may be told of, as of each day. Of many objects every LEARN_EVERY-th is enough; which ones must not
+ * depend on how many there will be.
+ */
+static bool
+learn(CfReplayRun *run, int32_t first_day)
+{
+	const CfReplayHistory *history = run->history;
+	int32_t		last_day = first_day;
+	int32_t		dataset = 0;
+	CfHazards  *hazards;
+
+	for (uint32_t i = 0; i < history->object_count; i++)
+	{
+		if (history->objects[i].last_day > last_day)
+			last_day = history->objects[i].last_day;
+		if (history->objects[i].dataset > dataset)
+			dataset = history->objects[i].dataset;
+	}
+	hazards = cf_hazards_make(run->arena, first_day, last_day, LEARN_DAYS, dataset + 1);
+	if (hazards == NULL)
+		return cf_error_set(run->err, CF_ERR_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < history->object_count; i++)
+	{
+		const CfReplayObject *object = &history->objects[i];
+		const CfReplayAccess *reads = history->accesses + object->first_access;
+		uint32_t	count = object->access_count;
+		int32_t		idle_from = object->created_day;
+
+		if (i >= LEARN_ALL && i % LEARN_EVERY != 0)
+			continue;
+		if (object->last_read_day != CF_REPLAY_NO_DAY && object->last_read_day > idle_from)
+			idle_from = object->last_read_day;
+		else if (idle_from < object->watched_from)
+			idle_from = object->watched_from < object->first_day ? object->watched_from : object->first_day;
+		for (; count > 0 && reads->day < object->first_day; count--)
+			reads++;
+		cf_hazards_learn(hazards, object->dataset, object->size_bytes, idle_from, object->first_day, object->last_day, reads, count);
+		if (cf_replay_stopped(run, object->access_count + 1))
+			return false;
+	}
+	cf_hazards_close(hazards);
+	run->hazards = hazards;
+	return true;
+}
+
 /* first_day_of is the first day of a history. */
 static int32_t
 first_day_of(const CfReplayHistory *history)
@@ -273,6 +325,8 @@ cf_replay_run(const CfTariffMenu *menu, const CfReplayHistory *history, const Cf
 		}
 	}
 	if (policy->begin != NULL && !policy->begin(policy, &setting, arena, &run.self, err))
+		return false;
+	if (policy->learns && !learn(&run, setting.first_day))
 		return false;
 	if (!(policy->hindsight ? by_hindsight(&run) : policy->across ? cf_replay_by_day(&run) : by_object(&run)))
 		return false;

@@ -35,6 +35,7 @@
 
 #define CF_REPLAY_NEVER INT32_MAX	/* a day that does not come */
 #define CF_REPLAY_NO_DAY INT32_MIN	/* a day that was not there */
+#define CF_REPLAY_DATASETS 64
 #define CF_REPLAY_BYTES_MAX (INT64_C(1) << 60)	/* of an object, and of one day's reads of it */
 
 __extension__ typedef __int128 CfReplayCount __attribute__((aligned(8)));
@@ -55,7 +56,9 @@ typedef struct CfReplayObject
 	int32_t		last_day;		/* … to here */
 	int32_t		last_read_day;	/* known of the time before first_day; CF_REPLAY_NO_DAY = nothing */
 	int32_t		entered_day;	/* first day in start_class; at most first_day */
-	int32_t		group;			/* dataset or prefix, from 0 */
+	int32_t		watched_from;	/* reads before this day are not on record, so that none is known proves nothing */
+	int32_t		group;			/* for reports: prefix, from 0 */
+	int32_t		dataset;		/* whose objects behave alike, from 0, below CF_REPLAY_DATASETS */
 	int16_t		start_class;	/* CF_TARIFF_NONE = the policy chooses */
 	uint16_t	marks;			/* whatever the caller wants to tell a policy of this object; the kernel only passes it on */
 	uint32_t	access_count;
@@ -72,6 +75,8 @@ typedef struct CfReplayHistory
 	int			group_count;	/* at least 1 */
 } CfReplayHistory;
 
+typedef struct CfHazardKnown CfHazardKnown;
+
 /* What a policy may know of one object at the end of view.day. */
 typedef struct CfReplayView
 {
@@ -84,9 +89,11 @@ typedef struct CfReplayView
 	int32_t		entered_day;	/* first charged day in cls */
 	int32_t		last_read_day;	/* CF_REPLAY_NO_DAY = none known */
 	uint16_t	marks;
+	int32_t		watched_from;	/* reads before this day are not on record */
 	const CfReplayAccess *past;	/* all reads up to and including day, ascending; what lies behind past_count is not yours */
 	uint32_t	past_count;
 	bool		read_today;		/* then past[past_count - 1].day == day */
+	const CfHazardKnown *known; /* of the object's dataset by then (hazard.h); NULL unless the policy learns */
 } CfReplayView;
 
 typedef struct CfReplaySetting
@@ -103,6 +110,7 @@ struct CfReplayPolicy
 	const char *name;			/* "last_read_30_90_back" */
 	const char *about;			/* one line for people */
 	bool		across;			/* learns from other objects: days come in order for all of them */
+	bool		learns;			/* views tell what is known of the object's dataset (hazard.h) */
 	bool		hindsight;		/* has no functions: the kernel finds the optimum */
 	size_t		object_bytes;	/* memory of its own per object, zeroed before its first call (mine, aligned to 8) */
 	const void *options;		/* its parameters; outlives the replay */

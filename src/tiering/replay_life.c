@@ -202,7 +202,7 @@ move(CfReplayRun *run, CfReplayLife *life, uint32_t number, int to)
 }
 
 void
-cf_replay_life_view(const CfReplayRun *run, const CfReplayLife *life, uint32_t number, CfReplayView *view)
+cf_replay_life_view(CfReplayRun *run, const CfReplayLife *life, uint32_t number, CfReplayView *view)
 {
 	const CfReplayObject *object = &run->history->objects[number];
 
@@ -215,9 +215,16 @@ cf_replay_life_view(const CfReplayRun *run, const CfReplayLife *life, uint32_t n
 	view->entered_day = life->entered;
 	view->last_read_day = life->last_read;
 	view->marks = object->marks;
+	view->watched_from = object->watched_from;
 	view->past = run->history->accesses + object->first_access;
 	view->past_count = life->at;
 	view->read_today = life->at > 0 && view->past[life->at - 1].day == view->day;
+	view->known = NULL;
+	if (run->hazards != NULL)
+	{
+		cf_hazards_on(run->hazards, object->dataset, view->day, &run->known);
+		view->known = &run->known;
+	}
 }
 
 bool

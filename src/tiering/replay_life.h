@@ -8,6 +8,7 @@
 #ifndef CF_TIERING_REPLAY_LIFE_H
 #define CF_TIERING_REPLAY_LIFE_H
 
+#include "tiering/hazard.h"
 #include "tiering/replay.h"
 
 /* What holds for a whole run. */
@@ -23,6 +24,8 @@ typedef struct CfReplayRun
 	CfError    *err;
 	double		unit[CF_TARIFF_CLASSES][CF_TARIFF_STATES][CF_REPLAY_TERMS];
 	double		limit_s;
+	const CfHazards *hazards;	/* NULL unless the policy learns */
+	CfHazardKnown known;		/* that the last view tells of */
 	unsigned	work;			/* steps since the interrupt was asked for */
 } CfReplayRun;
 
@@ -50,7 +53,7 @@ extern void cf_replay_life_read(CfReplayRun *run, CfReplayLife *life, const CfRe
 								const CfReplayAccess *access);
 
 /* cf_replay_life_view fills what the policy may see at the end of the day before life->since. */
-extern void cf_replay_life_view(const CfReplayRun *run, const CfReplayLife *life, uint32_t number, CfReplayView *view);
+extern void cf_replay_life_view(CfReplayRun *run, const CfReplayLife *life, uint32_t number, CfReplayView *view);
 
 /* cf_replay_life_decide asks the policy and does what it says; false = it named a class that is not in the menu. */
 extern bool cf_replay_life_decide(CfReplayRun *run, CfReplayLife *life, uint32_t number, void *mine);

@@ -164,26 +164,28 @@ relax(const CfWorkPrices *prices, CfWork *work, int32_t idle, int32_t idle_today
 	const int	n = prices->menu->count;
 	double		reached[CF_TARIFF_CLASSES];
 	double		worst[CF_TARIFF_CLASSES];
-	int			states[CF_TARIFF_CLASSES];
 	double		least = HUGE_VAL;
 
 	worst_usd(prices, work, worst);
+	for (int k = 0; k < n; k++)
+		reached[k] = HUGE_VAL;
 	for (int j = 0; j < n; j++)
-		states[j] = state_of(prices, j, idle_today);
+	{
+		const double *move = prices->move_usd[j][state_of(prices, j, idle_today)];
+
+		for (int k = 0; k < n; k++)
+		{
+			double		from = work->usd[j] + move[k] + more(worst, j, k);
+
+			reached[k] = j != k && from < reached[k] ? from : reached[k];
+		}
+	}
 	for (int k = 0; k < n; k++)
 	{
-		double		usd = HUGE_VAL;
+		double		usd = prices->states[k] > 1 ? reached[k] + catch_up(prices, k, idle) : reached[k];
 
-		for (int j = 0; j < n; j++)
-		{
-			double		from = work->usd[j] + prices->move_usd[j][states[j]][k] + more(worst, j, k);
-
-			if (j != k && from < usd)
-				usd = from;
-		}
-		usd += catch_up(prices, k, idle);
 		reached[k] = usd < work->usd[k] ? usd : work->usd[k];
-		least = fmin(least, reached[k]);
+		least = reached[k] < least ? reached[k] : least;
 	}
 	for (int k = 0; k < n; k++)
 		work->usd[k] = reached[k] - least;
@@ -288,7 +290,7 @@ cf_workfn_settle(const CfWorkPrices *prices, CfWork *work)
 
 /* crossing is after how many days, up to days, an object in cls is told to move; 0 = not within them. */
 static int32_t
-crossing(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, int32_t days)
+crossing(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, uint32_t among, int32_t days)
 {
 	int32_t		idle = tomorrow(work);
 	double		slope = prices->day_usd[cls][state_of(prices, cls, idle)] - trust * catch_up_slope(prices, cls, idle);
@@ -304,7 +306,7 @@ crossing(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, 
 		double		back = prices->move_usd[k][state][cls] + catching + more(worst, k, cls);
 		double		gap = work->usd[k] + back * trust * (1 - SLACK / 2) - work->usd[cls];
 
-		if (k == cls)
+		if (k == cls || (among >> k & 1) == 0)
 			continue;
 		if (gap <= faster)
 			return 1;
@@ -317,13 +319,19 @@ crossing(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, 
 int32_t
 cf_workfn_next(const CfWorkPrices *prices, const CfWork *work, int cls, double trust)
 {
+	return cf_workfn_next_among(prices, work, cls, trust, UINT32_MAX);
+}
+
+int32_t
+cf_workfn_next_among(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, uint32_t among)
+{
 	CfWork		ahead = *work;
 
 	for (;;)
 	{
 		int32_t		idle = tomorrow(&ahead);
 		int32_t		days = steady_days(prices, idle);
-		int32_t		cross = crossing(prices, &ahead, cls, trust, days);
+		int32_t		cross = crossing(prices, &ahead, cls, trust, among, days);
 
 		if (cross > 0)
 			return ahead.day > CF_WORKFN_NEVER - cross ? CF_WORKFN_NEVER : ahead.day + cross;

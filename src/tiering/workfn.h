@@ -81,4 +81,7 @@ extern void cf_workfn_settle(const CfWorkPrices *prices, CfWork *work);
  */
 extern int32_t cf_workfn_next(const CfWorkPrices *prices, const CfWork *work, int cls, double trust);
 
+/* cf_workfn_next_among is the same of a choice among classes: bit k = class k is one of them. */
+extern int32_t cf_workfn_next_among(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, uint32_t among);
+
 #endif							/* CF_TIERING_WORKFN_H */

@@ -9,7 +9,6 @@
 
 #define GIB ((int64_t) 1 << 30)
 #define DAYS 400
-#define TRUST 0.5				/* of decide.c */
 
 typedef struct Life
 {
@@ -286,7 +285,7 @@ search(const CfTariffMenu *menu, uint32_t reads, int steps, double *worst)
 	born(&life, menu, GIB, DAYS);
 	cruel(&life, reads, DAYS);
 	cf_workfn_price(menu, GIB, &prices);
-	if (!cf_bound(&prices, reads, TRUST, &bound))
+	if (!cf_bound(&prices, reads, CF_DECIDE_TRUST, &bound))
 		bound.ratio = bound.extra_usd = INFINITY;
 	*worst = ratio_of(&life);
 	kept = life.usd <= bound.ratio * life.best_usd + bound.extra_usd;
