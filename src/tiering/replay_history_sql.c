@@ -70,6 +70,8 @@ take_object(CfReplayReading *reading, HeapTuple tuple, TupleDesc desc, char *fil
 	if (isnull)
 		object->last_read_day = CF_REPLAY_NO_DAY;
 	object->entered_day = DatumGetInt32(cell(tuple, desc, 8, &isnull));
+	object->watched_from = 0;	/* of the days before the period only what was read is known */
+	object->dataset = 0;
 	object->group = reading->group_count - 1;
 	object->start_class = (int16) (start == NULL ? CF_TARIFF_NONE : cf_tariff_class(reading->menu, start));
 	object->marks = (uint16) DatumGetInt32(cell(tuple, desc, 13, &isnull));
