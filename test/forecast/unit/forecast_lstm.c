@@ -3,6 +3,13 @@
  */
 #include "forecast_lstm.h"
 
+/* The loops for other processors than this one, which are static. */
+#define cf_lstm_product copied_product
+#define cf_lstm_product_own copied_product_own
+#include "forecast/lstm_product.c"
+#undef cf_lstm_product
+#undef cf_lstm_product_own
+
 #define CELLS 16
 #define STEPS 9
 #define WINDOWS 5
@@ -125,7 +132,7 @@ slopes(void)
 	is_dbl(loss / (double) forks, slow_loss(&batch, exact, NULL), 1e-6, "the loss is that of the equations, of %zu days", forks);
 	cf_lstm_backward(&batch, &weights, &slope, NULL);
 	worst = 0;
-	for (int i = 0; i < count; i += 1 + i % 7)
+	for (int i = 0; i < count; i += 1 + i % 29)
 	{
 		double		step = 1e-6;
 		double		difference;
@@ -183,6 +190,36 @@ products(void)
 		}
 }
 
+/* processors checks that the loops of all kinds of processors give the same: those that fuse to the bit. */
+static void
+processors(void)
+{
+	static float a[13 * 50];
+	static float b[50 * 107];
+	static float c[3][13 * 107];
+	CfRandom	random = cf_random_stream(2, 2);
+	double		worst = 0;
+
+	for (int i = 0; i < 13 * 50; i++)
+		a[i] = (float) cf_random_uniform(&random) - 0.5f;
+	for (int i = 0; i < 50 * 107; i++)
+		b[i] = (float) cf_random_uniform(&random) - 0.5f;
+	product_any(13, 107, 50, a, 50, 1, b, c[0]);
+	copied_product(13, 107, 50, a, 50, 1, b, c[1]);
+	for (int i = 0; i < 13 * 107; i++)
+		worst = fmax(worst, fabs((double) c[0][i] - (double) c[1][i]));
+	ok(worst < 1e-5, "the loop for any processor and the one for this are within 1e-5 (%g)", worst);
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx512f"))
+	{
+		memset(c, 0, sizeof(c));
+		product_avx2(13, 107, 50, a, 50, 1, b, c[0]);
+		product_avx512(13, 107, 50, a, 50, 1, b, c[1]);
+		is_mem(c[0], c[1], sizeof(c[0]), "vectors of 8 and of 16 give the same bits");
+	}
+#endif
+}
+
 /* told_error is the mean distance of the told median of the total from what came, over what came. */
 static double
 told_error(const CfLstm *net, int count, int days)
@@ -214,7 +251,7 @@ learns(void)
 	bool		ordered = true;
 	double		error;
 
-	params.epochs = 25;
+	params.epochs = 10;
 	make_series(60, 140, 1);
 	for (int i = 0; i < 60; i++)
 		series[i].count = 133;
@@ -430,6 +467,7 @@ int
 main(void)
 {
 	products();
+	processors();
 	slopes();
 	learns();
 	probabilities();
