@@ -98,8 +98,11 @@ extern void cf_fit_guard(CfFit *fit);
 /* cf_fit_rolling sets origins for judging: evenly spaced in the recent past, and last the end of the series itself. */
 extern bool cf_fit_rolling(CfFit *fit, int most);
 
-/* cf_fit_interval writes the bounds around a path, from the errors of the paths of earlier origins. */
-extern bool cf_fit_interval(CfFit *fit, const double *paths, const double *middle, double level, double *lower, double *upper);
+/*
+ * cf_fit_quantiles writes the quantiles of what will happen around a path, for each of n probabilities a row of `horizon` values, from the
+ * errors of the paths of earlier origins.
+ */
+extern bool cf_fit_quantiles(CfFit *fit, const double *paths, const double *middle, const double *probabilities, int n, double *const *rows);
 
 /* choice.c: cf_fit_choose is the method auto; it writes the two paths that it serves and the paths that stand behind them. */
 extern bool cf_fit_choose(CfFit *fit, double *mean, double *median, double *paths);

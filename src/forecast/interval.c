@@ -5,8 +5,16 @@
  * The interval of a step ahead is what the errors of that step did in the past: split conformal prediction (V. Vovk, A.
  * Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005; for forecasts K. Stankeviciute et al., "Conformal time-series
  * forecasting", NeurIPS 2021), with signed errors, so that it may be lopsided, and the order statistic (m + 1) p of m errors, which
- * is what makes the coverage hold for few errors. No distribution is assumed. Where the statistic lies beyond the errors there
- * are, the tail is that of a normal distribution with their spread; where a step has few errors, those of its neighbours help.
+ * is what makes the coverage hold for few errors. No distribution is assumed.
+ *
+ * - Errors of paths that overlap are not independent: a step far ahead has seen few of its kind however many origins there are, and m is
+ *   what they are worth.
+ * - New errors say more of the next one than old ones, by weights that halve with age (R. F. Barber, E. J. Candes, A. Ramdas and R. J.
+ *   Tibshirani, "Conformal prediction beyond exchangeability", Annals of Statistics 51, 2023): what fades, grows or moved has other errors
+ *   now. The half-life was chosen by origins before the test windows.
+ *
+ * Where the statistic lies beyond the errors there are, the tail is that of a normal distribution with their spread; where a step has few
+ * errors, those of its neighbours help.
  * A step so far ahead that no origin saw it has the errors of the farthest one that did, growing with the square root of
  * the distance, as they do for a random walk.
  */
@@ -17,6 +25,7 @@
 #include "forecast/stat.h"
 
 #define ENOUGH 40				/* errors that a step should have */
+#define HALF 0.15				/* of all origins: an error that many origins old counts half */
 
 bool
 cf_fit_rolling(CfFit *fit, int most)
@@ -46,75 +55,155 @@ cf_fit_rolling(CfFit *fit, int most)
 	return true;
 }
 
-/* errors_of_step collects the errors of one step ahead behind those that are there already. */
-static int
-errors_of_step(const CfFit *fit, const double *paths, int h, double *errors)
+/* What a path missed by, and how much that says of the next one. */
+typedef struct Miss
 {
-	int			n = 0;
+	double		error;
+	double		weight;
+} Miss;
 
+/* misses_of_step puts the errors of one step ahead among those that are there already, in order. */
+static int
+misses_of_step(const CfFit *fit, const double *paths, int h, Miss *misses, int n)
+{
 	for (int o = 0; o < fit->n_origins; o++)
 	{
 		int			at = fit->origins[o] + h;
+		Miss		miss;
+		int			i = n;
 
-		if (at < fit->count && fit->seen[at])
-			errors[n++] = fit->values[at] - paths[(size_t) o * fit->horizon + h];
+		if (at >= fit->count || !fit->seen[at])
+			continue;
+		miss.error = fit->values[at] - paths[(size_t) o * fit->horizon + h];
+		miss.weight = pow(0.5, (double) (fit->n_origins - 1 - o) / (HALF * fit->n_origins));
+		for (; i > 0 && misses[i - 1].error > miss.error; i--)
+			misses[i] = misses[i - 1];
+		misses[i] = miss;
+		n++;
 	}
 	return n;
 }
 
-/* bound is the p-quantile of the next error, given m of them. */
+/*
+ * bound is the p-quantile of the next error, given m in order that tell as much as `most` independent ones: a probability moves outwards
+ * as (m + 1) p does among so few.
+ */
 static double
-bound(double *errors, int m, double p)
+bound(const Miss *misses, int m, double most, double p)
 {
-	double		rank = p * (m + 1) - 1;
-	double		sum = 0;
+	double		weight = 0;
+	double		squares = 0;
+	double		mean = 0;
 	double		spread = 0;
+	double		below = 0;
+	double		place;
 	double		tail;
 	double		edge;
 
-	if (rank >= 0 && rank <= m - 1)
-		return cf_stat_quantile(errors, m, m == 1 ? 0 : rank / (m - 1));
 	for (int i = 0; i < m; i++)
-		sum += errors[i];
+	{
+		weight += misses[i].weight;
+		squares += misses[i].weight * misses[i].weight;
+		mean += misses[i].weight * misses[i].error;
+	}
+	mean /= weight;
+	most = fmin(most, weight * weight / squares);
+	place = (0.5 + (p - 0.5) * (most + 1) / most) * weight;
 	for (int i = 0; i < m; i++)
-		spread += (errors[i] - sum / m) * (errors[i] - sum / m);
-	spread = m > 1 ? sqrt(spread / (m - 1)) : fabs(sum);
-	tail = sum / m + cf_stat_normal_quantile(p) * spread;
-	edge = cf_stat_quantile(errors, m, p < 0.5 ? 0 : 1);
+	{
+		double		centre = below + misses[i].weight / 2;
+
+		if (place <= centre && i > 0)
+		{
+			double		before = below - misses[i - 1].weight / 2;
+
+			return misses[i - 1].error + (place - before) / (centre - before) * (misses[i].error - misses[i - 1].error);
+		}
+		if (place < centre)
+			break;
+		below += misses[i].weight;
+	}
+	for (int i = 0; i < m; i++)
+		spread += misses[i].weight * (misses[i].error - mean) * (misses[i].error - mean);
+	spread = m > 1 ? sqrt(spread / weight * most / fmax(most - 1, 0.5)) : fabs(mean);
+	tail = mean + cf_stat_normal_quantile(p) * spread;
+	edge = misses[p < 0.5 ? 0 : m - 1].error;
 	return p < 0.5 ? fmin(tail, edge) : fmax(tail, edge);
 }
 
-bool
-cf_fit_interval(CfFit *fit, const double *paths, const double *middle, double level, double *lower, double *upper)
+/* whole tells whether all values are whole numbers of the caller's, and not so large that it is no matter. */
+static bool
+whole(const CfFit *fit)
 {
-	double	   *errors = cf_fit_numbers(fit, (size_t) fit->n_origins * 3 + ENOUGH * 4);
-	int			known = 0;		/* steps that have errors */
-	double		low = NAN;
-	double		high = NAN;
+	for (int i = 0; i < fit->count; i++)
+	{
+		double		y = ldexp(fit->values[i], fit->exponent);
 
-	if (errors == NULL)
-		return false;
+		if (fit->seen[i] && !(fabs(y) < 1e9 && y == floor(y)))
+			return false;
+	}
+	return true;
+}
+
+/* settle brings a quantile to where values can be, on its own side of the middle. */
+static double
+settle(const CfFit *fit, bool counts, double p, double middle, double y)
+{
+	double		number = ldexp(middle, fit->exponent);
+
+	if (fit->positive && y < 0)
+		return 0;
+	if (!counts)
+		return y;
+	y = floor(ldexp(y, fit->exponent) + 0.5);
+	y = p < 0.5 && y > number ? floor(number) : p > 0.5 && y < number ? ceil(number) : y;
+	return ldexp(y, -fit->exponent);
+}
+
+/* effective is how many of m errors of a step count: paths from origins nearer to each other than the step repeat each other's errors. */
+static double
+effective(const CfFit *fit, int h, int m)
+{
+	double		apart = (double) (fit->count - fit->origins[0]) / (h + 1);
+
+	return m < apart ? m : apart < 1 ? 1 : apart;
+}
+
+bool
+cf_fit_quantiles(CfFit *fit, const double *paths, const double *middle, const double *probabilities, int n, double *const *rows)
+{
+	Miss	   *misses = cf_arena_alloc(fit->arena, sizeof(Miss) * ((size_t) fit->n_origins + ENOUGH));
+	double	   *says = cf_fit_numbers(fit, (size_t) n);
+	bool		counts = whole(fit);
+	int			known = 0;		/* steps that have errors */
+
+	if (misses == NULL || says == NULL)
+		return cf_error_set(fit->err, CF_ERR_MEMORY, "out of memory in a forecast");
+	for (int k = 0; k < n; k++)
+		says[k] = NAN;
 	for (int h = 0; h < fit->horizon; h++)
 	{
-		int			m = errors_of_step(fit, paths, h, errors);
+		int			m = misses_of_step(fit, paths, h, misses, 0);
 
 		if (!cf_fit_go_on(fit))
 			return false;
 		if (m > 0)
 		{
+			double		most = effective(fit, h, m);
+
 			for (int near = 1; near <= 3 && m < ENOUGH && h >= near; near++)
-				m += errors_of_step(fit, paths, h - near, errors + m);
-			low = bound(errors, m, (1 - level) / 2);
-			high = bound(errors, m, (1 + level) / 2);
+				m = misses_of_step(fit, paths, h - near, misses, m);
+			for (int k = 0; k < n; k++)
+				says[k] = bound(misses, m, most, probabilities[k]);
 			known = h + 1;
 		}
-		/* Errors that all had one sign would leave the forecast outside. */
-		lower[h] = middle[h] + (low > 0 ? 0 : low) * (known > 0 ? sqrt((h + 1.0) / known) : 1);
-		upper[h] = middle[h] + (high < 0 ? 0 : high) * (known > 0 ? sqrt((h + 1.0) / known) : 1);
-		if (fit->positive)
+		for (int k = 0; k < n; k++)
 		{
-			lower[h] = lower[h] < 0 ? 0 : lower[h];
-			upper[h] = upper[h] < 0 ? 0 : upper[h];
+			double		p = probabilities[k];
+			/* Errors that all had one sign would leave the forecast outside. */
+			double		e = (p < 0.5 && says[k] > 0) || (p > 0.5 && says[k] < 0) ? 0 : says[k];
+
+			rows[k][h] = settle(fit, counts, p, middle[h], middle[h] + e * (known > 0 ? sqrt((h + 1.0) / known) : 1));
 		}
 	}
 	return true;

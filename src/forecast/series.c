@@ -139,6 +139,11 @@ check(const CfSeries *series, CfError *err)
 		return cf_error_set(err, CF_ERR_INPUT, "horizon must be between 1 and %d, not %d", CF_SERIES_HORIZON, series->horizon);
 	if (!(series->level > 0 && series->level < 1))
 		return cf_error_set(err, CF_ERR_INPUT, "level must be between 0 and 1, not %g", series->level);
+	for (int k = 0; k < series->n_probabilities; k++)
+	{
+		if (!(series->probabilities[k] > 0 && series->probabilities[k] < 1))
+			return cf_error_set(err, CF_ERR_INPUT, "a probability must be between 0 and 1, not %g", series->probabilities[k]);
+	}
 	if (series->n_seasons < 0 || series->n_seasons > CF_SERIES_SEASONS)
 		return cf_error_set(err, CF_ERR_INPUT, "a series has at most %d seasons, not %d", CF_SERIES_SEASONS, series->n_seasons);
 	for (int i = 0; i < series->n_seasons; i++)
@@ -303,6 +308,8 @@ unknown(const CfSeries *series, CfForecast *out)
 {
 	for (int h = 0; h < series->horizon; h++)
 		out->mean[h] = out->median[h] = out->lower[h] = out->upper[h] = NAN;
+	for (int i = 0; i < series->n_probabilities * series->horizon; i++)
+		out->quantiles[i] = NAN;
 	snprintf(out->model, sizeof(out->model), "none");
 }
 
@@ -316,6 +323,28 @@ unscale(double *figures, int n, int exponent)
 
 		figures[i] = isinf(y) ? (y < 0 ? -DBL_MAX : DBL_MAX) : y;
 	}
+}
+
+/* tell_quantiles writes the interval and the quantiles that are wanted. */
+static bool
+tell_quantiles(CfFit *fit, const CfSeries *series, const double *paths, CfForecast *out)
+{
+	int			n = series->n_probabilities + 2;
+	double	   *probabilities = cf_fit_numbers(fit, (size_t) n);
+	double	  **rows = cf_arena_alloc(fit->arena, sizeof(double *) * (size_t) n);
+
+	if (probabilities == NULL || rows == NULL)
+		return cf_error_set(fit->err, CF_ERR_MEMORY, "out of memory in a forecast");
+	probabilities[0] = (1 - series->level) / 2;
+	rows[0] = out->lower;
+	probabilities[1] = (1 + series->level) / 2;
+	rows[1] = out->upper;
+	for (int k = 2; k < n; k++)
+	{
+		probabilities[k] = series->probabilities[k - 2];
+		rows[k] = out->quantiles + (size_t) (k - 2) * (size_t) fit->horizon;
+	}
+	return cf_fit_quantiles(fit, paths, out->median, probabilities, n, rows);
 }
 
 bool
@@ -358,12 +387,14 @@ cf_forecast_series(const CfSeries *series, const char *name, CfArena *arena, con
 		memcpy(out->mean, paths + (size_t) (fit.n_origins - 1) * fit.horizon, bytes);
 		memcpy(out->median, out->mean, bytes);
 	}
-	if (!cf_fit_interval(&fit, paths, out->median, series->level, out->lower, out->upper))
+	if (!tell_quantiles(&fit, series, paths, out))
 		return false;
 	unscale(out->mean, fit.horizon, exponent);
 	unscale(out->median, fit.horizon, exponent);
 	unscale(out->lower, fit.horizon, exponent);
 	unscale(out->upper, fit.horizon, exponent);
+	for (int k = 0; k < series->n_probabilities; k++)
+		unscale(out->quantiles + (size_t) k * (size_t) fit.horizon, fit.horizon, exponent);
 	if (!made && method->run != NULL)
 		snprintf(out->model, sizeof(out->model), fit.note[0] == '\0' ? "%s" : "%s (%s)", method->name, fit.note);
 	else

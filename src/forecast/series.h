@@ -12,7 +12,8 @@
  *   before, or from the line between their neighbours, and are never used to judge a method;
  * - a series without any value has no forecast: `model` is "none" and every figure NaN; an infinite value is an error;
  * - one value, or a constant: that value, with an interval of no width;
- * - a series that never was negative has no negative forecast, and no interval below zero;
+ * - a series that never was negative has no negative forecast, and no interval below zero; one of whole numbers has bounds and quantiles
+ *   that are whole;
  * - only the newest CF_SERIES_WINDOW values are looked at, so time and memory are bounded whatever the length:
  *   cf_forecast_bytes() tells the memory, which all comes from the caller's arena;
  * - the same input gives the same output: there is no chance in it.
@@ -43,15 +44,18 @@ typedef struct CfSeries
 	int			n_seasons;
 	int			horizon;		/* 1 … CF_SERIES_HORIZON */
 	double		level;			/* of the interval, between 0 and 1 */
+	const double *probabilities;	/* of the quantiles that are wanted, each between 0 and 1 */
+	int			n_probabilities;
 } CfSeries;
 
-/* Each array has `horizon` values; the caller's. */
+/* Each array has `horizon` values, quantiles so many for each of the probabilities; the caller's. */
 typedef struct CfForecast
 {
 	double	   *mean;
 	double	   *median;
 	double	   *lower;
 	double	   *upper;
+	double	   *quantiles;		/* NULL when none are wanted */
 	char		model[CF_SERIES_MODEL]; /* which method served, and what it chose */
 } CfForecast;
 

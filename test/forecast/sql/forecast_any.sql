@@ -36,3 +36,11 @@ SET ROLE cloudflux_viewer;
 SELECT mean FROM forecast('{1,1}', 1, method => 'naive');
 RESET ROLE;
 SELECT proname, proparallel, provolatile FROM pg_catalog.pg_proc WHERE pronamespace = 'cloudflux'::regnamespace AND proname IN ('forecast', 'forecast_methods') ORDER BY 1, pronargs, oid;
+
+-- A literal of seasons needs no cast, in either form
+SELECT mean FROM forecast('{1,2,3,1,2,3,1,2,3}', 1, '3', 'seasonal_naive') UNION ALL
+SELECT mean FROM forecast('{1,2,3,1,2,3,1,2,3}', 1, season => '{3}', method => 'seasonal_naive');
+\set VERBOSITY sqlstate
+SELECT mean FROM forecast('{1,2,3}', 1, 'week');
+SELECT mean FROM forecast('{1,2,3}', 1, '{week}');
+\set VERBOSITY default

@@ -11,7 +11,7 @@
 #define MOST 512
 
 static double mean[MOST], median[MOST], lower[MOST], upper[MOST];
-static CfForecast out = {mean, median, lower, upper, ""};
+static CfForecast out = {mean, median, lower, upper, NULL, ""};
 static CfError err;
 static uint64_t seed = 1;
 
@@ -30,7 +30,7 @@ chance(void)
 static bool
 run_all(const double *values, size_t count, int horizon, int season, const char *method, double level, const CfInterrupt *interrupt)
 {
-	CfSeries	series = {values, count, {season}, season != 0, horizon, level};
+	CfSeries	series = {values, count, {season}, season != 0, horizon, level, NULL, 0};
 	CfArena		arena;
 	bool		done;
 
@@ -131,7 +131,7 @@ test_seasons(void)
 {
 	static double y[900];
 	static const char *const names[] = {"seasons", "seasons_log", "lags", "lags_log", "auto"};
-	CfSeries	series = {y, 850, {24, 168}, 2, 48, 0.9};
+	CfSeries	series = {y, 850, {24, 168}, 2, 48, 0.9, NULL, 0};
 	CfArena		arena;
 
 	hours(y, 900, 4);
@@ -274,7 +274,7 @@ test_made(void)
 {
 	static double y[900];
 	static double said[3][MOST];
-	CfSeries	series = {y, 850, {24, 168}, 2, 48, 0.9};
+	CfSeries	series = {y, 850, {24, 168}, 2, 48, 0.9, NULL, 0};
 	CfArena		arena;
 	double		worst = 0;
 
@@ -397,7 +397,7 @@ static void
 test_refusals(void)
 {
 	static const double y[] = {1, 2, 3, 4, 5, 6, 7, 8};
-	CfSeries	series = {y, 8, {2, 3, 2, 9}, 4, 2, 0.5};
+	CfSeries	series = {y, 8, {2, 3, 2, 9}, 4, 2, 0.5, NULL, 0};
 	CfArena		arena;
 	CfFit		fit;
 	int			exponent;
@@ -453,7 +453,7 @@ static void
 test_memory(void)
 {
 	double		y[200];
-	CfSeries	series = {y, 200, {7}, 1, 7, 0.8};
+	CfSeries	series = {y, 200, {7}, 1, 7, 0.8, NULL, 0};
 
 	for (int i = 0; i < 200; i++)
 		y[i] = floor(chance() * 10);
@@ -545,6 +545,40 @@ test_coverage(void)
 }
 
 static void
+test_quantiles(void)
+{
+	static const double probabilities[] = {0.1, 0.5, 0.9};
+	static double quantiles[3 * 10];
+	static double y[300];
+	CfSeries	series = {y, 290, {7}, 1, 10, 0.8, probabilities, 3};
+	CfForecast	told = {mean, median, lower, upper, quantiles, ""};
+	CfArena		arena;
+	bool		whole = true;
+	bool		ordered = true;
+	double		wrong[] = {0.5, 1};
+
+	for (int i = 0; i < 300; i++)
+		y[i] = chance() < 0.6 ? 0 : floor(1 + 6 * chance());
+	cf_arena_init(&arena, &cf_arena_malloc, 4096, cf_forecast_bytes(290, 10));
+	ok(cf_forecast_series(&series, "mean_28", &arena, NULL, &told, &err), "quantiles are told with a forecast");
+	for (int h = 0; h < 10; h++)
+	{
+		for (int k = 0; k < 3; k++)
+			whole = whole && quantiles[10 * k + h] == floor(quantiles[10 * k + h]);
+		ordered = ordered && quantiles[h] <= quantiles[10 + h] && quantiles[10 + h] <= quantiles[20 + h];
+		ordered = ordered && quantiles[h] == lower[h] && quantiles[20 + h] == upper[h];
+	}
+	ok(whole, "of counts they are whole");
+	ok(ordered, "they grow with the probability, and the interval is made of them");
+	ok(quantiles[0] == 0 && quantiles[20] >= 3, "a tenth is zero, nine tenths are less than some: %g", quantiles[20]);
+	series.count = 0;
+	ok(cf_forecast_series(&series, "auto", &arena, NULL, &told, &err) && isnan(quantiles[29]), "of nothing there are none");
+	series.probabilities = wrong;
+	ok(!cf_forecast_series(&series, "auto", &arena, NULL, &told, &err) && err.kind == CF_ERR_INPUT, "a probability of one: %s", err.message);
+	cf_arena_free(&arena);
+}
+
+static void
 test_long(void)
 {
 	size_t		count = 10 * 1000 * 1000;
@@ -613,6 +647,7 @@ main(void)
 	test_memory();
 	test_properties();
 	test_coverage();
+	test_quantiles();
 	test_long();
 	return done_testing();
 }
