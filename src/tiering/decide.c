@@ -264,7 +264,7 @@ review(const CfWorkPrices *prices, const CfWork *work, int cls, const uint32_t *
 {
 	int32_t		idle = work->day - work->idle_from;
 	int32_t		soon = work->day + REVIEW_DAYS + (idle > 0 ? idle / 4 : 0);
-	int32_t		next = cf_workfn_next(prices, work, cls, TRUST);
+	int32_t		next = cf_workfn_glance(prices, work, cls, TRUST);
 
 	if (next <= work->day + 1)
 	{

@@ -53,7 +53,9 @@ decide_steps(const CfReplayPolicy *policy, void *self, void *mine, const CfRepla
 CfReplayPolicy
 cf_roster_steps(const char *name, const char *about, const CfRosterSteps *steps)
 {
-	return (CfReplayPolicy) {.name = name,.about = about,.options = steps,.decide = decide_steps};
+	return (CfReplayPolicy) {.name = name,.about = about,.options = steps,.decide = decide_steps,
+		.deaf = !steps->since_read
+	};
 }
 
 /* The days that a rule still has to look back at. */
@@ -228,7 +230,9 @@ keep(CfReplayPolicy *policy, CfArena *arena, const void *options, size_t bytes)
 bool
 cf_roster_make_stay(const CfTariffMenu *menu, CfArena *arena, CfReplayPolicy *policy)
 {
-	*policy = (CfReplayPolicy) {.name = "stay",.about = "uploads are hot, and nothing ever moves",.decide = decide_stay};
+	*policy = (CfReplayPolicy) {.name = "stay",.about = "uploads are hot, and nothing ever moves",.decide = decide_stay,
+		.deaf = true
+	};
 	keep(policy, arena, &menu->hot, sizeof(menu->hot));
 	return true;
 }
@@ -255,7 +259,7 @@ make_steps(const CfTariffMenu *menu, CfArena *arena, bool since_read, bool back,
 	}
 	if (steps.count == 0)
 		return false;
-	*policy = cf_roster_steps(names[kind][menu->frozen != CF_TARIFF_NONE], abouts[kind], NULL);
+	*policy = cf_roster_steps(names[kind][menu->frozen != CF_TARIFF_NONE], abouts[kind], &steps);
 	keep(policy, arena, &steps, sizeof(steps));
 	return true;
 }
@@ -284,7 +288,7 @@ cf_roster_make_automatic(const CfTariffMenu *menu, CfArena *arena, CfReplayPolic
 	if (menu->automatic == CF_TARIFF_NONE)
 		return false;
 	*policy = (CfReplayPolicy) {.name = "automatic",.about = "all objects in the class that tiers by itself",
-		.decide = decide_enter
+		.decide = decide_enter,.deaf = true
 	};
 	keep(policy, arena, &menu->automatic, sizeof(menu->automatic));
 	return true;
@@ -297,7 +301,7 @@ cf_roster_make_archive(const CfTariffMenu *menu, CfArena *arena, CfReplayPolicy 
 		return false;
 	*policy = (CfReplayPolicy) {.name = "automatic_archive",
 		.about = "all objects in the class that tiers by itself, with its optional archive tiers",
-		.decide = decide_enter
+		.decide = decide_enter,.deaf = true
 	};
 	keep(policy, arena, &menu->automatic_archive, sizeof(menu->automatic_archive));
 	return true;

@@ -169,6 +169,8 @@ live(CfReplayRun *run, uint32_t number, void *mine)
 		steps++;
 		if (life.since > object->last_day)
 			break;
+		if (run->policy->deaf && life.ask >= life.since)
+			continue;
 		if (!cf_replay_life_decide(run, &life, number, mine))
 			return false;
 	}

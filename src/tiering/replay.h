@@ -20,7 +20,7 @@
  *					  day_end(); decide() for each object that was read or wanted to be asked today, by object number
  *					  (not for those that are gone); then decide() for those whose first day is tomorrow
  *
- * decide() is only called for objects on days on which they were read, or that the policy named itself in *again: so a
+ * decide() is only called for objects on days on which they were read (but of a deaf policy), or that the policy named itself in *again: so a
  * replay costs as much as there are reads and decisions, not as there are days.
  *
  * Costs are counted as integers per class and state (byte-days, requests, bytes) and priced at the end: exact, and in any order.
@@ -110,6 +110,7 @@ struct CfReplayPolicy
 	const char *name;			/* "last_read_30_90_back" */
 	const char *about;			/* one line for people */
 	bool		across;			/* learns from other objects: days come in order for all of them */
+	bool		deaf;			/* what is read changes nothing: not asked on days with reads, if it did not want to be */
 	bool		learns;			/* views tell what is known of the object's dataset (hazard.h) */
 	bool		hindsight;		/* has no functions: the kernel finds the optimum */
 	size_t		object_bytes;	/* memory of its own per object, zeroed before its first call (mine, aligned to 8) */

@@ -341,3 +341,16 @@ cf_workfn_next_among(const CfWorkPrices *prices, const CfWork *work, int cls, do
 		relax(prices, &ahead, idle + days, idle + days - 1);
 	}
 }
+
+int32_t
+cf_workfn_glance(const CfWorkPrices *prices, const CfWork *work, int cls, double trust)
+{
+	int32_t		days = steady_days(prices, tomorrow(work));
+	int32_t		cross = crossing(prices, work, cls, trust, UINT32_MAX, days);
+
+	if (cross > 0)
+		return work->day > CF_WORKFN_NEVER - cross ? CF_WORKFN_NEVER : work->day + cross;
+	if (days == 1)
+		return cf_workfn_next(prices, work, cls, trust);
+	return days == CF_WORKFN_NEVER || work->day > CF_WORKFN_NEVER - days ? CF_WORKFN_NEVER : work->day + days;
+}

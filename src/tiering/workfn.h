@@ -84,4 +84,10 @@ extern int32_t cf_workfn_next(const CfWorkPrices *prices, const CfWork *work, in
 /* cf_workfn_next_among is the same of a choice among classes: bit k = class k is one of them. */
 extern int32_t cf_workfn_next_among(const CfWorkPrices *prices, const CfWork *work, int cls, double trust, uint32_t among);
 
+/*
+ * cf_workfn_glance is the day of cf_workfn_next, or an earlier one (but not tomorrow) from which on a class would hold the object in another
+ * state: nothing happens before it. It costs a fraction, and most objects that are asked about are read again before that day.
+ */
+extern int32_t cf_workfn_glance(const CfWorkPrices *prices, const CfWork *work, int cls, double trust);
+
 #endif							/* CF_TIERING_WORKFN_H */

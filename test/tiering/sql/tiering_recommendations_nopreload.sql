@@ -53,7 +53,7 @@ SELECT checked, changed FROM recommend_objects();
 UPDATE recommend_state SET recommended_on = recommended_on - 1;
 SELECT checked > 0 AS checked, changed FROM recommend_objects();
 
--- One scan of everything: nothing that lies in a cold class is brought back, and what lies in STANDARD is not told to stay there for ever
+-- One scan of everything: nothing is brought back to STANDARD; what unread days had spoken for before it goes on to a colder class
 INSERT INTO data_objects (file_id, file_name, size_bytes, place, object_key, storage_class, created_at)
 	SELECT 'peta' || n, 'peta' || n, 1073741824000, 'lake', 'peta/' || n, (ARRAY['GLACIER_IR', 'INTELLIGENT_TIERING', 'STANDARD_IA'])[n % 3 + 1], now() - interval '400 days' FROM generate_series(1, 1000) AS n;
 INSERT INTO access_logs (file_id, accessed_at, bytes) SELECT file_id, now() - interval '1 day', size_bytes FROM data_objects WHERE file_id LIKE 'peta%';

@@ -104,6 +104,8 @@ static void
 test_foretold(void)
 {
 	int			wrong = 0;
+	int			late = 0;
+	int			exact = 0;
 	int			moves = 0;
 
 	for (int life = 0; life < 600; life++)
@@ -115,6 +117,7 @@ test_foretold(void)
 		double		trust = life % 3 ? 1 : 0.5;
 		int32_t		next;
 		int32_t		looked;
+		int32_t		glance;
 
 		cf_workfn_price(&menu, GIB / (1 + chance(9000)), &prices);
 		cf_workfn_begin(&prices, &work, cls, 0, -(int32_t) chance(100));
@@ -129,8 +132,13 @@ test_foretold(void)
 		moves += next != CF_WORKFN_NEVER;
 		if (next != looked && !(next > work.day + 2000 && looked == CF_WORKFN_NEVER))
 			wrong++;
+		glance = cf_workfn_glance(&prices, &work, cls, trust);
+		late += glance > next || (glance < next && glance <= work.day + 1);
+		exact += glance == next;
 	}
 	is_int(wrong, 0, "the day of the next move is foretold");
+	is_int(late, 0, "a glance is not later, and never tomorrow for nothing");
+	ok(exact > 100, "and often as good (%d)", exact);
 	ok(moves > 100, "of objects that do move (%d)", moves);
 }
 
