@@ -640,6 +640,9 @@ BEGIN
 			('staying', trim_scale(round(t.stay_cost, 6)) || ' USD'), ('looked at again', 'on ' || to_char(t.recheck_on, 'YYYY-MM-DD'))) v(item, value)
 		 WHERE v.value IS NOT NULL;
 		RETURN QUERY
+		SELECT 'optimum', 'others', format('objects of its place that were idle so long and had been read so often: %s object-days, %s with reads', l.object_days, l.read_days)
+		  FROM cloudflux.objects_alike($1) l WHERE l.object_days > 0;
+		RETURN QUERY
 		SELECT 'candidates', k.storage_class, cloudflux.candidate_in_words(k) FROM cloudflux.tier_candidates($1) k;
 	END IF;
 

@@ -157,6 +157,21 @@ BEGIN
 END
 $$;
 
+-- What happened to the objects of its place that were as idle as this one is, and had been read as often.
+CREATE FUNCTION cloudflux.objects_alike(file_id text, OUT object_days bigint, OUT read_days bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	SELECT c.others_days, c.others_read_days INTO object_days, read_days
+	  FROM cloudflux.recommend_asks(cloudflux.utc_day(now()), ARRAY[$1]) AS a
+	 CROSS JOIN LATERAL cloudflux.recommend_candidates(cloudflux.utc_day(now()), 180, a.place, a.storage_class, a.size_bytes, a.begun_on, a.entered_on,
+	       a.last_read_on, a.reads, a.thin, a.max_latency_ms, a.limits) AS c
+	 LIMIT 1;
+	object_days := COALESCE(object_days, 0);
+	read_days := COALESCE(read_days, 0);
+END
+$$;
+
 -- Why, in words.
 CREATE FUNCTION cloudflux.recommend_reason(p_verdict text, p_class text, p_to_place text, p_to_class text, p_horizon int, p_saving double precision, p_move_cost double precision,
 	p_payback_days double precision, p_cheaper_class text, p_cheaper double precision, p_cheaper_reason text, p_blocked_by text, p_evidence_days int, p_min_evidence int)
@@ -203,12 +218,12 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION cloudflux.condition_words(jsonb), cloudflux.limits_of(cloudflux.data_objects, text), cloudflux.horizon_days(interval), cloudflux.recommend_menu(text, date),
-	cloudflux.recommend_asks(date, text[]), cloudflux.tier_candidates(text, interval),
+	cloudflux.recommend_asks(date, text[]), cloudflux.tier_candidates(text, interval), cloudflux.objects_alike(text),
 	cloudflux.recommend_elsewhere(text, date, int, text, bigint, date, date, bytea, boolean, double precision, bigint[], double precision),
 	cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int),
 	cloudflux.recommend_tier(text, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cloudflux.condition_words(jsonb), cloudflux.limits_of(cloudflux.data_objects, text), cloudflux.horizon_days(interval), cloudflux.recommend_menu(text, date),
-	cloudflux.recommend_asks(date, text[]), cloudflux.tier_candidates(text, interval),
+	cloudflux.recommend_asks(date, text[]), cloudflux.tier_candidates(text, interval), cloudflux.objects_alike(text),
 	cloudflux.recommend_elsewhere(text, date, int, text, bigint, date, date, bytea, boolean, double precision, bigint[], double precision),
 	cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int),
 	cloudflux.recommend_tier(text, interval) TO cloudflux_viewer, cloudflux_worker;
@@ -232,6 +247,7 @@ COMMENT ON FUNCTION cloudflux.horizon_days(interval) IS 'A horizon in whole days
 COMMENT ON FUNCTION cloudflux.recommend_asks(date, text[]) IS 'What recommend_object() is asked about objects that have not vanished: recommend_facts() with the limits that policies and settings set';
 COMMENT ON FUNCTION cloudflux.recommend_elsewhere(text, date, int, text, bigint, date, date, bytea, boolean, double precision, bigint[], double precision) IS 'The classes of other places that policies list for an object (allowed_places), with what they would cost it over the horizon: holding it there, and its move as estimate_migration() prices it. regret is what the present place has cost too much since reads are known, at the expected rate; regret_needed what the move costs';
 COMMENT ON TYPE cloudflux.tier_candidate IS 'A class in which an object could lie: a row of tier_candidates()';
-COMMENT ON FUNCTION cloudflux.tier_candidates(text, interval) IS 'The classes in which an object could lie, at its place and at those that policies list (allowed_places), with what each would cost over the horizon (USD, expected, every term apart), by how much that is more than staying, and why it is not recommended; the cost stays below high_cost with a probability of 90 %. regret is by how much the cheapest plan that knew all reads so far and ends there is cheaper than the one that ends where the object is; a move is judged right when that pays for the way back (regret_needed, or half of it where the object''s own rates speak for it). Errors: 02000 no such object, 22023 absurd horizon';
+COMMENT ON FUNCTION cloudflux.tier_candidates(text, interval) IS 'The classes in which an object could lie, at its place and at those that policies list (allowed_places), with what each would cost over the horizon (USD, expected, every term apart), by how much that is more than staying, and why it is not recommended; the cost stays below high_cost with a probability of 90 %. regret is by how much the cheapest plan that knew all reads so far and ends there is cheaper than the one that ends where the object is; a move is judged right when that pays for the way back (regret_needed, or half of it where the object''s own rates speak for it, an eighth where what happened to the other objects of its place does). Errors: 02000 no such object, 22023 absurd horizon';
+COMMENT ON FUNCTION cloudflux.objects_alike(text) IS 'What happened to the objects of its place that had been idle as long as this one is now and read as often, its own past included (read_hazards): object_days in which a read could have come, and read_days on which one came. 0 where nothing is known, or there is nothing to choose from';
 COMMENT ON FUNCTION cloudflux.recommend_reason(text, text, text, text, int, double precision, double precision, double precision, text, double precision, text, text, int, int) IS 'A verdict of recommend_object() in words';
 COMMENT ON FUNCTION cloudflux.recommend_tier(text, interval) IS 'Where an object should lie: the class (and place, of those that a policy of type residency lists in allowed_places; else it stays at its own) with the lowest expected cost over the horizon (NULL = cloudflux.recommend_horizon), the move and all fees included, that meets the limits of its policies, if both its past and what is expected speak for it. verdict: move, stay, wait, blocked, thin evidence, no place, no size, no price, no class; reason says it in words. Costs in USD over the horizon. Errors: 02000 no such object, 22023 absurd horizon';

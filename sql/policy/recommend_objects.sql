@@ -1,7 +1,7 @@
 /*
  * policy/recommend_objects: the recommendations for all objects, kept up with what changes, and the way from them to a plan.
  *
- * A recommendation depends on the object's row, its accesses, the evidence of its place, prices, limits of policies, settings, and the UTC day. As in
+ * A recommendation depends on the object's row, its accesses, the evidence of its place (and what is known of the others there), prices, limits of policies, settings, and the UTC day. As in
  * classify_objects() only objects are looked at of which one of these has changed; another price book, policy or setting (one
  * digest) brings all of them, as does another day where a policy asks for ages or reads.
  */
@@ -23,13 +23,16 @@ BEGIN ATOMIC
 			                            'min_reads_90d', 'max_reads_90d', 'access_class']))));
 END;
 
--- Per place whether its logs cover enough days, and since when.
+-- Per place whether its logs cover enough days, since when, and about how much is known of its objects.
 CREATE FUNCTION cloudflux.recommend_evidence(p_today date) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT COALESCE(jsonb_object_agg(c.place, concat_ws(' ', c.days >= s.min_evidence, c.first_day)), '{}')
-	  FROM (SELECT x.place, min(x.day) AS first_day, count(*) FILTER (WHERE x.day > p_today - 90 AND x.day <= p_today) AS days
-	          FROM cloudflux.access_coverage AS x GROUP BY x.place) AS c
+	SELECT COALESCE(jsonb_object_agg(p.place, concat_ws(' ', c.days >= s.min_evidence, c.first_day, h.known)), '{}')
+	  FROM (SELECT x.place FROM cloudflux.access_coverage AS x UNION SELECT y.place FROM cloudflux.read_hazards AS y) AS p
+	  LEFT JOIN (SELECT x.place, min(x.day) AS first_day, count(*) FILTER (WHERE x.day > p_today - 90 AND x.day <= p_today) AS days
+	               FROM cloudflux.access_coverage AS x GROUP BY x.place) AS c ON c.place = p.place
+	  -- By a tenth more, and its objects are looked at again.
+	  LEFT JOIN (SELECT y.place, floor(8 * log(2, sum(y.object_days)::numeric)) AS known FROM cloudflux.read_hazards AS y GROUP BY y.place) AS h ON h.place = p.place
 	 CROSS JOIN cloudflux.recommend_settings() AS s;
 END;
 
@@ -110,8 +113,11 @@ BEGIN
 	PERFORM pg_advisory_xact_lock(hashtextextended('cloudflux.recommend_objects', 0));
 	days := (SELECT s.horizon FROM cloudflux.recommend_settings() AS s);
 	digest := cloudflux.recommend_digest(today);
-	evidence := cloudflux.recommend_evidence(today);
 	SELECT s.* INTO state FROM cloudflux.recommend_state AS s;
+	IF p_all OR state IS NULL OR state.recommended_on <> today THEN
+		PERFORM cloudflux.learn_read_hazards(today);
+	END IF;
+	evidence := cloudflux.recommend_evidence(today);
 	scope := 'changed';
 	removed := 0;
 	IF p_all OR state IS NULL OR state.digest <> digest OR today < state.recommended_on THEN
@@ -271,7 +277,7 @@ GRANT EXECUTE ON FUNCTION cloudflux.plan_recommendations(text, text, numeric, bi
 GRANT SELECT ON cloudflux.recommendations TO cloudflux_viewer, cloudflux_worker;
 
 COMMENT ON FUNCTION cloudflux.recommend_digest(date) IS 'What all recommendations depend on (prices, limits of policies, settings) as one word; with another one all objects are looked at again';
-COMMENT ON FUNCTION cloudflux.recommend_evidence(date) IS 'Per place whether its access logs cover enough of the last 90 days, and since when they do';
+COMMENT ON FUNCTION cloudflux.recommend_evidence(date) IS 'Per place whether its access logs cover enough of the last 90 days, since when they do, and about how much read_hazards knows of it';
 COMMENT ON FUNCTION cloudflux.judge_objects(date, int, text[]) IS 'Rows of object_recommendations for objects (NULL = all), without storing them';
 COMMENT ON FUNCTION cloudflux.store_first_recommendations(date, int) IS 'Fills object_recommendations when it is empty. Called by recommend_objects()';
 COMMENT ON FUNCTION cloudflux.store_recommendations(date, int, text[]) IS 'Judges objects (NULL = all) and writes what differs. Called by recommend_objects()';

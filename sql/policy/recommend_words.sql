@@ -28,6 +28,7 @@ BEGIN
 		'explanation', (SELECT jsonb_object_agg(s.section, s.items) FROM (SELECT e.section, jsonb_object_agg(e.item, e.value) AS items
 		                  FROM cloudflux.explain_object($1) AS e WHERE e.section NOT IN ('optimum', 'candidates') GROUP BY e.section) AS s),
 		'recommendation', CASE WHEN NOT v_gone THEN (SELECT to_jsonb(t) FROM cloudflux.recommend_tier($1, $2) AS t) END,
+		'others', CASE WHEN NOT v_gone THEN (SELECT to_jsonb(l) FROM cloudflux.objects_alike($1) AS l) END,
 		'candidates', CASE WHEN NOT v_gone THEN (SELECT COALESCE(jsonb_agg(to_jsonb(c)), '[]') FROM cloudflux.tier_candidates($1, $2) AS c) END);
 END
 $$;
@@ -42,6 +43,7 @@ DECLARE
 	v_tier   record;
 	v_class  text;
 	v_other  record;
+	v_alike  record;
 BEGIN
 	SELECT o.* INTO v_object FROM cloudflux.data_objects AS o WHERE o.file_id = $1;
 	IF NOT FOUND THEN
@@ -51,6 +53,7 @@ BEGIN
 	END IF;
 	SELECT f.* INTO v_facts FROM cloudflux.object_facts(cloudflux.utc_day(now()), ARRAY[$1]) AS f;
 	SELECT t.* INTO v_tier FROM cloudflux.recommend_tier($1, $2) AS t;
+	SELECT l.* INTO v_alike FROM cloudflux.objects_alike($1) AS l;
 	v_class := (SELECT c.reason FROM cloudflux.object_classes AS c WHERE c.file_id = $1);
 	SELECT c.storage_class, c.total_cost, c.reason, c.blocked_by INTO v_other
 	  FROM cloudflux.tier_candidates($1, $2) AS c
@@ -61,6 +64,7 @@ BEGIN
 		format('It was read %s times in 90 days%s; reads would have been noticed on %s of the last 90 days.', v_facts.reads_90d,
 			CASE WHEN v_facts.days_since_access IS NULL THEN '' WHEN v_facts.days_since_access <= 0 THEN ', last today' ELSE format(', last %s days ago', v_facts.days_since_access) END,
 			v_facts.evidence_days),
+		CASE WHEN v_alike.object_days > 0 THEN format('Objects of its place that were idle so long and had been read so often were read on %s of %s days.', v_alike.read_days, v_alike.object_days) END,
 		'The rules say ' || v_class || '.',
 		'Staying is expected to cost ' || round(v_tier.stay_cost, 6) || ' USD in ' || v_days || ' days.',
 		CASE v_tier.verdict WHEN 'move' THEN 'It should move: ' WHEN 'stay' THEN 'It should stay: ' WHEN 'wait' THEN 'It stays for now: ' WHEN 'blocked' THEN 'It stays: '
@@ -76,5 +80,5 @@ GRANT EXECUTE ON FUNCTION cloudflux.candidate_in_words(cloudflux.tier_candidate)
 	TO cloudflux_viewer;
 
 COMMENT ON FUNCTION cloudflux.candidate_in_words(cloudflux.tier_candidate) IS 'A candidate of tier_candidates() in words: why it is not recommended, what it would cost by term, and by how much that differs from staying';
-COMMENT ON FUNCTION cloudflux.explain_object_json(text, interval) IS 'explain_object() as a document: explanation (by section and item), recommendation (recommend_tier()) and candidates (tier_candidates()). 02000 no such object';
+COMMENT ON FUNCTION cloudflux.explain_object_json(text, interval) IS 'explain_object() as a document: explanation (by section and item), recommendation (recommend_tier()), others (objects_alike()) and candidates (tier_candidates()). 02000 no such object';
 COMMENT ON FUNCTION cloudflux.explain_object_text(text, interval) IS 'A paragraph about one object: where it lies, how it is read, what the rules say, what staying costs, where it should lie and why, and what keeps it from the cheapest class. 02000 no such object';

@@ -36,7 +36,7 @@ CREATE FUNCTION cloudflux.recommend_candidates(p_today date, p_horizon int, p_pl
 RETURNS TABLE (storage_class text, reason text, blocked_by text, storage_cost double precision, monitoring_cost double precision, request_cost double precision,
 	retrieval_cost double precision, move_cost double precision, early_deletion_cost double precision, total_cost double precision, high_cost double precision,
 	regret double precision, regret_needed double precision, first_byte_s double precision, verdict text, expected_reads double precision,
-	unread_probability double precision, recheck_on date)
+	unread_probability double precision, recheck_on date, others_days bigint, others_read_days bigint)
 LANGUAGE c STABLE PARALLEL SAFE ROWS 6
 AS 'MODULE_PATHNAME', 'cloudflux_recommend_candidates';
 
@@ -103,8 +103,8 @@ COMMENT ON FUNCTION cloudflux.read_history_add(internal, date, bigint, bigint, b
 COMMENT ON FUNCTION cloudflux.read_history_end(internal) IS 'The result of read_history().';
 COMMENT ON AGGREGATE cloudflux.read_history(date, bigint, bigint, bigint) IS 'Days with reads of one object, packed for recommend_object(): 24 bytes a day.';
 COMMENT ON FUNCTION cloudflux.recommend_settings() IS 'The settings cloudflux.recommend_min_evidence, recommend_max_latency_ms and recommend_horizon.';
-COMMENT ON FUNCTION cloudflux.recommend_object(date, int, text, text, bigint, date, date, date, bytea, boolean, double precision, bigint[]) IS 'The recommendation for one object of a place, of which reads are known from p_begun_on on (read_history()), in p_class since p_entered_on. verdict: move, stay, wait (something is cheaper, regret is not enough yet), blocked (something is cheaper and not allowed), thin evidence, no place, no size, no price, no class. Costs are expected ones in USD over p_horizon days from tomorrow. p_policies are ids of recommend_limits. Use recommend_tier().';
-COMMENT ON FUNCTION cloudflux.recommend_candidates(date, int, text, text, bigint, date, date, date, bytea, boolean, double precision, bigint[]) IS 'The classes that recommend_object() compared, with every term of their cost, what it stays below with a probability of 90 %, the regret for not being there and how much of it is needed, and why a class is not recommended: here, recommended, dearer, minimum duration (cheaper but for the fee), regret (cheaper, not enough yet), another is cheaper, thin evidence, held, not allowed, too slow, bucket setting. No rows where there is no answer.';
+COMMENT ON FUNCTION cloudflux.recommend_object(date, int, text, text, bigint, date, date, date, bytea, boolean, double precision, bigint[]) IS 'The recommendation for one object of a place, of which reads are known from p_begun_on on (read_history()), in p_class since p_entered_on. What read_hazards knows of the objects of its place counts. verdict: move, stay, wait (something is cheaper, regret is not enough yet), blocked (something is cheaper and not allowed), thin evidence, no place, no size, no price, no class. Costs are expected ones in USD over p_horizon days from tomorrow. p_policies are ids of recommend_limits. Use recommend_tier().';
+COMMENT ON FUNCTION cloudflux.recommend_candidates(date, int, text, text, bigint, date, date, date, bytea, boolean, double precision, bigint[]) IS 'The classes that recommend_object() compared, with every term of their cost, what it stays below with a probability of 90 %, the regret for not being there and how much of it is needed, and why a class is not recommended: here, recommended, dearer, minimum duration (cheaper but for the fee), regret (cheaper, not enough yet), another is cheaper, thin evidence, held, not allowed, too slow, bucket setting. others_days are the object-days on record of objects of its place that were as idle and had been read as often as it is now, others_read_days those of them with reads (read_hazards). No rows where there is no answer.';
 COMMENT ON FUNCTION cloudflux.recommend_facts(date, text[]) IS 'What recommend_object() wants to know of objects that have not vanished (p_file_ids NULL = all): class, since when, first day from which a read would have been noticed (NULL = never), days with reads, and days of evidence of the last 90.';
 
 /*
@@ -177,4 +177,4 @@ COMMENT ON COLUMN cloudflux.recommend_state.only_row IS 'Always true: there is o
 COMMENT ON COLUMN cloudflux.recommend_state.digest IS 'Digest of the prices, limits and settings in force at the last run.';
 COMMENT ON COLUMN cloudflux.recommend_state.recommended_on IS 'UTC day of the last run.';
 COMMENT ON COLUMN cloudflux.recommend_state.recommended_at IS 'When the last run began.';
-COMMENT ON COLUMN cloudflux.recommend_state.evidence IS 'Per place: whether its access logs cover enough days, and since when.';
+COMMENT ON COLUMN cloudflux.recommend_state.evidence IS 'Per place: whether its access logs cover enough days, since when, and about how much is known of its objects (read_hazards).';

@@ -24,11 +24,11 @@
 
 #define TRUST 0.5				/* where the object's own rates speak for a move */
 #define TRUST_KNOWN CF_DECIDE_TRUST /* where the dataset does */
-#define AT_RISK 100				/* object-days of others that are evidence */
 #define HORIZON_DAYS 180		/* what a minimum duration can be at most, and about twice the memory of the rates */
 #define REVIEW_DAYS 7			/* advice is asked for again so soon, then ever more rarely */
 
 #define VERDICTS 32768			/* remembered at a time */
+#define VERDICTS_FEW 4096		/* … for who asks about objects one by one, with what is known today */
 #define WAYS 4					/* places for one hash */
 #define SIZE_LEAST 14			/* sizes are rounded down to powers of two, of four from SIZE_FINE on */
 #define SIZE_FINE 20
@@ -47,6 +47,7 @@ typedef struct Decider
 	CfWorkPrices prices;		/* of the object at hand */
 	CfArena    *arena;
 	Verdict    *verdicts;		/* NULL until one is asked for */
+	uint32_t	verdict_count;
 } Decider;
 
 /* prices_of are the prices of an object's size, computed anew only where another size comes along. */
@@ -68,6 +69,7 @@ begin(const CfReplayPolicy *policy, const CfReplaySetting *setting, CfArena *are
 	decider->prices.menu = setting->menu;
 	decider->prices.size_bytes = -1;
 	decider->arena = arena;
+	decider->verdict_count = setting->object_count > 1 ? VERDICTS : VERDICTS_FEW;
 	*self = decider;
 	return true;
 }
@@ -131,7 +133,7 @@ learn(const CfTariffMenu *menu, const CfHazardKnown *known, const CfHazardObject
 
 	if (horizon > HORIZON_DAYS)
 		horizon = HORIZON_DAYS;
-	if (watched < 1 || cf_hazard_outlook(known, like, horizon, true, &outlook) < AT_RISK)
+	if (watched < 1 || cf_hazard_outlook(known, like, horizon, true, &outlook) < CF_DECIDE_EVIDENCE)
 		return 0;
 	/* In the middle of the minimum duration, or long there; idle days count since the last read. */
 	where.entered_day = fresh ? where.day + 1 - menu->classes[cls].min_days / 2 : -CF_TARIFF_DAYS_MAX;
@@ -167,12 +169,12 @@ verdict_of(Decider *decider, const CfDecideObject *object, const CfReplayView *v
 
 	if (known == NULL || known->own == NULL)
 		return NULL;
-	if (decider->verdicts == NULL && (decider->verdicts = cf_arena_zalloc(decider->arena, VERDICTS * sizeof(Verdict))) == NULL)
+	if (decider->verdicts == NULL && (decider->verdicts = cf_arena_zalloc(decider->arena, decider->verdict_count * sizeof(Verdict))) == NULL)
 		return NULL;
 	size = size < SIZE_LEAST ? SIZE_LEAST : size < SIZE_FINE ? size : size > SIZE_MOST ? SIZE_MOST : size & ~1;
 	key = (uint32_t) (((often * 64 + size) * CF_TARIFF_CLASSES + cls) * 2 + fresh);
 	hash = (key ^ (uint64_t) (uintptr_t) known->own * 0x9E3779B97F4A7C15u) * 0xBF58476D1CE4E5B9u;
-	verdict = &decider->verdicts[(hash >> 32) % (VERDICTS / WAYS) * WAYS];
+	verdict = &decider->verdicts[(hash >> 32) % (decider->verdict_count / WAYS) * WAYS];
 	for (int way = 0; way < WAYS; way++, verdict++)
 	{
 		if (verdict->table == known->own && verdict->key == key)
@@ -181,7 +183,7 @@ verdict_of(Decider *decider, const CfDecideObject *object, const CfReplayView *v
 			break;
 	}
 	/* No place left: the first makes room. */
-	if (verdict == &decider->verdicts[((hash >> 32) % (VERDICTS / WAYS) + 1) * WAYS])
+	if (verdict == &decider->verdicts[((hash >> 32) % (decider->verdict_count / WAYS) + 1) * WAYS])
 		verdict -= WAYS;
 	verdict->table = known->own;
 	verdict->key = key;

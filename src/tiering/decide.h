@@ -12,6 +12,9 @@
 /* The least share of the regret that is ever enough: bound.h holds with it. */
 #define CF_DECIDE_TRUST 0.125
 
+/* Object-days of others that are evidence: of fewer a dataset says nothing. */
+#define CF_DECIDE_EVIDENCE 100
+
 /* What the policy keeps of one object. */
 typedef struct CfDecideObject
 {

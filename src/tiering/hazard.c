@@ -216,6 +216,13 @@ cf_hazards_close(CfHazards *hazards)
 }
 
 void
+cf_hazard_restore(CfHazardTable *table, const int32_t *since, int32_t day, CfHazardKnown *known)
+{
+	table->burst = burst_of(table);
+	*known = (CfHazardKnown) {.own = table,.place = table,.since = since,.day = day};
+}
+
+void
 cf_hazards_on(const CfHazards *hazards, int dataset, int32_t day, CfHazardKnown *known)
 {
 	int32_t		ended = day + 1 < hazards->first_day ? 0 : (day + 1 - hazards->first_day) / hazards->step_days;
@@ -362,6 +369,12 @@ cf_hazard_days(const CfHazardKnown *known, int32_t idle_days)
 			since = known->since[i];
 	}
 	return since > known->day ? 0 : known->day + 1 - since;
+}
+
+const CfHazardCell *
+cf_hazard_cell(const CfHazardKnown *known, const CfHazardObject *object)
+{
+	return known->own == NULL ? NULL : &known->own->cells[often_class(object->often)][idle_class(object->idle_days)];
 }
 
 double

@@ -78,6 +78,12 @@ extern void cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes
 							 int32_t to_day, const CfReplayAccess *reads, uint32_t read_count);
 extern void cf_hazards_close(CfHazards *hazards);
 
+/*
+ * cf_hazard_restore makes a table that was kept elsewhere, one for all objects of a place, what is known at the end of a day. table and since
+ * live as long as known.
+ */
+extern void cf_hazard_restore(CfHazardTable *table, const int32_t *since, int32_t day, CfHazardKnown *known);
+
 /* cf_hazards_on gives what was known at the end of a day; known->own = NULL: no period had ended. */
 extern void cf_hazards_on(const CfHazards *hazards, int dataset, int32_t day, CfHazardKnown *known);
 
@@ -108,6 +114,9 @@ extern double cf_hazard_outlook(const CfHazardKnown *known, const CfHazardObject
 
 /* cf_hazard_days is for how many days objects that are so long idle (-1: any) have been watched: what happens to all at once shows in no other count. */
 extern int32_t cf_hazard_days(const CfHazardKnown *known, int32_t idle_days);
+
+/* cf_hazard_cell is what happened to objects of the dataset that had been idle and read like this one; NULL = nothing is known. */
+extern const CfHazardCell *cf_hazard_cell(const CfHazardKnown *known, const CfHazardObject *object);
 
 /*
  * cf_hazard_burst is how many sizes of an object are read, on the mean, on a day that ends at least CF_HAZARD_QUIET_DAYS idle days; CF_HAZARD_PRIOR

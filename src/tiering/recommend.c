@@ -6,7 +6,8 @@
  * its user has put it, and what the policy says from then on is its judgement. Its regret is told with it, so
  * that a person sees how far a class is from being chosen; of a judgement that nobody has followed for some days it may have gone again.
  *
- * Looking ahead, outlook.h prices what may be read over the horizon, a distribution. Whoever enters a class with a minimum
+ * Looking ahead, outlook.h prices what may be read over the horizon, a distribution made of the object's own rates and of what happened to others
+ * that were as it is now (hazard.h). Whoever enters a class with a minimum
  * duration beyond the horizon is charged on top what leaving at its end would cost, and so is who stays in one.
  *
  * An object costs some µs, and 0.2 µs a day with reads.
@@ -189,7 +190,8 @@ static int
 judge(CfRecommender *recommender, const Sub *sub, const CfRecommendAsk *ask, int32_t *again, int *direct)
 {
 	CfReplayView view = {.size_bytes = ask->size_bytes,.created_day = ask->begun_day,.day = ask->begun_day - 1,
-		.cls = CF_TARIFF_NONE,.entered_day = ask->entered_day,.last_read_day = CF_REPLAY_NO_DAY,.past = ask->reads
+		.cls = CF_TARIFF_NONE,.entered_day = ask->entered_day,.last_read_day = CF_REPLAY_NO_DAY,.past = ask->reads,
+		.known = ask->known
 	};
 
 	memset(recommender->mine, 0, sub->policy.object_bytes);
@@ -230,6 +232,30 @@ judge(CfRecommender *recommender, const Sub *sub, const CfRecommendAsk *ask, int
 	return view.cls;
 }
 
+/*
+ * cheaper_alone is a class that the object's own past speaks for, where the days to come pay more for it than for the judged one: what is known of the others
+ * sends it too early to a class that does not suit this object, or to a worse one, and so would keep it from a good move.
+ */
+static int
+cheaper_alone(CfRecommender *recommender, const Sub *sub, const CfRecommendAsk *ask, CfRecommendAnswer *answer)
+{
+	CfRecommendAsk own = *ask;
+	int			cls = answer->judged;
+	int			said[2];
+	int32_t		again = CF_REPLAY_NEVER;
+
+	own.known = NULL;
+	said[0] = judge(recommender, sub, &own, &again, &said[1]);
+	if (again < answer->recheck_day)
+		answer->recheck_day = again;
+	for (int i = 0; i < 2; i++)
+	{
+		if (answer->classes[sub->whole[said[i]]].total_usd < answer->classes[cls].total_usd)
+			cls = sub->whole[said[i]];
+	}
+	return cls;
+}
+
 /* promised is what leaving at the end of the horizon would cost an object that has been in a class for so many days by now. */
 static double
 promised(const CfTariffMenu *menu, const CfRecommendAsk *ask, int cls, int32_t held_days)
@@ -240,9 +266,31 @@ promised(const CfTariffMenu *menu, const CfRecommendAsk *ask, int cls, int32_t h
 	return missing > 0 ? (double) cf_tariff_billed_bytes(c, 0, ask->size_bytes) * missing * c->early_usd : 0;
 }
 
+/*
+ * expect makes the outlook: of the object's own rates, and of what happened to the others, the more of it the more object-days of them are evidence and the
+ * longer they were watched (by Laplace's rule: half a horizon ago something came that no count shows yet).
+ */
+static void
+expect(const CfRecommendAsk *ask, const CfDecideObject *mine, CfOutlook *outlook)
+{
+	CfHazardObject like = {ask->size_bytes, ask->today + 1 - mine->work.idle_from, mine->often};
+	CfOutlook	theirs;
+	double		object_days;
+	double		watched;
+
+	cf_outlook_rates(&mine->rates, ask->size_bytes, ask->horizon_days, outlook);
+	if (ask->known == NULL || !mine->begun)
+		return;
+	object_days = cf_hazard_outlook(ask->known, &like, ask->horizon_days, false, &theirs);
+	if (object_days < CF_DECIDE_EVIDENCE)
+		return;
+	watched = cf_hazard_days(ask->known, like.idle_days);
+	cf_outlook_blend(outlook, &theirs, object_days / (object_days + CF_DECIDE_EVIDENCE) * watched / (watched + ask->horizon_days / 2.0));
+}
+
 /* price fills what each class costs over the horizon. */
 static void
-price(const CfRecommender *recommender, const CfRecommendAsk *ask, const CfRates *rates, CfRecommendAnswer *answer)
+price(const CfRecommender *recommender, const CfRecommendAsk *ask, const CfDecideObject *mine, CfRecommendAnswer *answer)
 {
 	const CfTariffMenu *menu = recommender->menu;
 	CfOutlookObject object = {.size_bytes = ask->size_bytes,.cls = ask->cls,.day = ask->today,.entered_day = ask->entered_day,
@@ -251,7 +299,7 @@ price(const CfRecommender *recommender, const CfRecommendAsk *ask, const CfRates
 	CfOutlookCost costs[CF_TARIFF_CLASSES];
 	CfOutlook	outlook;
 
-	cf_outlook_rates(rates, ask->size_bytes, ask->horizon_days, &outlook);
+	expect(ask, mine, &outlook);
 	cf_outlook_costs(menu, &object, &outlook, CF_RECOMMEND_QUANTILE, costs);
 	answer->unread = cf_outlook_unread(&outlook);
 	answer->reads = cf_outlook_mean_reads(&outlook);
@@ -288,6 +336,19 @@ regrets(CfRecommender *recommender, const Sub *sub, const CfRecommendAsk *ask, c
 	}
 }
 
+/* compare fills what happened to others that were as the object is now. */
+static void
+compare(const CfRecommendAsk *ask, const CfDecideObject *mine, CfRecommendAnswer *answer)
+{
+	CfHazardObject like = {ask->size_bytes, ask->today + 1 - mine->work.idle_from, mine->often};
+	const CfHazardCell *cell = ask->known == NULL ? NULL : cf_hazard_cell(ask->known, &like);
+
+	if (cell == NULL)
+		return;
+	answer->others_days = cell->at_risk;
+	answer->others_reads = cell->wakes;
+}
+
 /* reason_of says why a class is not chosen, or that it is. */
 static CfRecommendReason
 reason_of(const CfRecommendAsk *ask, const CfRecommendAnswer *answer, int cls)
@@ -315,17 +376,16 @@ weight_of(const CfRecommendClass *other)
 	return other->reason != CF_RECOMMEND_BARRED ? 2 : other->bar < CF_RECOMMEND_UNWANTED;
 }
 
-/* conclude fills verdict, reasons, saving and pay-back from what the classes cost and what the judgement was. */
+/* conclude fills verdict, reasons, saving and pay-back from what the classes cost and to which one the past speaks for going. */
 static void
-conclude(const CfTariffMenu *menu, const CfRecommendAsk *ask, CfRecommendAnswer *answer)
+conclude(const CfTariffMenu *menu, const CfRecommendAsk *ask, int spoken, CfRecommendAnswer *answer)
 {
 	const CfRecommendClass *stay = &answer->classes[ask->cls];
-	const CfRecommendClass *to = &answer->classes[answer->judged];
+	const CfRecommendClass *to = &answer->classes[spoken];
 	bool		waits = false;
 	bool		blocked = false;
 
-	answer->cls = answer->judged != ask->cls && !ask->thin && to->total_usd < stay->total_usd * (1 - PENNY) ?
-		answer->judged : ask->cls;
+	answer->cls = spoken != ask->cls && !ask->thin && to->total_usd < stay->total_usd * (1 - PENNY) ? spoken : ask->cls;
 	answer->cheaper = CF_TARIFF_NONE;
 	for (int c = 0; c < menu->count; c++)
 	{
@@ -383,6 +443,7 @@ cf_recommend(CfRecommender *recommender, const CfRecommendAsk *ask, CfRecommendA
 	uint32_t	kept = 0;
 	Sub		   *sub;
 	int			direct;
+	int			spoken;
 
 	if (!ask_ok(menu, ask, err))
 		return false;
@@ -401,6 +462,7 @@ cf_recommend(CfRecommender *recommender, const CfRecommendAsk *ask, CfRecommendA
 		direct = sub->whole[direct];
 		mine = recommender->mine;
 		regrets(recommender, sub, ask, &mine->work, answer);
+		compare(ask, mine, answer);
 	}
 	else
 	{
@@ -413,10 +475,11 @@ cf_recommend(CfRecommender *recommender, const CfRecommendAsk *ask, CfRecommendA
 		answer->recheck_day = CF_REPLAY_NEVER;
 		mine = &alone;
 	}
-	price(recommender, ask, &mine->rates, answer);
+	price(recommender, ask, mine, answer);
 	if (answer->classes[direct].total_usd < answer->classes[answer->judged].total_usd)
 		answer->judged = direct;
-	conclude(menu, ask, answer);
+	spoken = ask->known != NULL && answer->judged != ask->cls ? cheaper_alone(recommender, sub, ask, answer) : answer->judged;
+	conclude(menu, ask, spoken, answer);
 	if (answer->judged != ask->cls && answer->recheck_day > ask->today + REVIEW_DAYS)
 		answer->recheck_day = ask->today + REVIEW_DAYS;
 	return true;

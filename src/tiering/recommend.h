@@ -8,6 +8,9 @@
  * horizon, its move and all fees included, must be less than what it costs where it is. So neither a forecast without
  * regret moves anything, nor regret of which the days to come will earn nothing back.
  *
+ * Both know what happened to the other objects of the place (hazard.h), as it is known today: the first for all the days on which it looks back. Where
+ * there is too little of it, it counts for nothing.
+ *
  * What may not be chosen (too slow, forbidden) is not part of the menu on which the first judge decides, but priced all
  * the same: whoever asks is told what the restriction costs. The class in which an object lies is always on its menu.
  */
@@ -17,6 +20,7 @@
 #include "core/arena.h"
 #include "core/error.h"
 #include "tiering/decide.h"
+#include "tiering/hazard.h"
 #include "tiering/outlook.h"
 
 #define CF_RECOMMEND_QUANTILE 0.9	/* of high_usd */
@@ -70,6 +74,7 @@ typedef struct CfRecommendAsk
 	uint32_t	read_count;
 	const CfRecommendBar *bars; /* per class of the menu */
 	bool		thin;			/* too little is known of its reads */
+	const CfHazardKnown *known; /* of the objects around it by today, at one address as long as the recommender lives; NULL = nothing */
 } CfRecommendAsk;
 
 typedef struct CfRecommendClass
@@ -95,6 +100,8 @@ typedef struct CfRecommendAnswer
 	double		payback_days;	/* until the way there has paid for itself; 0 = at once, negative = never within ten horizons */
 	double		reads;			/* expected within the horizon */
 	double		unread;			/* probability that there are none */
+	double		others_days;	/* object-days on record of objects as idle and as often read as it is now; 0 = nothing is known of them */
+	double		others_reads;	/* days with reads among them */
 	CfRecommendClass classes[CF_TARIFF_CLASSES];
 } CfRecommendAnswer;
 

@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -23,7 +22,9 @@
 #include "core/core.h"
 #include "core/error_sql.h"
 #include "core/spi_sql.h"
+#include "tiering/hazard_sql.h"
 #include "tiering/menu_sql.h"
+#include "tiering/reads_sql.h"
 #include "tiering/recommend.h"
 
 #define MENUS 64				/* places whose menus are kept at a time */
@@ -31,8 +32,6 @@
 
 PG_FUNCTION_INFO_V1(cloudflux_recommend_object);
 PG_FUNCTION_INFO_V1(cloudflux_recommend_candidates);
-PG_FUNCTION_INFO_V1(cloudflux_read_history_add);
-PG_FUNCTION_INFO_V1(cloudflux_read_history_end);
 
 /* Arguments of both functions. */
 enum
@@ -40,21 +39,13 @@ enum
 	TODAY, HORIZON, PLACE, STORAGE_CLASS, SIZE_BYTES, BEGUN_ON, ENTERED_ON, LAST_READ_ON, READS, THIN, MAX_LATENCY_MS, POLICIES
 };
 
-/* One day of a history as read_history() packs it. */
-typedef struct PackedDay
-{
-	int32		day;
-	uint32		reads;
-	int64		bytes;
-	int64		full_reads;		/* that told no bytes: of the whole object, whose size is not known yet */
-} PackedDay;
-
 /* A place's menu; without classes it has no prices. */
 typedef struct Menu
 {
 	char	   *place;
 	CfTariffMenu tariff;
 	bool		one_class;		/* a directory: all its objects have the prices of one class */
+	const CfHazardKnown *others;	/* what is known of its objects; NULL = nothing, or too little */
 	CfRecommender *recommender;
 	CfArena		arena;
 } Menu;
@@ -130,6 +121,8 @@ read_menu(const char *place, DateADT today)
 		cf_menu_take(&menu->tariff, row);
 	menu->one_class = rows > 0 && cf_spi_bool(0, 27, NULL);
 	cf_spi_end();
+	if (rows > 0)
+		menu->others = cf_hazard_read(menu->place);
 	if (menu->tariff.hot == CF_TARIFF_NONE || !cf_tariff_check(&menu->tariff, &err))
 		menu->tariff.count = 0;
 	cf_arena_init(&menu->arena, &allocator, 8192, 0);
@@ -345,42 +338,6 @@ days_of(FunctionCallInfo fcinfo, int arg, int32 otherwise)
 	return day < -CF_TARIFF_DAYS_MAX ? -CF_TARIFF_DAYS_MAX : day > CF_TARIFF_DAYS_MAX ? CF_TARIFF_DAYS_MAX : day;
 }
 
-/* bytes_of is what was read on a day of an object of that size. */
-static int64
-bytes_of(const PackedDay *day, int64 size_bytes)
-{
-	int64		full;
-
-	if (pg_mul_s64_overflow(day->full_reads, size_bytes, &full) || full > CF_REPLAY_BYTES_MAX)
-		return CF_REPLAY_BYTES_MAX;
-	return Min(full + Min(day->bytes, CF_REPLAY_BYTES_MAX), CF_REPLAY_BYTES_MAX);
-}
-
-/* take_reads gives the days with reads from begun_day to today. A last read that no log tells of (last_accessed) is one of the whole object. */
-static void
-take_reads(FunctionCallInfo fcinfo, CfRecommendAsk *ask)
-{
-	int32		last = days_of(fcinfo, LAST_READ_ON, CF_REPLAY_NO_DAY);
-	bytea	   *packed = PG_ARGISNULL(READS) ? NULL : PG_GETARG_BYTEA_P(READS);
-	Size		bytes = packed == NULL ? 0 : VARSIZE(packed) - VARHDRSZ;
-	CfReplayAccess *reads = palloc((bytes / sizeof(PackedDay) + 1) * sizeof(CfReplayAccess));
-	uint32		count = 0;
-	PackedDay	day;
-
-	if (bytes % sizeof(PackedDay) != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("history of reads is not what read_history() gives")));
-	for (Size at = 0; at < bytes; at += sizeof(PackedDay))
-	{
-		memcpy(&day, VARDATA(packed) + at, sizeof(PackedDay));
-		if (day.day >= ask->begun_day && day.day <= ask->today)
-			reads[count++] = (CfReplayAccess) {.day = day.day,.reads = day.reads,.bytes = bytes_of(&day, ask->size_bytes)};
-	}
-	if (last != CF_REPLAY_NO_DAY && last >= ask->begun_day && last <= ask->today && (count == 0 || reads[count - 1].day < last))
-		reads[count++] = (CfReplayAccess) {.day = last,.reads = 1,.bytes = ask->size_bytes};
-	ask->reads = reads;
-	ask->read_count = count;
-}
-
 /* pose takes the arguments; false = there is no answer, and question->verdict says why. */
 static bool
 pose(Site *site, Question *question, FunctionCallInfo fcinfo)
@@ -417,7 +374,9 @@ pose(Site *site, Question *question, FunctionCallInfo fcinfo)
 	question->ask.horizon_days = PG_GETARG_INT32(HORIZON);
 	question->ask.thin = PG_ARGISNULL(BEGUN_ON) || PG_ARGISNULL(THIN) || PG_GETARG_BOOL(THIN);
 	question->ask.bars = question->bars;
-	take_reads(fcinfo, &question->ask);
+	question->ask.reads = cf_reads_unpack(PG_ARGISNULL(READS) ? NULL : PG_GETARG_BYTEA_P(READS), question->ask.size_bytes, question->ask.begun_day,
+										  question->ask.today, days_of(fcinfo, LAST_READ_ON, CF_REPLAY_NO_DAY), &question->ask.read_count);
+	question->ask.known = question->menu->others;
 	set_bars(site, question, fcinfo);
 	return true;
 }
@@ -509,8 +468,8 @@ static void
 put_candidate(ReturnSetInfo *rsinfo, const Question *question, const CfRecommendAnswer *answer, int cls)
 {
 	const CfRecommendClass *c = &answer->classes[cls];
-	Datum		values[18];
-	bool		nulls[18] = {false};
+	Datum		values[20];
+	bool		nulls[20] = {false};
 	int			at = 0;
 
 	values[at++] = CStringGetTextDatum(question->menu->tariff.classes[cls].name);
@@ -530,6 +489,9 @@ put_candidate(ReturnSetInfo *rsinfo, const Question *question, const CfRecommend
 	values[at++] = Float8GetDatum(answer->reads);
 	values[at++] = Float8GetDatum(answer->unread);
 	values[at] = day_of(answer->recheck_day, &nulls[at]);
+	at++;
+	values[at++] = Int64GetDatum((int64) answer->others_days);
+	values[at] = Int64GetDatum((int64) answer->others_reads);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -548,93 +510,4 @@ cloudflux_recommend_candidates(PG_FUNCTION_ARGS)
 	for (int c = 0; c < question.menu->tariff.count; c++)
 		put_candidate((ReturnSetInfo *) fcinfo->resultinfo, &question, &answer, c);
 	return (Datum) 0;
-}
-
-/* What read_history() has gathered of one object. */
-typedef struct History
-{
-	PackedDay  *days;
-	Size		count;
-	Size		room;
-	bool		ordered;
-} History;
-
-/* by_day orders days. */
-static int
-by_day(const void *a, const void *b)
-{
-	int32		x = ((const PackedDay *) a)->day;
-	int32		y = ((const PackedDay *) b)->day;
-
-	return (x > y) - (x < y);
-}
-
-/* read_history_add(state, day, reads, bytes, full_reads) adds a day. */
-Datum
-cloudflux_read_history_add(PG_FUNCTION_ARGS)
-{
-	MemoryContext context;
-	History    *history = PG_ARGISNULL(0) ? NULL : (History *) PG_GETARG_POINTER(0);
-	PackedDay *day;
-	int64		reads = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "read_history_add() belongs to an aggregate");
-	if (history == NULL)
-	{
-		history = MemoryContextAllocZero(context, sizeof(History));
-		history->ordered = true;
-		history->room = 16;
-		history->days = MemoryContextAlloc(context, history->room * sizeof(PackedDay));
-	}
-	if (PG_ARGISNULL(1) || reads <= 0)
-		PG_RETURN_POINTER(history);
-	if (history->count == history->room)
-	{
-		history->room *= 2;
-		history->days = repalloc_huge(history->days, history->room * sizeof(PackedDay));
-	}
-	day = &history->days[history->count++];
-	day->day = PG_GETARG_DATEADT(1);
-	day->reads = (uint32) Min(reads, (int64) UINT32_MAX);
-	day->bytes = PG_ARGISNULL(3) ? 0 : Max(PG_GETARG_INT64(3), 0);
-	day->full_reads = PG_ARGISNULL(4) ? 0 : Max(PG_GETARG_INT64(4), 0);
-	history->ordered &= history->count < 2 || day->day > day[-1].day;
-	PG_RETURN_POINTER(history);
-}
-
-/* read_history_end(state) packs the days, ascending, each once. */
-Datum
-cloudflux_read_history_end(PG_FUNCTION_ARGS)
-{
-	History    *history = PG_ARGISNULL(0) ? NULL : (History *) PG_GETARG_POINTER(0);
-	Size		kept = 0;
-	bytea	   *packed;
-
-	if (history == NULL || history->count == 0)
-		PG_RETURN_NULL();
-	if (!history->ordered)
-	{
-		qsort(history->days, history->count, sizeof(PackedDay), by_day);
-		for (Size i = 1; i < history->count; i++)
-		{
-			PackedDay *last = &history->days[kept];
-			const PackedDay *day = &history->days[i];
-
-			if (day->day != last->day)
-			{
-				history->days[++kept] = *day;
-				continue;
-			}
-			last->reads = (uint32) Min((int64) last->reads + day->reads, (int64) UINT32_MAX);
-			last->bytes = Min(last->bytes, CF_REPLAY_BYTES_MAX) + Min(day->bytes, CF_REPLAY_BYTES_MAX);
-			last->full_reads = Min(last->full_reads, CF_REPLAY_BYTES_MAX) + Min(day->full_reads, CF_REPLAY_BYTES_MAX);
-		}
-		history->count = kept + 1;
-		history->ordered = true;
-	}
-	packed = palloc(VARHDRSZ + history->count * sizeof(PackedDay));
-	SET_VARSIZE(packed, VARHDRSZ + history->count * sizeof(PackedDay));
-	memcpy(VARDATA(packed), history->days, history->count * sizeof(PackedDay));
-	PG_RETURN_BYTEA_P(packed);
 }
