@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "utils/date.h"
 
+#include "core/compat.h"
 #include "tiering/reads_sql.h"
 
 PG_FUNCTION_INFO_V1(cloudflux_read_history_add);
