@@ -265,6 +265,23 @@ BEGIN ATOMIC
 	   AND COALESCE(p_size_bytes <= (s.scope ->> 'max_size_bytes')::numeric, true);
 END;
 
+-- Since when reads at a place would have been noticed, seen from the first day of a period: as far back as days on record follow each other, with
+-- gaps of a week at most (of any length where nothing is said to have been read in them).
+CREATE FUNCTION cloudflux.record_from(p_place text, p_history regclass, p_start date, p_allow_gaps boolean DEFAULT false) RETURNS date
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	v_from date;
+BEGIN
+	EXECUTE format('WITH d AS MATERIALIZED (SELECT $2 AS day UNION SELECT h.day FROM %s AS h JOIN cloudflux.data_objects AS o ON o.file_id = h.file_id '
+	               'WHERE o.place = $1 AND h.day < $2 AND h.reads > 0 UNION SELECT c.day FROM cloudflux.access_coverage AS c WHERE c.place = $1 AND c.day < $2), '
+	               'g AS (SELECT d.day, lead(d.day) OVER (ORDER BY d.day) AS next FROM d WHERE isfinite(d.day)) '
+	               'SELECT min(g.day) FROM g WHERE $3 OR g.day > COALESCE((SELECT max(x.day) FROM g AS x WHERE x.next - x.day > 7), ''-infinity'')', p_history)
+	   INTO v_from USING p_place, p_start, COALESCE(p_allow_gaps, false);
+	RETURN v_from;
+END
+$$;
+
 /*
  * Opens the history for the kernel: a row per object and day with reads, ordered; days count from the start of the period. Of reads before it,
  * those of 90 days come along as known (rules count so far back), and the last one however long ago. Size, and class of an object that is
@@ -272,7 +289,8 @@ END;
  * from another place begins hot. One that has vanished lived until then.
  */
 CREATE FUNCTION cloudflux.open_history(p_place text, p_history regclass, p_start date, p_end date, p_prefix_depth int, p_hot_class text,
-	p_names jsonb DEFAULT '{}', p_place_cloud text DEFAULT NULL, p_place_class text DEFAULT NULL, p_dataset_key text DEFAULT NULL, p_scopes jsonb DEFAULT NULL) RETURNS refcursor
+	p_names jsonb DEFAULT '{}', p_place_cloud text DEFAULT NULL, p_place_class text DEFAULT NULL, p_dataset_key text DEFAULT NULL, p_scopes jsonb DEFAULT NULL,
+	p_watched_from date DEFAULT NULL) RETURNS refcursor
 -- All rows are wanted, and of large tables: sums per day that were made anew for each object would take for ever.
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET cursor_tuple_fraction = 1 SET enable_nestloop = off
 AS $$
@@ -289,7 +307,7 @@ BEGIN
 		'DECLARE %8$I NO SCROLL CURSOR FOR SELECT b.prefix, o.file_id, b.size_bytes, (b.created - %2$L::date)::int, greatest(b.created, %2$L::date) - %2$L::date, '
 		'greatest(least(%3$L::date, cloudflux.utc_day(o.vanished_at)), b.created, h.last_day) - %2$L::date, '
 		'CASE WHEN b.created < %2$L::date THEN COALESCE(%9$L::jsonb ->> v.price_class, %5$L) END, (COALESCE(v.entered, b.created) - %2$L::date)::int, '
-		'(h.day - %2$L::date)::int, h.reads, least(h.bytes + h.full_reads * b.size_bytes, 1152921504606846977)::bigint, (l.last_read - %2$L::date)::int, b.marks '
+		'(h.day - %2$L::date)::int, h.reads, least(h.bytes + h.full_reads * b.size_bytes, 1152921504606846977)::bigint, (l.last_read - %2$L::date)::int, b.marks, %14$s '
 		'FROM cloudflux.data_objects AS o '
 		'LEFT JOIN (SELECT h.file_id, h.day AS day, least(sum(h.reads), 4294967296)::bigint AS reads, COALESCE(sum(h.bytes), 0) AS bytes, COALESCE(sum(%6$s), 0) AS full_reads, '
 		'min(h.day) OVER (PARTITION BY h.file_id) AS first_day, max(h.day) OVER (PARTITION BY h.file_id) AS last_day '
@@ -306,7 +324,7 @@ BEGIN
 		'WHERE o.place = %1$L AND (o.vanished_at IS NULL OR o.vanished_at >= %2$L::timestamp AT TIME ZONE ''UTC'') AND b.size_bytes IS NOT NULL AND b.created <= %3$L::date '
 		'AND (%13$L OR b.marks & 1 <> 0) AND (b.created >= %2$L::date OR v.price_class IS NULL OR %9$L::jsonb ? v.price_class) '
 		'ORDER BY b.prefix COLLATE "C", o.file_id COLLATE "C", h.day',
-		p_place, p_start, p_end, v_group, p_hot_class, v_full, p_history, v_cursor, p_names, p_place_cloud, p_place_class, v_marks, p_scopes IS NULL);
+		p_place, p_start, p_end, v_group, p_hot_class, v_full, p_history, v_cursor, p_names, p_place_cloud, p_place_class, v_marks, p_scopes IS NULL, COALESCE(least(p_watched_from, p_start) - p_start, 0));
 	RETURN v_cursor;
 END
 $$;
@@ -332,7 +350,8 @@ BEGIN
 	SELECT c.first_day, c.last_day INTO v_period FROM cloudflux.check_history(p_place, v_history, p_start, p_end, p_allow_gaps) AS c;
 	RETURN cloudflux.open_history(p_place, v_history, v_period.first_day, v_period.last_day, p_prefix_depth,
 		(SELECT m.storage_class FROM cloudflux.replay_menu(v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_on) AS m WHERE m.role = 'hot' AND m.state_no = 0),
-		cloudflux.replay_names(v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_on), v_place.place_cloud, v_place.place_class, p_dataset_key, p_scopes);
+		cloudflux.replay_names(v_place.cloud, v_place.region, v_place.redundancy, p_menu, p_on), v_place.place_cloud, v_place.place_class, p_dataset_key, p_scopes,
+		cloudflux.record_from(p_place, v_history, v_period.first_day, p_allow_gaps));
 END
 $$;
 
@@ -435,7 +454,8 @@ REVOKE ALL ON FUNCTION cloudflux.check_history(text, regclass, date, date, boole
 REVOKE ALL ON FUNCTION cloudflux.replay_place(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_names(text, text, text, text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.scope_marks(jsonb, text, text, text, text, text, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.record_from(text, regclass, date, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_history(text, text, regclass, date, date, boolean, date, int, text, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.replay_costs(refcursor, text, text, text, text, date, text[], jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text) FROM PUBLIC;
@@ -451,7 +471,8 @@ GRANT EXECUTE ON FUNCTION
 	cloudflux.replay_place(text, text),
 	cloudflux.replay_names(text, text, text, text, date),
 	cloudflux.scope_marks(jsonb, text, text, text, text, text, bigint),
-	cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb),
+	cloudflux.record_from(text, regclass, date, boolean),
+	cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb, date),
 	cloudflux.replay_history(text, text, regclass, date, date, boolean, date, int, text, jsonb),
 	cloudflux.replay_costs(refcursor, text, text, text, text, date, text[], jsonb),
 	cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text),
@@ -470,7 +491,8 @@ COMMENT ON FUNCTION cloudflux.replay_costs(refcursor, text, text, text, text, da
 COMMENT ON FUNCTION cloudflux.replay_moves(text, date, date, text, text, regclass, boolean, date) IS 'When a policy would have put what where: a row per upload and move of a replay, with the first day in the class that is entered. Arguments as of simulate_policy(); the policies are those that it lists';
 COMMENT ON FUNCTION cloudflux.check_history_columns(regclass) IS 'Refuses a table or view that lacks a column of a history (42703) or has one of a wrong type (42804)';
 COMMENT ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) IS 'Refuses a history with rows that lack a value, reads of objects that are not in the catalogue, quantities that are negative or out of range, reads in the future, or a week without anything on record; gives the period';
-COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs. p_names: what the classes of the catalogue are called in the menu; objects that lie in no class of it are left out. p_scopes: an array of conditions, an object is in the replay if it meets the first of them';
+COMMENT ON FUNCTION cloudflux.record_from(text, regclass, date, boolean) IS 'Since when reads at a place would have been noticed, as known on the first day of a period: the days before it that have reads in the history or are in access_coverage, back to the first gap of more than a week, or to the first of them where gaps are allowed; the period''s first day if there are none. A replay counts what an idle object has cost by then from that day on';
+COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb, date) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs. p_names: what the classes of the catalogue are called in the menu; objects that lie in no class of it are left out. p_scopes: an array of conditions, an object is in the replay if it meets the first of them. p_watched_from: since when reads would have been noticed (record_from), the first day of the period unless told';
 COMMENT ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text) IS 'Replays a history of reads under each policy, or one, and under perfect hindsight, and says what each would have cost: stay, rules by age and by last read, a class that tiers by itself, tier_rules, and the cheapest plan with all reads known. Costs in USD by part, moves, early deletions, reads that met a class slower than a second, and the ratio to hindsight; by key prefix when p_prefix_depth says how many parts of the key, by data set when p_dataset_key names the key of metadata that tells it (column prefix has either). The history is read_days (access logs), or a table with file_id, day, reads, bytes (NULL = the whole object); objects are those of the catalogue at one place. Objects older than the period begin it in the class that the catalogue had them in then, or first saw them in (object_versions); those that lie in no class of the menu are left out; reads of the 90 days before the period are known to every policy and not charged';
 COMMENT ON VIEW cloudflux.read_days IS 'Reads per object and UTC day';
 COMMENT ON COLUMN cloudflux.read_days.file_id IS 'Object';

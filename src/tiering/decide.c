@@ -15,7 +15,7 @@
  * The dataset also says what a day is like that ends a quiet time. Where such days read an object many times over, the worst day of
  * the work function (workfn.h) is such a day, for objects too that had none yet.
  *
- * Per object it needs CfDecideObject, 192 bytes; and the prices of the object at hand, once.
+ * Per object it needs CfDecideObject, 208 bytes; and the prices of the object at hand, once.
  */
 #include <string.h>
 
@@ -77,15 +77,20 @@ begin(const CfReplayPolicy *policy, const CfReplaySetting *setting, CfArena *are
 /*
  * found begins what is kept of an object that was there before, as if it had been watched since it was last in somebody's hands as far as
  * is known: since its last read or its upload, but not longer than reads are on record, nor than it lay in its class. What
- * those days cost more than elsewhere is regret already.
+ * those days cost more than elsewhere is regret already. Advice looks further back, to the last read or upload that is known: it may be
+ * wrong, and makes no move without regret.
  */
 static int
 found(const CfWorkPrices *prices, CfDecideObject *object, const CfReplayView *view)
 {
 	bool		read = view->last_read_day != CF_REPLAY_NO_DAY && view->last_read_day > view->created_day;
-	int32_t		from = read ? view->last_read_day :
-		view->created_day > view->watched_from ? view->created_day : view->watched_from;
+	int32_t		known = read ? view->last_read_day : view->created_day;
+	int32_t		from = known > view->watched_from ? known : view->watched_from;
 	int32_t		idle_from = from;
+
+	object->found = true;
+	object->found_day = view->day;
+	object->quiet_from = known < view->day ? known : view->day;
 
 	if (prices->menu->classes[view->cls].state_count > 1)
 		idle_from = view->entered_day > view->last_read_day ? view->entered_day : view->last_read_day;
@@ -97,7 +102,9 @@ found(const CfWorkPrices *prices, CfDecideObject *object, const CfReplayView *vi
 		idle_from = from + 1;
 	cf_workfn_begin(prices, &object->work, view->cls, from, idle_from);
 	cf_workfn_idle(prices, &object->work, view->day);
-	cf_rates_begin(&object->rates, view->size_bytes, idle_from < from ? idle_from : from);
+	if (object->quiet_from > from)
+		object->quiet_from = from;
+	cf_rates_begin(&object->rates, view->size_bytes, object->quiet_from);
 	cf_rates_until(&object->rates, view->day, 0, 0);
 	return view->cls;
 }
@@ -111,6 +118,7 @@ first_sight(const CfWorkPrices *prices, CfDecideObject *object, const CfReplayVi
 		return found(prices, object, view);
 	cf_workfn_begin(prices, &object->work, CF_TARIFF_NONE, view->day, view->day + 1);
 	cf_rates_begin(&object->rates, view->size_bytes, view->day);
+	object->quiet_from = view->day + 1;
 	return cf_workfn_start(prices);
 }
 
@@ -223,7 +231,7 @@ advise(const CfWorkPrices *prices, const CfDecideObject *object, const CfReplayV
 static int
 choose(const CfWorkPrices *prices, const CfDecideObject *object, const CfReplayView *view, const uint32_t *verdict)
 {
-	uint32_t	known = verdict == NULL ? 0 : verdict[cf_hazard_idle(view->day + 1 - object->work.idle_from)];
+	uint32_t	known = verdict == NULL ? 0 : verdict[cf_hazard_idle(view->day + 1 - object->quiet_from)];
 	double		trust[CF_TARIFF_CLASSES];
 
 	for (int k = 0; k < prices->menu->count; k++)
@@ -239,12 +247,14 @@ choose(const CfWorkPrices *prices, const CfDecideObject *object, const CfReplayV
  * known today.
  */
 static int32_t
-spoken_next(const CfWorkPrices *prices, const CfWork *work, int cls, const uint32_t *verdict, int32_t until)
+spoken_next(const CfWorkPrices *prices, const CfDecideObject *object, int cls, const uint32_t *verdict, int32_t until)
 {
-	for (int class = cf_hazard_idle(work->day + 2 - work->idle_from); class < CF_HAZARD_IDLE; class++)
+	const CfWork *work = &object->work;
+
+	for (int class = cf_hazard_idle(work->day + 2 - object->quiet_from); class < CF_HAZARD_IDLE; class++)
 	{
-		int32_t		from = work->idle_from + cf_hazard_idle_from(class) - 1;
-		int32_t		to = class + 1 < CF_HAZARD_IDLE ? work->idle_from + cf_hazard_idle_from(class + 1) - 1 : until;
+		int32_t		from = object->quiet_from + cf_hazard_idle_from(class) - 1;
+		int32_t		to = class + 1 < CF_HAZARD_IDLE ? object->quiet_from + cf_hazard_idle_from(class + 1) - 1 : until;
 		int32_t		next;
 
 		if (from <= work->day)
@@ -262,8 +272,9 @@ spoken_next(const CfWorkPrices *prices, const CfWork *work, int cls, const uint3
 
 /* review is when to look again at an object that nobody reads. */
 static int32_t
-review(const CfWorkPrices *prices, const CfWork *work, int cls, const uint32_t *verdict)
+review(const CfWorkPrices *prices, const CfDecideObject *object, int cls, const uint32_t *verdict)
 {
+	const CfWork *work = &object->work;
 	int32_t		idle = work->day - work->idle_from;
 	int32_t		soon = work->day + REVIEW_DAYS + (idle > 0 ? idle / 4 : 0);
 	int32_t		next = cf_workfn_glance(prices, work, cls, TRUST);
@@ -273,7 +284,13 @@ review(const CfWorkPrices *prices, const CfWork *work, int cls, const uint32_t *
 		next = cf_workfn_next(prices, work, cls, 1);
 		next = next < soon ? next : soon;
 	}
-	return verdict == NULL ? next : spoken_next(prices, work, cls, verdict, next);
+	/* What is known of those that were there before grows from nothing. */
+	if (object->found)
+	{
+		soon = work->day + REVIEW_DAYS + (work->day - object->found_day) / 4;
+		next = next < soon ? next : soon;
+	}
+	return verdict == NULL ? next : spoken_next(prices, object, cls, verdict, next);
 }
 
 /*
@@ -329,7 +346,11 @@ decide(const CfReplayPolicy *policy, void *self, void *mine, const CfReplayView 
 		cf_rates_until(&object->rates, view->day, today.reads, today.bytes);
 		expect_bursts(object, view);
 		if (view->read_today)
+		{
 			object->often = object->rates.read_days;
+			object->quiet_from = view->day;
+			object->found = false;
+		}
 		verdict = verdict_of(self, object, view, view->cls);
 		cls = choose(prices, object, view, verdict);
 		if (view->read_today)
@@ -337,7 +358,7 @@ decide(const CfReplayPolicy *policy, void *self, void *mine, const CfReplayView 
 	}
 	if (verdict == NULL || cls != view->cls)
 		verdict = verdict_of(self, object, view, cls);
-	*again = review(prices, &object->work, cls, verdict);
+	*again = review(prices, object, cls, verdict);
 	return cls;
 }
 

@@ -23,6 +23,9 @@ typedef struct CfDecideObject
 	double		often;			/* read days of the rates, as of the last of them */
 	double		woken_bytes;	/* read on the days that ended a quiet time */
 	int32_t		wakes;			/* their number */
+	int32_t		quiet_from;		/* last read or upload that is known, whether or not reads after it would have been noticed */
+	int32_t		found_day;		/* at whose end the object was found, if it was there before */
+	bool		found;			/* and it was not read since */
 	bool		begun;
 } CfDecideObject;
 

@@ -124,6 +124,24 @@ risk(CfHazards *hazards, int dataset, int often, int32_t idle_from, int32_t from
 	}
 }
 
+/*
+ * found counts, for how long objects have been so idle, the days before the record: those of an object that lay there when the record began. One
+ * that turns up later must not tell of them, since it was not known before.
+ */
+static void
+found(CfHazards *hazards, int dataset, int32_t idle_from, int32_t from_day)
+{
+	int32_t    *since = hazards->since[dataset];
+
+	if (from_day > hazards->first_day)
+		return;
+	for (int class = 0; class < CF_HAZARD_IDLE && idle_from + cf_hazard_idle_from(class) < from_day; class++)
+	{
+		if (idle_from + cf_hazard_idle_from(class) < since[class])
+			since[class] = idle_from + cf_hazard_idle_from(class);
+	}
+}
+
 void
 cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes, int32_t idle_from, int32_t from_day, int32_t to_day,
 				 const CfReplayAccess *reads, uint32_t read_count)
@@ -133,6 +151,7 @@ cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes, int32_t id
 	double		often = 1;
 	uint32_t	last = 0;		/* first read that does not follow this one any more */
 
+	found(hazards, dataset, idle_from, from_day);
 	for (uint32_t i = 0; i < read_count; i++)
 	{
 		int32_t		day = reads[i].day;
@@ -241,6 +260,8 @@ cf_hazards_on(const CfHazards *hazards, int dataset, int32_t day, CfHazardKnown 
 	known->own = &hazards->tables[(size_t) dataset * periods + (size_t) ended - 1];
 	known->place = &hazards->tables[(size_t) hazards->datasets * periods + (size_t) ended - 1];
 	known->since = hazards->since[dataset];
+	for (int i = 0; i < CF_HAZARD_IDLE; i++)
+		known->found |= known->since[i] < hazards->first_day;
 	known->day = hazards->first_day + ended * hazards->step_days - 1;
 }
 
@@ -291,6 +312,8 @@ estimate(const CfHazardKnown *known, int often, int class, bool careful)
 
 		e.further = (own->further + w * place->further) / (own->followed + w * place->followed);
 	}
+	else if (known->found)
+		e.further = e.hazard * CF_HAZARD_FOLLOW_DAYS;	/* nobody knows yet; the horizon is longer than the record, so: as before */
 	return e;
 }
 

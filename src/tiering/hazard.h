@@ -16,6 +16,9 @@
  *		cf_hazards_learn() for each object; cf_hazards_close() once
  *		cf_hazards_on(hazards, dataset, day, &known)		then, for each object: cf_hazard_outlook(&known, …)
  *
+ * Days at risk are days on record, and nothing else makes a hazard. What an object was there for before counts as idle, though, if nobody knows
+ * of a read: its class is that of its age, and the record tells what happens to such objects.
+ *
  * Frequency is the decayed number of days with reads as of the last of them (rates.h: the upload counts as one).
  */
 #ifndef CF_TIERING_HAZARD_H
@@ -55,7 +58,7 @@ typedef struct CfHazards
 	int			datasets;
 	bool		closed;
 	CfHazardTable *tables;		/* [datasets + 1][periods]: of each dataset, then of the whole place */
-	int32_t		(*since)[CF_HAZARD_IDLE];	/* [datasets + 1]: first day on which an object was so long idle */
+	int32_t		(*since)[CF_HAZARD_IDLE];	/* [datasets + 1]: first day on which an object was so long idle, before the record if need be */
 } CfHazards;
 
 /* What was known of a dataset at the end of a day: as of the end of the last period. */
@@ -65,6 +68,7 @@ struct CfHazardKnown
 	const CfHazardTable *place;
 	const int32_t *since;
 	int32_t		day;
+	bool		found;			/* objects were there before the record began */
 };
 
 /* cf_hazards_make makes empty tables; NULL = out of memory. datasets at least 1, step_days at least 1. */
@@ -72,7 +76,7 @@ extern CfHazards *cf_hazards_make(CfArena *arena, int32_t first_day, int32_t las
 
 /*
  * cf_hazards_learn counts in an object that was watched from from_day to to_day, both included; idle_from is the day of the last read
- * before, or of its upload. reads are ascending and within these days.
+ * before, or of its upload, as far as is known: nobody may have watched since. reads are ascending and within these days.
  */
 extern void cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes, int32_t idle_from, int32_t from_day,
 							 int32_t to_day, const CfReplayAccess *reads, uint32_t read_count);
@@ -112,7 +116,10 @@ typedef struct CfHazardObject
 extern double cf_hazard_outlook(const CfHazardKnown *known, const CfHazardObject *object, int32_t horizon_days,
 								bool careful, CfOutlook *outlook);
 
-/* cf_hazard_days is for how many days objects that are so long idle (-1: any) have been watched: what happens to all at once shows in no other count. */
+/*
+ * cf_hazard_days is since how many days there have been objects that are so long idle (-1: any): what happens to all at once shows in no other
+ * count. Of those that were there when the record began the days before count, as far as is known.
+ */
 extern int32_t cf_hazard_days(const CfHazardKnown *known, int32_t idle_days);
 
 /* cf_hazard_cell is what happened to objects of the dataset that had been idle and read like this one; NULL = nothing is known. */

@@ -276,8 +276,6 @@ learn(CfReplayRun *run, int32_t first_day)
 			continue;
 		if (object->last_read_day != CF_REPLAY_NO_DAY && object->last_read_day > idle_from)
 			idle_from = object->last_read_day;
-		else if (idle_from < object->watched_from)
-			idle_from = object->watched_from < object->first_day ? object->watched_from : object->first_day;
 		for (; count > 0 && reads->day < object->first_day; count--)
 			reads++;
 		cf_hazards_learn(hazards, object->dataset, object->size_bytes, idle_from, object->first_day, object->last_day, reads, count);

@@ -70,7 +70,7 @@ take_object(CfReplayReading *reading, HeapTuple tuple, TupleDesc desc, char *fil
 	if (isnull)
 		object->last_read_day = CF_REPLAY_NO_DAY;
 	object->entered_day = DatumGetInt32(cell(tuple, desc, 8, &isnull));
-	object->watched_from = 0;	/* of the days before the period only what was read is known */
+	object->watched_from = DatumGetInt32(cell(tuple, desc, 14, &isnull));
 	object->dataset = 0;
 	object->group = reading->group_count - 1;
 	object->start_class = (int16) (start == NULL ? CF_TARIFF_NONE : cf_tariff_class(reading->menu, start));
@@ -136,7 +136,7 @@ cf_replay_take_history(CfReplayCall *call, const char *cursor)
 		SPI_cursor_fetch(portal, true, FETCH);
 		if (SPI_processed == 0)
 			break;
-		if (SPI_tuptable->tupdesc->natts != 13)
+		if (SPI_tuptable->tupdesc->natts != 14)
 			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("cursor \"%s\" does not give a history", cursor)));
 		MemoryContextSwitchTo(call->work);
 		for (uint64 row = 0; row < SPI_processed; row++)

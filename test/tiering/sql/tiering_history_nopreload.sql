@@ -44,6 +44,7 @@ CREATE PROCEDURE change_after(p_day date) LANGUAGE sql AS $$
 	 WHERE place = 'seen' AND id % 4 = 0 AND created_at < p_day;
 	UPDATE cloudflux.data_objects SET last_accessed = (p_day + 4)::timestamp AT TIME ZONE 'UTC', access_count_30d = 77, access_count_90d = 99, avg_latency_ms = 3, monthly_cost = 5,
 		metadata = '{"dataset": "other"}', content_type = 'x/y' WHERE place = 'seen' AND id % 4 = 1;
+	INSERT INTO cloudflux.access_coverage (place, day) SELECT 'seen', p_day + 1 + d FROM generate_series(0, 40) AS d;
 	UPDATE cloudflux.data_objects SET vanished_at = (p_day + 6)::timestamp AT TIME ZONE 'UTC' WHERE place = 'seen' AND id % 9 = 2 AND created_at < p_day;
 	INSERT INTO cloudflux.object_versions (file_id, version_no, place, object_key, storage_class, size_bytes, job_id, reason, valid_from)
 		SELECT v.file_id, v.version_no + 5, 'seen', v.object_key, 'STANDARD_IA', 3, 'j', 'moved', (p_day + 2)::timestamp AT TIME ZONE 'UTC'

@@ -170,6 +170,75 @@ test_alike(void)
 	ok(usd < 2.5 * OBJECTS * 0.023 * 10, "and all together cost less than %.2f", usd);
 }
 
+/* told_day counts objects by the day on which they first go elsewhere. */
+static bool moved[OBJECTS];
+static int	moved_on[DAYS];
+
+static void
+told_day(void *arg, const CfReplayPolicy *policy, uint32_t object, int32_t day, int cls)
+{
+	(void) arg;
+	(void) policy;
+	(void) cls;
+	moved_on[day] += !moved[object];
+	moved[object] = true;
+}
+
+/* find_old has all objects in STANDARD since long ago, each read every so many days (0: never), and gives the day by which half of them were moved. */
+static int32_t
+find_old(int32_t every, int32_t watched_from, int32_t late)
+{
+	CfTariffMenu menu = menu_s3(true, false);
+	CfReplayHistory history = {objects, OBJECTS, reads, 0, 1};
+	CfReplayOptions options = {.told = told_day};
+	CfReplayPolicy policy;
+	CfReplayResult result;
+	CfError		err;
+	int			gone = 0;
+
+	memset(moved, 0, sizeof(moved));
+	memset(moved_on, 0, sizeof(moved_on));
+	for (int i = 0; i < OBJECTS; i++)
+	{
+		CfReplayObject *object = &objects[i];
+
+		*object = (CfReplayObject) {.size_bytes = GIB,.created_day = -400,.first_day = late,.last_day = DAYS - 1,.last_read_day = CF_REPLAY_NO_DAY,
+			.entered_day = -400,.watched_from = watched_from,.first_access = history.access_count
+		};
+		for (int32_t day = late + i % (every + 1); every > 0 && day < DAYS && day < late + 100; day += every)
+			reads[history.access_count++] = (CfReplayAccess) {day, 1, GIB};
+		object->access_count = (uint32_t) (history.access_count - object->first_access);
+	}
+	/* The first of those that turn up late was there from the beginning, uploaded then. */
+	objects[0].first_day = 0;
+	if (late > 0)
+		objects[0].created_day = objects[0].entered_day = 0;
+	cf_decide_make(&menu, &arena, &policy);
+	if (!cf_replay_check(&menu, &history, &err) || !cf_replay_run(&menu, &history, &policy, &options, &arena, &result, &err))
+		bail("%s", err.message);
+	for (int32_t day = 0; day < DAYS; day++)
+	{
+		gone += moved_on[day];
+		if (2 * gone >= OBJECTS)
+			return day - late;
+	}
+	return DAYS;
+}
+
+static void
+test_found(void)
+{
+	int32_t		days = find_old(0, -300, 0);
+
+	is_int(days, 1, "old objects that were watched for 300 days leave after the first day");
+	days = find_old(0, 0, 0);
+	ok(days < 16, "of those that nobody watched before half have left on day %d, when the first days agree with their age", days);
+	days = find_old(20, 0, 0);
+	ok(days > 60, "where they are read every 20 days it is day %d", days);
+	days = find_old(0, 50, 50);
+	ok(days > 15, "and day %d where they only turn up later", days);
+}
+
 /* fails gives no memory from the n-th question on. */
 static int	left_allocations;
 
@@ -212,6 +281,7 @@ main(void)
 	test_counts();
 	test_outlook();
 	test_alike();
+	test_found();
 	test_memory();
 	cf_arena_free(&arena);
 	return done_testing();

@@ -67,6 +67,13 @@ live_from(CfReplayObject *object, int32_t from)
 	object->last_day = object->first_day + (int32_t) world_random((uint32_t) (DAYS - object->first_day));
 	object->last_read_day = CF_REPLAY_NO_DAY;
 	object->start_class = CF_TARIFF_NONE;
+	if (world_random(4) > 0)
+		return;
+	/* Comes from elsewhere, long after its upload. */
+	object->start_class = 0;
+	object->created_day -= (int32_t) world_random(600);
+	object->entered_day = object->created_day;
+	object->watched_from = from - (int32_t) world_random(300);
 }
 
 /* pack lays the reads of all objects one after the other. */
@@ -103,6 +110,7 @@ make(World *world)
 			object->first_day = 0;
 			object->entered_day = -10;
 			object->created_day = -100;
+			object->watched_from = -(int32_t) world_random(150);
 			object->start_class = 0;
 		}
 		read_on(world, i, 0);
