@@ -286,7 +286,9 @@ $$;
  * Opens the history for the kernel: a row per object and day with reads, ordered; days count from the start of the period. Of reads before it,
  * those of 90 days come along as known (rules count so far back), and the last one however long ago. Size, and class of an object that is
  * older than the period, are those of the version that the catalogue had then, or of the first that it ever had: never of a later one. One that came
- * from another place begins hot. One that has vanished lived until then.
+ * from another place begins hot. One that has vanished lived until then. Datasets,
+ * whose objects behave alike, are numbered by how many objects they had before the period, then by their first upload, so that no later upload
+ * changes the number of another. The first 63 are by themselves, the rest are one.
  */
 CREATE FUNCTION cloudflux.open_history(p_place text, p_history regclass, p_start date, p_end date, p_prefix_depth int, p_hot_class text,
 	p_names jsonb DEFAULT '{}', p_place_cloud text DEFAULT NULL, p_place_class text DEFAULT NULL, p_dataset_key text DEFAULT NULL, p_scopes jsonb DEFAULT NULL,
@@ -300,6 +302,8 @@ DECLARE
 	v_group text := CASE WHEN p_dataset_key IS NOT NULL THEN format('COALESCE(o.metadata ->> %L, '''')', p_dataset_key)
 		WHEN p_prefix_depth > 0 THEN format('array_to_string((string_to_array(o.object_key, ''/''))[1:least(%s, cardinality(string_to_array(o.object_key, ''/'')) - 1)], ''/'')', p_prefix_depth)
 		ELSE '''''' END;
+	v_dataset text := CASE WHEN p_dataset_key IS NOT NULL THEN v_group
+		ELSE 'CASE WHEN strpos(o.object_key, ''/'') > 0 THEN split_part(o.object_key, ''/'', 1) ELSE '''' END' END;
 	v_marks text := CASE WHEN p_scopes IS NULL THEN '0'
 		ELSE format('cloudflux.scope_marks(%L::jsonb, o.place, o.current_cloud, o.object_key, o.content_type, o.owner, c.size_bytes)', p_scopes) END;
 BEGIN
@@ -307,7 +311,7 @@ BEGIN
 		'DECLARE %8$I NO SCROLL CURSOR FOR SELECT b.prefix, o.file_id, b.size_bytes, (b.created - %2$L::date)::int, greatest(b.created, %2$L::date) - %2$L::date, '
 		'greatest(least(%3$L::date, cloudflux.utc_day(o.vanished_at)), b.created, h.last_day) - %2$L::date, '
 		'CASE WHEN b.created < %2$L::date THEN COALESCE(%9$L::jsonb ->> v.price_class, %5$L) END, (COALESCE(v.entered, b.created) - %2$L::date)::int, '
-		'(h.day - %2$L::date)::int, h.reads, least(h.bytes + h.full_reads * b.size_bytes, 1152921504606846977)::bigint, (l.last_read - %2$L::date)::int, b.marks, %14$s '
+		'(h.day - %2$L::date)::int, h.reads, least(h.bytes + h.full_reads * b.size_bytes, 1152921504606846977)::bigint, (l.last_read - %2$L::date)::int, b.marks, %14$s, g.no '
 		'FROM cloudflux.data_objects AS o '
 		'LEFT JOIN (SELECT h.file_id, h.day AS day, least(sum(h.reads), 4294967296)::bigint AS reads, COALESCE(sum(h.bytes), 0) AS bytes, COALESCE(sum(%6$s), 0) AS full_reads, '
 		'min(h.day) OVER (PARTITION BY h.file_id) AS first_day, max(h.day) OVER (PARTITION BY h.file_id) AS last_day '
@@ -321,10 +325,14 @@ BEGIN
 		'CROSS JOIN LATERAL (SELECT least(cloudflux.utc_day(least(o.created_at, o.modified_at)), h.first_day, l.last_read) AS created, %4$s AS prefix, '
 		'COALESCE(v.size_bytes, o.size_bytes) AS size_bytes) AS c '
 		'CROSS JOIN LATERAL (SELECT c.created, c.prefix, c.size_bytes, %12$s AS marks) AS b '
+		'JOIN (SELECT d.dataset, least(row_number() OVER (ORDER BY d.objects DESC, d.first_on, d.dataset COLLATE "C") - 1, 63)::int AS no '
+		'FROM (SELECT %15$s AS dataset, count(*) FILTER (WHERE u.first_on < %2$L::date) AS objects, min(u.first_on) AS first_on '
+		'FROM cloudflux.data_objects AS o CROSS JOIN LATERAL (SELECT cloudflux.utc_day(least(o.created_at, o.modified_at)) AS first_on) AS u '
+		'WHERE o.place = %1$L AND (o.vanished_at IS NULL OR o.vanished_at >= %2$L::timestamp AT TIME ZONE ''UTC'') GROUP BY 1) AS d) AS g ON g.dataset = %15$s '
 		'WHERE o.place = %1$L AND (o.vanished_at IS NULL OR o.vanished_at >= %2$L::timestamp AT TIME ZONE ''UTC'') AND b.size_bytes IS NOT NULL AND b.created <= %3$L::date '
 		'AND (%13$L OR b.marks & 1 <> 0) AND (b.created >= %2$L::date OR v.price_class IS NULL OR %9$L::jsonb ? v.price_class) '
 		'ORDER BY b.prefix COLLATE "C", o.file_id COLLATE "C", h.day',
-		p_place, p_start, p_end, v_group, p_hot_class, v_full, p_history, v_cursor, p_names, p_place_cloud, p_place_class, v_marks, p_scopes IS NULL, COALESCE(least(p_watched_from, p_start) - p_start, 0));
+		p_place, p_start, p_end, v_group, p_hot_class, v_full, p_history, v_cursor, p_names, p_place_cloud, p_place_class, v_marks, p_scopes IS NULL, COALESCE(least(p_watched_from, p_start) - p_start, 0), v_dataset);
 	RETURN v_cursor;
 END
 $$;
@@ -492,7 +500,7 @@ COMMENT ON FUNCTION cloudflux.replay_moves(text, date, date, text, text, regclas
 COMMENT ON FUNCTION cloudflux.check_history_columns(regclass) IS 'Refuses a table or view that lacks a column of a history (42703) or has one of a wrong type (42804)';
 COMMENT ON FUNCTION cloudflux.check_history(text, regclass, date, date, boolean) IS 'Refuses a history with rows that lack a value, reads of objects that are not in the catalogue, quantities that are negative or out of range, reads in the future, or a week without anything on record; gives the period';
 COMMENT ON FUNCTION cloudflux.record_from(text, regclass, date, boolean) IS 'Since when reads at a place would have been noticed, as known on the first day of a period: the days before it that have reads in the history or are in access_coverage, back to the first gap of more than a week, or to the first of them where gaps are allowed; the period''s first day if there are none. A replay counts what an idle object has cost by then from that day on';
-COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb, date) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs. p_names: what the classes of the catalogue are called in the menu; objects that lie in no class of it are left out. p_scopes: an array of conditions, an object is in the replay if it meets the first of them. p_watched_from: since when reads would have been noticed (record_from), the first day of the period unless told';
+COMMENT ON FUNCTION cloudflux.open_history(text, regclass, date, date, int, text, jsonb, text, text, text, jsonb, date) IS 'A cursor over the objects of a place and their reads by day, in the order that replay_counts() needs. p_names: what the classes of the catalogue are called in the menu; objects that lie in no class of it are left out. p_scopes: an array of conditions, an object is in the replay if it meets the first of them. p_watched_from: since when reads would have been noticed (record_from), the first day of the period unless told. A dataset, from whose objects the policy cloudflux learns, is the first part of the key, or what p_dataset_key says';
 COMMENT ON FUNCTION cloudflux.simulate_policy(text, date, date, text, text, regclass, int, boolean, date, text) IS 'Replays a history of reads under each policy, or one, and under perfect hindsight, and says what each would have cost: stay, rules by age and by last read, a class that tiers by itself, tier_rules, and the cheapest plan with all reads known. Costs in USD by part, moves, early deletions, reads that met a class slower than a second, and the ratio to hindsight; by key prefix when p_prefix_depth says how many parts of the key, by data set when p_dataset_key names the key of metadata that tells it (column prefix has either). The history is read_days (access logs), or a table with file_id, day, reads, bytes (NULL = the whole object); objects are those of the catalogue at one place. Objects older than the period begin it in the class that the catalogue had them in then, or first saw them in (object_versions); those that lie in no class of the menu are left out; reads of the 90 days before the period are known to every policy and not charged';
 COMMENT ON VIEW cloudflux.read_days IS 'Reads per object and UTC day';
 COMMENT ON COLUMN cloudflux.read_days.file_id IS 'Object';

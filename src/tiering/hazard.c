@@ -7,7 +7,7 @@
 
 #include "tiering/hazard.h"
 
-#define LOOKS 8					/* while the number of periods doubles, so often what is known is looked at anew */
+#define LOOKS 8					/* while the number of periods doubles, so often what is known is looked at anew; 2^3, as grain_of() knows */
 
 /* idle_class is the class of idle days at the beginning of a day: 0 and 1, 2 to 3, 4 to 7, … */
 static inline int
@@ -60,6 +60,42 @@ cf_hazard_often_in(int class)
 	return class == 0 ? 1 : 2 * (1 << (class - 1));
 }
 
+/* grain_of is how many of the last bits of a number of periods nobody asks for: what is known grows by a few percent from look to look. */
+static inline int
+grain_of(int32_t ended)
+{
+	int			grain = 28 - __builtin_clz((unsigned) ended);
+
+	return grain > 0 ? grain : 0;
+}
+
+/* look_at is the table of what is known when so many periods have ended, a number without bits below its grain. */
+static inline int
+look_at(int32_t ended)
+{
+	int			grain = grain_of(ended);
+
+	return LOOKS * grain + (ended >> grain) - 1;
+}
+
+/* ended_at is how many periods have ended when a table is complete. */
+static inline int32_t
+ended_at(int look)
+{
+	int			grain = (look + 1) / LOOKS - 1;
+
+	return grain < 1 ? look + 1 : (look + 1 - LOOKS * grain) << grain;
+}
+
+/* look_of is the first table that knows of a period. */
+static inline int
+look_of(int32_t period)
+{
+	int			grain = grain_of(period + 1);
+
+	return look_at((period + (1 << grain)) >> grain << grain);
+}
+
 CfHazards *
 cf_hazards_make(CfArena *arena, int32_t first_day, int32_t last_day, int32_t step_days, int datasets)
 {
@@ -72,7 +108,8 @@ cf_hazards_make(CfArena *arena, int32_t first_day, int32_t last_day, int32_t ste
 	hazards->step_days = step_days;
 	hazards->periods = last_day < first_day ? 1 : (int) ((last_day - first_day) / step_days) + 1;
 	hazards->datasets = datasets;
-	tables = (size_t) (datasets + 1) * (size_t) hazards->periods;
+	hazards->looks = look_of(hazards->periods - 1) + 1;
+	tables = (size_t) (datasets + 1) * (size_t) hazards->looks;
 	hazards->tables = cf_arena_zalloc(arena, tables * sizeof(CfHazardTable));
 	hazards->since = cf_arena_alloc(arena, (size_t) (datasets + 1) * sizeof(*hazards->since));
 	if (hazards->tables == NULL || hazards->since == NULL)
@@ -98,10 +135,10 @@ period_of(const CfHazards *hazards, int32_t day)
 static void
 risk(CfHazards *hazards, int dataset, int often, int32_t idle_from, int32_t from, int32_t to)
 {
-	CfHazardTable *tables = hazards->tables + (size_t) dataset * (size_t) hazards->periods;
+	CfHazardTable *tables = hazards->tables + (size_t) dataset * (size_t) hazards->looks;
 	int32_t    *since = hazards->since[dataset];
-	int			period = period_of(hazards, from);
-	int32_t		period_end = hazards->first_day + (period + 1) * hazards->step_days;
+	int			look = look_of(period_of(hazards, from));
+	int32_t		look_end = hazards->first_day + ended_at(look) * hazards->step_days;
 
 	for (int class = idle_class(from - idle_from); from < to; class++)
 	{
@@ -111,15 +148,12 @@ risk(CfHazards *hazards, int dataset, int often, int32_t idle_from, int32_t from
 			since[class] = from;
 		while (from < end)
 		{
-			int32_t		stop = period == hazards->periods - 1 || end < period_end ? end : period_end;
+			int32_t		stop = look == hazards->looks - 1 || end < look_end ? end : look_end;
 
-			tables[period].cells[often][class].at_risk += stop - from;
+			tables[look].cells[often][class].at_risk += stop - from;
 			from = stop;
-			if (from == period_end && period < hazards->periods - 1)
-			{
-				period++;
-				period_end += hazards->step_days;
-			}
+			if (from == look_end && look < hazards->looks - 1)
+				look_end = hazards->first_day + ended_at(++look) * hazards->step_days;
 		}
 	}
 }
@@ -146,7 +180,7 @@ void
 cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes, int32_t idle_from, int32_t from_day, int32_t to_day,
 				 const CfReplayAccess *reads, uint32_t read_count)
 {
-	CfHazardTable *tables = hazards->tables + (size_t) dataset * (size_t) hazards->periods;
+	CfHazardTable *tables = hazards->tables + (size_t) dataset * (size_t) hazards->looks;
 	double		size = size_bytes > 0 ? (double) size_bytes : 1;
 	double		often = 1;
 	uint32_t	last = 0;		/* first read that does not follow this one any more */
@@ -158,7 +192,7 @@ cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes, int32_t id
 		int32_t		known = day + CF_HAZARD_FOLLOW_DAYS;
 		int			of = often_class(often);
 		int			class = idle_class(day - idle_from);
-		CfHazardCell *cell = &tables[period_of(hazards, day)].cells[of][class];
+		CfHazardCell *cell = &tables[look_of(period_of(hazards, day))].cells[of][class];
 
 		risk(hazards, dataset, of, idle_from, from_day, day + 1);
 		cell->wakes++;
@@ -168,7 +202,7 @@ cf_hazards_learn(CfHazards *hazards, int dataset, int64_t size_bytes, int32_t id
 		{
 			while (last < read_count && reads[last].day <= known)
 				last++;
-			cell = &tables[period_of(hazards, known)].cells[of][class];
+			cell = &tables[look_of(period_of(hazards, known))].cells[of][class];
 			cell->followed++;
 			cell->further += last - i - 1;
 		}
@@ -211,14 +245,14 @@ burst_of(const CfHazardTable *table)
 void
 cf_hazards_close(CfHazards *hazards)
 {
-	const size_t periods = (size_t) hazards->periods;
-	CfHazardTable *place = hazards->tables + (size_t) hazards->datasets * periods;
+	const size_t looks = (size_t) hazards->looks;
+	CfHazardTable *place = hazards->tables + (size_t) hazards->datasets * looks;
 
 	for (int d = 0; d < hazards->datasets; d++)
 	{
-		CfHazardTable *own = hazards->tables + (size_t) d * periods;
+		CfHazardTable *own = hazards->tables + (size_t) d * looks;
 
-		for (size_t p = 0; p < periods; p++)
+		for (size_t p = 0; p < looks; p++)
 		{
 			if (p > 0)
 				sum_up(&own[p], &own[p - 1]);
@@ -245,20 +279,18 @@ void
 cf_hazards_on(const CfHazards *hazards, int dataset, int32_t day, CfHazardKnown *known)
 {
 	int32_t		ended = day + 1 < hazards->first_day ? 0 : (day + 1 - hazards->first_day) / hazards->step_days;
-	const size_t periods = (size_t) hazards->periods;
-	int			grain = 0;
+	const size_t looks = (size_t) hazards->looks;
+	size_t		look;
 
 	*known = (CfHazardKnown) {.day = day};
 	if (ended > hazards->periods)
 		ended = hazards->periods;
 	if (ended < 1)
 		return;
-	/* What is known grows by a few percent from one look to the next. */
-	while (ended >> grain >= 2 * LOOKS)
-		grain++;
-	ended = ended >> grain << grain;
-	known->own = &hazards->tables[(size_t) dataset * periods + (size_t) ended - 1];
-	known->place = &hazards->tables[(size_t) hazards->datasets * periods + (size_t) ended - 1];
+	ended = ended >> grain_of(ended) << grain_of(ended);
+	look = (size_t) look_at(ended);
+	known->own = &hazards->tables[(size_t) dataset * looks + look];
+	known->place = &hazards->tables[(size_t) hazards->datasets * looks + look];
 	known->since = hazards->since[dataset];
 	for (int i = 0; i < CF_HAZARD_IDLE; i++)
 		known->found |= known->since[i] < hazards->first_day;

@@ -9,7 +9,8 @@
  *
  * A dataset with few reads on record borrows from the whole place: the place's hazard counts as CF_HAZARD_PRIOR reads seen.
  *
- * Tables are kept by period, so that a replay can ask what was known at the end of any day: only periods that had ended by then count.
+ * Tables are kept by period, so that a replay can ask what was known at the end of any day: only periods that had ended by then count. Their
+ * tables are as many as the logarithm of their number: for 64 datasets 7 MB for a year, 17 MB for a hundred.
  * For a decision of today one period is enough.
  *
  *		cf_hazards_make(arena, first_day, last_day, step_days, datasets)
@@ -55,9 +56,10 @@ typedef struct CfHazards
 	int32_t		first_day;
 	int32_t		step_days;
 	int			periods;
+	int			looks;			/* tables per dataset, each of ever more periods */
 	int			datasets;
 	bool		closed;
-	CfHazardTable *tables;		/* [datasets + 1][periods]: of each dataset, then of the whole place */
+	CfHazardTable *tables;		/* [datasets + 1][looks]: of each dataset, then of the whole place */
 	int32_t		(*since)[CF_HAZARD_IDLE];	/* [datasets + 1]: first day on which an object was so long idle, before the record if need be */
 } CfHazards;
 

@@ -71,7 +71,7 @@ take_object(CfReplayReading *reading, HeapTuple tuple, TupleDesc desc, char *fil
 		object->last_read_day = CF_REPLAY_NO_DAY;
 	object->entered_day = DatumGetInt32(cell(tuple, desc, 8, &isnull));
 	object->watched_from = DatumGetInt32(cell(tuple, desc, 14, &isnull));
-	object->dataset = 0;
+	object->dataset = DatumGetInt32(cell(tuple, desc, 15, &isnull));
 	object->group = reading->group_count - 1;
 	object->start_class = (int16) (start == NULL ? CF_TARIFF_NONE : cf_tariff_class(reading->menu, start));
 	object->marks = (uint16) DatumGetInt32(cell(tuple, desc, 13, &isnull));
@@ -136,7 +136,7 @@ cf_replay_take_history(CfReplayCall *call, const char *cursor)
 		SPI_cursor_fetch(portal, true, FETCH);
 		if (SPI_processed == 0)
 			break;
-		if (SPI_tuptable->tupdesc->natts != 14)
+		if (SPI_tuptable->tupdesc->natts != 15)
 			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("cursor \"%s\" does not give a history", cursor)));
 		MemoryContextSwitchTo(call->work);
 		for (uint64 row = 0; row < SPI_processed; row++)

@@ -42,3 +42,31 @@ SELECT bool_and(c.total_cost <= 1.5 * s.total_cost) AS not_far_from_the_best, bo
 INSERT INTO known_reads SELECT 'k' || n, date '2024-03-01' + n % 10 + 11 * d, 1, NULL FROM generate_series(1, 200, 2) AS n, generate_series(0, 10) AS d;
 SELECT count(*) FILTER (WHERE day < '2024-03-21') AS moved_soon FROM replay_moves('cloudflux', p_place => 'known', p_history => 'known_reads')
  WHERE storage_class NOT IN ('STANDARD', 'INTELLIGENT_TIERING');
+
+-- Datasets are the first parts of the keys: those with most objects before the period first, the others by their first upload, from the 64th on together
+CREATE FUNCTION datasets(p_dataset_key text DEFAULT NULL) RETURNS TABLE (dataset text, no int) LANGUAGE plpgsql AS $$
+DECLARE
+	v_cursor refcursor := replay_history('known', 'instant', 'known_reads', '2024-03-01', '2024-06-28', false, '2024-03-01', 0, p_dataset_key);
+	v_row record;
+BEGIN
+	LOOP
+		FETCH v_cursor INTO v_row;
+		EXIT WHEN NOT FOUND;
+		no := v_row.no;
+		SELECT COALESCE(o.metadata ->> p_dataset_key, split_part(o.object_key, '/', 1)) INTO dataset FROM data_objects AS o WHERE o.file_id = v_row.file_id;
+		RETURN NEXT;
+	END LOOP;
+	CLOSE v_cursor;
+END $$;
+INSERT INTO data_objects (file_id, file_name, size_bytes, place, object_key, storage_class, created_at)
+	SELECT 'd' || n, 'd' || n, 1000, 'known', 'd' || lpad(n::text, 2, '0') || '/' || n, 'STANDARD', '2024-03-01'::timestamptz + n * interval '1 day' FROM generate_series(1, 70) AS n;
+INSERT INTO data_objects (file_id, file_name, size_bytes, place, object_key, storage_class, created_at, metadata)
+	VALUES ('top', 'top', 1000, 'known', 'top', 'STANDARD', '2024-02-01', '{"set": "s"}');
+SELECT DISTINCT d.no, CASE WHEN d.dataset = 'top' THEN '(no part)' ELSE d.dataset END AS dataset FROM datasets() AS d WHERE d.no < 4 OR d.no > 61 ORDER BY 1, 2;
+-- A later upload changes no number of the earlier ones, however its dataset is called
+CREATE TABLE numbered AS SELECT DISTINCT dataset, no FROM datasets();
+INSERT INTO data_objects (file_id, file_name, size_bytes, place, object_key, storage_class, created_at)
+	SELECT 'e' || n, 'e' || n, 1000, 'known', 'aa/' || n, 'STANDARD', '2024-05-20' FROM generate_series(1, 500) AS n;
+SELECT count(*) FILTER (WHERE n.no IS NULL) AS new, count(*) FILTER (WHERE n.no <> d.no) AS changed, max(d.no) AS last FROM (SELECT DISTINCT * FROM datasets()) AS d LEFT JOIN numbered AS n USING (dataset);
+SELECT no, count(*) FROM datasets('set') GROUP BY 1 ORDER BY 1;
+SELECT objects, hindsight_ratio >= 1 AS replayed FROM simulate_policy('cloudflux', p_place => 'known', p_history => 'known_reads') WHERE policy_name = 'cloudflux';

@@ -109,6 +109,55 @@ test_outlook(void)
 	is_int(cf_hazard_days(&known, 3000), 0, "they were never watched");
 }
 
+/* learn_until counts objects that are uploaded every third day and read every so often, up to a day. */
+static void
+learn_until(CfHazards *hazards, int32_t last_day)
+{
+	for (int i = 0; i < 400; i++)
+	{
+		CfReplayAccess some[100];
+		uint32_t	count = 0;
+		int32_t		begun = i * 3;
+		int32_t		rare = 1 + i * 37 % 90;
+
+		if (begun > last_day)
+			break;
+		for (int32_t day = begun + 1; day <= last_day && count < 100; day += rare)
+			some[count++] = (CfReplayAccess) {day, 2, GIB / 2};
+		cf_hazards_learn(hazards, i % 3, GIB, begun, begun, last_day, some, count);
+	}
+	cf_hazards_close(hazards);
+}
+
+static void
+test_looks(void)
+{
+	CfHazards  *all = cf_hazards_make(&arena, 0, 1999, 4, 3);
+	int			differ = 0;
+	int			seen = 0;
+	int32_t		before = -1;
+
+	learn_until(all, 1999);
+	for (int32_t day = 0; day < 2000; day++)
+	{
+		CfHazardKnown known;
+		CfHazards  *then;
+
+		cf_hazards_on(all, 1, day, &known);
+		if (known.own == NULL || known.day == before)
+			continue;
+		before = known.day;
+		seen++;
+		then = cf_hazards_make(&arena, 0, -1, 1, 3);
+		learn_until(then, known.day);
+		differ += memcmp(known.own, &then->tables[1], sizeof(CfHazardTable)) != 0;
+		differ += memcmp(known.place, &then->tables[3], sizeof(CfHazardTable)) != 0;
+		differ += known.day > day || known.day + 1 < (day + 1) * 14 / 16 - 4;
+	}
+	is_int(differ, 0, "what is known at %d times is what had been learned if nothing had come after", seen);
+	ok(seen > 50 && all->looks < 70, "and %d tables are enough for 500 periods", all->looks);
+}
+
 /* A world in which all objects do the same. */
 static CfReplayObject objects[OBJECTS];
 static CfReplayAccess reads[OBJECTS * 8];
@@ -280,6 +329,7 @@ main(void)
 	cf_arena_init(&arena, &cf_arena_malloc, 65536, 0);
 	test_counts();
 	test_outlook();
+	test_looks();
 	test_alike();
 	test_found();
 	test_memory();

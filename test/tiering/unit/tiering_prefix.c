@@ -104,6 +104,7 @@ make(World *world)
 
 		object->size_bytes = INT64_C(1000) << world_random(22);
 		object->group = i % 3;
+		object->dataset = i % 4;
 		live_from(object, 0);
 		if (i % 4 == 0)
 		{
@@ -134,6 +135,7 @@ change_after(World *to, const World *from, int32_t day)
 		{
 			object->size_bytes = INT64_C(1000) << world_random(22);
 			object->group = (int32_t) world_random(3);
+			object->dataset = (int32_t) world_random(5);
 			live_from(object, day + 2 < DAYS ? day + 2 : DAYS - 1);
 			object->access_count = 0;
 		}
