@@ -11,7 +11,7 @@
  *   what they are worth.
  * - New errors say more of the next one than old ones, by weights that halve with age (R. F. Barber, E. J. Candes, A. Ramdas and R. J.
  *   Tibshirani, "Conformal prediction beyond exchangeability", Annals of Statistics 51, 2023): what fades, grows or moved has other errors
- *   now. The half-life was chosen by origins before the test windows.
+ *   now. The half-life was chosen by origins before the test windows, of a few values of which test scores had been seen.
  *
  * Where the statistic lies beyond the errors there are, the tail is that of a normal distribution with their spread; where a step has few
  * errors, those of its neighbours help.
