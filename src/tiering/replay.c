@@ -14,6 +14,7 @@
 #define LEARN_DAYS 4			/* what is known of a dataset is as of the last fourth day, later more rarely */
 #define LEARN_ALL 65536			/* so many objects are learned from, of those behind them one in LEARN_EVERY */
 #define LEARN_EVERY 16
+#define KNOWN_DAYS 90			/* before the first day, of which a history has all reads */
 
 static const char *const term_names[CF_REPLAY_TERMS] = {
 	"storage", "standard overhead", "monitoring", "reads", "retrieval", "restores", "restored copies", "wakes",
@@ -244,6 +245,20 @@ add_up(CfReplayRun *run)
 }
 
 /*
+ * seen_from is the first day of an object that tables can learn from. Of those that were there when the replay began the last days
+ * before count, if they are on record: so many as a history tells the reads of. Of one that turns up later nothing was known before.
+ */
+static int32_t
+seen_from(const CfReplayObject *object, int32_t first_day)
+{
+	int32_t		from = object->watched_from > object->created_day ? object->watched_from : object->created_day;
+
+	if (object->first_day > first_day || from >= first_day)
+		return object->first_day;
+	return from > first_day - KNOWN_DAYS ? from : first_day - KNOWN_DAYS;
+}
+
+/*
  * learn makes what a policy that learns may be told of, as of each day. Of many objects every LEARN_EVERY-th is enough; which ones must not
  * depend on how many there will be.
  */
@@ -253,6 +268,7 @@ learn(CfReplayRun *run, int32_t first_day)
 	const CfReplayHistory *history = run->history;
 	int32_t		last_day = first_day;
 	int32_t		dataset = 0;
+	int32_t		begin = first_day;
 	CfHazards  *hazards;
 
 	for (uint32_t i = 0; i < history->object_count; i++)
@@ -261,8 +277,10 @@ learn(CfReplayRun *run, int32_t first_day)
 			last_day = history->objects[i].last_day;
 		if (history->objects[i].dataset > dataset)
 			dataset = history->objects[i].dataset;
+		if (seen_from(&history->objects[i], first_day) < begin)
+			begin = seen_from(&history->objects[i], first_day);
 	}
-	hazards = cf_hazards_make(run->arena, first_day, last_day, LEARN_DAYS, dataset + 1);
+	hazards = cf_hazards_make(run->arena, begin, last_day, LEARN_DAYS, dataset + 1);
 	if (hazards == NULL)
 		return cf_error_set(run->err, CF_ERR_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < history->object_count; i++)
@@ -271,14 +289,18 @@ learn(CfReplayRun *run, int32_t first_day)
 		const CfReplayAccess *reads = history->accesses + object->first_access;
 		uint32_t	count = object->access_count;
 		int32_t		idle_from = object->created_day;
+		int32_t		from = seen_from(object, first_day);
 
 		if (i >= LEARN_ALL && i % LEARN_EVERY != 0)
 			continue;
-		if (object->last_read_day != CF_REPLAY_NO_DAY && object->last_read_day > idle_from)
+		for (; count > 0 && reads->day < from; count--)
+			idle_from = reads++->day;
+		/* A last read that is not among the reads says nothing of those before it. */
+		if (object->last_read_day >= from && (count == 0 || reads->day >= object->first_day))
+			from = object->first_day;
+		if (object->last_read_day != CF_REPLAY_NO_DAY && object->last_read_day > idle_from && object->last_read_day < from)
 			idle_from = object->last_read_day;
-		for (; count > 0 && reads->day < object->first_day; count--)
-			reads++;
-		cf_hazards_learn(hazards, object->dataset, object->size_bytes, idle_from, object->first_day, object->last_day, reads, count);
+		cf_hazards_learn(hazards, object->dataset, object->size_bytes, idle_from, from, object->last_day, reads, count);
 		if (cf_replay_stopped(run, object->access_count + 1))
 			return false;
 	}
