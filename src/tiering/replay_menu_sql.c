@@ -7,103 +7,19 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 
 #include "core/spi_sql.h"
+#include "tiering/menu_sql.h"
 #include "tiering/replay_sql.h"
-
-#define GB_MONTH (1073741824.0 * CF_TARIFF_MONTH_DAYS)
-
-/* price is a column of the menu, which must be known, in another unit. */
-static double
-price(uint64 row, int col, double unit)
-{
-	bool		isnull;
-	double		usd = cf_spi_float8(row, col, &isnull);
-
-	return isnull ? NAN : usd / unit;
-}
-
-/* take_role notes which class a role means. */
-static void
-take_role(CfTariffMenu *menu, const char *role, int cls)
-{
-	const struct
-	{
-		const char *name;
-		int		   *cls;
-	}			roles[] = {
-		{"hot", &menu->hot}, {"warm", &menu->warm}, {"cold", &menu->cold}, {"frozen", &menu->frozen},
-		{"automatic", &menu->automatic}, {"automatic_archive", &menu->automatic_archive}
-	};
-
-	for (int i = 0; role != NULL && i < (int) lengthof(roles); i++)
-	{
-		if (strcmp(roles[i].name, role) == 0)
-			*roles[i].cls = cls;
-	}
-}
-
-/* take_state reads one row of the menu into its class. */
-static void
-take_state(CfTariffMenu *menu, uint64 row)
-{
-	int			no = (int) cf_spi_int64(row, 1, NULL);
-	int			at = (int) cf_spi_int64(row, 2, NULL);
-	CfTariffClass *cls;
-	CfTariffState *state;
-
-	if (no >= CF_TARIFF_CLASSES)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a menu has at most %d storage classes", CF_TARIFF_CLASSES)));
-	cls = &menu->classes[no];
-	if (cls->state_count >= CF_TARIFF_STATES)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a storage class has at most %d states", CF_TARIFF_STATES)));
-	state = &cls->states[cls->state_count++];
-	menu->count = no + 1;
-	state->name = cf_spi_text(row, 4);
-	state->idle_days = (int32) cf_spi_int64(row, 6, NULL);
-	state->storage_usd = price(row, 7, GB_MONTH);
-	state->overhead_bytes = cf_spi_int64(row, 8, NULL);
-	state->overhead_standard_bytes = cf_spi_int64(row, 9, NULL);
-	state->get_usd = price(row, 10, 1000);
-	state->retrieval_usd = price(row, 11, 1073741824);
-	state->restores = cf_spi_bool(row, 12, NULL);
-	state->restore_usd = price(row, 13, 1000);
-	state->first_byte_s = (double) cf_spi_int64(row, 14, NULL);
-	if (at != cls->state_count - 1)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("states of storage class \"%s\" have no prices", cf_spi_text(row, 3))));
-	if (at > 0)
-		return;
-	cls->name = cf_spi_text(row, 3);
-	take_role(menu, cf_spi_text(row, 5), no);
-	cls->min_object_bytes = cf_spi_int64(row, 15, NULL);
-	cls->min_days = (int32) cf_spi_int64(row, 16, NULL);
-	cls->early_usd = price(row, 17, GB_MONTH);
-	cls->monitor_usd = price(row, 18, 1000.0 * CF_TARIFF_MONTH_DAYS);
-	cls->monitor_min_bytes = cf_spi_int64(row, 19, NULL);
-	cls->put_usd = price(row, 20, 1000);
-	cls->lifecycle_from = (uint32) cf_spi_int64(row, 22, NULL);
-	/* A class that nothing is led to has no price for that, and needs none. */
-	cls->transition_usd = cls->lifecycle_from != 0 ? price(row, 21, 1000) : 0;
-	menu->standard_usd = price(row, 23, GB_MONTH);
-	menu->copy_pays_get = cf_spi_bool(row, 24, NULL);
-	menu->copy_pays_put = cf_spi_bool(row, 25, NULL);
-	menu->lifecycle_pays_early = cf_spi_bool(row, 26, NULL);
-}
 
 void
 cf_replay_take_menu(CfReplayCall *call, FunctionCallInfo fcinfo, int first)
 {
 	static CfSpiPlan plan = {
-		"SELECT class_no, state_no, storage_class, state, role, idle_days, storage_usd_gb_month::float8, overhead_bytes,"
-		" overhead_standard_bytes, get_usd_per_1000::float8, retrieval_usd_gb::float8, restores, restore_usd_per_1000::float8,"
-		" first_byte_s, min_object_bytes, min_days, early_usd_gb_month::float8, monitoring_usd_per_1000::float8, monitor_min_bytes,"
-		" put_usd_per_1000::float8, transition_usd_per_1000::float8, lifecycle_from, standard_usd_gb_month::float8,"
-		" copy_pays_get, copy_pays_put, lifecycle_pays_early"
+		"SELECT " CF_MENU_COLUMNS
 		" FROM cloudflux.replay_menu($1, $2, $3, $4, $5)", 5, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, DATEOID}
 	};
 	Datum		values[5];
@@ -116,13 +32,11 @@ cf_replay_take_menu(CfReplayCall *call, FunctionCallInfo fcinfo, int first)
 		nulls[i] = PG_ARGISNULL(first + i);
 		values[i] = nulls[i] ? (Datum) 0 : PG_GETARG_DATUM(first + i);
 	}
-	call->menu.name = psprintf("%s %s, %s", cloud, text_to_cstring(PG_GETARG_TEXT_PP(first + 1)), text_to_cstring(PG_GETARG_TEXT_PP(first + 3)));
-	call->menu.hot = call->menu.warm = call->menu.cold = call->menu.frozen = CF_TARIFF_NONE;
-	call->menu.automatic = call->menu.automatic_archive = CF_TARIFF_NONE;
-	call->menu.restore_days = 1;
+	cf_menu_begin(&call->menu, psprintf("%s %s, %s", cloud, text_to_cstring(PG_GETARG_TEXT_PP(first + 1)),
+										text_to_cstring(PG_GETARG_TEXT_PP(first + 3))));
 	rows = cf_spi_read(&plan, values, nulls);
 	for (uint64 row = 0; row < rows; row++)
-		take_state(&call->menu, row);
+		cf_menu_take(&call->menu, row);
 	if (call->menu.hot == CF_TARIFF_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there are no prices for a replay at %s", call->menu.name),
