@@ -22,7 +22,6 @@ CREATE TABLE cloudflux.prediction_accuracy (
 	coverage_80    double precision,
 	coverage_95    double precision,
 	floored        bigint,
-	bill_usd       numeric,
 	measured_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	PRIMARY KEY (model_id, day, method)
 );
@@ -65,7 +64,7 @@ AS $$
 	       sum(r.mean) / NULLIF(sum(r.came), 0)::double precision - 1,
 	       - avg(CASE WHEN r.p IS NOT NULL THEN ln(GREATEST(r.p[r.tier], 1e-15)) END), avg((r.choice = r.tier)::int)::double precision,
 	       cloudflux.share_upper_bound(avg((r.choice = r.tier)::int)::double precision, count(r.choice)), avg(r.in_80)::double precision,
-	       avg(r.in_95)::double precision, CASE WHEN v.method = 'served' THEN count(*) FILTER (WHERE r.served_by <> 'model') END, NULL::numeric, now()
+	       avg(r.in_95)::double precision, CASE WHEN v.method = 'served' THEN count(*) FILTER (WHERE r.served_by <> 'model') END, now()
 	  FROM (VALUES ('served'), ('model'), ('seasonal naive'), ('median 28'), ('class shares')) v(method)
 	  LEFT JOIN rows r ON r.method = v.method
 	 GROUP BY v.method;
@@ -76,7 +75,7 @@ CREATE FUNCTION cloudflux.accuracy_troubles(p_model_id bigint, p_day date) RETUR
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT array_remove(ARRAY[CASE WHEN s.accuracy_upper < 0.8 THEN 'accuracy.low' END,
-	                          CASE WHEN s.log_loss > c.log_loss OR s.bill_usd > c.bill_usd THEN 'no_skill' END], NULL)
+	                          CASE WHEN s.log_loss > c.log_loss THEN 'no_skill' END], NULL)
 	  FROM cloudflux.prediction_accuracy s
 	  JOIN cloudflux.prediction_accuracy c ON c.model_id = s.model_id AND c.day = s.day AND c.method = 'class shares'
 	 WHERE s.model_id = p_model_id AND s.day = p_day AND s.method = 'served' AND s.objects >= 1000;
@@ -118,8 +117,7 @@ BEGIN
 			CONTINUE WHEN trouble = ANY (cloudflux.accuracy_troubles(run.model_id, earlier));
 			PERFORM cloudflux.emit_events('analytics', trouble, ARRAY[run.model_name],
 				(SELECT ARRAY[jsonb_build_object('model_id', run.model_id, 'version', run.version, 'day', due, 'objects', s.objects, 'accuracy', s.accuracy,
-				                                 'accuracy_upper', s.accuracy_upper, 'log_loss', s.log_loss, 'class_shares_log_loss', c.log_loss,
-				                                 'bill_usd', s.bill_usd, 'no_model_bill_usd', c.bill_usd)]
+				                                 'accuracy_upper', s.accuracy_upper, 'log_loss', s.log_loss, 'class_shares_log_loss', c.log_loss)]
 				   FROM cloudflux.prediction_accuracy s
 				   JOIN cloudflux.prediction_accuracy c ON c.model_id = s.model_id AND c.day = s.day AND c.method = 'class shares'
 				  WHERE s.model_id = run.model_id AND s.day = due AND s.method = 'served'));
@@ -198,11 +196,10 @@ COMMENT ON COLUMN cloudflux.prediction_accuracy.accuracy_upper IS 'Upper bound o
 COMMENT ON COLUMN cloudflux.prediction_accuracy.coverage_80 IS 'Share of objects whose reads fell between the quantiles 0.1 and 0.9, both included.';
 COMMENT ON COLUMN cloudflux.prediction_accuracy.coverage_95 IS 'The same for 0.025 and 0.975.';
 COMMENT ON COLUMN cloudflux.prediction_accuracy.floored IS 'Objects that got the figures of a simple method.';
-COMMENT ON COLUMN cloudflux.prediction_accuracy.bill_usd IS 'What the objects would have cost under the recommendation (served) and without a model (class shares); NULL = not replayed.';
 COMMENT ON COLUMN cloudflux.prediction_accuracy.measured_at IS 'When it was measured.';
 COMMENT ON FUNCTION cloudflux.share_upper_bound(double precision, bigint) IS 'Upper end of Wilson''s interval of a share of p_count: it is larger with probability 0.05 only.';
 COMMENT ON FUNCTION cloudflux.accuracy_of(bigint, date) IS 'Rows of prediction_accuracy of a model and a UTC day, from the predictions that are measured; writes nothing.';
-COMMENT ON FUNCTION cloudflux.accuracy_troubles(bigint, date) IS 'What is wrong with the predictions of a model on a UTC day, over at least 1,000 objects: accuracy.low (the upper 95 % bound of the tier hit rate is below 0.8), no_skill (log-loss worse than the class shares, or a bill above that without a model). NULL = not measured, or too few objects.';
+COMMENT ON FUNCTION cloudflux.accuracy_troubles(bigint, date) IS 'What is wrong with the predictions of a model on a UTC day, over at least 1,000 objects: accuracy.low (the upper 95 % bound of the tier hit rate is below 0.8), no_skill (log-loss worse than the class shares). NULL = not measured, or too few objects.';
 COMMENT ON FUNCTION cloudflux.measure_predictions() IS 'Chore: measures the predictions of the oldest day that is over and not measured yet, writes prediction_accuracy, and emits accuracy.low or no_skill (topic analytics) when one begins.';
 COMMENT ON VIEW cloudflux.model_contest IS 'Champion and challenger of each name side by side: how good what they served was, on the days on which both are measured.';
 COMMENT ON COLUMN cloudflux.model_contest.model_name IS 'What the models are for.';

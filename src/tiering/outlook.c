@@ -15,16 +15,6 @@
 
 #include "tiering/outlook.h"
 
-static const char *const term_names[CF_OUTLOOK_TERMS] = {
-	"storage", "monitoring", "requests", "retrieval", "move", "early deletion"
-};
-
-const char *
-cf_outlook_term_name(CfOutlookTerm term)
-{
-	return term_names[term];
-}
-
 /* between keeps a number within limits. */
 static inline double
 between(double x, double low, double high)

@@ -91,8 +91,6 @@ typedef enum CfOutlookTerm
 	CF_OUTLOOK_TERMS
 } CfOutlookTerm;
 
-extern const char *cf_outlook_term_name(CfOutlookTerm term);
-
 typedef struct CfOutlookCost
 {
 	double		usd[CF_OUTLOOK_TERMS];	/* expected, over the horizon */
