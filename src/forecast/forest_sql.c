@@ -43,8 +43,7 @@ typedef struct Collected
 /* A forest at a call site of model_tells(). */
 typedef struct Loaded
 {
-	int64		model_id;
-	char		part[NAMEDATALEN];
+	CfModelSite site;
 	CfForest	forest;
 } Loaded;
 
@@ -295,25 +294,11 @@ cloudflux_forest_facts(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* load finds a part of a model and keeps its forest at the call site. */
-static Loaded *
-load(FunctionCallInfo fcinfo, int64 model_id, const char *part)
+/* load reads a part into what is kept of it. */
+static void
+load(bytea *stored, MemoryContext context, CfModelSite *site)
 {
-	Loaded	   *loaded = fcinfo->flinfo->fn_extra;
-	MemoryContext context;
-
-	if (loaded != NULL && loaded->model_id == model_id && strcmp(loaded->part, part) == 0)
-		return loaded;
-	fcinfo->flinfo->fn_extra = NULL;
-	if (loaded != NULL)
-		MemoryContextDelete(GetMemoryChunkContext(loaded));
-	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cloudflux model", ALLOCSET_DEFAULT_SIZES);
-	loaded = MemoryContextAllocZero(context, sizeof(Loaded));
-	read_forest(cf_forecast_part(model_id, part), context, &loaded->forest);
-	loaded->model_id = model_id;
-	strlcpy(loaded->part, part, sizeof(loaded->part));
-	fcinfo->flinfo->fn_extra = loaded;
-	return loaded;
+	read_forest(stored, context, &((Loaded *) site)->forest);
 }
 
 /* cloudflux_model_tells gives the probabilities of the classes, or the mean and the quantiles. */
@@ -332,7 +317,7 @@ cloudflux_model_tells(PG_FUNCTION_ARGS)
 	int			i;
 
 	CF_ABI_CHECK();
-	forest = &load(fcinfo, PG_GETARG_INT64(0), text_to_cstring(PG_GETARG_TEXT_PP(1)))->forest;
+	forest = &((Loaded *) cf_forecast_site(fcinfo, PG_GETARG_INT64(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), sizeof(Loaded), load))->forest;
 	count = forest->classes > 0 ? forest->classes : 1 + CF_FOREST_QUANTILES;
 	/* What a newer version knows beyond the features of the model is appended, and of no use to it. */
 	if (n > forest->features && n <= CF_FOREST_FEATURES_MAX)

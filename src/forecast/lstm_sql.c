@@ -75,8 +75,7 @@ typedef struct Learning
 /* A network at a call site of lstm_tells(). */
 typedef struct Loaded
 {
-	int64		model_id;
-	char		part[NAMEDATALEN];
+	CfModelSite site;
 	MemoryContext scratch;
 	CfLstm		net;
 	int			weekday;		/* that idle is of */
@@ -330,26 +329,14 @@ cloudflux_lstm_facts(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* load finds a part of a model and keeps its network at the call site. */
-static Loaded *
-load(FunctionCallInfo fcinfo, int64 model_id, const char *part)
+/* load reads a part into what is kept of it. */
+static void
+load(bytea *stored, MemoryContext context, CfModelSite *site)
 {
-	Loaded	   *loaded = fcinfo->flinfo->fn_extra;
-	MemoryContext context;
+	Loaded	   *loaded = (Loaded *) site;
 
-	if (loaded != NULL && loaded->model_id == model_id && strcmp(loaded->part, part) == 0)
-		return loaded;
-	fcinfo->flinfo->fn_extra = NULL;
-	if (loaded != NULL)
-		MemoryContextDelete(GetMemoryChunkContext(loaded));
-	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cloudflux model", ALLOCSET_DEFAULT_SIZES);
-	loaded = MemoryContextAllocZero(context, sizeof(Loaded));
-	read_lstm(cf_forecast_part(model_id, part), context, &loaded->net);
+	read_lstm(stored, context, &loaded->net);
 	loaded->scratch = AllocSetContextCreate(context, "cloudflux network", ALLOCSET_DEFAULT_SIZES);
-	loaded->model_id = model_id;
-	strlcpy(loaded->part, part, sizeof(loaded->part));
-	fcinfo->flinfo->fn_extra = loaded;
-	return loaded;
 }
 
 /* ask tells the 7 days after the last one of an object. */
@@ -402,7 +389,7 @@ cloudflux_lstm_tells(PG_FUNCTION_ARGS)
 	take_object(PG_GETARG_ARRAYTYPE_P(2), &object);
 	if (tiers && (object.step_count == 0 || object.from[0] > 0))
 		refuse_object("They say nothing of the tiers.");
-	told = ask(load(fcinfo, PG_GETARG_INT64(0), part), &object);
+	told = ask((Loaded *) cf_forecast_site(fcinfo, PG_GETARG_INT64(0), part, sizeof(Loaded), load), &object);
 	if (tiers)
 	{
 		double		before = 0;

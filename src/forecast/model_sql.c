@@ -1,6 +1,6 @@
 /*
  * model_sql.c
- *		Parts of models as they are stored, and how training learns that it should end.
+ *		Parts of models as they are stored and kept at call sites, and how training learns that it should end.
  */
 #include "postgres.h"
 
@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "storage/procsignal.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "core/spi_sql.h"
 #include "forecast/model_sql.h"
@@ -43,4 +44,24 @@ cf_forecast_part(int64 model_id, const char *part)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA), errmsg("model %lld has no part \"%s\"", (long long) model_id, part),
 						errhint("Look for it in cloudflux.model_parts.")));
 	return DatumGetByteaPP(weights);
+}
+
+CfModelSite *
+cf_forecast_site(FunctionCallInfo fcinfo, int64 model_id, const char *part, Size size, CfModelRead read)
+{
+	CfModelSite *site = fcinfo->flinfo->fn_extra;
+	MemoryContext context;
+
+	if (site != NULL && site->model_id == model_id && strcmp(site->part, part) == 0)
+		return site;
+	fcinfo->flinfo->fn_extra = NULL;
+	if (site != NULL)
+		MemoryContextDelete(GetMemoryChunkContext(site));
+	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "cloudflux model", ALLOCSET_DEFAULT_SIZES);
+	site = MemoryContextAllocZero(context, size);
+	read(cf_forecast_part(model_id, part), context, site);
+	site->model_id = model_id;
+	strlcpy(site->part, part, sizeof(site->part));
+	fcinfo->flinfo->fn_extra = site;
+	return site;
 }
